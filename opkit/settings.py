@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,11 +24,6 @@ def _setting(default: Any, help_text: str, rule: Callable[[Any], bool] | None = 
 
 def _at_least(low: float) -> dict[str, Any]:
     return {"rule": lambda value: value >= low, "rule_text": f"must be at least {low:g}"}
-
-
-def _default_cache_dir() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "opkit"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +48,7 @@ class Settings:
     )
     threads: int = _setting(0, "CPU threads of the model; 0 means all cores.", **_at_least(0))
     data_dir: Path = _setting(Path("data"), "Where weights files are looked for first.")
-    cache_dir: Path = _setting(_default_cache_dir(), "Where compiled models are kept between starts.")
+    cache_dir: Path = _setting(Path("~/.cache/opkit"), "Where compiled models are kept between starts.")
 
     # Where it is reached
     endpoint: str = _setting(
@@ -95,9 +89,7 @@ class Settings:
     # What is accepted
     max_message_bytes: int = _setting(100 * MIB, "Size of one gRPC message, both ways.", **_at_least(1024))
     max_image_bytes: int = _setting(20 * MIB, "Size of one encoded image.", **_at_least(1))
-    max_pixels: int = _setting(
-        50_000_000, "Width x height of one image, checked before it is decoded.", **_at_least(1)
-    )
+    max_pixels: int = _setting(50_000_000, "Width x height of one image, checked before it is decoded.", **_at_least(1))
     max_frames: int = _setting(1000, "Frames of an animation, of which the first is used.", **_at_least(1))
     formats: tuple[str, ...] = _setting(
         ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO"), "Image formats that are decoded, comma-separated."

@@ -64,17 +64,17 @@ class Encoder(ABC):
     def dimension(self) -> int:
         """The length of a vector."""
 
-    def load(self) -> None:
-        """Load weights, compile, warm up. May take long; the port opens afterwards."""
+    def load(self) -> None:  # noqa: B027 - a model that needs no loading need not say so
+        """Load weights and compile. May take long; the port opens afterwards, and after a warm-up."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - as above
         """Give back what ``load`` took."""
 
     def preprocess(self, image: Image) -> npt.NDArray[Any]:
         """Turn one picture into one input of the model. Called from many threads at once.
 
         Args:
-            image: (H, W, 3) uint8 RGB, 0 to 255, upright; read-only, of any size from 1 x 1.
+            image: (H, W, 3) uint8 RGB, 0 to 255, upright, of any size from 1 x 1.
 
         Returns:
             One array, of the same shape and dtype for every picture, so that a batch can be stacked.

@@ -1,0 +1,202 @@
+"""Start, serve, stop, in that order: load -> warm up -> open the port -> wait for a signal -> drain -> close."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from types import FrameType
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from opkit.contract import Encoder
+from opkit.errors import OperatorError, SettingsError
+from opkit.serving.convert import identity_of
+from opkit.serving.logs import configure_logging, log_event
+from opkit.serving.pipeline import Pipeline
+from opkit.serving.service import SERVICE_NAME, OperatorServicer
+from opkit.settings import Effective, Settings
+from rpc import rpc_pb2_grpc
+
+_log = logging.getLogger("opkit")
+
+# Threads beyond those that Execute may hold, so that health and identity answer at any load.
+_SPARE_THREADS = 16
+_HEALTH_INTERVAL_S = 0.5
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def serve(effective: Effective) -> int:
+    """Serve until SIGTERM or SIGINT; the exit status. The first signal drains, a second one exits at once."""
+    settings = effective.settings
+    configure_logging(settings.log_level, settings.log_format)
+    started = time.monotonic()
+    try:
+        with open_pipeline(settings) as (operator, pipeline), Server(operator, pipeline, settings) as server:
+            fields = {"listening": server.address, "operator": operator.name, "dimension": operator.dimension}
+            fields |= {"fingerprint": operator.fingerprint, "start_s": round(time.monotonic() - started, 2)}
+            log_event(_log, logging.INFO, "serving", fields)
+            _wait_for_stop_signal()
+            _log.info("draining, for at most %g s", settings.drain_timeout_s)
+    except SettingsError as err:
+        _log.error("%s", err)
+        return 2
+    except OperatorError as err:
+        _log.error("the operator did not start: %s", getattr(err, "detail", err))
+        return 1
+    _log.info("stopped")
+    return 0
+
+
+@contextmanager
+def open_pipeline(settings: Settings) -> Iterator[tuple[Encoder, Pipeline]]:
+    """The configured operator, loaded and warm, and the house around it.
+
+    Raises:
+        SettingsError: the operator cannot be found, or its weights or device are missing.
+        ModelFailed: it failed its warm-up.
+    """
+    operator = load_operator(settings)
+    operator.load()
+    try:
+        operator.warm_up()
+        with Pipeline(operator, settings) as pipeline:
+            yield operator, pipeline
+    finally:
+        operator.close()
+
+
+def load_operator(settings: Settings) -> Encoder:
+    """An instance of the class that ``OP_OPERATOR`` names, not loaded yet.
+
+    A class whose constructor takes an argument gets the settings.
+
+    Raises:
+        SettingsError: there is no such module or class, or it is not an Encoder.
+    """
+    module_name, _, class_name = settings.operator.partition(":")
+    sys.path[:0] = [] if os.getcwd() in sys.path else [os.getcwd()]  # the console script does not start there
+    try:
+        cls = getattr(importlib.import_module(module_name), class_name)
+    except (ModuleNotFoundError, AttributeError, ValueError) as err:
+        if isinstance(err, ModuleNotFoundError) and err.name != module_name:
+            raise SettingsError(f"OP_OPERATOR={settings.operator}: it imports {err.name}, not installed") from err
+        raise SettingsError(f"OP_OPERATOR={settings.operator}: there is no such module:Class") from err
+    if not (inspect.isclass(cls) and issubclass(cls, Encoder)):
+        raise SettingsError(f"OP_OPERATOR={settings.operator}: must be a subclass of opkit.Encoder")
+    construct: Callable[..., Encoder] = cls
+    return construct(settings) if inspect.signature(cls).parameters else construct()
+
+
+class Server:
+    """The gRPC server around a pipeline. Entering opens the port; leaving drains and closes it."""
+
+    def __init__(self, operator: Encoder, pipeline: Pipeline, settings: Settings) -> None:
+        self._pipeline, self._settings = pipeline, settings
+        threads = settings.max_calls + _SPARE_THREADS
+        self._pool = ThreadPoolExecutor(threads, "opkit-grpc")
+        # What does not find a thread is refused by gRPC itself instead of waiting in a queue that nobody sees.
+        self._grpc = grpc.server(self._pool, options=_options(settings), maximum_concurrent_rpcs=threads)
+        self.port = self._bind()
+        self.address = f"{settings.bind}:{self.port}"
+        identity = identity_of(operator.info(), _advertised(settings, self.port), settings)
+        self._servicer = OperatorServicer(pipeline, identity, settings)
+        rpc_pb2_grpc.add_OperatorServicer_to_server(self._servicer, self._grpc)
+        self._health = health.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
+        names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._grpc)
+        self._published: bool | None = None
+        self._stopping = threading.Event()
+        self._monitor = threading.Thread(target=self._watch_health, name="opkit-health", daemon=True)
+
+    def __enter__(self) -> Server:
+        self._publish_health()
+        self._grpc.start()
+        self._monitor.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Say not serving, take no new calls, finish those in flight, within the drain time. Idempotent."""
+        self._stopping.set()
+        self._health.enter_graceful_shutdown()
+        self._servicer.drain()
+        self._grpc.stop(self._settings.drain_timeout_s).wait()
+        self._monitor.join()
+        # Not waited for: a handler that a hanging model still holds is released when the pipeline closes.
+        self._pool.shutdown(wait=False)
+
+    def _bind(self) -> int:
+        host = f"[{self._settings.bind}]" if ":" in self._settings.bind else self._settings.bind
+        try:
+            port = self._grpc.add_insecure_port(f"{host}:{self._settings.port}")
+        except RuntimeError:
+            port = 0
+        if not port:
+            raise SettingsError(f"cannot listen on {host}:{self._settings.port}: in use, or not allowed")
+        return port
+
+    def _watch_health(self) -> None:
+        while not self._stopping.wait(_HEALTH_INTERVAL_S):
+            self._publish_health()
+
+    def _publish_health(self) -> None:
+        well = self._pipeline.trouble() is None
+        if well == self._published:
+            return  # setting it again would wake every Watch
+        self._published = well
+        status = health_pb2.HealthCheckResponse.SERVING if well else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in ("", SERVICE_NAME):
+            self._health.set(name, status)
+
+
+def _advertised(settings: Settings, port: int) -> str:
+    """``OP_ENDPOINT`` as it is, but for port 0, which nobody could call."""
+    return settings.endpoint if settings.port else f"{settings.endpoint.rpartition(':')[0]}:{port}"
+
+
+def _options(settings: Settings) -> list[tuple[str, int]]:
+    """https://grpc.github.io/grpc/core/group__grpc__arg__keys.html."""
+    options = [
+        ("grpc.max_send_message_length", settings.max_message_bytes),
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.keepalive_time_ms", int(settings.keepalive_s * 1000)),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        # Clients may ping as often as we do, also between calls; else gRPC hangs up with "too many pings".
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        # Two servers that share a port by accident would each get half of the calls.
+        ("grpc.so_reuseport", 0),
+    ]
+    if settings.max_connection_age_s:
+        options.append(("grpc.max_connection_age_ms", int(settings.max_connection_age_s * 1000)))
+        options.append(("grpc.max_connection_age_grace_ms", int(settings.max_connection_age_grace_s * 1000)))
+    return options
+
+
+def _wait_for_stop_signal() -> None:
+    """Return on the first SIGTERM or SIGINT; from then on a second one ends the process."""
+    # A pipe, not an Event: a handler runs inside the waiting thread, where an Event's own lock could be held already.
+    receive, send = os.pipe()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        for each in _STOP_SIGNALS:
+            signal.signal(each, lambda again, _: os._exit(128 + again))
+        os.write(send, b"x")
+
+    for each in _STOP_SIGNALS:
+        signal.signal(each, on_signal)
+    os.read(receive, 1)

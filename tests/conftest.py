@@ -1,0 +1,89 @@
+"""Fixtures for the whole suite: a toy operator, a real server around it, and pictures made in code."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from PIL import Image as PILImage
+
+from opkit.serving.lifecycle import Server
+from opkit.serving.pipeline import Pipeline
+from opkit.settings import Settings
+from rpc import rpc_pb2_grpc
+from tests.toys import ToyOperator
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("OP_"):
+            monkeypatch.delenv(name)
+
+
+def make_image(
+    colour: tuple[int, int, int] = (10, 20, 30), size: tuple[int, int] = (16, 12), kind: str = "PNG"
+) -> bytes:
+    """An image file of one colour; PNG keeps the colour exactly."""
+    buffer = io.BytesIO()
+    PILImage.new("RGB", size, colour).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def make_base64(colour: tuple[int, int, int] = (10, 20, 30)) -> str:
+    return base64.b64encode(make_image(colour)).decode()
+
+
+def unit(colour: tuple[int, int, int]) -> np.ndarray:
+    """The vector that ToyOperator has for a colour."""
+    vector = np.asarray(colour, np.float64)
+    return vector / np.linalg.norm(vector)
+
+
+@dataclass
+class Running:
+    """A server under test."""
+
+    operator: ToyOperator
+    pipeline: Pipeline
+    server: Server
+    address: str
+    channel: grpc.Channel
+    stub: rpc_pb2_grpc.OperatorStub
+
+
+@contextmanager
+def running(operator: ToyOperator | None = None, **changes: Any) -> Iterator[Running]:
+    """A real server on a free port of the loopback, and a channel to it."""
+    operator = operator or ToyOperator()
+    settings = replace(Settings(endpoint="127.0.0.1:0", fetch_allow=("127.0.0.1",), drain_timeout_s=5), **changes)
+    with Pipeline(operator, settings) as pipeline, Server(operator, pipeline, settings) as server:
+        options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        with grpc.insecure_channel(server.address, options) as channel:
+            try:
+                yield Running(operator, pipeline, server, server.address, channel, rpc_pb2_grpc.OperatorStub(channel))
+            finally:
+                operator.gate.set()
+
+
+@pytest.fixture
+def running_server() -> Iterator[Running]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def start_server() -> Iterator[Callable[..., Running]]:
+    """Start servers with other settings or another operator; they stop with the test."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        yield lambda operator=None, **changes: stack.enter_context(running(operator, **changes))

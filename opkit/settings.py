@@ -118,6 +118,8 @@ class Settings:
         if self.max_image_bytes > self.max_message_bytes:
             rule = f"must not be above OP_MAX_MESSAGE_BYTES ({self.max_message_bytes})"
             raise _wrong("max_image_bytes", self.max_image_bytes, rule)
+        if self.max_calls < self.max_batch:
+            raise _wrong("max_calls", self.max_calls, f"must not be below OP_MAX_BATCH ({self.max_batch})")
         if not self.formats:
             raise _wrong("formats", "", "must name at least one format")
         self._check_port()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import io
 import os
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import grpc
@@ -83,7 +85,36 @@ def running_server() -> Iterator[Running]:
 @pytest.fixture
 def start_server() -> Iterator[Callable[..., Running]]:
     """Start servers with other settings or another operator; they stop with the test."""
-    from contextlib import ExitStack
-
     with ExitStack() as stack:
         yield lambda operator=None, **changes: stack.enter_context(running(operator, **changes))
+
+
+class _Pictures(BaseHTTPRequestHandler):
+    """``/R-G-B.png`` is a picture of that colour; anything else is not there."""
+
+    def do_GET(self) -> None:
+        try:
+            red, green, blue = map(int, self.path.removeprefix("/").removesuffix(".png").split("-"))
+        except ValueError:
+            self.send_error(404)
+            return
+        body = make_image((red, green, blue))
+        self.send_response(200)
+        self.send_header("Content-Type", "image/png")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def picture_server() -> Iterator[str]:
+    """The base URL of a real HTTP server."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Pictures) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()

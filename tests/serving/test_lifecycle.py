@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from opkit.errors import SettingsError
+from opkit.serving.lifecycle import load_operator
+from opkit.settings import Settings
+from rpc import rpc_pb2, rpc_pb2_grpc
+from tests.conftest import Running, make_image
+from tests.toys import ToyOperator
+
+ROOT = Path(__file__).parents[2]
+
+
+class Process:
+    """server.py as a process of its own."""
+
+    def __init__(self, **variables: str) -> None:
+        environment = os.environ | {
+            "OP_OPERATOR": "tests.toys:ToyOperator",
+            "OP_ENDPOINT": "127.0.0.1:0",
+            **variables,
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "server.py"], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+        )
+        self.lines: list[str] = []
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line)
+            if found := re.search(pattern, line):
+                return found
+        raise AssertionError(f"{pattern!r} not logged: {''.join(self.lines)}")
+
+    def finish(self) -> int:
+        """The exit status; what is left of the log goes to ``lines``."""
+        assert self.process.stderr is not None
+        self.lines += self.process.stderr.readlines()
+        return self.process.wait(20)
+
+
+@contextmanager
+def serving(**variables: str) -> Iterator[tuple[Process, grpc.Channel]]:
+    process = Process(**variables)
+    try:
+        address = process.wait_for(r"listening=(\S+)")[1]
+        with grpc.insecure_channel(address) as channel:
+            yield process, channel
+    finally:
+        process.process.kill()
+        process.process.wait()
+        assert process.process.stderr is not None
+        process.process.stderr.close()
+
+
+def test_a_server_starts_answers_and_stops_with_status_0_on_sigterm() -> None:
+    with serving() as (process, channel):
+        stub = rpc_pb2_grpc.OperatorStub(channel)
+        assert stub.Execute(rpc_pb2.ExecuteRequest(images=[make_image()])).nums == 1
+        process.process.send_signal(signal.SIGTERM)
+        assert process.finish() == 0
+    log = "".join(process.lines)
+    assert re.search(r"call id=\w+ rpc=Execute code=OK .*items=1 failed=0 batch=1 ms=[\d.]+ decode_ms=", log)
+    assert "draining" in log
+
+
+def test_sigterm_under_load_answers_every_accepted_call() -> None:
+    with serving(OP_MAX_BATCH="2") as (process, channel):
+        stub = rpc_pb2_grpc.OperatorStub(channel)
+        request = rpc_pb2.ExecuteRequest(images=[make_image(size=(400, 400))] * 8)
+        outcomes: list[str] = []
+
+        def load() -> None:
+            while True:
+                try:
+                    assert stub.Execute(request, timeout=20).nums == 8
+                    outcomes.append("OK")
+                except grpc.RpcError as err:
+                    outcomes.append(err.code().name)
+                    return
+
+        threads = [threading.Thread(target=load) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        process.wait_for("code=OK")
+        process.process.send_signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join(30)
+        assert process.finish() == 0
+    assert outcomes.count("OK") > 0
+    assert outcomes.count("UNAVAILABLE") == 8
+    assert set(outcomes) == {"OK", "UNAVAILABLE"}
+
+
+def test_a_second_signal_exits_at_once() -> None:
+    with serving(OP_OPERATOR="tests.serving.stuck:StuckOperator") as (process, channel):
+        rpc_pb2_grpc.OperatorStub(channel).Execute.future(rpc_pb2.ExecuteRequest(images=[make_image()]))
+        process.wait_for("stuck")
+        process.process.send_signal(signal.SIGTERM)
+        process.wait_for("draining")
+        process.process.send_signal(signal.SIGINT)
+        assert process.process.wait(5) == 128 + signal.SIGINT
+
+
+def test_a_model_that_hangs_does_not_keep_the_process_from_stopping() -> None:
+    variables = {"OP_OPERATOR": "tests.serving.stuck:StuckOperator", "OP_DRAIN_TIMEOUT_S": "0.1"}
+    with serving(**variables) as (process, channel):
+        call = rpc_pb2_grpc.OperatorStub(channel).Execute.future(rpc_pb2.ExecuteRequest(images=[make_image()]))
+        process.wait_for("stuck")
+        process.process.send_signal(signal.SIGTERM)
+        with pytest.raises(grpc.RpcError):
+            call.result(20)
+        assert process.finish() == 0
+
+
+@pytest.mark.parametrize(
+    ("variables", "status", "complaint"),
+    [
+        ({"OP_MAX_BATCH": "many"}, 2, "OP_MAX_BATCH=many: must be a whole number"),
+        ({"OP_OPERATOR": "nowhere:Nothing"}, 2, "OP_OPERATOR=nowhere:Nothing: there is no such module:Class"),
+        ({"OP_OPERATOR": "tests.serving.stuck:BrokenOperator"}, 1, "the operator did not start: infer answered NaN"),
+    ],
+    ids=["setting", "class", "warm-up"],
+)
+def test_what_cannot_start_says_why_in_one_line(variables: dict[str, str], status: int, complaint: str) -> None:
+    process = Process(**variables)
+    assert process.finish() == status
+    process.process.stderr.close()
+    assert complaint in process.lines[-1]
+
+
+def test_a_port_in_use_is_a_clear_error() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = Process(OP_ENDPOINT=f"127.0.0.1:{port}")
+        assert process.finish() == 2
+        process.process.stderr.close()
+    assert f"cannot listen on 127.0.0.1:{port}: in use, or not allowed" in process.lines[-1]
+
+
+def test_while_draining_health_says_so_and_an_open_stream_is_told_to_come_again(
+    start_server: Callable[..., Running],
+) -> None:
+    operator = ToyOperator()
+    running = start_server(operator)
+    health = health_pb2_grpc.HealthStub(running.channel).Watch(health_pb2.HealthCheckRequest(), timeout=20)
+    assert next(health).status == health_pb2.HealthCheckResponse.SERVING
+    more = threading.Event()
+
+    def requests() -> Iterator[rpc_pb2.ExecuteRequest]:
+        yield rpc_pb2.ExecuteRequest(images=[make_image()])
+        more.wait(10)
+        yield rpc_pb2.ExecuteRequest(images=[make_image()])
+
+    operator.gate.clear()
+    stream = running.stub.ExecuteStream(requests())
+    assert operator.entered.acquire(timeout=5)
+    stopper = threading.Thread(target=running.server.stop)
+    stopper.start()
+    assert next(health).status == health_pb2.HealthCheckResponse.NOT_SERVING
+    operator.gate.set()
+    assert next(stream).nums == 1  # accepted before, so answered
+    more.set()
+    with pytest.raises(grpc.RpcError) as caught:
+        next(stream)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    stopper.join(10)
+    assert not stopper.is_alive()
+
+
+def test_an_operator_that_takes_settings_gets_them() -> None:
+    operator = load_operator(Settings(operator="tests.serving.stuck:ConfiguredOperator", model="vgg16"))
+    assert operator.name == "vgg16"
+
+
+@pytest.mark.parametrize("path", ["", "tests.toys", "tests.toys:Nothing", "tests.toys:RAISES", "os:getcwd", ":"])
+def test_what_is_not_an_operator_is_refused_with_its_name(path: str) -> None:
+    with pytest.raises(SettingsError, match=f"OP_OPERATOR={path}"):
+        load_operator(Settings(operator=path))

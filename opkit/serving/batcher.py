@@ -108,7 +108,7 @@ class Batcher(Generic[In, Out]):
         max_batch: int,
         max_wait_s: float = 0.0,
         probe: Callable[[], object] = lambda: None,
-        probe_interval_s: float = 5.0,
+        probe_interval_s: float = 1.0,
         stall_s: float = 60.0,
     ) -> None:
         self._run, self._probe = run, probe

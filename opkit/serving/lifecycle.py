@@ -33,6 +33,7 @@ _log = logging.getLogger("opkit")
 # Threads beyond those that Execute may hold, so that health and identity answer at any load.
 _SPARE_THREADS = 16
 _HEALTH_INTERVAL_S = 0.5
+_DRAIN_CHECK_S = 0.1
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -134,7 +135,11 @@ class Server:
         self._stopping.set()
         self._health.enter_graceful_shutdown()
         self._servicer.drain()
-        self._grpc.stop(self._settings.drain_timeout_s).wait()
+        stopped = self._grpc.stop(self._settings.drain_timeout_s)
+        # Whoever watches health holds a call open for ever, which must not use up the drain time of everybody.
+        while not stopped.wait(_DRAIN_CHECK_S) and self._servicer.calls:
+            pass
+        self._grpc.stop(0).wait()
         self._monitor.join()
         # Not waited for: a handler that a hanging model still holds is released when the pipeline closes.
         self._pool.shutdown(wait=False)

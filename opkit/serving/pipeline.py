@@ -163,7 +163,7 @@ class Pipeline:
         self._closed = True
         self._fetch_pool.shutdown()
         self._decode_pool.shutdown()
-        self._batcher.close(_CLOSE_TIMEOUT_S)
+        self._batcher.close(min(_CLOSE_TIMEOUT_S, self._settings.drain_timeout_s))
         self._fetcher.close()
 
     def _admit(self, source: Source, job: VectorJob) -> None:

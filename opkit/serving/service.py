@@ -28,6 +28,8 @@ SERVICE_NAME = "omnisearch.Operator"
 
 _log = logging.getLogger("opkit.request")
 
+_StreamWindow = Window[rpc_pb2.ExecuteRequest, tuple[Call, rpc_pb2.ExecuteRequest]]
+
 
 class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
     """Convert, call the pipeline, convert back."""
@@ -35,11 +37,20 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
     def __init__(self, pipeline: Pipeline, identity: rpc_pb2.IdentityReply, settings: Settings) -> None:
         self._pipeline, self._identity, self._settings = pipeline, identity, settings
         self._slots = threading.BoundedSemaphore(settings.max_calls)
-        self._draining = False
+        self._lock = threading.Lock()
+        self._calls = 0
+        self._windows: set[_StreamWindow] = set()
+
+    @property
+    def calls(self) -> int:
+        """Execute calls and streams that are open now."""
+        return self._calls
 
     def drain(self) -> None:
-        """Read no further requests from open streams; what was read is still answered."""
-        self._draining = True
+        """End open streams once they have answered what they read; the client sends the rest elsewhere."""
+        with self._lock:
+            for window in self._windows:
+                window.end(ShuttingDown("the operator is shutting down; send the rest again"))
 
     def Execute(self, request: rpc_pb2.ExecuteRequest, context: grpc.ServicerContext) -> rpc_pb2.ExecuteReply:
         """Serve one call."""
@@ -60,8 +71,6 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
                 call.cancel()
 
         def start(request: rpc_pb2.ExecuteRequest) -> tuple[Call, rpc_pb2.ExecuteRequest]:
-            if self._draining:
-                raise ShuttingDown("the operator is shutting down; send the rest again")
             call = self._pipeline.start(sources_of(request), context.time_remaining(), patient=True)
             under_way.append(call)
             return call, request
@@ -72,7 +81,7 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         with (
             self._boundary("ExecuteStream", context) as report,
             self._slot(),
-            Window(request_iterator, start, size=size, idle_s=idle_s) as window,
+            self._open(Window(request_iterator, start, size=size, idle_s=idle_s)) as window,
         ):
             for call, request in window:
                 reply = _answer(call, request, report)
@@ -98,10 +107,22 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
             self._slots.release()
 
     @contextmanager
+    def _open(self, window: _StreamWindow) -> Iterator[_StreamWindow]:
+        with self._lock:
+            self._windows.add(window)
+        try:
+            with window:
+                yield window
+        finally:
+            with self._lock:
+                self._windows.discard(window)
+
+    @contextmanager
     def _boundary(self, rpc: str, context: grpc.ServicerContext) -> Iterator[_Report]:
         """The one error boundary: known errors tell their text, anything else a fixed one; each call is one line."""
         report = _Report(rpc, context)
         error: OperatorError
+        self._count(1)
         try:
             yield report
             report.log(logging.INFO, "OK")
@@ -117,8 +138,14 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
                 _log.exception("a call failed, id=%s", report.request_id)
             else:
                 error = CallerGone("the caller left")  # reading from a stream that is gone raises
+        finally:
+            self._count(-1)
         report.log(logging.WARNING if error.code is grpc.StatusCode.INTERNAL else logging.INFO, error.code.name, error)
         _abort(context, error)
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._calls += change
 
 
 def _answer(call: Call, request: rpc_pb2.ExecuteRequest, report: _Report) -> rpc_pb2.ExecuteReply:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
-from opkit.errors import DeadlinePassed
+from opkit.errors import DeadlinePassed, OperatorError
 
 Request = TypeVar("Request")
 Started = TypeVar("Started")
@@ -49,6 +49,10 @@ class Window(Generic[Request, Started]):
     def __exit__(self, *_: object) -> None:
         self._left = True
         self._room.release()
+
+    def end(self, error: OperatorError) -> None:
+        """Answer what was read until now, then raise ``error``."""
+        self._started.put(_End(error))
 
     def __iter__(self) -> Iterator[Started]:
         """What ``start`` returned, in order; whoever iterates waits for its result before asking for the next.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import re
 import signal
 import socket
@@ -109,10 +110,11 @@ def test_sigterm_under_load_answers_every_accepted_call() -> None:
 
 def test_a_second_signal_exits_at_once() -> None:
     with serving(OP_OPERATOR="tests.serving.stuck:StuckOperator") as (process, channel):
-        rpc_pb2_grpc.OperatorStub(channel).Execute.future(rpc_pb2.ExecuteRequest(images=[make_image()]))
+        call = rpc_pb2_grpc.OperatorStub(channel).Execute.future(rpc_pb2.ExecuteRequest(images=[make_image()]))
         process.wait_for("stuck")
         process.process.send_signal(signal.SIGTERM)
         process.wait_for("draining")
+        assert not call.done()
         process.process.send_signal(signal.SIGINT)
         assert process.process.wait(5) == 128 + signal.SIGINT
 
@@ -162,25 +164,31 @@ def test_while_draining_health_says_so_and_an_open_stream_is_told_to_come_again(
     running = start_server(operator)
     health = health_pb2_grpc.HealthStub(running.channel).Watch(health_pb2.HealthCheckRequest(), timeout=20)
     assert next(health).status == health_pb2.HealthCheckResponse.SERVING
-    more = threading.Event()
-
-    def requests() -> Iterator[rpc_pb2.ExecuteRequest]:
-        yield rpc_pb2.ExecuteRequest(images=[make_image()])
-        more.wait(10)
-        yield rpc_pb2.ExecuteRequest(images=[make_image()])
-
+    requests: queue.SimpleQueue[rpc_pb2.ExecuteRequest | None] = queue.SimpleQueue()
+    requests.put(rpc_pb2.ExecuteRequest(images=[make_image()]))
     operator.gate.clear()
-    stream = running.stub.ExecuteStream(requests())
+    stream = running.stub.ExecuteStream(iter(requests.get, None))
     assert operator.entered.acquire(timeout=5)
     stopper = threading.Thread(target=running.server.stop)
     stopper.start()
     assert next(health).status == health_pb2.HealthCheckResponse.NOT_SERVING
     operator.gate.set()
     assert next(stream).nums == 1  # accepted before, so answered
-    more.set()
     with pytest.raises(grpc.RpcError) as caught:
         next(stream)
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert caught.value.details() == "the operator is shutting down; send the rest again"
+    requests.put(None)
+    stopper.join(10)
+    assert not stopper.is_alive()
+
+
+def test_somebody_who_watches_health_does_not_use_up_the_drain_time(start_server: Callable[..., Running]) -> None:
+    running = start_server(drain_timeout_s=30)
+    health = health_pb2_grpc.HealthStub(running.channel).Watch(health_pb2.HealthCheckRequest(), timeout=20)
+    assert next(health).status == health_pb2.HealthCheckResponse.SERVING
+    stopper = threading.Thread(target=running.server.stop)
+    stopper.start()
     stopper.join(10)
     assert not stopper.is_alive()
 

@@ -83,7 +83,12 @@ def mixed(picture_server: str) -> tuple[Request, dict[str, str], dict[int, tuple
         ],
         images=[bomb(), make_image(colours[7])],
     )
-    reasons = {"urls[1]": "not", "datas[1]": "truncated", "datas[3]": "not an image", "images[0]": "3,600,000,000"}
+    reasons = {
+        "urls[1]": "not",
+        "datas[1]": "damaged or incomplete",
+        "datas[3]": "not an image",
+        "images[0]": "the limit is 50,000,000",
+    }
     return request, reasons, colours
 
 

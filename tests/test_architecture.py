@@ -1,0 +1,88 @@
+"""What may import what: the design's one-way street, held by reading the imports of every module."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import opkit
+
+ROOT = Path(__file__).parents[1]
+
+# Each room may import from itself, from the rooms below it, and from nothing else of ours.
+BELOW = {
+    "errors": set(),
+    "settings": {"errors"},
+    "contract": {"errors"},
+    "inputs": {"errors", "settings", "contract"},
+    "models": {"errors", "settings", "contract", "inputs"},
+    "serving": {"errors", "settings", "contract", "inputs"},
+    "client": {"errors"},
+    "encode": {"errors", "settings", "contract", "inputs", "serving", "client"},
+    "cli": {"errors", "settings", "contract", "inputs", "models", "serving", "client", "encode"},
+    "__main__": {"cli"},
+}
+
+# Who may say these words.
+ONLY = {
+    "keras": {"opkit/models"},
+    "tensorflow": {"opkit/models"},
+    "openvino": {"opkit/models"},
+    "h5py": {"opkit/models"},
+    "PIL": {"opkit/inputs/images.py"},
+    "requests": {"opkit/inputs/fetch.py"},
+    "urllib3": {"opkit/inputs/fetch.py"},
+    "socket": {"opkit/inputs/fetch.py"},
+    "rpc": {"opkit/serving/convert.py", "opkit/serving/service.py", "opkit/serving/lifecycle.py", "opkit/client"},
+}
+
+
+def modules() -> list[Path]:
+    return sorted((ROOT / "opkit").rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield str(node.module)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_only_what_is_below_it(path: Path) -> None:
+    relative = path.relative_to(ROOT / "opkit")
+    room = relative.parts[0].removesuffix(".py")
+    if room == "__init__":
+        return
+    for name in imports(path):
+        head, _, rest = name.partition(".")
+        if head == "opkit" and rest:
+            assert rest.split(".")[0] in BELOW[room] | {room}, f"{relative} imports {name}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_library_is_imported_only_in_its_place(path: Path) -> None:
+    place = str(path.relative_to(ROOT))
+    for name in imports(path):
+        allowed = ONLY.get(name.split(".")[0])
+        assert allowed is None or any(place.startswith(each) for each in allowed), f"{place} imports {name}"
+
+
+@pytest.mark.parametrize("module", ["opkit", "opkit.client", "opkit.cli", "opkit.settings"])
+def test_a_light_import_stays_light(module: str) -> None:
+    heavy = {"keras", "tensorflow", "openvino", "pymilvus", "PIL", "requests", "h5py", "torch"}
+    code = f"import {module}, sys; print(*sorted(set(sys.modules) & {heavy}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_every_public_name_exists() -> None:
+    assert sorted(opkit.__all__) == opkit.__all__
+    assert all(hasattr(opkit, name) for name in opkit.__all__)

@@ -1,0 +1,107 @@
+"""Which addresses and hosts may be contacted. Pure rules; nothing is looked up here.
+
+Not ``ipaddress.is_global``: its answers depend on the Python release, and multicast is global to it, and so are IPv6
+addresses that carry a private IPv4 address (NAT64, 6to4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+# IANA IPv4 Special-Purpose Address Registry, https://www.iana.org/assignments/iana-ipv4-special-registry
+_NOT_PUBLIC_V4 = tuple(
+    IPv4Network(text)
+    for text in (
+        "0.0.0.0/8",  # this network; 0.0.0.0 reaches the own machine on Linux
+        "10.0.0.0/8",  # private
+        "100.64.0.0/10",  # carrier-grade NAT; clouds keep metadata there
+        "127.0.0.0/8",  # loopback
+        "168.63.129.16/32",  # not in the registry: Azure's platform address, answered inside every machine there
+        "169.254.0.0/16",  # link-local; cloud metadata
+        "172.16.0.0/12",  # private
+        "192.0.0.0/24",  # protocol assignments
+        "192.0.2.0/24",  # documentation
+        "192.31.196.0/24",  # AS112
+        "192.52.193.0/24",  # AMT
+        "192.88.99.0/24",  # 6to4 relays
+        "192.168.0.0/16",  # private
+        "192.175.48.0/24",  # AS112
+        "198.18.0.0/15",  # benchmarks
+        "198.51.100.0/24",  # documentation
+        "203.0.113.0/24",  # documentation
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, and broadcast
+    )
+)
+
+# All that IANA has given out for the public internet. What is outside is refused without a list: loopback, link-local,
+# unique-local, site-local, multicast, IPv4-mapped (::ffff:0:0/96), IPv4-compatible (::/96), NAT64 (64:ff9b::/32).
+_PUBLIC_V6 = IPv6Network("2000::/3")
+
+# IANA IPv6 Special-Purpose Address Registry, https://www.iana.org/assignments/iana-ipv6-special-registry
+_NOT_PUBLIC_V6 = tuple(
+    IPv6Network(text)
+    for text in (
+        "2001::/23",  # protocol assignments: Teredo, ORCHID, benchmarks
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4: carries any IPv4 address
+        "2620:4f:8000::/48",  # AS112
+        "3fff::/20",  # documentation
+    )
+)
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address is one of the public internet, and of nothing else."""
+    if isinstance(address, IPv4Address):
+        return not any(address in network for network in _NOT_PUBLIC_V4)
+    return address in _PUBLIC_V6 and not any(address in network for network in _NOT_PUBLIC_V6)
+
+
+@dataclass(frozen=True)
+class AllowList:
+    """Hosts and networks that may be contacted although they are not public."""
+
+    hosts: frozenset[str]
+    domains: tuple[str, ...]
+    networks: tuple[Network, ...]
+
+    @classmethod
+    def parse(cls, entries: Sequence[str]) -> AllowList:
+        """Sort entries by what they are: ``minio.local``, ``*.corp.example``, ``10.0.0.7``, ``fd00::/8``.
+
+        Raises:
+            ValueError: an entry with a slash is not a network.
+        """
+        hosts, domains, networks = set[str](), list[str](), list[Network]()
+        for entry in (entry.strip().lower() for entry in entries):
+            if (network := _parse_network(entry)) is not None:
+                networks.append(network)
+            elif entry.startswith("*."):
+                domains.append(entry[1:])
+            else:
+                hosts.add(entry)
+        return cls(frozenset(hosts), tuple(domains), tuple(networks))
+
+    def has_host(self, host: str) -> bool:
+        """Whether a host is allowed by its name, wherever that name leads. ``*.example`` leaves out ``example``."""
+        host = host.lower().removesuffix(".")
+        return host in self.hosts or host.endswith(self.domains)
+
+    def has_address(self, address: Address) -> bool:
+        """Whether an address is allowed, whatever name led to it."""
+        return any(address in network for network in self.networks)
+
+
+def _parse_network(entry: str) -> Network | None:
+    try:
+        return ip_network(entry, strict=False) if "/" in entry else ip_network(ip_address(entry))
+    except ValueError:
+        if "/" in entry:
+            raise
+        return None

@@ -1,0 +1,89 @@
+"""The operator that is served: edit this file.
+
+As it is, it encodes pictures with VGG19, or with the model that OP_MODEL names. docs/custom-operator.md shows how to
+put a model of your own here. To try it on files or URLs, with no server:
+
+    python custom_operator.py photo.jpg https://example.com/photo.jpg
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from opkit.contract import Encoder, Image, Vector
+from opkit.errors import OperatorError
+from opkit.inputs.fetch import Fetcher
+from opkit.inputs.images import ImageLimits, decode_base64, decode_image, resize_image
+from opkit.models.engine import load_engine
+from opkit.models.fingerprint import fingerprint
+from opkit.models.registry import find_model
+from opkit.models.weights import find_weights
+from opkit.serving.lifecycle import load_operator
+from opkit.settings import Settings, load_settings
+
+
+class CustomOperator(Encoder):
+    """An image encoder from ``keras.applications``, compiled for this machine."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._settings = settings or Settings()
+        self._spec = find_model(self._settings.model)
+        if self._settings.resize == "bilinear":  # nearest takes single pixels: it must see all of them
+            self.decode_side = 2 * max(self._spec.height, self._spec.width)
+
+    @property
+    def name(self) -> str:
+        """Shown by Identity."""
+        return self._spec.name
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return self._spec.dimension
+
+    def load(self) -> None:
+        """Find the weights and compile the model; once, before the port opens."""
+        weights = find_weights(self._spec, self._settings.weights, self._settings.data_dir)
+        self._engine = load_engine(self._spec, weights, self._settings)
+        self.max_batch = self._engine.max_batch
+        self.fingerprint = fingerprint(self._spec, weights, self._settings, self._engine.precision)
+
+    def close(self) -> None:
+        """Give back what ``load`` took; once, after the last call."""
+        self._engine.close()
+
+    def preprocess(self, image: Image) -> npt.NDArray[Any]:
+        """(H, W, 3) uint8 RGB of any size -> (height, width, 3) uint8; many threads at once."""
+        return resize_image(image, self._spec.height, self._spec.width, self._settings.resize)
+
+    def infer(self, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """(N, height, width, 3) uint8 -> (N, dimension) float32; one thread, N up to ``max_batch``."""
+        return self._engine(batch)
+
+
+def run(operator: Encoder, datas: Sequence[str] = (), urls: Sequence[str] = ()) -> list[Vector]:
+    """Try a loaded operator with no server: base64 images and URLs in, one vector each out; urls first, then datas."""
+    limits = ImageLimits(max_bytes=20 << 20, max_pixels=50_000_000, max_frames=1000, formats=Settings.formats)
+    with Fetcher(timeout_s=10.0, max_bytes=limits.max_bytes, max_redirects=3) as fetcher:
+        files = [*map(fetcher.fetch, urls), *(decode_base64(data, limits.max_bytes) for data in datas)]
+    return operator.bulk_execute([decode_image(file, limits, operator.decode_side) for file in files])
+
+
+if __name__ == "__main__":
+    try:
+        loaded = load_operator(load_settings(os.environ).settings)
+        loaded.load()
+        for each in sys.argv[1:]:
+            is_url = "://" in each
+            datas = [] if is_url else [base64.b64encode(Path(each).read_bytes()).decode()]
+            [vector] = run(loaded, datas, [each] if is_url else [])
+            print(each, f"({len(vector)},)", *(f"{value:.4f}" for value in vector[:8]), "...")
+    except (OperatorError, OSError) as error:
+        sys.exit(str(error))

@@ -1,0 +1,43 @@
+"""What tells one vector space from another. Imports no runtime."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from opkit.models.registry import ModelSpec
+from opkit.models.weights import Weights
+from opkit.settings import Settings
+
+#: Raised by whoever changes the graph, the resizing or the decoding such that the same picture gets another vector.
+REVISION = 1
+
+
+def fingerprint(spec: ModelSpec, weights: Weights, settings: Settings, precision: str) -> str:
+    """Return a short name that changes whenever the same picture would get another vector.
+
+    For example ``vgg19-imagenet-avg-bilinear-bf16-1a2b3c4d5e6f``: to be read up to the last part, a digest of the
+    weights and of everything else that matters. The same weights in another file format count as others.
+
+    Args:
+        spec: the model.
+        weights: its weights.
+        settings: pooling and resize are taken from them.
+        precision: of the engine, ``f32`` or ``bf16``.
+    """
+    digest = _digest(_facts(spec, weights, settings.pooling), settings.resize, precision)
+    return f"{spec.name}-{weights.kind}-{settings.pooling}-{settings.resize}-{precision}-{digest}"
+
+
+def graph_key(spec: ModelSpec, weights: Weights, pooling: str, runtime: str) -> str:
+    """Return the name of a graph written for a runtime, as ``openvino 2026.4``; every precision can share it."""
+    return f"{spec.name}-{weights.kind}-{pooling}-{_digest(_facts(spec, weights, pooling), runtime)}"
+
+
+def _facts(spec: ModelSpec, weights: Weights, pooling: str) -> dict[str, object]:
+    graph = (spec.constructor, spec.height, spec.width, spec.preprocessing, pooling)
+    return {"revision": REVISION, "graph": graph, "weights": weights.sha256}
+
+
+def _digest(*facts: object) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]

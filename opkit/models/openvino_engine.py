@@ -1,0 +1,85 @@
+"""The CPU engine: OpenVINO, which sits on the hardware's limit in every precision (see benchmarks)."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import openvino as ov
+
+from opkit.errors import SettingsError
+from opkit.models.compiled import compiled_model
+from opkit.models.cores import usable_cores
+from opkit.models.export import MODEL_FILE, export_in_subprocess
+from opkit.models.fingerprint import graph_key
+from opkit.models.registry import ModelSpec
+from opkit.models.weights import Weights
+from opkit.settings import Settings
+
+# One picture fills all cores already (measured: VGG19 no faster at 32 than at 1, MobileNetV2 1.2x at 8), and memory
+# grows with the batch: VGG19 in f32 takes 360 MiB at 1, 580 MiB at 8, 1.1 GiB at 32.
+DEFAULT_BATCH = 8
+
+
+class OpenVinoEngine:
+    """A model compiled for this machine's CPU; see ``Engine``."""
+
+    device = "cpu"
+
+    def __init__(self, spec: ModelSpec, weights: Weights, settings: Settings) -> None:
+        core = ov.Core()
+        self.precision = choose_precision(settings.precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+        self.max_batch = settings.max_batch or DEFAULT_BATCH
+        with compiled_model(
+            settings.cache_dir.expanduser(),
+            graph_key(spec, weights, settings.pooling, f"openvino {ov.__version__}"),
+            lambda folder: export_in_subprocess(spec, weights, settings.pooling, folder),
+        ) as folder:
+            model = core.compile_model(folder / MODEL_FILE, "CPU", _options(self.precision, settings.threads))
+        self._request: Any = model.create_infer_request()
+        self(np.zeros((1, spec.height, spec.width, 3), np.uint8))
+
+    def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Encode a batch; see ``Engine``."""
+        results = self._request.infer([images], share_inputs=True)
+        vectors: npt.NDArray[np.float32] = results[0]
+        return vectors
+
+    def close(self) -> None:
+        """Give back memory and threads."""
+        self._request = None
+
+
+def choose_precision(asked: Literal["auto", "f32", "bf16"], capabilities: list[str]) -> str:
+    """Choose the arithmetic.
+
+    Args:
+        asked: the setting.
+        capabilities: what OpenVINO lists for the CPU. It lists BF16 where instructions for it exist (AVX512_BF16, AMX,
+            AVX_NE_CONVERT), not where it emulates them at a loss.
+
+    Raises:
+        SettingsError: bf16 is asked for and the processor has no instructions for it.
+    """
+    if asked == "bf16" and "BF16" not in capabilities:
+        raise SettingsError("OP_PRECISION=bf16: this processor has no bf16 instructions; take f32 or auto")
+    if asked == "auto":
+        return "bf16" if "BF16" in capabilities else "f32"
+    return asked
+
+
+def _options(precision: str, threads: int) -> dict[str, object]:
+    options: dict[str, object] = {
+        # Never left out: OpenVINO's own choice is bf16 wherever the processor has it.
+        "INFERENCE_PRECISION_HINT": precision,
+        # THROUGHPUT would run two pictures side by side, each at half the speed, for 1 to 3 % more.
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    limit = threads or usable_cores()
+    if limit < (os.cpu_count() or 1):
+        options["INFERENCE_NUM_THREADS"] = limit
+        # A limited number of threads is pinned to the same first cores in every process of a machine.
+        options["ENABLE_CPU_PINNING"] = False
+    return options

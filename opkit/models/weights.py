@@ -1,0 +1,126 @@
+"""Which weights, found and identified before anything is built. Imports no runtime, opens no connection.
+
+A server never downloads: `data/prepare_model.sh` does, before the start, so that no start depends on a network and what
+runs is what was checked. Weights never change silently: the published ones are compared with the published digest, and
+the digest of whatever is used becomes part of the fingerprint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from opkit.errors import WeightsError
+from opkit.models.registry import ModelSpec
+
+logger = logging.getLogger(__name__)
+
+_KERAS_CACHE = Path("~/.keras/models")
+
+# The seed is part of what "random" means: everybody's random vgg19 is the same, on every backend.
+RANDOM_SEED = 0
+_RANDOM_RECIPE = f"He-normal, NumPy PCG64, seed {RANDOM_SEED}, revision 1"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights that are there and are what they claim to be, as far as can be told without reading them into a model.
+
+    Attributes:
+        kind: where they come from; part of the fingerprint that people read.
+        path: the file; None for random weights.
+        sha256: of the file, or of the recipe of the random weights; hexadecimal.
+    """
+
+    kind: Literal["imagenet", "random", "file"]
+    path: Path | None
+    sha256: str
+
+
+def find_weights(spec: ModelSpec, weights: str, data_dir: Path) -> Weights:
+    """Find the weights of a model.
+
+    Args:
+        spec: the model.
+        weights: ``imagenet``, ``random``, or the path of a file.
+        data_dir: where the published file is looked for first; the cache of Keras comes second.
+
+    Raises:
+        WeightsError: they are missing, damaged, or not the published ones; says what to do.
+    """
+    if weights == "random":
+        logger.warning("OP_WEIGHTS=random: the vectors of %s are good for trials only, they mean nothing", spec.name)
+        return Weights("random", None, hashlib.sha256(_RANDOM_RECIPE.encode()).hexdigest())
+    if weights == "imagenet":
+        return _published(spec, data_dir)
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        raise WeightsError(f"OP_WEIGHTS={weights}: there is no such file; it takes imagenet, random or a path")
+    check_file_kind(path)
+    return Weights("file", path, file_sha256(path))
+
+
+def _published(spec: ModelSpec, data_dir: Path) -> Weights:
+    folders = (data_dir.expanduser(), _KERAS_CACHE.expanduser())
+    path = next((folder / spec.weights_file for folder in folders if (folder / spec.weights_file).is_file()), None)
+    if path is None:
+        raise WeightsError(
+            f"the weights of {spec.name} are missing: {spec.weights_file} is neither in {folders[0]} nor in "
+            f"{folders[1]}. Get it with `data/prepare_model.sh {spec.name}`, or put it there from {spec.weights_url}. "
+            "To try things without it: OP_WEIGHTS=random"
+        )
+    check_file_kind(path)
+    _check_digest(spec, path)
+    return Weights("imagenet", path, file_sha256(path))
+
+
+def _check_digest(spec: ModelSpec, path: Path) -> None:
+    if spec.weights_md5 is None:
+        logger.info("no digest is published for %s; this file has sha256 %s", spec.weights_file, file_sha256(path))
+        return
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    if digest != spec.weights_md5:
+        raise WeightsError(
+            f"{path} is not the published file: its md5 is {digest}, published is {spec.weights_md5}. It is cut short "
+            f"or altered; delete it and get it again with `data/prepare_model.sh {spec.name}`"
+        )
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+_MAGIC = {".h5": b"\x89HDF\r\n\x1a\n", ".keras": b"PK\x03\x04"}
+
+
+def check_file_kind(path: Path) -> None:
+    """Refuse what cannot be a weights file, by its name and first bytes.
+
+    Raises:
+        WeightsError: names the file and what it is.
+    """
+    if path.suffix not in _MAGIC:
+        raise WeightsError(f"{path}: a weights file ends in .h5, .weights.h5 or .keras")
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
+    if not head.startswith(_MAGIC[path.suffix]):
+        raise WeightsError(f"{path} is {_guess(head)}; a {path.suffix} file was expected")
+
+
+def _guess(head: bytes) -> str:
+    if not head:
+        return "empty"
+    if head.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer and not the file that it points to (run `git lfs pull`)"
+    if head.lstrip().startswith(b"<"):
+        return "a web page, perhaps the error message of a download"
+    return "something else"

@@ -1,0 +1,81 @@
+"""What the command line names, as inputs: files and URLs as they are, folders as the images below them."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from opkit.errors import ImageTooLarge, InvalidInput, OperatorError, SettingsError
+
+#: What is taken from a folder; a file that is named itself is taken whatever it is called.
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".mpo")
+
+
+def is_url(name: str) -> bool:
+    """Whether an input is an address and not a path."""
+    return name.lower().startswith(("http://", "https://"))
+
+
+def find_inputs(names: Sequence[str]) -> list[str]:
+    """Files and URLs as they are, folders as the images below them, sorted, so that a second run finds the same order.
+
+    Symbolic links to folders are not followed below a folder: they may lead in circles.
+
+    Raises:
+        SettingsError: a name is neither an address nor there.
+    """
+    found: list[str] = []
+    for name in names:
+        if os.path.isdir(name):
+            found += _images_below(name)
+        elif is_url(name) or os.path.lexists(name):
+            found.append(name)
+        else:
+            raise SettingsError(f"{name}: no such file or folder")
+    return found
+
+
+def read_list(path: Path) -> list[str]:
+    """The lines of a file, or of standard input for ``-``: files and URLs. One that is not there is an error row.
+
+    Raises:
+        SettingsError: the list cannot be read.
+    """
+    try:
+        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None
+    return [os.fsdecode(line) for line in data.splitlines() if line]
+
+
+def _images_below(folder: str) -> Iterator[str]:
+    for path, folders, files in os.walk(folder, onerror=_refuse):
+        folders.sort()
+        yield from (os.path.join(path, file) for file in sorted(files) if file.lower().endswith(SUFFIXES))
+
+
+def _refuse(error: OSError) -> None:
+    """A folder that cannot be read would otherwise be left out in silence."""
+    raise SettingsError(f"{error.filename}: {error.strerror}")
+
+
+def read_input(name: str, max_bytes: int) -> bytes | str | OperatorError:
+    """The bytes of a file, or a URL as it is, or why the file cannot be sent."""
+    if is_url(name):
+        return name
+    try:
+        # A pipe or a device would be waited for, or never end.
+        if not stat.S_ISREG(os.stat(name).st_mode):
+            return InvalidInput("not a file")
+        with open(name, "rb") as file:
+            data = file.read(max_bytes + 1)
+    except OSError as error:
+        return InvalidInput(f"cannot be read: {error.strerror}")
+    except ValueError:  # a NUL inside
+        return InvalidInput("not a file name")
+    if len(data) > max_bytes:
+        return ImageTooLarge(f"more than {max_bytes} bytes, which is the limit for one image")
+    return data

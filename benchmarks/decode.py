@@ -1,0 +1,119 @@
+"""Milliseconds per photo from JPEG file to model input, next to those of the model itself.
+
+    python -m benchmarks.decode
+    python -m benchmarks.decode --megapixels 0.3 1 12 24 --repeats 20
+
+  opkit, bilinear     the default: large JPEGs are decoded at a reduced scale, then resized with antialiasing
+  opkit, nearest      OP_RESIZE=nearest, which gives the vectors of the original operators
+  keras load_img      what the original operators call: full decode, nearest
+  plain Pillow        open, convert to RGB, resize with antialiasing: what most code does
+  base64, ...         before all that: the service's own decoder, and the standard library's
+  the model, ...      one image on all cores
+
+One thread for all but the model; the service decodes on as many as there are cores. All rows take turns, photo after
+photo; medians over all photos and repeats.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import io
+import os
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as PILImage
+
+from benchmarks.photos import jpeg_photos
+from benchmarks.raw_engine import image_limits
+from benchmarks.report import machine_facts, markdown_table
+from opkit.inputs.images import decode_base64, decode_image
+from opkit.models.registry import MODELS, find_model
+from opkit.serving.lifecycle import load_operator
+from opkit.settings import Settings
+
+_MAX_BYTES = 100 * 2**20
+
+# What takes a photo, as a file and as its base64, one step further.
+Step = Callable[[bytes, str], object]
+
+
+def main() -> None:
+    args = _parse_args()
+    print(machine_facts(), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        steps = _steps(args.model, Path(folder))
+        columns = [_median_ms(steps, jpeg_photos(size), args.repeats) for size in args.megapixels]
+    print(f"{args.model}; median ms per photo, JPEG quality 90\n")
+    header = ("step", *(f"{size:g} megapixels" for size in args.megapixels))
+    print(markdown_table(header, [(name, *(f"{column[name]:.2f}" for column in columns)) for name in steps]))
+
+
+def _parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="vgg19", choices=MODELS, help="default: vgg19; weights are random")
+    parser.add_argument("--megapixels", type=float, nargs="+", default=[1, 12], metavar="M", help="default: 1 12")
+    parser.add_argument("--repeats", type=int, default=5, help="of each photo; default: 5")
+    return parser.parse_args()
+
+
+def _steps(model: str, folder: Path) -> dict[str, Step]:
+    spec = find_model(model)
+    size = (spec.height, spec.width)
+    return {
+        "opkit, bilinear": _opkit(Settings(model=model, weights="random", resize="bilinear")),
+        "opkit, nearest": _opkit(Settings(model=model, weights="random", resize="nearest")),
+        "keras load_img": _keras(size),
+        "plain Pillow": lambda file, _: _pillow(file, size),
+        "base64, opkit": lambda _, text: decode_base64(text, _MAX_BYTES),
+        "base64, standard library": lambda _, text: base64.b64decode(text),
+        "the model, bf16": _model(Settings(model=model, weights="random", precision="bf16", cache_dir=folder)),
+        "the model, f32": _model(Settings(model=model, weights="random", precision="f32", cache_dir=folder)),
+    }
+
+
+def _opkit(settings: Settings) -> Step:
+    operator, limits = load_operator(settings), image_limits(settings)
+    return lambda file, _: operator.preprocess(decode_image(file, limits, operator.decode_side))
+
+
+def _keras(size: tuple[int, int]) -> Step:
+    # Only Pillow works here, whichever backend; this one does not load TensorFlow.
+    os.environ["KERAS_BACKEND"] = "openvino"
+    from keras.utils import img_to_array, load_img
+
+    return lambda file, _: img_to_array(load_img(io.BytesIO(file), target_size=size))
+
+
+def _pillow(file: bytes, size: tuple[int, int]) -> object:
+    image = PILImage.open(io.BytesIO(file)).convert("RGB")
+    return np.asarray(image.resize(size[::-1], PILImage.Resampling.BILINEAR))
+
+
+def _model(settings: Settings) -> Step:
+    operator = load_operator(settings)
+    operator.load()
+    spec = find_model(settings.model)
+    images = np.full((1, spec.height, spec.width, 3), 128, np.uint8)
+    return lambda *_: operator.infer(images)
+
+
+def _median_ms(steps: dict[str, Step], photos: Sequence[bytes], repeats: int) -> dict[str, float]:
+    spans_ms: dict[str, list[float]] = defaultdict(list)
+    for file in [*photos] * repeats:
+        text = base64.b64encode(file).decode()
+        for name, step in steps.items():
+            started = time.perf_counter()
+            step(file, text)
+            spans_ms[name].append((time.perf_counter() - started) * 1000)
+    return {name: statistics.median(spans) for name, spans in spans_ms.items()}
+
+
+if __name__ == "__main__":
+    main()

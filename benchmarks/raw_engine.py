@@ -1,0 +1,88 @@
+"""The model and nothing else, in a process of its own: the ceiling that the service is measured against."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from benchmarks.callers import Load
+from opkit.contract import Encoder
+from opkit.inputs.images import ImageLimits, decode_image
+from opkit.serving.lifecycle import load_operator
+from opkit.settings import Settings
+
+
+class RawEngine:
+    """The engine of the configured operator, with inputs that were decoded and resized before. A context manager."""
+
+    def __init__(self, settings: Settings, photos: Sequence[bytes]) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(1, spawn, _prepare, (settings, list(photos)))
+
+    def __enter__(self) -> RawEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    def max_batch(self) -> int:
+        """The largest batch that the service would send."""
+        return self._pool.submit(_max_batch).result()
+
+    def drive(self, *, batch: int, seconds: float) -> Load:
+        """Run batches back to back, for some seconds."""
+        return self._pool.submit(_drive, batch, seconds).result()
+
+
+# What the one worker process holds between calls.
+_operator: Encoder
+_inputs: list[np.ndarray[Any, Any]]
+
+
+def _prepare(settings: Settings, photos: list[bytes]) -> None:
+    global _operator, _inputs
+    _operator = load_operator(settings)
+    _operator.load()
+    _inputs = preprocessed(_operator, settings, photos)
+
+
+def preprocessed(operator: Encoder, settings: Settings, photos: Sequence[bytes]) -> list[np.ndarray[Any, Any]]:
+    """What the engine gets for each photo: (height, width, 3) uint8."""
+    limits = image_limits(settings)
+    return [operator.preprocess(decode_image(photo, limits, operator.decode_side)) for photo in photos]
+
+
+def image_limits(settings: Settings) -> ImageLimits:
+    """The limits that the service has."""
+    return ImageLimits(
+        max_bytes=settings.max_image_bytes,
+        max_pixels=settings.max_pixels,
+        max_frames=settings.max_frames,
+        formats=settings.formats,
+    )
+
+
+def _max_batch() -> int:
+    return _operator.max_batch
+
+
+def _drive(batch: int, seconds: float) -> Load:
+    # infer of the built-in encoder is one call of the compiled graph.
+    turns = itertools.cycle(range(len(_inputs)))
+    batches = [np.stack([_inputs[next(turns)] for _ in range(batch)]) for _ in _inputs]
+    latencies: list[float] = []
+    begun = time.perf_counter()
+    for each in itertools.cycle(batches):
+        started = time.perf_counter()
+        _operator.infer(each)
+        ended = time.perf_counter()
+        latencies += [ended - started] * batch
+        if ended - begun > seconds:
+            break
+    return Load(ended - begun, latencies)

@@ -1,0 +1,43 @@
+"""One weights file that every candidate loads, so that all of them compute the same thing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from opkit.models.registry import find_model
+from opkit.models.weights import find_weights
+
+
+def weights_file(model: str, weights: str, folder: Path) -> Path:
+    """The file of ``imagenet`` or of a path; for ``random``, one that is written to ``folder``.
+
+    Raises:
+        WeightsError: there is no such file.
+        subprocess.CalledProcessError: it could not be written.
+    """
+    found = find_weights(find_model(model), weights, Path("data"))
+    if found.path is not None:
+        return found.path.resolve()
+    path = folder / f"{model}-random.weights.h5"
+    # In a process of its own, because the choice of a Keras backend holds for a whole process.
+    command = [sys.executable, "-m", __name__, model, str(path)]
+    subprocess.run(command, check=True, env=os.environ | {"KERAS_BACKEND": "openvino"})
+    return path
+
+
+def main() -> None:
+    """Write the random weights of MODEL to FILE (the two arguments)."""
+    from opkit.models.graph import build_backbone
+    from opkit.models.random_weights import set_random_weights
+
+    model, path = sys.argv[1:]
+    backbone = build_backbone(find_model(model))
+    set_random_weights(backbone)
+    backbone.save_weights(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# Builds the CPU image with no container engine: buildah, on a base that debootstrap makes from this machine's own
+# package source. Then starts it, calls it, and stops it. Needs root, and .venv (make venv) for the client.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+bash .ci/need.sh debootstrap buildah curl pgrep:procps
+
+work=$(mktemp -d)
+export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
+buildah() { command buildah --root "$work/storage" --runroot "$work/runroot" "$@"; }
+server=
+finish() {
+    # shellcheck disable=SC2046  # one word per process
+    [ -z "$server" ] || kill $(descendants "$server") 2>/dev/null || true
+    wait
+    buildah rm --all >/dev/null 2>&1 || true
+    awk -v work="$work/" 'index($5, work) == 1 {print $5}' /proc/self/mountinfo | xargs --no-run-if-empty umount
+    rm -rf --one-file-system "$work"
+}
+trap finish EXIT
+
+# descendants PID: itself and all below it, itself first.
+descendants() {
+    local child
+    echo "$1"
+    for child in $(pgrep --parent "$1"); do descendants "$child"; done
+}
+
+ok() { echo "ok     $*"; }
+
+wrong() {
+    echo "WRONG  $*" >&2
+    [ ! -e "$work/server.log" ] || cat "$work/server.log" >&2
+    exit 1
+}
+
+# --- the base: this machine's release of Debian or Ubuntu, and what it needs to reach its package registry ---
+
+make_base() {
+    local root="$work/root" release mirror container
+    release=$(sed --quiet 's/^VERSION_CODENAME=//p' /etc/os-release)
+    # shellcheck disable=SC2016  # apt-get fills these in
+    mirror=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
+        awk -v release="$release" '$1 == release && $2 == "main" {print $3; exit}')
+    debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates "$release" "$root" "$mirror" \
+        >"$work/debootstrap.log" 2>&1 || { tail "$work/debootstrap.log" >&2; wrong "debootstrap failed"; }
+
+    copy_registry_access "$root"
+    container=$(buildah from scratch)
+    buildah add --quiet "$container" "$root" / >/dev/null
+    buildah config --env PIP_CERT=/etc/ssl/certs/ca-certificates.crt "$container"
+    while read -r line; do buildah config --env "$line" "$container"; done < <(env | grep '^PIP_')
+    buildah commit --quiet --rm "$container" opkit-base >/dev/null
+    rm -rf "$root"
+}
+
+# The certificates that this machine trusts, its pip configuration, and the files and folders that that names.
+copy_registry_access() {
+    local path
+    cp --dereference "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" "$1/etc/ssl/certs/ca-certificates.crt"
+    while read -r path; do
+        [ ! -e "$path" ] || cp --recursive --dereference --parents "$path" "$1"
+    done < <(
+        .venv/bin/python -m pip config debug | sed --quiet 's/^ *\(\/.*\), exists: True$/\1/p'
+        .venv/bin/python -m pip config list | grep --only-matching "['= ]/[^' ]*" | cut --characters=2-
+    )
+}
+
+# inspect TEMPLATE: a value of the image's configuration; a list has one line per entry.
+inspect() { buildah inspect --type image --format "$1" opkit; }
+
+inside() { buildah run --env "OP_ENDPOINT=127.0.0.1:${port:-0}" "$container" -- "$@"; }
+
+echo "a base from debootstrap"
+make_base
+
+echo "make cpu"
+make --no-print-directory cpu DOCKER="buildah --root $work/storage --runroot $work/runroot" IMAGE_NAME=opkit \
+    BASE_IMAGE=localhost/opkit-base WEIGHTS=random >"$work/build.log" 2>&1 || {
+    tail -n 50 "$work/build.log" >&2
+    wrong "the build failed"
+}
+echo "size: $(buildah images --format '{{.Name}} {{.Size}}' | sed 's/.*\///' | paste --serial --delimiters=';')"
+
+container=$(buildah from opkit)
+inside python -c 'import importlib.util as u; assert not u.find_spec("tensorflow") and u.find_spec("openvino")' ||
+    wrong "TensorFlow is in the image, or OpenVINO is not"
+ok "OpenVINO is in it, TensorFlow is not"
+inside python -c 'import os; assert os.getuid() and not os.access("/app/server.py", os.W_OK)' ||
+    wrong "it runs as root, or can change its own code"
+ok "it runs as user $(inspect '{{.Docker.Config.User}}'), who cannot change the code"
+
+mapfile -t command < <(inspect '{{range .Docker.Config.Cmd}}{{println .}}{{end}}' | sed '/^$/d')
+mapfile -t health < <(inspect '{{range .Docker.Config.Healthcheck.Test}}{{println .}}{{end}}' | sed '1d;/^$/d')
+inside "${command[@]}" 2>"$work/server.log" &
+server=$!
+listening=$(bash .ci/follow.sh "$work/server.log" "$server" 'listening=[0-9.:]*')
+port=${listening##*:}
+ok "it serves: $(grep --only-matching 'start_s=.*' "$work/server.log")"
+
+inside "${health[@]}" || wrong "its health check fails"
+ok "its health check passes"
+.venv/bin/python test_grpc.py -e "127.0.0.1:$port" || wrong "test_grpc.py failed"
+ok "test_grpc.py passes"
+
+# The innermost process is the container's own; those around it are buildah's.
+kill -TERM "$(descendants "$server" | tail --lines=1)"
+timeout 60 tail --pid="$server" --follow /dev/null || wrong "SIGTERM did not end it in 60 seconds"
+status=0
+wait "$server" || status=$?
+server=
+[ "$status" -eq 0 ] || wrong "SIGTERM ended it with status $status"
+ok "SIGTERM ended it with status 0"
+! inside "${health[@]}" >/dev/null 2>&1 || wrong "its health check passes when it is down"
+ok "its health check fails when it is down"

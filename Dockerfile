@@ -1,0 +1,66 @@
+# The CPU image: OpenVINO runs the model, and there is no TensorFlow in it.
+#
+#   make cpu                     with the published weights of vgg19, which are fetched first, compiled in it
+#   make cpu MODEL=vgg16 WEIGHTS=random     with seeded random weights, for trials
+#   make cpu WEIGHTS=            with none: mount them, docker run -v "$PWD/data:/app/data:ro" ...
+#
+# BASE_IMAGE may be any Debian or Ubuntu that has Python 3.11 or newer, or can install it.
+ARG BASE_IMAGE=python:3.11-slim-bookworm
+
+FROM ${BASE_IMAGE} AS base
+RUN command -v python3 >/dev/null || { apt-get update \
+    && apt-get install -y --no-install-recommends python3 && rm -rf /var/lib/apt/lists/*; }
+RUN python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "BASE_IMAGE needs Python 3.11 or newer")'
+ENV PATH=/opt/venv/bin:$PATH
+
+FROM base AS build
+RUN python3 -c 'import ensurepip' 2>/dev/null || { apt-get update \
+    && apt-get install -y --no-install-recommends python3-venv; }
+COPY requirements.txt /tmp/
+# What only builds goes again, as do drivers of devices that this image is not for, and other packages' own tests.
+RUN python3 -m venv /opt/venv \
+    && pip install --no-cache-dir --disable-pip-version-check -r /tmp/requirements.txt \
+    && pip uninstall -y --quiet grpcio-tools setuptools pip \
+    && cd /opt/venv/lib/python3*/site-packages \
+    && rm -rf openvino/libs/libopenvino_intel_[gn]pu_plugin.so openvino/libs/cache.json \
+    && find . -type d -name tests -prune -exec rm -rf {} +
+
+FROM build AS app
+ARG MODEL=vgg19
+ARG WEIGHTS=imagenet
+ENV OP_MODEL=${MODEL} OP_WEIGHTS=${WEIGHTS} OP_CACHE_DIR=/var/cache/opkit
+WORKDIR /app
+COPY . .
+# Of the published weights in data/, only those that are served.
+RUN python -c "from opkit.models.registry import MODELS; \
+    print(*(s.weights_file for s in MODELS.values() if (s.name, 'imagenet') != ('${MODEL}', '${WEIGHTS}')))" \
+    | { cd data && xargs rm -f; }
+# The model is compiled here, so that the image starts in a second, also where it can write nothing.
+RUN mkdir -p ${OP_CACHE_DIR} && if [ -n "${WEIGHTS}" ]; then \
+    python -c "import os; from opkit.serving.lifecycle import load_operator; from opkit.settings import load_settings; \
+    load_operator(load_settings(os.environ).settings).load()"; fi
+# Readable by whoever runs it. Some platforms give every image a user of its own, in group 0.
+RUN python -m compileall -q . && chmod -R a+rX . && chmod -R g=u ${OP_CACHE_DIR}
+
+FROM base
+COPY --from=build /opt/venv /opt/venv
+COPY --from=app /app /app
+COPY --from=app --chown=10001:0 /var/cache/opkit /var/cache/opkit
+
+ARG MODEL=vgg19
+ARG WEIGHTS=imagenet
+# Fewer arenas: memory that many decoding threads freed goes back instead of staying with each of them.
+ENV OP_MODEL=${MODEL} OP_WEIGHTS=${WEIGHTS} OP_CACHE_DIR=/var/cache/opkit OP_BIND=0.0.0.0 \
+    OP_ENDPOINT=127.0.0.1:50051 MALLOC_ARENA_MAX=2 HOME=/tmp
+WORKDIR /app
+USER 10001:0
+EXPOSE 50051
+STOPSIGNAL SIGTERM
+HEALTHCHECK --start-period=120s --interval=30s --timeout=5s CMD ["python", "-m", "opkit", "health"]
+CMD ["python", "server.py"]
+
+ARG REVISION=
+LABEL org.opencontainers.image.title="opkit" \
+      org.opencontainers.image.description="A gRPC operator that turns images into vectors" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.revision="${REVISION}"

@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# Fetches the published Keras weights of a model and checks them; --help tells how. Needs Python 3 and nothing else.
+set -euo pipefail
+
+# Model, md5, file: as Keras publishes them (it publishes no better digest, and for "-" none). The same facts are in
+# opkit/models/registry.py, which cannot be read before anything is installed; a test compares the two.
+PUBLISHED=https://storage.googleapis.com/tensorflow/keras-applications
+MODELS="
+vgg16             6d6bbae143d832006294945121d1f1fc  vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5
+vgg19             253f8cb515780f3b799900260a226db6  vgg19/vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5
+xception          b0042744bf5b25fce3cb969f33bebb97  xception/xception_weights_tf_dim_ordering_tf_kernels_notop.h5
+resnet50          4d473c1dd8becc155b73f8504c6f6626  resnet/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5
+mobilenetv2       -  mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5
+efficientnetv2b0  893217f2bb855e2983157299931e43ff  efficientnet_v2/efficientnetv2-b0_notop.h5
+"
+PYTHON=${PYTHON:-python3}
+FOLDER=${OP_DATA_DIR:-$(dirname "$0")}
+
+main() {
+    case ${1:-} in
+        -h | --help) usage; exit 0 ;;
+        "" | -*) usage >&2; exit 2 ;;
+    esac
+    local model=$1 mirror=${2:-${WEIGHTS_MIRROR:-}} path md5 folder
+    read -r md5 path < <(awk -v model="$model" '$1 == model {print $2, $3}' <<<"$MODELS") ||
+        fail 2 "there is no model $model. There are: $(names)"
+    local file=${path##*/} url=$PUBLISHED/$path
+    [ -z "$mirror" ] || url=${mirror%/}/$file
+
+    for folder in "$FOLDER" ~/.keras/models; do
+        if is_right "$folder/$file" "$md5"; then
+            echo "$model: $folder/$file is there and right"
+            exit 0
+        fi
+    done
+    [ ! -e "$FOLDER/$file" ] || echo "$model: $FOLDER/$file is damaged or another file; it will be replaced" >&2
+    mkdir -p "$FOLDER"
+    echo "$model: fetching $url"
+    fetch "$url" "$FOLDER/$file.part" "$md5" || fail 1 "$model could not be fetched. $(by_hand "$file" "$md5")"
+    mv "$FOLDER/$file.part" "$FOLDER/$file"
+    echo "$model: $FOLDER/$file is complete$([ "$md5" != - ] || echo "; no digest is published to check it with")"
+}
+
+# fetch URL PART MD5: the whole file in PART, or failure. What a broken connection leaves in PART is kept for next time.
+fetch() {
+    local resumed
+    while true; do
+        resumed=$([ ! -s "$2" ] || echo yes)
+        download "$1" "$2" || return 1
+        is_right "$2" "$3" && return 0
+        rm "$2"
+        [ -n "$resumed" ] || { echo "what $1 gave is not the published file; it was thrown away" >&2; return 1; }
+        echo "what an earlier run left was not the beginning of this file: starting over" >&2
+    done
+}
+
+usage() {
+    cat <<TEXT
+usage: data/prepare_model.sh MODEL [MIRROR]
+
+Fetches the published ImageNet weights of MODEL, without the classifier, into data/ (or \$OP_DATA_DIR), where the server
+looks for them. Does nothing if they are there or in the cache of Keras, goes on where an earlier run was cut off,
+replaces a damaged file, and keeps nothing that does not have the published digest.
+
+  MODEL    $(names)
+  MIRROR   where to fetch from instead: the address of a folder that holds the file under its published name, such as
+           https://files.example.org/keras or file:///media/usb. \$WEIGHTS_MIRROR does the same.
+
+Without a network: bring the file into data/ by other means and run this again to check it, or serve random weights,
+for trials: make run WEIGHTS=random
+TEXT
+}
+
+names() { awk 'NF {printf "%s%s", comma, $1; comma = ", "}' <<<"$MODELS"; }
+
+fail() {
+    echo "data/prepare_model.sh: $2" >&2
+    exit "$1"
+}
+
+by_hand() {
+    echo "To go on: run this again (it resumes), give the address of a mirror as second argument, or put $1" \
+        "$([ "$2" = - ] || echo "(md5 $2) ")into $FOLDER by hand."
+}
+
+# is_right FILE MD5: whether FILE is there with this digest; with none published, whether it is an HDF5 file.
+is_right() {
+    [ -f "$1" ] && "$PYTHON" - "$1" "$2" <<'PYTHON'
+import hashlib, sys
+content = open(sys.argv[1], "rb").read()
+sys.exit(content[:8] != b"\x89HDF\r\n\x1a\n" or sys.argv[2] not in ("-", hashlib.md5(content).hexdigest()))
+PYTHON
+}
+
+# download URL FILE: goes on where FILE ends, as long as that gets it further.
+download() {
+    "$PYTHON" - "$1" "$2" <<'PYTHON'
+import http.client, os, sys, urllib.error, urllib.request
+
+url, path = sys.argv[1:]
+
+
+def size():
+    return os.path.getsize(path) if os.path.exists(path) else 0
+
+
+def fetch_rest():
+    """One request. Returns how many bytes are missing after it, as far as the server says."""
+    start = size()
+    request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
+    with urllib.request.urlopen(request, timeout=30) as reply:
+        resumed = reply.getcode() == 206  # a server that knows no ranges sends everything again
+        total = int(reply.headers.get("Content-Length", 0)) + (start if resumed else 0)
+        with open(path, "ab" if resumed else "wb") as file:
+            for block in iter(lambda: reply.read(1 << 20), b""):
+                file.write(block)
+                if sys.stderr.isatty():
+                    print(f"\r{file.tell() >> 20} of {total >> 20} MiB ", end="", file=sys.stderr, flush=True)
+    return total - size()
+
+
+missing = 1
+while missing > 0:
+    before = size()
+    try:
+        missing, problem = fetch_rest(), "the connection was cut off"
+    except urllib.error.HTTPError as error:
+        if error.code == 416 and before:
+            break  # there is no more to get
+        sys.exit(f"the server answered {error.code} {error.reason}")
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        problem = f"{getattr(error, 'reason', error)}"
+    except KeyboardInterrupt:
+        sys.exit("interrupted")
+    if missing > 0 and size() <= before:
+        sys.exit(f"{problem} (after {size()} bytes)")
+PYTHON
+}
+
+main "$@"

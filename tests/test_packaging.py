@@ -1,0 +1,68 @@
+"""The files around the code agree with each other."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+import opkit
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def _pins(name: str) -> dict[str, str]:
+    lines = [line.partition("#")[0].strip() for line in (ROOT / name).read_text().splitlines()]
+    return dict(line.split("==") for line in lines if line)
+
+
+def _needs(extra: str) -> list[Requirement]:
+    """What an extra needs directly, the extras inside it resolved."""
+    requirements = [Requirement(text) for text in PROJECT["project"]["optional-dependencies"][extra]]
+    inner = [need for each in requirements if each.name == "opkit" for name in each.extras for need in _needs(name)]
+    return [each for each in requirements if each.name != "opkit"] + inner
+
+
+@pytest.mark.parametrize(("file", "extra"), [("requirements.txt", "cpu"), ("requirements-gpu.txt", "gpu")])
+def test_the_pins_of_an_image_fit_what_the_project_needs(file: str, extra: str) -> None:
+    pins = _pins(file)
+    core = [Requirement(text) for text in PROJECT["project"]["dependencies"]]
+    for need in core + _needs(extra):
+        assert pins[need.name] in need.specifier, f"{file}: {need}; run make pins"
+
+
+def test_the_cpu_image_has_no_tensorflow_and_the_gpu_image_has() -> None:
+    assert not [name for name in _pins("requirements.txt") if "tensorflow" in name]
+    assert "tensorflow" in _pins("requirements-gpu.txt")
+
+
+def test_both_images_run_in_the_same_way() -> None:
+    words = ("USER", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK", "CMD", "WORKDIR", "LABEL", "ARG")
+    cpu, gpu = (
+        [line for line in (ROOT / name).read_text().splitlines() if line.startswith(words)]
+        for name in ("Dockerfile", "Dockerfile-gpu")
+    )
+    assert cpu == gpu
+
+
+def test_every_package_is_installed() -> None:
+    folders = [path.parent.relative_to(ROOT) for top in ("opkit", "rpc") for path in (ROOT / top).rglob("__init__.py")]
+    assert sorted(PROJECT["tool"]["setuptools"]["packages"]) == sorted(".".join(folder.parts) for folder in folders)
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    assert PROJECT["project"]["version"] == opkit.__version__
+    assert opkit.__version__ in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", ".pre-commit-config.yaml"])
+def test_every_make_command_that_is_written_down_exists(document: str) -> None:
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = (ROOT / document).read_text()
+    commands = re.findall(r"(?:`|\$ |^    |: )make((?: [a-z][a-z-]*)+)", text, re.MULTILINE)
+    assert commands
+    assert {name for command in commands for name in command.split()} <= targets

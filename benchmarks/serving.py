@@ -178,6 +178,7 @@ def _best_of_each_round(rows: Sequence[Row], candidate: str) -> list[float]:
 def _cells(row: Row, engine: Sequence[float], original: Sequence[float]) -> tuple[str, ...]:
     rates = [load.rate for load in row.loads]
     latencies_ms = [latency * 1000 for load in row.loads for latency in load.latencies_s]
+    client_cpu = statistics.median(load.client_cpu_s / load.wall_s for load in row.loads)
     return (
         row.candidate,
         row.callers,
@@ -186,7 +187,7 @@ def _cells(row: Row, engine: Sequence[float], original: Sequence[float]) -> tupl
         f"{percentile(latencies_ms, 99):.1f}",
         f"{statistics.median(r / e for r, e in zip(rates, engine, strict=True)):.1%}",
         f"{statistics.median(r / o for r, o in zip(rates, original, strict=True)):.2f}",
-        f"{statistics.median(load.client_cpu_s / load.wall_s for load in row.loads):.2f}",
+        f"{client_cpu:.2f}" if client_cpu else "-",
     )
 
 

@@ -80,7 +80,7 @@ def _one_run(args: argparse.Namespace, weights: str) -> dict[str, Start]:
 def _start(command: Sequence[str], environ: dict[str, str]) -> Start:
     with ServerProcess(command, environ) as server:
         server.wait(base64_request(jpeg_photos()[0]))
-        return Start(server.first_answer_s, server.peak_mib(), server.children_peak_mib())
+        return Start(server.answered_after_s, server.peak_mib(), server.children_peak_mib())
 
 
 def _cells(name: str, runs: Sequence[Start]) -> tuple[str, ...]:

@@ -10,7 +10,8 @@
     ├── Overloaded                   RESOURCE_EXHAUSTED   queue full; carries when to try again
     ├── DeadlinePassed               DEADLINE_EXCEEDED    the caller's time is over
     ├── CallerGone                   CANCELLED            the caller left
-    ├── NotReady                     UNAVAILABLE          starting
+    ├── Unreachable                  UNAVAILABLE          raised by the client: nobody there, starting or draining
+    ├── StreamIdle                   UNAVAILABLE          nothing was sent for too long; connect again
     ├── ShuttingDown                 UNAVAILABLE          draining
     ├── ModelFailed                  INTERNAL             the operator's own code raised, or answered nonsense
     ├── BadItems                     (of its items)       several inputs of one call are bad
@@ -90,8 +91,14 @@ class CallerGone(OperatorError):
     code = StatusCode.CANCELLED
 
 
-class NotReady(OperatorError):
-    """The operator is still loading."""
+class Unreachable(OperatorError):
+    """The operator cannot be reached, is starting or is draining; trying again may help."""
+
+    code = StatusCode.UNAVAILABLE
+
+
+class StreamIdle(OperatorError):
+    """A stream gave its place back because its sender was silent; whoever has more to send opens another."""
 
     code = StatusCode.UNAVAILABLE
 

@@ -6,6 +6,6 @@ with Client("127.0.0.1:50051") as client:
 
 from opkit.client.backoff import Backoff
 from opkit.client.client import HEALTHY, Client, Identity, Limits
-from opkit.client.statuses import Unreachable
+from opkit.errors import Unreachable
 
 __all__ = ["HEALTHY", "Backoff", "Client", "Identity", "Limits", "Unreachable"]

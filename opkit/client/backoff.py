@@ -7,8 +7,7 @@ import random
 import time
 from dataclasses import dataclass
 
-from opkit.client.statuses import Unreachable
-from opkit.errors import OperatorError, Overloaded
+from opkit.errors import OperatorError, Overloaded, Unreachable
 
 _log = logging.getLogger(__name__)
 

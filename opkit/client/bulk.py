@@ -13,8 +13,7 @@ from typing import Protocol
 import grpc
 
 from opkit.client.backoff import Backoff
-from opkit.client.statuses import Unreachable
-from opkit.errors import DeadlinePassed, OperatorError
+from opkit.errors import DeadlinePassed, OperatorError, Unreachable
 from rpc import rpc_pb2
 
 

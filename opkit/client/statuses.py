@@ -20,19 +20,17 @@ from opkit.errors import (
     ModelFailed,
     OperatorError,
     Overloaded,
+    Unreachable,
 )
 
 Detail = TypeVar("Detail", bound=Message)
 
 
-class Unreachable(OperatorError):
-    """The operator cannot be reached, is starting or is draining; trying again may help."""
-
-    code = StatusCode.UNAVAILABLE
-
-
 # What gRPC says of a message over the limit, with the status of an overload; trying again does not make it smaller.
 _TOO_LARGE = "message larger than max"
+
+# What gRPC says when the deadline passed on this side; anything else is what the server says of its own limits.
+_PASSED_HERE = "Deadline Exceeded"
 
 _CODES = {code.value[0]: code for code in StatusCode}
 
@@ -72,7 +70,8 @@ def error_of_call(call: grpc.RpcError, target: str, timeout_s: float) -> Operato
     if code is StatusCode.UNAVAILABLE:
         return Unreachable(f"{target} cannot be reached or is not ready: {text}")
     if code is StatusCode.DEADLINE_EXCEEDED:
-        return DeadlinePassed(f"{target}: {text} (the limit is {timeout_s:g} s)")
+        reason = f"no answer within {timeout_s:g} s" if text == _PASSED_HERE else text
+        return DeadlinePassed(f"{target}: {reason}")
     if code is StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE not in text:
         return Overloaded(text, _retry_after_s(call))
     if code in (StatusCode.INTERNAL, StatusCode.RESOURCE_EXHAUSTED):

@@ -32,6 +32,11 @@ _MARKS = {
 _MAX_TIFF_VALUES = 400_000
 _TIFF_TILE_WIDTH, _TIFF_TILE_LENGTH = 322, 323
 
+# By Pillow's names. Not among them: fax, whose decoder writes a line to stderr for every bad row, and the obsolete ones.
+_TIFF_COMPRESSIONS = frozenset(
+    {"raw", "packbits", "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate", "jpeg", "lzma", "zstd", "webp"}
+)
+
 # As the JPEG marks, for the formats that have one piece of Exif.
 _MAX_EXIF_BYTES = 1024 * 1024
 
@@ -85,17 +90,20 @@ def check_header(image: Any, max_pixels: int) -> None:
 
     Raises:
         ImageTooLarge: too many pixels, a side that is too long, a TIFF whose tiles are larger than the limit.
-        ImageDecodeError: a BMP with run-length compression.
+        ImageDecodeError: a TIFF or BMP with a compression that is not accepted.
     """
     width, height = image.size
     if width * height > max_pixels:
         raise ImageTooLarge(f"image has {width * height:,} pixels, the limit is {max_pixels:,}")
     if max(width, height) > _MAX_SIDE:
         raise ImageTooLarge(f"image is {width:,} x {height:,} pixels, the limit for a side is {_MAX_SIDE:,}")
+    compression = image.info.get("compression")
     if image.format == "TIFF":
         _check_tile(image.tag_v2, max_pixels)
+        if compression not in _TIFF_COMPRESSIONS:
+            raise ImageDecodeError(f"image is a TIFF with {compression} compression, which is not accepted")
     # Decoded in Python, pixel by pixel: 1.5 KB keep the interpreter busy for seconds.
-    if image.format == "BMP" and image.info.get("compression") in _RUN_LENGTH_BMP:
+    if image.format == "BMP" and compression in _RUN_LENGTH_BMP:
         raise ImageDecodeError("image is a BMP with run-length compression, which is not accepted")
 
 

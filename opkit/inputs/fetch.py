@@ -257,7 +257,9 @@ class _CheckedAdapter(HTTPAdapter):
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
         host, options = super().build_connection_pool_key_attributes(request, verify, cert)
-        return host, options | {"ssl_context": self._tls_context} if host["scheme"] == "https" else options
+        if host["scheme"] == "https":
+            options["ssl_context"] = self._tls_context
+        return host, options
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Nothing to do: the context verifies. requests would load its certificates again for every connection."""

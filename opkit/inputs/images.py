@@ -251,7 +251,8 @@ def _grey_bits(image: Any) -> int:
 
 def _stretch(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Spread 32-bit values, which have no range of their own, from the darkest to the brightest over 0 to 255."""
-    values = values.astype(np.float64)
+    with np.errstate(all="ignore"):  # of signalling NaN
+        values = values.astype(np.float64)
     values[~np.isfinite(values)] = np.nan
     low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
     if not high > low:  # flat, or nothing but NaN

@@ -198,6 +198,8 @@ class Batcher(Generic[In, Out]):
         started = self._busy_since = time.monotonic()
         results, all_well = self._results([job.item for job in batch])  # type: ignore[misc]  # items are set
         ran_s = time.monotonic() - started
+        if not all_well:
+            self._check()  # first, so that a caller who sees the failure and asks for health learns the truth
         for job, result in zip(batch, results, strict=True):
             job.batch_size = len(batch)
             job.spans_s |= {"queue": started - job.queued_at, "model": ran_s}
@@ -206,8 +208,6 @@ class Batcher(Generic[In, Out]):
             else:
                 job.finish(result)
         self._running = []
-        if not all_well:
-            self._check()
         self._busy_since = None
 
     def _results(self, items: list[In]) -> tuple[Sequence[Out | OperatorError], bool]:

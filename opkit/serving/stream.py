@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
-from opkit.errors import DeadlinePassed, OperatorError
+from opkit.errors import OperatorError, StreamIdle
 
 Request = TypeVar("Request")
 Started = TypeVar("Started")
@@ -58,14 +58,14 @@ class Window(Generic[Request, Started]):
         """What ``start`` returned, in order; whoever iterates waits for its result before asking for the next.
 
         Raises:
-            DeadlinePassed: the sender was idle for too long.
+            StreamIdle: the sender was idle for too long.
             Exception: what ``requests`` or ``start`` raised, after the answers to everything before it.
         """
         while True:
             try:
                 entry = self._started.get(timeout=self._idle_s)
             except queue.Empty:
-                raise DeadlinePassed(f"nothing was sent for {self._idle_s:g} s") from None
+                raise StreamIdle(f"nothing was sent for {self._idle_s:g} s; send the rest again") from None
             if isinstance(entry, _End):
                 if entry.error is not None:
                     raise entry.error

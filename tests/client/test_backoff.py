@@ -3,8 +3,15 @@ import time
 import pytest
 
 from opkit.client.backoff import Backoff
-from opkit.client.statuses import Unreachable
-from opkit.errors import DeadlinePassed, FetchUnavailable, InvalidInput, ModelFailed, OperatorError, Overloaded
+from opkit.errors import (
+    DeadlinePassed,
+    FetchUnavailable,
+    InvalidInput,
+    ModelFailed,
+    OperatorError,
+    Overloaded,
+    Unreachable,
+)
 
 GONE = Unreachable("gone")
 

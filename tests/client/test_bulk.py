@@ -8,8 +8,7 @@ import pytest
 
 from opkit.client import Client
 from opkit.client.backoff import Backoff
-from opkit.client.statuses import Unreachable
-from opkit.errors import DeadlinePassed, InvalidInput, OperatorError, Overloaded, ShuttingDown
+from opkit.errors import DeadlinePassed, InvalidInput, OperatorError, Overloaded, ShuttingDown, Unreachable
 from tests.stub_operator import StubOperator, serving, vector_of
 
 QUICK = Backoff(retries=20, first_s=0.01, longest_s=0.1)

@@ -13,7 +13,7 @@ import pytest
 
 from opkit.errors import FetchFailed, FetchUnavailable, ImageTooLarge, OperatorError, UrlRejected
 from opkit.inputs.fetch import Fetcher
-from tests.inputs.web import BODY, Resolver, Site
+from tests.inputs.web import BODY, PRIVATE_SPELLINGS, Resolver, Site
 
 
 def make(**changes: Any) -> Fetcher:
@@ -300,20 +300,6 @@ def test_the_limit_on_time_holds_over_tls(trusting: Fetcher, tls_site: Site, pat
 
 
 # Addresses that are not public, in every spelling
-
-PRIVATE_SPELLINGS = """
-    127.0.0.1 127.1 127.0.1 127.255.255.254 2130706433 017700000001 0x7f000001 0x7F.0x0.0x0.0x1 0177.0.0.1 0x7f.1
-    127.0.0.1. 0 0.0.0.0 00000177.0.0.1 127.00.00.01 4294967295 0x7f.0.1
-    10.0.0.1 10.1 167772161 172.16.0.1 192.168.1.1 0xc0a80101 169.254.169.254 2852039166 0xa9fea9fe 0251.0376.0251.0376
-    100.64.0.1 100.100.100.200 192.0.0.192 198.18.0.1 192.0.2.1 203.0.113.7 224.0.0.1 255.255.255.255 168.63.129.16
-    127%2e0%2e0%2e1 %31%32%37.0.0.1
-    １２７.０.０.１ 127。0。0。1 ①②⑦.⓪.⓪.① 169．254．169．254
-    localhost LOCALHOST localhost. LocalHost.
-    [::1] [::] [0:0:0:0:0:0:0:1] [::127.0.0.1] [::ffff:127.0.0.1] [::ffff:7f00:1] [0:0:0:0:0:ffff:127.0.0.1]
-    [::ffff:169.254.169.254] [::ffff:8.8.8.8] [64:ff9b::7f00:1] [64:ff9b::a9fe:a9fe] [64:ff9b:1::a00:1] [2002:7f00:1::]
-    [2001:0:4136:e378:8000:63bf:3fff:fdd2] [fc00::1] [fd00:ec2::254] [fe80::1] [fe80::1%25eth0] [fe80::1%eth0]
-    [fec0::1] [ff02::1] [2001:db8::1] [100::1]
-""".split()  # noqa: SIM905 - a table
 
 
 @pytest.mark.parametrize("host", PRIVATE_SPELLINGS)

@@ -230,6 +230,13 @@ def test_floating_point_is_spread_over_the_whole_range_whatever_else_it_holds() 
     assert image[0, :, 0].tolist() == [0, 0, 127, 0, 255, 0]
 
 
+def test_a_signalling_nan_is_no_error() -> None:
+    values = np.array([[1, 0, 3]], np.float32)
+    values.view(np.uint32)[0, 1] = 0x7F800001
+    image = decode_image(encode(PILImage.fromarray(values), "TIFF"), limits())
+    assert image[0, :, 0].tolist() == [0, 0, 255]
+
+
 @pytest.mark.parametrize("values", [[np.nan, np.nan], [3.4e38, 3.4e38], [-3.4e38, 3.4e38]])
 def test_a_flat_or_extreme_floating_point_picture_is_no_error(values: list[float]) -> None:
     image = decode_image(encode(PILImage.fromarray(np.array([values], np.float32)), "TIFF"), limits())
@@ -456,6 +463,13 @@ def test_a_tiff_whose_pages_form_a_ring_is_one_page() -> None:
 def test_a_bigtiff_is_refused() -> None:
     with pytest.raises(ImageDecodeError, match="BigTIFF"):
         decode_image(encode(picture(), "TIFF", big_tiff=True), limits())
+
+
+@pytest.mark.parametrize("compression", ["group3", "group4", "tiff_ccitt"])
+def test_a_fax_is_refused(compression: str) -> None:
+    data = encode(picture().convert("1"), "TIFF", compression=compression)
+    with pytest.raises(ImageDecodeError, match=f"TIFF with {compression} compression, which is not accepted"):
+        decode_image(data, limits())
 
 
 def test_a_run_length_bmp_is_refused() -> None:

@@ -98,7 +98,8 @@ def write_golden(names: list[str]) -> None:
             write_published_layout(weights, spec, RANDOM_SEED)
             vectors = published_way(spec, weights, golden_photos(spec.height, spec.width), "avg")
             golden = {
-                "made_by": f"keras.applications.{spec.constructor}, Keras {keras.__version__}, TensorFlow {tf.__version__}",
+                "made_by": f"keras.applications.{spec.constructor}",
+                "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
                 "input": f"the middle {spec.width} x {spec.height} pixels of scikit-image's photos",
                 "weights": "random",
                 "pooling": "avg",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from opkit.errors import DeadlinePassed
+from opkit.errors import StreamIdle
 from opkit.serving.stream import Window
 
 
@@ -59,7 +59,7 @@ def test_what_the_sender_raises_comes_after_the_answers_before_it() -> None:
 
 def test_an_idle_sender_is_refused() -> None:
     silent: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-    with Window(iter(silent.get, None), lambda n: n, size=1, idle_s=0.01) as window, pytest.raises(DeadlinePassed):
+    with Window(iter(silent.get, None), lambda n: n, size=1, idle_s=0.01) as window, pytest.raises(StreamIdle):
         next(iter(window))
     silent.put(None)
 

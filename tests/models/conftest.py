@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from opkit.models.engine import Engine, load_engine
+from opkit.models.registry import MODELS
+from opkit.models.weights import find_weights
+from opkit.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+Load = Callable[..., Engine]
+
+
+@pytest.fixture(scope="session")
+def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for all tests, so that each model is built once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def load(model_cache: Path) -> Load:
+    """Load the engine of a model on the CPU; settings as keywords."""
+
+    def load(model: str, **settings: object) -> Engine:
+        chosen = Settings(**{"weights": "random", "device": "cpu", "cache_dir": model_cache, **settings})  # type: ignore[arg-type]
+        spec = MODELS[model]
+        return load_engine(spec, find_weights(spec, chosen.weights, chosen.data_dir), chosen)
+
+    return load
+
+
+class Reference:
+    """What tests/models/reference.py made of a model."""
+
+    def __init__(self, folder: Path, model: str) -> None:
+        self.weights = str(folder / f"{model}.h5")
+        self.arrays: dict[str, np.ndarray] = dict(np.load(folder / f"{model}.npz"))
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Reference]:
+    """Vectors of plain Keras on TensorFlow, computed once for each model."""
+    folder = tmp_path_factory.mktemp("reference")
+
+    def make(model: str) -> Reference:
+        if not (folder / f"{model}.npz").exists():
+            run_program("tests.models.reference", "vectors", str(folder), model)
+        return Reference(folder, model)
+
+    return make
+
+
+@dataclass(frozen=True)
+class Files:
+    """What tests/models/refusals.py made: weights files of mobilenetv2, and what loading said to each."""
+
+    folder: Path
+    answers: dict[str, str | None]
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    folder = tmp_path_factory.mktemp("files")
+    return Files(folder, json.loads(run_program("tests.models.refusals", str(folder))))
+
+
+def run_program(module: str, *arguments: str) -> str:
+    """Run a program of the tests in a process of its own; its output."""
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import importlib.util
+import logging
+from pathlib import Path
+
+import pytest
+
+from opkit.errors import SettingsError
+from opkit.models import engine
+from opkit.models.registry import MODELS
+from opkit.models.weights import find_weights
+from opkit.settings import Settings
+
+SPEC = MODELS["mobilenetv2"]
+
+
+def load(**settings: str) -> engine.Engine:
+    return engine.load_engine(SPEC, find_weights(SPEC, "random", Path()), Settings(**settings))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def no_nvidia(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_nvidia_nodes", list)
+
+
+@pytest.fixture
+def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+
+
+@pytest.mark.usefixtures("no_nvidia")
+def test_a_gpu_that_is_asked_for_and_missing_is_an_error() -> None:
+    with pytest.raises(SettingsError, match="OP_DEVICE=gpu: there is no NVIDIA device"):
+        load(device="gpu")
+
+
+@pytest.mark.usefixtures("nothing_installed")
+def test_a_gpu_without_tensorflow_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_nvidia_nodes", lambda: [Path("/dev/nvidia0")])
+    with pytest.raises(SettingsError, match=r"TensorFlow is not installed: pip install 'opkit\[gpu\]'"):
+        load(device="gpu")
+
+
+@pytest.mark.usefixtures("nothing_installed")
+def test_a_cpu_without_openvino_is_an_error() -> None:
+    with pytest.raises(SettingsError, match=r"openvino is not installed: pip install 'opkit\[cpu\]'"):
+        load(device="cpu")
+
+
+@pytest.mark.usefixtures("no_nvidia", "nothing_installed")
+def test_auto_says_why_it_takes_the_cpu(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO), pytest.raises(SettingsError, match="openvino"):
+        load(device="auto")
+    assert "OP_DEVICE=auto takes the CPU: there is no NVIDIA device" in caplog.text

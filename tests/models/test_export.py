@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from opkit.errors import SettingsError, WeightsError
+from opkit.models import export
+from opkit.models.export import MODEL_FILE, export_in_subprocess
+from opkit.models.registry import MODELS
+from opkit.models.weights import Weights, find_weights
+from tests.models.conftest import Files
+
+SPEC = MODELS["mobilenetv2"]
+RANDOM = Weights("random", None, "")
+
+
+def test_refused_weights_reach_the_caller_with_their_reason(files: Files, tmp_path: Path) -> None:
+    weights = find_weights(SPEC, str(files.folder / "with classifier.weights.h5"), tmp_path)
+    with pytest.raises(WeightsError, match="or with the classifier"):
+        export_in_subprocess(SPEC, weights, "avg", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_that_change_while_they_are_read_are_refused(files: Files, tmp_path: Path) -> None:
+    weights = Weights("file", files.folder / "right.weights.h5", "the digest of the file as it was")
+    with pytest.raises(WeightsError, match=r"right\.weights\.h5 changed while it was read"):
+        export_in_subprocess(SPEC, weights, "avg", tmp_path)
+
+
+def test_the_graph_is_written_in_full_precision(files: Files, tmp_path: Path) -> None:
+    weights = find_weights(SPEC, str(files.folder / "right.weights.h5"), tmp_path)
+    export_in_subprocess(SPEC, weights, "max", tmp_path)
+    graph = (tmp_path / MODEL_FILE).read_text()
+    assert 'element_type="f32"' in graph
+    assert 'element_type="f16"' not in graph
+    assert 'element_type="bf16"' not in graph
+
+
+def test_a_build_that_breaks_says_how_and_what_room_there_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    (tmp_path / "keras.py").write_text("raise ImportError('no scipy here')")
+    with pytest.raises(SettingsError, match=r"status 1 \(\d+ MiB are free in .*\): ImportError: no scipy here"):
+        export_in_subprocess(SPEC, RANDOM, "avg", tmp_path)
+    assert "Traceback" in caplog.text
+
+
+def test_a_build_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "_TIMEOUT_S", 0.01)
+    with pytest.raises(SettingsError, match=r"building mobilenetv2 took more than 0\.01 s"):
+        export_in_subprocess(SPEC, RANDOM, "avg", tmp_path)
+
+
+def test_the_program_takes_no_pooling_that_there_is_not(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "opkit.models.export", "vgg16", "sum", str(tmp_path)]
+    assert subprocess.run(command, capture_output=True, cwd=Path(__file__).parents[2]).returncode == 2

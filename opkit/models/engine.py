@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from opkit.errors import SettingsError
 from opkit.models.registry import ModelSpec
+from opkit.models.telemetry import switch_off_telemetry
 from opkit.models.weights import Weights
 from opkit.settings import Settings
 
@@ -56,6 +57,7 @@ def load_engine(spec: ModelSpec, weights: Weights, settings: Settings) -> Engine
 
 def _load_cpu(spec: ModelSpec, weights: Weights, settings: Settings) -> Engine:
     _require("openvino", "opkit[cpu]")
+    switch_off_telemetry()
     from opkit.models.openvino_engine import OpenVinoEngine
 
     return OpenVinoEngine(spec, weights, settings)

@@ -17,6 +17,7 @@ from typing import get_args
 
 from opkit.errors import SettingsError, WeightsError
 from opkit.models.registry import ModelSpec, Pooling, find_model
+from opkit.models.telemetry import switch_off_telemetry
 from opkit.models.weights import Weights
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ def export_in_subprocess(spec: ModelSpec, weights: Weights, pooling: Pooling, fo
 
 def export(spec: ModelSpec, weights: Weights, pooling: Pooling, folder: Path) -> None:
     """Do it in this process, which must not have imported Keras with another backend."""
+    switch_off_telemetry()
     import keras
 
     # OpenVINO computes channels first. Channels last would put a transposition on both sides of every layer, not all of

@@ -1,11 +1,13 @@
 """Small files that are made to be expensive, which a limit on pixels does not stop and Pillow does not know.
 
-Every number here is far above what honest files have, and keeps the worst file that was found at a second or two.
+Every number here is far above what honest files have, and keeps the worst file that was found at a few seconds, where
+it took minutes, hours or gigabytes.
 """
 
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 from opkit.errors import ImageDecodeError, ImageTooLarge
@@ -18,9 +20,6 @@ _MAX_SIDE = 65_535
 # What may stand in a file only so often, by how the file begins: (name, its mark, limit).
 _MARKS = {
     b"\xff\xd8": (
-        # A scan of a progressive JPEG costs time for the whole picture and may take 70 bytes: 20 MiB hold two hours
-        # ("Two Issues with the JPEG Standard", libjpeg-turbo.org, LJT-01-003). Encoders write 10 to 20.
-        ("scans", b"\xff\xda", 100),
         # Pillow joins all Exif segments, of 64 KiB each, and builds an object for each value: 0.4 s for 1 MB.
         ("Exif segments", b"Exif\0\0", 20),
     ),
@@ -28,11 +27,18 @@ _MARKS = {
     b"\x89PNG": (("colour profiles", b"iCCP", 10),),
 }
 
+# A scan of a progressive JPEG costs time for the whole picture and may take 70 bytes: 20 MiB hold two hours
+# ("Two Issues with the JPEG Standard", libjpeg-turbo.org, LJT-01-003). Encoders write 10 to 20.
+_MAX_SCANS = 100
+_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
+# The next marker; not a stuffed or filling byte, nor one of the markers that have no length: TEM and RST (T.81, B.1.1).
+_MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")
+
 # Numbers in the directories of a TIFF. 50 megapixels in tiles of 16 x 16, the smallest, have 390,000.
 _MAX_TIFF_VALUES = 400_000
 _TIFF_TILE_WIDTH, _TIFF_TILE_LENGTH = 322, 323
 
-# By Pillow's names. Not among them: fax, whose decoder writes a line to stderr for every bad row, and the obsolete ones.
+# By Pillow's names. Not among them: fax, whose decoder writes a line to stderr for every bad row, and obsolete ones.
 _TIFF_COMPRESSIONS = frozenset(
     {"raw", "packbits", "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate", "jpeg", "lzma", "zstd", "webp"}
 )
@@ -75,6 +81,9 @@ def check_file(data: bytes) -> None:
         if data.startswith(start):
             for what, mark, limit in marks:
                 _check_count(what, data.count(mark), limit)
+    # Counting the marker's bytes is quick, walking is not.
+    if data.startswith(b"\xff\xd8") and data.count(_SCAN) > _MAX_SCANS:
+        _check_count("scans", _count_scans(data), _MAX_SCANS)
     if data[:2] in (b"II", b"MM"):
         if 43 in data[2:4]:
             raise ImageDecodeError("image is a BigTIFF, which is not accepted")
@@ -110,6 +119,15 @@ def check_header(image: Any, max_pixels: int) -> None:
 def check_exif(exif: bytes) -> None:
     """Refuse Exif data that is too large to be honest. Raises ImageTooLarge."""
     _check_count("bytes of Exif", len(exif), _MAX_EXIF_BYTES)
+
+
+def _count_scans(data: bytes) -> int:
+    """Scans of the first picture only: phones append a film to a photo, in which any two bytes occur by chance."""
+    scans, position = 0, 2
+    while (marker := _MARKER.search(data, position)) and marker[0] != _END_OF_IMAGE:
+        scans += marker[0] == _SCAN
+        position = marker.end() + max(2, int.from_bytes(data[marker.end() : marker.end() + 2]))
+    return scans
 
 
 def _check_tile(tags: Any, max_pixels: int) -> None:

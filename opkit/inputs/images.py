@@ -39,7 +39,7 @@ from opkit.errors import ImageDecodeError, ImageTooLarge, OperatorError, Setting
 from opkit.inputs import bombs
 from opkit.inputs.tiff import Tiff
 
-# Those that were read and attacked. Others start programs (EPS), write files, or are decoded in Python.
+# Those whose readers were attacked. Others start programs and write files (EPS), or are decoded in Python (BLP, DDS).
 _FORMATS = frozenset({"BMP", "GIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP"})
 
 _DATA_URI = re.compile(r"data:image/[^,]*;base64,", re.IGNORECASE)

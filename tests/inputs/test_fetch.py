@@ -244,10 +244,22 @@ def test_a_name_that_does_not_resolve_is_unavailable(strict: Fetcher) -> None:
         strict.fetch("http://no-such-name.example/")
 
 
-def test_a_dead_address_leaves_time_for_the_next_one(site: Site, resolver: Resolver) -> None:
-    resolver.set("images.test", ["127.0.0.2", "127.0.0.1"])  # nobody listens on the first
-    with make(allow=("images.test",)) as fetcher:
+def test_a_dead_address_leaves_time_for_the_next_one(
+    site: Site, resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float | None] = []
+
+    def connect(sock: socket.socket, address: Any) -> None:
+        waits.append(sock.gettimeout())
+        if address[0] == "127.0.0.2":
+            raise TimeoutError
+        socket.socket.connect(sock, address)
+
+    monkeypatch.setattr("opkit.inputs.fetch._Socket.connect", connect)
+    resolver.set("images.test", ["127.0.0.2", "127.0.0.1"])
+    with make(timeout_s=10, allow=("images.test",)) as fetcher:
         assert fetcher.fetch(site.url("image", "images.test")) == BODY
+    assert waits == pytest.approx([5, 10], abs=1)
 
 
 # TLS

@@ -377,6 +377,13 @@ def test_the_longest_side_works() -> None:
 # Files that are made to be expensive
 
 
+def test_a_photo_with_a_film_behind_it_is_accepted() -> None:
+    film = np.random.default_rng(0).bytes(15_000_000)
+    assert film.count(b"\xff\xda") > 100
+    data = encode(picture(), "JPEG")
+    np.testing.assert_array_equal(decode_image(data + film, limits()), decode_image(data, limits()))
+
+
 def test_a_jpeg_of_very_many_scans_is_refused() -> None:
     data = encode(PILImage.new("L", (64, 64), 128), "JPEG", progressive=True)
     last_scan = data[data.rindex(b"\xff\xda") : -2]

@@ -90,20 +90,23 @@ def start_server() -> Iterator[Callable[..., Running]]:
 
 
 class _Pictures(BaseHTTPRequestHandler):
-    """``/R-G-B.png`` is a picture of that colour; anything else is not there."""
+    """``/R-G-B.png`` is a picture of that colour, ``/page`` is a web page; anything else is not there."""
 
     def do_GET(self) -> None:
         try:
-            red, green, blue = map(int, self.path.removeprefix("/").removesuffix(".png").split("-"))
+            body = b"<html>" if self.path == "/page" else self._picture()
         except ValueError:
             self.send_error(404)
             return
-        body = make_image((red, green, blue))
         self.send_response(200)
         self.send_header("Content-Type", "image/png")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def _picture(self) -> bytes:
+        red, green, blue = map(int, self.path.removeprefix("/").removesuffix(".png").split("-"))
+        return make_image((red, green, blue))
 
     def log_message(self, *_: object) -> None:
         pass

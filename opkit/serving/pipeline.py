@@ -18,7 +18,17 @@ import numpy as np
 import numpy.typing as npt
 
 from opkit.contract import Encoder, Vector
-from opkit.errors import CallerGone, DeadlinePassed, InvalidInput, ModelFailed, OperatorError, ShuttingDown, UrlRejected
+from opkit.errors import (
+    CallerGone,
+    DeadlinePassed,
+    FetchFailed,
+    ImageDecodeError,
+    InvalidInput,
+    ModelFailed,
+    OperatorError,
+    ShuttingDown,
+    UrlRejected,
+)
 from opkit.inputs.fetch import Fetcher
 from opkit.inputs.images import ImageLimits, decode_base64, decode_image
 from opkit.serving.admission import Admission
@@ -196,7 +206,13 @@ class Pipeline:
         started = time.monotonic()
         data = self._fetcher.fetch(url, job.deadline - started)
         job.spans_s["fetch"] = time.monotonic() - started
-        self._hand_over(self._decode_pool, self._decode, job, data)
+        self._hand_over(self._decode_pool, self._decode_fetched, job, data)
+
+    def _decode_fetched(self, job: VectorJob, data: bytes) -> None:
+        try:
+            self._decode(job, data)
+        except ImageDecodeError as err:  # the URL was fine; what is behind it is not
+            raise FetchFailed(f"the remote server answered, but: {err}") from err
 
     def _decode(self, job: VectorJob, value: str | bytes) -> None:
         started = time.monotonic()

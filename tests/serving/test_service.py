@@ -247,6 +247,15 @@ def test_too_many_inputs_are_refused_with_the_limit(start_server: Start) -> None
     assert error.details() == "3 inputs in one request, the limit is 2"
 
 
+@pytest.mark.parametrize("page", ["page", "missing"], ids=["not an image", "404"])
+def test_a_url_with_no_image_behind_it_is_a_failed_precondition(
+    running_server: Running, picture_server: str, page: str
+) -> None:
+    error = failure(lambda: running_server.stub.Execute(Request(urls=[f"{picture_server}/{page}"])))
+    assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert error.details().startswith("urls[0]: the remote server answered")
+
+
 def test_urls_can_be_switched_off(start_server: Start, picture_server: str) -> None:
     error = failure(lambda: start_server(fetch=False).stub.Execute(Request(urls=[f"{picture_server}/1-2-3.png"])))
     assert error.details() == "urls[0]: this operator does not fetch URLs"

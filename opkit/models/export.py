@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import get_args
 
@@ -34,16 +35,9 @@ def export_in_subprocess(spec: ModelSpec, weights: Weights, pooling: Pooling, fo
         WeightsError: the weights do not fit the model.
         SettingsError: the model could not be built or written.
     """
-    source = [str(weights.path), weights.sha256] if weights.path else []
+    source = [str(weights.path.absolute()), weights.sha256] if weights.path else []
     command = [sys.executable, "-m", __name__, spec.name, pooling, str(folder), *source]
-    # The same modules are found there as here, whatever made them found here.
-    environment = {**os.environ, "KERAS_BACKEND": "openvino", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    try:
-        done = subprocess.run(  # noqa: S603 - this very file, no shell
-            command, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S
-        )
-    except subprocess.TimeoutExpired as error:
-        raise SettingsError(f"building {spec.name} took more than {_TIMEOUT_S:g} s") from error
+    done = _run(spec, command)
     if done.returncode == _REFUSED:
         raise WeightsError(done.stdout.strip())
     if done.returncode != 0:
@@ -51,6 +45,21 @@ def export_in_subprocess(spec: ModelSpec, weights: Weights, pooling: Pooling, fo
         last_line = done.stderr.strip().rpartition("\n")[2]
         free = f"{shutil.disk_usage(folder).free >> 20} MiB are free in {folder.parent}"
         raise SettingsError(f"building {spec.name} ended with status {done.returncode} ({free}): {last_line}")
+
+
+def _run(spec: ModelSpec, command: list[str]) -> subprocess.CompletedProcess[str]:
+    with tempfile.TemporaryDirectory(prefix="opkit-") as keras_home:
+        environment = {
+            "KERAS_BACKEND": "openvino",
+            "KERAS_HOME": keras_home,  # a person's keras.json could change the vectors
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # what is found here is found there
+        }
+        try:
+            return subprocess.run(  # noqa: S603 - this very file, no shell
+                command, env=os.environ | environment, capture_output=True, text=True, timeout=_TIMEOUT_S
+            )
+        except subprocess.TimeoutExpired as error:
+            raise SettingsError(f"building {spec.name} took more than {_TIMEOUT_S:g} s") from error
 
 
 def export(spec: ModelSpec, weights: Weights, pooling: Pooling, folder: Path) -> None:

@@ -86,6 +86,9 @@ def _import_keras_on_tensorflow() -> tuple[Any, Any]:
         raise SettingsError(
             f"OP_DEVICE=gpu needs Keras on TensorFlow; it is loaded on {keras.config.backend()} already"
         )
+    # A person's keras.json may say otherwise, and would change the vectors.
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
     return keras, tf
 
 

@@ -39,6 +39,14 @@ def test_the_graph_is_written_in_full_precision(files: Files, tmp_path: Path) ->
     assert 'element_type="bf16"' not in graph
 
 
+def test_the_keras_configuration_of_a_person_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras/keras.json").write_text('{"floatx": "float16", "image_data_format": "channels_last"}')
+    monkeypatch.setenv("HOME", str(tmp_path))
+    export_in_subprocess(SPEC, RANDOM, "avg", tmp_path)
+    assert 'element_type="f16"' not in (tmp_path / MODEL_FILE).read_text()
+
+
 def test_a_build_that_breaks_says_how_and_what_room_there_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import custom_operator
+from custom_operator import CustomOperator, run
+from opkit.errors import SettingsError, UrlRejected
+from opkit.settings import Settings
+from tests.conftest import make_image
+
+ROOT = Path(__file__).parents[1]
+RED, BLUE = make_image((255, 0, 0)), make_image((0, 0, 255))
+
+
+@pytest.fixture(scope="module")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def operator(cache_dir: Path) -> Iterator[CustomOperator]:
+    settings = Settings(model="mobilenetv2", weights="random", device="cpu", precision="f32", cache_dir=cache_dir)
+    loaded = CustomOperator(settings)
+    loaded.load()
+    yield loaded
+    loaded.close()
+
+
+def noise(seed: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (*shape, 3), np.uint8)
+
+
+def test_without_settings_it_is_vgg19() -> None:
+    info = CustomOperator().info()
+    assert (info.name, info.dimension, info.type, info.metric_type) == ("vgg19", 512, "encoder", "L2")
+
+
+def test_it_is_the_model_of_the_settings() -> None:
+    info = CustomOperator(Settings(model="xception")).info()
+    assert (info.name, info.dimension) == ("xception", 2048)
+
+
+def test_a_model_that_there_is_not_is_refused_before_anything_is_loaded() -> None:
+    with pytest.raises(SettingsError, match="OP_MODEL=vgg20"):
+        CustomOperator(Settings(model="vgg20"))
+
+
+def test_jpegs_are_decoded_small_only_where_the_resizing_does_not_see_it() -> None:
+    assert CustomOperator(Settings(model="xception")).decode_side == 2 * 299
+    assert CustomOperator(Settings(resize="nearest")).decode_side is None
+
+
+def test_identity_says_that_weights_are_random(operator: CustomOperator) -> None:
+    assert operator.info().fingerprint.startswith("mobilenetv2-random-avg-bilinear-f32-")
+
+
+def test_the_engine_chooses_the_batch(operator: CustomOperator) -> None:
+    assert operator.max_batch == 8
+
+
+def test_pictures_of_any_size_become_unit_vectors_in_order(operator: CustomOperator) -> None:
+    images = [noise(seed, 1 + 40 * seed, 300) for seed in range(11)]
+    vectors = operator.bulk_execute(images)
+    assert [vector.shape for vector in vectors] == [(1280,)] * 11
+    np.testing.assert_allclose(vectors, [operator.execute(image) for image in images], atol=1e-5)
+    assert not np.allclose(vectors[9], vectors[10], atol=1e-3)
+
+
+def test_run_answers_urls_first_and_then_datas(operator: CustomOperator, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Fetcher:
+        def __init__(self, **_: Any) -> None: ...
+        def __enter__(self) -> Fetcher:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+        def fetch(self, url: str) -> bytes:
+            return {"http://pictures/red": RED}[url]
+
+    monkeypatch.setattr(custom_operator, "Fetcher", Fetcher)
+    red, blue = run(operator, datas=[base64.b64encode(BLUE).decode()], urls=["http://pictures/red"])
+    alone = run(operator, [base64.b64encode(image).decode() for image in (RED, BLUE)], [])
+    np.testing.assert_allclose([red, blue], alone, atol=1e-6)
+
+
+def test_run_guards_its_urls(operator: CustomOperator) -> None:
+    with pytest.raises(UrlRejected):
+        run(operator, [], ["http://127.0.0.1:9/picture.png"])
+
+
+def try_it(picture: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "custom_operator.py", str(picture)]
+    return subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True)
+
+
+def test_the_file_is_a_program_that_tries_the_operator(cache_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "red.png").write_bytes(RED)
+    done = try_it(tmp_path / "red.png", OP_MODEL="mobilenetv2", OP_WEIGHTS="random", OP_CACHE_DIR=str(cache_dir))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{tmp_path / 'red.png'} (1280,) 0.")
+
+
+def test_missing_weights_are_told_in_one_line(tmp_path: Path) -> None:
+    done = try_it(tmp_path / "red.png", OP_DATA_DIR=str(tmp_path), HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.startswith("the weights of vgg19 are missing")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_template_stays_short() -> None:
+    assert len((ROOT / "custom_operator.py").read_text().splitlines()) < 100

@@ -70,8 +70,8 @@ class CustomOperator(Encoder):
 
 def run(operator: Encoder, datas: Sequence[str] = (), urls: Sequence[str] = ()) -> list[Vector]:
     """Try a loaded operator with no server: base64 images and URLs in, one vector each out; urls first, then datas."""
-    limits = ImageLimits(max_bytes=20 << 20, max_pixels=50_000_000, max_frames=1000, formats=Settings.formats)
-    with Fetcher(timeout_s=10.0, max_bytes=limits.max_bytes, max_redirects=3) as fetcher:
+    limits = ImageLimits.of(Settings())
+    with Fetcher.of(Settings()) as fetcher:
         files = [*map(fetcher.fetch, urls), *(decode_base64(data, limits.max_bytes) for data in datas)]
     return operator.bulk_execute([decode_image(file, limits, operator.decode_side) for file in files])
 

@@ -17,11 +17,12 @@ ROOT = Path(__file__).parents[1]
 # Each room may import from itself, from the rooms below it, and from nothing else of ours.
 BELOW = {
     "errors": set(),
+    "cores": set(),
     "settings": {"errors"},
     "contract": {"errors"},
     "inputs": {"errors", "settings", "contract"},
-    "models": {"errors", "settings", "contract", "inputs"},
-    "serving": {"errors", "settings", "contract", "inputs"},
+    "models": {"errors", "cores", "settings", "contract"},
+    "serving": {"errors", "cores", "settings", "contract", "inputs"},
     "client": {"errors"},
     "encode": {"errors", "settings", "contract", "inputs", "serving", "client"},
     "cli": {"errors", "settings", "contract", "inputs", "models", "serving", "client", "encode"},

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -75,18 +74,11 @@ def test_pictures_of_any_size_become_unit_vectors_in_order(operator: CustomOpera
     assert not np.allclose(vectors[9], vectors[10], atol=1e-3)
 
 
-def test_run_answers_urls_first_and_then_datas(operator: CustomOperator, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Fetcher:
-        def __init__(self, **_: Any) -> None: ...
-        def __enter__(self) -> Fetcher:
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-        def fetch(self, url: str) -> bytes:
-            return {"http://pictures/red": RED}[url]
-
-    monkeypatch.setattr(custom_operator, "Fetcher", Fetcher)
-    red, blue = run(operator, datas=[base64.b64encode(BLUE).decode()], urls=["http://pictures/red"])
+def test_run_answers_urls_first_and_then_datas(
+    operator: CustomOperator, monkeypatch: pytest.MonkeyPatch, picture_server: str
+) -> None:
+    monkeypatch.setattr(custom_operator, "Settings", lambda: Settings(fetch_allow=("127.0.0.1",)))
+    red, blue = run(operator, datas=[base64.b64encode(BLUE).decode()], urls=[f"{picture_server}/255-0-0.png"])
     alone = run(operator, [base64.b64encode(image).decode() for image in (RED, BLUE)], [])
     np.testing.assert_allclose([red, blue], alone, atol=1e-6)
 

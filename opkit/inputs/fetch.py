@@ -44,6 +44,7 @@ from urllib3.util import Url, parse_url
 
 from opkit.errors import FetchFailed, FetchUnavailable, ImageTooLarge, OperatorError, UrlRejected
 from opkit.inputs.addresses import AllowList, is_public
+from opkit.settings import Settings
 
 _MAX_URL_CHARS = 8192
 _CHUNK_BYTES = 64 * 1024
@@ -76,6 +77,16 @@ class Fetcher:
         self._adapter = _CheckedAdapter()
         # Down to its debug lines it logs whole URLs, which may hold tokens.
         logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Fetcher:
+        """A fetcher with the limits that the settings ask for."""
+        return cls(
+            timeout_s=settings.fetch_timeout_s,
+            max_bytes=settings.max_image_bytes,
+            max_redirects=settings.max_redirects,
+            allow=settings.fetch_allow,
+        )
 
     def __enter__(self) -> Fetcher:
         return self

@@ -38,6 +38,7 @@ from opkit.contract import Image
 from opkit.errors import ImageDecodeError, ImageTooLarge, OperatorError, SettingsError
 from opkit.inputs import bombs
 from opkit.inputs.tiff import Tiff
+from opkit.settings import Settings
 
 # Those whose readers were attacked. Others start programs and write files (EPS), or are decoded in Python (BLP, DDS).
 _FORMATS = frozenset({"BMP", "GIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP"})
@@ -77,6 +78,16 @@ class ImageLimits:
     max_pixels: int
     max_frames: int
     formats: tuple[str, ...]
+
+    @classmethod
+    def of(cls, settings: Settings) -> ImageLimits:
+        """The limits that the settings ask for."""
+        return cls(
+            max_bytes=settings.max_image_bytes,
+            max_pixels=settings.max_pixels,
+            max_frames=settings.max_frames,
+            formats=settings.formats,
+        )
 
     def __post_init__(self) -> None:
         """Check the formats."""

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from opkit.errors import SettingsError
+from opkit.models.precision import Precision
 from opkit.models.registry import ModelSpec
 from opkit.models.telemetry import switch_off_telemetry
 from opkit.models.weights import Weights
@@ -28,7 +29,7 @@ class Engine(Protocol):
 
     device: str
     """cpu or gpu."""
-    precision: str
+    precision: Precision
     """f32 or bf16: of the arithmetic. Vectors are float32 in any case."""
     max_batch: int
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from opkit.errors import SettingsError
+from opkit.models.precision import choose_precision
 from opkit.models.registry import ModelSpec, Pooling
 from opkit.models.weights import Weights
 from opkit.settings import Settings
@@ -33,7 +34,11 @@ class KerasEngine:
             # One process per GPU, but not all of its memory from the start.
             tf.config.experimental.set_memory_growth(hardware, True)
         self.device = device.lower()
-        self.precision = choose_precision(settings.precision, _capability(tf, hardware))
+        capability = tf.config.experimental.get_device_details(hardware).get("compute_capability")
+        native = capability is None or capability >= _BF16_CAPABILITY  # None: not a GPU
+        self.precision = choose_precision(
+            settings.precision, spec, native=native, device=f"a GPU of compute capability {capability}"
+        )
         self.max_batch = settings.max_batch or DEFAULT_BATCH
         # TensorFlow's float32 is TF32 otherwise, with the mantissa of half precision.
         tf.config.experimental.enable_tensor_float_32_execution(False)
@@ -59,24 +64,6 @@ def batch_sizes(max_batch: int) -> list[int]:
     return [1 << power for power in range((max_batch - 1).bit_length())] + [max_batch]
 
 
-def choose_precision(asked: Literal["auto", "f32", "bf16"], capability: tuple[int, int] | None) -> str:
-    """Choose the arithmetic.
-
-    Args:
-        asked: the setting.
-        capability: the compute capability of an NVIDIA GPU; None for another device, which can do either.
-
-    Raises:
-        SettingsError: bf16 is asked for and the GPU has no instructions for it.
-    """
-    has_bf16 = capability is None or capability >= _BF16_CAPABILITY
-    if asked == "bf16" and not has_bf16:
-        raise SettingsError(f"OP_PRECISION=bf16: a GPU of compute capability {capability} has none; take f32 or auto")
-    if asked == "auto":
-        return "bf16" if has_bf16 else "f32"
-    return asked
-
-
 def _import_keras_on_tensorflow() -> tuple[Any, Any]:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     import keras
@@ -90,11 +77,6 @@ def _import_keras_on_tensorflow() -> tuple[Any, Any]:
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
     return keras, tf
-
-
-def _capability(tf: Any, hardware: Any) -> tuple[int, int] | None:
-    capability: tuple[int, int] | None = tf.config.experimental.get_device_details(hardware).get("compute_capability")
-    return capability
 
 
 @contextmanager

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import openvino as ov
 
-from opkit.errors import SettingsError
+from opkit.cores import usable_cores
 from opkit.models.compiled import compiled_model
-from opkit.models.cores import usable_cores
 from opkit.models.export import MODEL_FILE, export_in_subprocess
 from opkit.models.fingerprint import graph_key
+from opkit.models.precision import choose_precision
 from opkit.models.registry import ModelSpec
 from opkit.models.weights import Weights
 from opkit.settings import Settings
@@ -30,7 +30,9 @@ class OpenVinoEngine:
 
     def __init__(self, spec: ModelSpec, weights: Weights, settings: Settings) -> None:
         core = ov.Core()
-        self.precision = choose_precision(settings.precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+        # Listed where there are instructions for it (AVX512_BF16, AMX, AVX_NE_CONVERT), not where it is emulated.
+        native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        self.precision = choose_precision(settings.precision, spec, native=native, device="this processor")
         self.max_batch = settings.max_batch or DEFAULT_BATCH
         with compiled_model(
             settings.cache_dir.expanduser(),
@@ -50,24 +52,6 @@ class OpenVinoEngine:
     def close(self) -> None:
         """Give back memory and threads."""
         self._request = None
-
-
-def choose_precision(asked: Literal["auto", "f32", "bf16"], capabilities: list[str]) -> str:
-    """Choose the arithmetic.
-
-    Args:
-        asked: the setting.
-        capabilities: what OpenVINO lists for the CPU. It lists BF16 where instructions for it exist (AVX512_BF16, AMX,
-            AVX_NE_CONVERT), not where it emulates them at a loss.
-
-    Raises:
-        SettingsError: bf16 is asked for and the processor has no instructions for it.
-    """
-    if asked == "bf16" and "BF16" not in capabilities:
-        raise SettingsError("OP_PRECISION=bf16: this processor has no bf16 instructions; take f32 or auto")
-    if asked == "auto":
-        return "bf16" if "BF16" in capabilities else "f32"
-    return asked
 
 
 def _options(precision: str, threads: int) -> dict[str, object]:

@@ -30,6 +30,8 @@ class ModelSpec:
     preprocessing: Literal["caffe", "tf", "included"]
     """caffe: RGB to BGR, minus the ImageNet means. tf: to -1..1. included: the model does it itself, from 0..255."""
     dimension: int
+    keeps_vectors_in_bf16: bool
+    """Whether bf16 leaves photos where f32 has them: centred cosine of 0.998 or more, see docs/benchmarks.md."""
     weights_url: str
     """The published ImageNet weights, without the classifier, as HDF5."""
     weights_md5: str | None
@@ -50,6 +52,7 @@ _SPECS = (
         width=224,
         preprocessing="caffe",
         dimension=512,
+        keeps_vectors_in_bf16=True,
         weights_url=f"{_PUBLISHED}/vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
         weights_md5="6d6bbae143d832006294945121d1f1fc",
         weights_licence="CC BY 4.0, Visual Geometry Group, University of Oxford",
@@ -61,6 +64,7 @@ _SPECS = (
         width=224,
         preprocessing="caffe",
         dimension=512,
+        keeps_vectors_in_bf16=True,
         weights_url=f"{_PUBLISHED}/vgg19/vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
         weights_md5="253f8cb515780f3b799900260a226db6",
         weights_licence="CC BY 4.0, Visual Geometry Group, University of Oxford",
@@ -72,6 +76,7 @@ _SPECS = (
         width=299,
         preprocessing="tf",
         dimension=2048,
+        keeps_vectors_in_bf16=False,
         weights_url=f"{_PUBLISHED}/xception/xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
         weights_md5="b0042744bf5b25fce3cb969f33bebb97",
         weights_licence="MIT, François Chollet",
@@ -83,6 +88,7 @@ _SPECS = (
         width=224,
         preprocessing="caffe",
         dimension=2048,
+        keeps_vectors_in_bf16=True,
         weights_url=f"{_PUBLISHED}/resnet/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
         weights_md5="4d473c1dd8becc155b73f8504c6f6626",
         weights_licence="MIT, Kaiming He",
@@ -94,6 +100,7 @@ _SPECS = (
         width=224,
         preprocessing="tf",
         dimension=1280,
+        keeps_vectors_in_bf16=False,
         weights_url=f"{_PUBLISHED}/mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
         weights_md5=None,
         weights_licence="Apache-2.0, the TensorFlow authors",
@@ -105,6 +112,7 @@ _SPECS = (
         width=224,
         preprocessing="included",
         dimension=1280,
+        keeps_vectors_in_bf16=True,
         weights_url=f"{_PUBLISHED}/efficientnet_v2/efficientnetv2-b0_notop.h5",
         weights_md5="893217f2bb855e2983157299931e43ff",
         weights_licence="Apache-2.0, Google",

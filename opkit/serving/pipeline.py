@@ -7,7 +7,6 @@ the job to the next one and forgets it; the caller's thread only waits for the r
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from opkit.contract import Encoder, Vector
+from opkit.cores import usable_cores
 from opkit.errors import (
     CallerGone,
     DeadlinePassed,
@@ -105,22 +105,12 @@ class Pipeline:
 
     def __init__(self, operator: Encoder, settings: Settings) -> None:
         self._operator, self._settings = operator, settings
-        self._limits = ImageLimits(
-            max_bytes=settings.max_image_bytes,
-            max_pixels=settings.max_pixels,
-            max_frames=settings.max_frames,
-            formats=settings.formats,
-        )
+        self._limits = ImageLimits.of(settings)
         self._closed = False
         self._admission = Admission(settings.max_queue)
-        self._fetcher = Fetcher(
-            timeout_s=settings.fetch_timeout_s,
-            max_bytes=settings.max_image_bytes,
-            max_redirects=settings.max_redirects,
-            allow=settings.fetch_allow,
-        )
+        self._fetcher = Fetcher.of(settings)
         self._fetch_pool = ThreadPoolExecutor(settings.fetch_workers, "opkit-fetch")
-        self._decode_pool = ThreadPoolExecutor(settings.decode_workers or os.cpu_count(), "opkit-decode")
+        self._decode_pool = ThreadPoolExecutor(settings.decode_workers or usable_cores(), "opkit-decode")
         self._batcher: Batcher[npt.NDArray[Any], Vector] = Batcher(
             lambda items: operator.infer_checked(np.stack(items)),
             max_batch=min(settings.max_batch or operator.max_batch, operator.max_batch),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from opkit.errors import SettingsError
-from opkit.models.keras_engine import batch_sizes, choose_precision
+from opkit.models.keras_engine import batch_sizes
 
 
 @pytest.mark.parametrize(
@@ -14,14 +13,3 @@ from opkit.models.keras_engine import batch_sizes, choose_precision
 )
 def test_batch_sizes_double_up_to_the_largest(max_batch: int, sizes: list[int]) -> None:
     assert batch_sizes(max_batch) == sizes
-
-
-def test_auto_takes_bf16_from_ampere_on() -> None:
-    assert choose_precision("auto", (8, 0)) == "bf16"
-    assert choose_precision("auto", (7, 5)) == "f32"
-    assert choose_precision("f32", (9, 0)) == "f32"
-
-
-def test_bf16_on_an_older_gpu_is_refused() -> None:
-    with pytest.raises(SettingsError, match="OP_PRECISION=bf16: a GPU of compute capability"):
-        choose_precision("bf16", (7, 5))

@@ -10,28 +10,14 @@ import h5py
 import numpy as np
 import pytest
 
-from opkit.errors import SettingsError
 from opkit.models import openvino_engine
-from opkit.models.openvino_engine import DEFAULT_BATCH, choose_precision
+from opkit.models.openvino_engine import DEFAULT_BATCH
 from opkit.models.registry import MODELS
 from tests.models.conftest import Files, Load
-
-NATIVE, WITHOUT = ["FP32", "BF16"], ["FP32", "INT8"]
 
 
 def pictures(count: int, size: int = 224) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), np.uint8)
-
-
-def test_auto_takes_bf16_where_the_processor_has_it() -> None:
-    assert choose_precision("auto", NATIVE) == "bf16"
-    assert choose_precision("auto", WITHOUT) == "f32"
-    assert choose_precision("f32", NATIVE) == "f32"
-
-
-def test_bf16_on_a_processor_without_it_is_refused() -> None:
-    with pytest.raises(SettingsError, match="OP_PRECISION=bf16: this processor has no bf16 instructions"):
-        choose_precision("bf16", WITHOUT)
 
 
 def test_the_precision_is_never_left_to_openvino() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from opkit.models.cores import usable_cores
+from opkit.cores import usable_cores
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ WEIGHTS ?= $(or $(OP_WEIGHTS),imagenet)
 ENDPOINT ?= $(or $(OP_ENDPOINT),127.0.0.1:50051)
 
 # Container images. With no BASE_IMAGE, the Dockerfile's own is used.
-DOCKER ?= $(or $(shell for tool in docker podman buildah; do command -v "$$tool" >/dev/null && { echo "$$tool"; break; }; done),docker)
+DOCKER ?= $(or $(notdir $(firstword $(foreach tool,docker podman buildah,$(shell command -v $(tool))))),docker)
 IMAGE_NAME ?= opkit
 TAG ?= latest
 
@@ -20,7 +20,7 @@ SERVE_STAMP = .venv/stamp-$(if $(wildcard .venv/stamp-dev),dev,cpu)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help venv run weights test test-all check lint types proto-check fix proto pins cpu gpu test-cpu test-gpu clean
+.PHONY: help venv run weights test test-all check lint types fix proto proto-check pins cpu gpu test-cpu test-gpu clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -32,7 +32,7 @@ help: ## Show this list
 # --- environments: made once, and brought up to date when what they hold changes ---
 
 .venv/bin/python .venv-proto/bin/python .venv-pins/bin/python:
-	@test -n "$(PYTHON)" || { echo "opkit needs Python 3.11 or newer; none was found. Name one with PYTHON=" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "opkit needs Python 3.11 or newer, and none was found: make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' || { echo "$(PYTHON) cannot make virtual environments." \
 		"On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(@:/bin/python=)
@@ -55,7 +55,7 @@ run: weights $(SERVE_STAMP) ## Serve MODEL with WEIGHTS on ENDPOINT
 	OP_MODEL='$(MODEL)' OP_WEIGHTS='$(WEIGHTS)' OP_ENDPOINT='$(ENDPOINT)' exec .venv/bin/python server.py
 
 weights: ## Fetch the published weights of MODEL into data/, unless WEIGHTS names others
-	@$(if $(filter imagenet,$(WEIGHTS)),bash data/prepare_model.sh '$(MODEL)' || { \
+	@$(if $(filter imagenet,$(WEIGHTS)),PYTHON='$(PYTHON)' bash data/prepare_model.sh '$(MODEL)' || { \
 		echo "To try opkit without the published weights: make $(or $(MAKECMDGOALS),run) WEIGHTS=random" >&2; exit 1; })
 
 # --- quality ---

@@ -29,7 +29,7 @@ if not eval(sys.argv[2]):
 print("ok    ", sys.argv[1])' "$1" "$2"
 }
 
-GOBIN="$work" GOFLAGS=-buildvcs=false go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3 2>"$work/go.log" || {
+GOBIN="$work" go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3 2>"$work/go.log" || {
     cat "$work/go.log" >&2
     exit 1
 }

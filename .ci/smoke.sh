@@ -18,7 +18,7 @@ bash .ci/follow.sh "$log" $! 'listening=.*'
 .venv/bin/python test_grpc.py -e "$("$tool" port "$container" 50051/tcp)"
 
 # Longer than OP_DRAIN_TIMEOUT_S, after which the server ends by itself.
-"$tool" stop --time=40 "$container" >/dev/null
+"$tool" stop -t 40 "$container" >/dev/null
 status=$("$tool" inspect --format '{{.State.ExitCode}}' "$container")
 [ "$status" -eq 0 ] || { echo "it ended with status $status" >&2; exit 1; }
 echo "$image: started, answered and stopped"

@@ -33,7 +33,8 @@ _log = logging.getLogger("opkit")
 # Threads beyond those that Execute may hold, so that health and identity answer at any load.
 _SPARE_THREADS = 16
 _HEALTH_INTERVAL_S = 0.5
-_DRAIN_CHECK_S = 0.1
+_DRAIN_CHECK_S = 0.02
+_REFUSAL_S = 0.2
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -131,15 +132,20 @@ class Server:
         self.stop()
 
     def stop(self) -> None:
-        """Say not serving, take no new calls, finish those in flight, within the drain time. Idempotent."""
+        """Say not serving, take no new calls, finish those in flight, within the drain time. Idempotent.
+
+        Whoever watches health holds a call open for ever; only Execute and streams are waited for.
+        """
         self._stopping.set()
         self._health.enter_graceful_shutdown()
         self._servicer.drain()
-        stopped = self._grpc.stop(self._settings.drain_timeout_s)
-        # Whoever watches health holds a call open for ever, which must not use up the drain time of everybody.
-        while not stopped.wait(_DRAIN_CHECK_S) and self._servicer.calls:
-            pass
-        self._grpc.stop(0).wait()
+        ends = time.monotonic() + self._settings.drain_timeout_s
+        while self._servicer.accepted and time.monotonic() < ends:
+            time.sleep(_DRAIN_CHECK_S)
+        # Closing the port cuts off what gRPC has received and not handed over yet: give callers who come at once again
+        # the time to be told to go elsewhere.
+        time.sleep(_REFUSAL_S)
+        self._grpc.stop(_REFUSAL_S).wait()
         self._monitor.join()
         # Not waited for: a handler that a hanging model still holds is released when the pipeline closes.
         self._pool.shutdown(wait=False)

@@ -36,21 +36,22 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
 
     def __init__(self, pipeline: Pipeline, identity: rpc_pb2.IdentityReply, settings: Settings) -> None:
         self._pipeline, self._identity, self._settings = pipeline, identity, settings
-        self._slots = threading.BoundedSemaphore(settings.max_calls)
         self._lock = threading.Lock()
-        self._calls = 0
+        self._accepted = 0
+        self._draining = False
         self._windows: set[_StreamWindow] = set()
 
     @property
-    def calls(self) -> int:
-        """Execute calls and streams that are open now."""
-        return self._calls
+    def accepted(self) -> int:
+        """Execute calls and streams that are being served now."""
+        return self._accepted
 
     def drain(self) -> None:
-        """End open streams once they have answered what they read; the client sends the rest elsewhere."""
+        """Refuse new calls, and end open streams once they have answered what they read."""
         with self._lock:
+            self._draining = True
             for window in self._windows:
-                window.end(ShuttingDown("the operator is shutting down; send the rest again"))
+                window.end(_draining())
 
     def Execute(self, request: rpc_pb2.ExecuteRequest, context: grpc.ServicerContext) -> rpc_pb2.ExecuteReply:
         """Serve one call."""
@@ -99,17 +100,24 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
 
     @contextmanager
     def _slot(self) -> Iterator[None]:
-        if not self._slots.acquire(blocking=False):
-            raise Overloaded(f"{self._settings.max_calls} calls are being served, which is the limit")
+        with self._lock:
+            if self._draining:
+                raise _draining()
+            if self._accepted >= self._settings.max_calls:
+                raise Overloaded(f"{self._accepted} calls are being served, which is the limit")
+            self._accepted += 1
         try:
             yield
         finally:
-            self._slots.release()
+            with self._lock:
+                self._accepted -= 1
 
     @contextmanager
     def _open(self, window: _StreamWindow) -> Iterator[_StreamWindow]:
         with self._lock:
             self._windows.add(window)
+            if self._draining:
+                window.end(_draining())
         try:
             with window:
                 yield window
@@ -122,7 +130,6 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         """The one error boundary: known errors tell their text, anything else a fixed one; each call is one line."""
         report = _Report(rpc, context)
         error: OperatorError
-        self._count(1)
         try:
             yield report
             report.log(logging.INFO, "OK")
@@ -138,14 +145,12 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
                 _log.exception("a call failed, id=%s", report.request_id)
             else:
                 error = CallerGone("the caller left")  # reading from a stream that is gone raises
-        finally:
-            self._count(-1)
         report.log(logging.WARNING if error.code is grpc.StatusCode.INTERNAL else logging.INFO, error.code.name, error)
         _abort(context, error)
 
-    def _count(self, change: int) -> None:
-        with self._lock:
-            self._calls += change
+
+def _draining() -> ShuttingDown:
+    return ShuttingDown("the operator is shutting down; send the rest again")
 
 
 def _answer(call: Call, request: rpc_pb2.ExecuteRequest, report: _Report) -> rpc_pb2.ExecuteReply:

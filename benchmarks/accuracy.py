@@ -1,0 +1,76 @@
+"""How far are our vectors from those of plain keras.applications on TensorFlow?
+
+    .venv/bin/python -m benchmarks.accuracy [MODEL...]
+
+One table, a row for each model: the largest error of f32, and how well bf16 keeps twelve photos apart, all with the
+same seeded He-normal weights in the layout of the published files (tests/models/reference.py makes the reference).
+
+Cosines are centred: a random network maps all photos to nearly the same direction, and a plain cosine would be 0.9999
+whatever happened. `own mean` takes each set's own mean away (an index never mixes precisions, so a shift that all
+vectors share changes no ranking); `f32 mean` takes the reference's mean from both, which counts such a shift, too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from benchmarks.report import machine_facts, markdown_table
+from opkit.models.engine import load_engine
+from opkit.models.registry import MODELS
+from opkit.models.weights import find_weights
+from opkit.settings import Settings
+
+
+def vectors_of(name: str, folder: Path, images: np.ndarray, precision: Literal["f32", "bf16"]) -> np.ndarray:
+    """Vectors of our CPU engine."""
+    spec, path = MODELS[name], str(folder / f"{name}.h5")
+    settings = Settings(weights=path, precision=precision, device="cpu", cache_dir=folder)
+    engine = load_engine(spec, find_weights(spec, path, settings.data_dir), settings)
+    return np.concatenate([engine(images[start : start + 4]) for start in range(0, len(images), 4)])
+
+
+def centred_cosines(a: np.ndarray, b: np.ndarray, mean_of_a: np.ndarray, mean_of_b: np.ndarray) -> np.ndarray:
+    """Row by row, after the means are taken away."""
+    a, b = a - mean_of_a, b - mean_of_b
+    return (a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+
+
+def row(name: str, folder: Path) -> list[str]:
+    """One line of the table."""
+    subprocess.run([sys.executable, "-m", "tests.models.reference", "vectors", str(folder), name], check=True)
+    reference = np.load(folder / f"{name}.npz")
+    images, expected = reference["images"], reference["avg"]
+    f32, bf16 = (vectors_of(name, folder, images, precision) for precision in ("f32", "bf16"))
+    mean = expected.mean(axis=0)
+    own = centred_cosines(bf16, expected, bf16.mean(axis=0), mean)
+    shared = centred_cosines(bf16, expected, mean, mean)
+    return [
+        name,
+        f"{np.abs(f32 - expected).max():.1e}",
+        f"{own.mean():.4f} ({own.min():.4f})",
+        f"{shared.mean():.4f} ({shared.min():.4f})",
+        "bf16" if MODELS[name].keeps_vectors_in_bf16 else "f32",
+    ]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="*", metavar="MODEL", help=f"default: all of {', '.join(MODELS)}")
+    names = parser.parse_args().models or list(MODELS)
+    print(machine_facts(), end="\n\n")
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [row(name, Path(folder)) for name in names]
+    header = ["model", "f32, largest error", "bf16, own mean: mean (min)", "bf16, f32 mean: mean (min)", "auto takes"]
+    print(markdown_table(header, rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -39,7 +39,8 @@ def vectors_of(name: str, folder: Path, images: np.ndarray, precision: Literal["
 def centred_cosines(a: np.ndarray, b: np.ndarray, mean_of_a: np.ndarray, mean_of_b: np.ndarray) -> np.ndarray:
     """Row by row, after the means are taken away."""
     a, b = a - mean_of_a, b - mean_of_b
-    return (a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+    cosines: np.ndarray = (a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+    return cosines
 
 
 def row(name: str, folder: Path) -> list[str]:

@@ -44,12 +44,14 @@ def serve(effective: Effective) -> int:
     configure_logging(settings.log_level, settings.log_format)
     started = time.monotonic()
     try:
-        with open_pipeline(settings) as (operator, pipeline), Server(operator, pipeline, settings) as server:
-            fields = {"listening": server.address, "operator": operator.name, "dimension": operator.dimension}
-            fields |= {"fingerprint": operator.fingerprint, "start_s": round(time.monotonic() - started, 2)}
-            log_event(_log, logging.INFO, "serving", fields)
-            _wait_for_stop_signal()
-            _log.info("draining, for at most %g s", settings.drain_timeout_s)
+        with open_pipeline(settings) as (operator, pipeline):
+            stop = _catch_stop_signals()
+            with Server(operator, pipeline, settings) as server:
+                fields = {"listening": server.address, "operator": operator.name, "dimension": operator.dimension}
+                fields |= {"fingerprint": operator.fingerprint, "start_s": round(time.monotonic() - started, 2)}
+                log_event(_log, logging.INFO, "serving", fields)
+                os.read(stop, 1)
+                _log.info("draining, for at most %g s", settings.drain_timeout_s)
     except SettingsError as err:
         _log.error("%s", err)
         return 2
@@ -198,16 +200,18 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
     return options
 
 
-def _wait_for_stop_signal() -> None:
-    """Return on the first SIGTERM or SIGINT; from then on a second one ends the process."""
-    # A pipe, not an Event: a handler runs inside the waiting thread, where an Event's own lock could be held already.
+def _catch_stop_signals() -> int:
+    """A pipe from which the first SIGTERM or SIGINT can be read; from then on a second one ends the process."""
+    # The kernel may hand a signal to any thread, and Python runs its handlers in the main one only, when that wakes up.
+    # So whichever thread it is writes to this pipe, and the main thread waits for that.
     receive, send = os.pipe()
+    os.set_blocking(send, False)  # as set_wakeup_fd demands
+    signal.set_wakeup_fd(send)
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         for each in _STOP_SIGNALS:
             signal.signal(each, lambda again, _: os._exit(128 + again))
-        os.write(send, b"x")
 
     for each in _STOP_SIGNALS:
         signal.signal(each, on_signal)
-    os.read(receive, 1)
+    return receive

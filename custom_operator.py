@@ -1,7 +1,8 @@
 """The operator that is served: edit this file.
 
-As it is, it encodes pictures with VGG19, or with the model that OP_MODEL names. docs/custom-operator.md shows how to
-put a model of your own here. To try it on files or URLs, with no server:
+As it is, it encodes pictures with the encoder that opkit ships, with the model that OP_MODEL names, or with the encoder
+file that OP_WEIGHTS names. docs/custom-operator.md shows how to put a model of your own here. To try it on files or
+URLs, with no server:
 
     python custom_operator.py photo.jpg https://example.com/photo.jpg
 """
@@ -21,20 +22,20 @@ from opkit.contract import Encoder, Image, Vector
 from opkit.errors import OperatorError
 from opkit.inputs.fetch import Fetcher
 from opkit.inputs.images import ImageLimits, decode_base64, decode_image, resize_image
+from opkit.models.choice import choose_model
 from opkit.models.engine import load_engine
 from opkit.models.fingerprint import fingerprint
-from opkit.models.registry import find_model
 from opkit.models.weights import find_weights
 from opkit.serving.lifecycle import load_operator
 from opkit.settings import Settings, load_settings
 
 
 class CustomOperator(Encoder):
-    """An image encoder from ``keras.applications``, compiled for this machine."""
+    """The image encoder that the settings choose, compiled for this machine."""
 
     def __init__(self, settings: Settings | None = None) -> None:
         self._settings = settings or Settings()
-        self._spec = find_model(self._settings.model)
+        self._spec = choose_model(self._settings)
         if self._settings.resize == "bilinear":  # nearest takes single pixels: it must see all of them
             self.decode_side = 2 * max(self._spec.height, self._spec.width)
 

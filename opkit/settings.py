@@ -32,11 +32,22 @@ class Settings:
 
     # What is served
     operator: str = _setting("custom_operator:CustomOperator", "The class to serve, as module:Class.")
-    model: str = _setting("vgg19", "Model of the built-in encoder; `python -m opkit info --models` lists them.")
-    weights: str = _setting(
-        "imagenet", "imagenet (the published Keras weights), random (seeded, for trials) or the path of a file."
+    model: str = _setting(
+        "auto",
+        "Model of the built-in encoder; `python -m opkit info --models` lists them. auto is that of the encoder file "
+        "in OP_WEIGHTS, else embedded, which needs no download.",
     )
-    pooling: Literal["avg", "max"] = _setting("avg", "How the last feature map becomes a vector.")
+    weights: str = _setting(
+        "auto",
+        "imagenet (the published Keras weights), random (seeded, for trials) or the path of a file; an encoder file "
+        "(.safetensors, from `opkit train` or `opkit whiten`) decides model and pooling, too. auto: shipped with opkit "
+        "for embedded, imagenet for the others.",
+    )
+    pooling: Literal["auto", "avg", "max", "gem", "rmac", "ramac"] = _setting(
+        "auto",
+        "How the last feature map becomes a vector: mean (SPoC), maximum (MAC), generalised mean (GeM), maxima of "
+        "regions (R-MAC), those weighted (RA-MAC). auto is the encoder file's, else the model's own.",
+    )
     resize: Literal["bilinear", "nearest"] = _setting(
         "bilinear", "bilinear is antialiased; nearest gives the vectors of the original operators, for their indexes."
     )
@@ -56,6 +67,12 @@ class Settings:
         "127.0.0.1:50051", "Advertised in Identity, as HOST:PORT; the part after the last colon is the port bound."
     )
     bind: str = _setting("127.0.0.1", "Address to listen on; the container images set 0.0.0.0.")
+    http_endpoint: str = _setting("", "HTTP beside gRPC, on this HOST:PORT; empty is off.")
+    http_hosts: tuple[str, ...] = _setting(
+        (),
+        "Host names that HTTP answers to, comma-separated, beside localhost and plain addresses; * is any. Empty: any, "
+        "but none on a loopback address, where a web page could otherwise reach in by a name of its own.",
+    )
 
     # How much at once
     max_batch: int = _setting(
@@ -88,7 +105,9 @@ class Settings:
     )
 
     # What is accepted
-    max_message_bytes: int = _setting(100 * MIB, "Size of one gRPC message, both ways.", **_at_least(1024))
+    max_message_bytes: int = _setting(
+        100 * MIB, "Size of one gRPC message, both ways, and of one HTTP request.", **_at_least(1024)
+    )
     max_image_bytes: int = _setting(20 * MIB, "Size of one encoded image.", **_at_least(1))
     max_pixels: int = _setting(50_000_000, "Width x height of one image, checked before it is decoded.", **_at_least(1))
     max_frames: int = _setting(1000, "Frames of an animation, of which the first is used.", **_at_least(1))
@@ -123,19 +142,28 @@ class Settings:
             raise _wrong("max_calls", self.max_calls, f"must not be below OP_MAX_BATCH ({self.max_batch})")
         if not self.formats:
             raise _wrong("formats", "", "must name at least one format")
-        self._check_port()
+        _check_endpoint("endpoint", self.endpoint)
+        if self.http_endpoint:
+            _check_endpoint("http_endpoint", self.http_endpoint, needs_host=True)  # an empty one would bind everywhere
         for entry in self.fetch_allow:
             _check_allow_entry(entry)
-
-    def _check_port(self) -> None:
-        port = self.endpoint.rpartition(":")[2]
-        if ":" not in self.endpoint or not port.isascii() or not port.isdigit() or int(port) > 65535:
-            raise _wrong("endpoint", self.endpoint, "must be HOST:PORT with a port from 0 to 65535")
 
     @property
     def port(self) -> int:
         """The port to bind; 0 lets the system choose."""
         return int(self.endpoint.rpartition(":")[2])
+
+    @property
+    def http_host(self) -> str:
+        """The address that HTTP binds, without the brackets of IPv6."""
+        return self.http_endpoint.rpartition(":")[0].strip("[]")
+
+
+def _check_endpoint(name: str, endpoint: str, *, needs_host: bool = False) -> None:
+    host, colon, port = endpoint.rpartition(":")
+    well = colon and port.isascii() and port.isdigit() and int(port) <= 65535
+    if not well or (needs_host and not host):
+        raise _wrong(name, endpoint, "must be HOST:PORT with a port from 0 to 65535")
 
 
 def _check_allow_entry(entry: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 import custom_operator
 from custom_operator import CustomOperator, run
 from opkit.errors import SettingsError, UrlRejected
+from opkit.models.encoder_file import write_encoder_file
 from opkit.settings import Settings
 from tests.conftest import make_image
 
@@ -38,9 +39,17 @@ def noise(seed: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (*shape, 3), np.uint8)
 
 
-def test_without_settings_it_is_vgg19() -> None:
+def test_without_settings_it_is_the_embedded_encoder() -> None:
     info = CustomOperator().info()
-    assert (info.name, info.dimension, info.type, info.metric_type) == ("vgg19", 512, "encoder", "L2")
+    assert (info.name, info.dimension, info.type, info.metric_type) == ("embedded", 256, "encoder", "L2")
+
+
+def test_an_encoder_file_says_what_it_is(tmp_path: Path) -> None:
+    head = {"head/kernel": np.ones((512, 32), np.float32), "head/bias": np.ones(32, np.float32)}
+    path = tmp_path / "mine.safetensors"
+    write_encoder_file(path, model="vgg16", pooling="gem", dimension=32, tensors=head, card={})
+    info = CustomOperator(Settings(weights=str(path))).info()
+    assert (info.name, info.dimension) == ("vgg16", 32)
 
 
 def test_it_is_the_model_of_the_settings() -> None:
@@ -101,7 +110,7 @@ def test_the_file_is_a_program_that_tries_the_operator(cache_dir: Path, tmp_path
 
 
 def test_missing_weights_are_told_in_one_line(tmp_path: Path) -> None:
-    done = try_it(tmp_path / "red.png", OP_DATA_DIR=str(tmp_path), HOME=str(tmp_path))
+    done = try_it(tmp_path / "red.png", OP_MODEL="vgg19", OP_DATA_DIR=str(tmp_path), HOME=str(tmp_path))
     assert done.returncode == 1
     assert done.stderr.startswith("the weights of vgg19 are missing")
     assert done.stderr.count("\n") == 1

@@ -20,7 +20,7 @@ def test_flags_win_over_the_environment_which_wins_over_the_defaults() -> None:
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:
-    assert load_settings({"OP_MODEL": ""}).settings.model == "vgg19"
+    assert load_settings({"OP_MODEL": ""}).settings.model == "auto"
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_every_kind_of_value_is_read_from_text(name: str, text: str, value: obje
         ("OP_MAX_BATCH", "-1", "OP_MAX_BATCH=-1: must be at least 0"),
         ("OP_MAX_WAIT_S", "soon", "OP_MAX_WAIT_S=soon: must be a number"),
         ("OP_MAX_WAIT_S", "nan", "OP_MAX_WAIT_S=nan: must be at least 0"),
-        ("OP_POOLING", "sum", "OP_POOLING=sum: must be one of avg, max"),
+        ("OP_POOLING", "sum", "OP_POOLING=sum: must be one of auto, avg, max, gem, rmac, ramac"),
         ("OP_FETCH", "perhaps", "OP_FETCH=perhaps: must be on or off"),
         ("OP_ENDPOINT", "localhost", "OP_ENDPOINT=localhost: must be HOST:PORT"),
         ("OP_ENDPOINT", "localhost:99999", "OP_ENDPOINT=localhost:99999: must be HOST:PORT"),

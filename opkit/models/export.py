@@ -1,4 +1,4 @@
-"""Build an encoder with Keras and write it for OpenVINO: ``python -m opkit.models.export``.
+"""Build an encoder with Keras and write it for OpenVINO or as an encoder file: ``python -m opkit.models.export``.
 
 A program of its own, so that the process that serves never imports Keras: it would stay in memory, and decide for the
 operator of a user which backend of Keras is loaded. Refused weights end it with status 3, the reason on stdout.
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import get_args
 
 from opkit.errors import SettingsError, WeightsError
+from opkit.models.encoder_file import SUFFIX, write_encoder_file
 from opkit.models.registry import ModelSpec, Pooling, find_model
 from opkit.models.telemetry import switch_off_telemetry
 from opkit.models.weights import Weights
@@ -35,15 +36,24 @@ def export_in_subprocess(spec: ModelSpec, weights: Weights, pooling: Pooling, fo
         WeightsError: the weights do not fit the model.
         SettingsError: the model could not be built or written.
     """
+    _export_in_subprocess(spec, weights, pooling, folder / MODEL_FILE)
+
+
+def convert_in_subprocess(spec: ModelSpec, weights: Weights, pooling: Pooling, path: Path) -> None:
+    """Write weights of any kind as an encoder file, with an empty card. Raises as ``export_in_subprocess``."""
+    _export_in_subprocess(spec, weights, pooling, path)
+
+
+def _export_in_subprocess(spec: ModelSpec, weights: Weights, pooling: Pooling, path: Path) -> None:
     source = [str(weights.path.absolute()), weights.sha256] if weights.path else []
-    command = [sys.executable, "-m", __name__, spec.name, pooling, str(folder), *source]
+    command = [sys.executable, "-m", __name__, spec.name, pooling, str(path), *source]
     done = _run(spec, command)
     if done.returncode == _REFUSED:
         raise WeightsError(done.stdout.strip())
     if done.returncode != 0:
         logger.error("building %s failed:\n%s", spec.name, done.stderr)
         last_line = done.stderr.strip().rpartition("\n")[2]
-        free = f"{shutil.disk_usage(folder).free >> 20} MiB are free in {folder.parent}"
+        free = f"{shutil.disk_usage(path.parent).free >> 20} MiB are free in {path.parent}"
         raise SettingsError(f"building {spec.name} ended with status {done.returncode} ({free}): {last_line}")
 
 
@@ -62,7 +72,7 @@ def _run(spec: ModelSpec, command: list[str]) -> subprocess.CompletedProcess[str
             raise SettingsError(f"building {spec.name} took more than {_TIMEOUT_S:g} s") from error
 
 
-def export(spec: ModelSpec, weights: Weights, pooling: Pooling, folder: Path) -> None:
+def export(spec: ModelSpec, weights: Weights, pooling: Pooling, path: Path) -> None:
     """Do it in this process, which must not have imported Keras with another backend."""
     switch_off_telemetry()
     import keras
@@ -72,12 +82,16 @@ def export(spec: ModelSpec, weights: Weights, pooling: Pooling, folder: Path) ->
     keras.config.set_image_data_format("channels_first")
 
     from opkit.models.graph import build_backbone, build_encoder
-    from opkit.models.loading import load_weights
+    from opkit.models.loading import backbone_tensors, load_weights
 
     backbone = build_backbone(spec)
-    load_weights(spec, backbone, weights)
-    encoder = build_encoder(spec, backbone, pooling)
-    encoder.export(str(folder / MODEL_FILE), format="openvino", verbose=False)
+    rest = load_weights(spec, backbone, weights)
+    encoder = build_encoder(spec, backbone, pooling, rest)
+    if path.suffix == SUFFIX:
+        tensors, dimension = {**backbone_tensors(backbone), **rest}, encoder.output_shape[-1]
+        write_encoder_file(path, model=spec.name, pooling=pooling, dimension=dimension, tensors=tensors, card={})
+    else:
+        encoder.export(str(path), format="openvino", verbose=False)
 
 
 def main(arguments: list[str]) -> int:
@@ -85,12 +99,12 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m opkit.models.export")
     parser.add_argument("model")
     parser.add_argument("pooling", choices=get_args(Pooling))
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("path", type=Path, help=f"what to write: an OpenVINO IR, or, if it ends in {SUFFIX}, that")
     parser.add_argument("weights", type=Path, nargs="?")
     parser.add_argument("sha256", nargs="?", default="")
     args = parser.parse_args(arguments)
     try:
-        export(find_model(args.model), Weights("file", args.weights, args.sha256), args.pooling, args.folder)
+        export(find_model(args.model), Weights("file", args.weights, args.sha256), args.pooling, args.path)
     except WeightsError as error:
         sys.stdout.write(f"{error}\n")
         return _REFUSED

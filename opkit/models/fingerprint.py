@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+from opkit.models.choice import choose_pooling
 from opkit.models.registry import ModelSpec
 from opkit.models.weights import Weights
 from opkit.settings import Settings
@@ -16,8 +17,9 @@ REVISION = 1
 def fingerprint(spec: ModelSpec, weights: Weights, settings: Settings, precision: str) -> str:
     """Return a short name that changes whenever the same picture would get another vector.
 
-    For example ``vgg19-imagenet-avg-bilinear-bf16-1a2b3c4d5e6f``: to be read up to the last part, a digest of the
-    weights and of everything else that matters. The same weights in another file format count as others.
+    For example ``vgg19-imagenet-avg-bilinear-bf16-1a2b3c4d5e6f``, or ``vgg16-file-gem-head-whitened-bilinear-f32-...``
+    of an encoder file: to be read up to the last part, a digest of the weights and of everything else that matters. The
+    same weights in another file format count as others; another card in the same encoder file does not.
 
     Args:
         spec: the model.
@@ -25,8 +27,16 @@ def fingerprint(spec: ModelSpec, weights: Weights, settings: Settings, precision
         settings: pooling and resize are taken from them.
         precision: of the engine, ``f32`` or ``bf16``.
     """
-    digest = _digest(_facts(spec, weights, settings.pooling), settings.resize, precision)
-    return f"{spec.name}-{weights.kind}-{settings.pooling}-{settings.resize}-{precision}-{digest}"
+    pooling = choose_pooling(settings, spec, weights)
+    digest = _digest(_facts(spec, weights, pooling), settings.resize, precision)
+    return "-".join([spec.name, weights.kind, pooling, *_after_pooling(weights), settings.resize, precision, digest])
+
+
+def _after_pooling(weights: Weights) -> list[str]:
+    if weights.header is None:
+        return []
+    parts = {"head": weights.header.has_head, "whitened": weights.header.has_whitening}
+    return [name for name, is_there in parts.items() if is_there]
 
 
 def graph_key(spec: ModelSpec, weights: Weights, pooling: str, runtime: str) -> str:

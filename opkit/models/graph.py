@@ -6,38 +6,74 @@ whoever compiles it compiles all of it, and a client of it cannot get them wrong
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
+import numpy.typing as npt
 from keras import layers, ops
 from keras.applications import imagenet_utils
 
-from opkit.models.pooling import normalise, pool
+from opkit.errors import WeightsError
+from opkit.models.pooling import DEFAULT_P, normalise, pool
 from opkit.models.registry import ModelSpec, Pooling
 
 
 def build_backbone(spec: ModelSpec) -> Any:
     """Build the convolutional part, without weights worth anything.
 
-    It is what weights files describe: ``keras.applications.NAME(include_top=False)``.
+    It is what weights files describe, such as ``keras.applications.NAME(include_top=False)``.
     """
     size = (spec.height, spec.width)
     shape = (3, *size) if _channels_first() else (*size, 3)
-    constructor = getattr(keras.applications, spec.constructor)
+    module, _, function = spec.constructor.rpartition(":")
+    if module:
+        return getattr(importlib.import_module(module), function)(shape)
+    constructor = getattr(keras.applications, function)
     backbone = constructor(include_top=False, weights=None, input_shape=shape)
     if any(isinstance(layer, layers.Reshape) for layer in backbone.layers):
         return keras.models.clone_model(backbone, clone_function=_without_reshape)
     return backbone
 
 
-def build_encoder(spec: ModelSpec, backbone: Any, pooling: Pooling) -> Any:
+def build_encoder(
+    spec: ModelSpec, backbone: Any, pooling: Pooling, rest: Mapping[str, npt.NDArray[np.float32]] | None = None
+) -> Any:
     """Wrap a backbone into the whole encoder.
+
+    Preprocessing -> backbone -> pooling -> head, if there is one -> L2 -> whitening and L2, if whitened.
+
+    Args:
+        spec: the model.
+        backbone: with its weights.
+        pooling: of the feature map.
+        rest: the tensors after the backbone, by their names in an encoder file.
 
     Returns:
         A Keras model from ``images``, (N, height, width, 3) uint8 RGB, to (N, dimension) float32 of unit length.
+
+    Raises:
+        WeightsError: head or whitening are for another number of channels.
     """
+    rest = rest or {}
     images = keras.Input((spec.height, spec.width, 3), dtype="uint8", name="images")
-    return keras.Model(images, normalise(pool(backbone(_preprocess(images, spec)), pooling)), name=spec.name)
+    vectors = pool(backbone(_preprocess(images, spec)), pooling, float(rest.get("gem/p", DEFAULT_P)))
+    vectors = normalise(_linear(vectors, "head", rest) if "head/kernel" in rest else vectors)
+    if "whitening/kernel" in rest:
+        vectors = normalise(_linear(vectors, "whitening", rest))
+    return keras.Model(images, vectors, name=spec.name)
+
+
+def _linear(vectors: Any, name: str, rest: Mapping[str, npt.NDArray[np.float32]]) -> Any:
+    kernel, bias = rest[f"{name}/kernel"], rest[f"{name}/bias"]
+    if vectors.shape[-1] != len(kernel):
+        raise WeightsError(f"{name}/kernel is for {len(kernel)} channels, the model has {vectors.shape[-1]}")
+    layer = layers.Dense(len(bias), dtype="float32", name=name)
+    projected = layer(vectors)
+    layer.set_weights([kernel, bias])
+    return projected
 
 
 def _preprocess(images: Any, spec: ModelSpec) -> Any:

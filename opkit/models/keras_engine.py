@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from opkit.errors import SettingsError
+from opkit.models.choice import choose_pooling
 from opkit.models.precision import choose_precision
 from opkit.models.registry import ModelSpec, Pooling
 from opkit.models.weights import Weights
@@ -43,7 +44,7 @@ class KerasEngine:
         # TensorFlow's float32 is TF32 otherwise, with the mantissa of half precision.
         tf.config.experimental.enable_tensor_float_32_execution(False)
         with tf.device(f"{device}:0"), _dtype_policy(keras, self.precision):
-            self._calls = _trace(tf, _build(spec, weights, settings.pooling), self.max_batch)
+            self._calls = _trace(tf, _build(spec, weights, choose_pooling(settings, spec, weights)), self.max_batch)
             for size in self._calls:
                 self(np.zeros((size, spec.height, spec.width, 3), np.uint8))
 
@@ -95,8 +96,7 @@ def _build(spec: ModelSpec, weights: Weights, pooling: Pooling) -> Any:
     from opkit.models.loading import load_weights
 
     backbone = build_backbone(spec)
-    load_weights(spec, backbone, weights)
-    return build_encoder(spec, backbone, pooling)
+    return build_encoder(spec, backbone, pooling, load_weights(spec, backbone, weights))
 
 
 def _trace(tf: Any, encoder: Any, max_batch: int) -> dict[int, Any]:

@@ -1,4 +1,4 @@
-"""Weights into a Keras model.
+"""Weights into a Keras model, and out of it.
 
 Only arrays are read, also from a ``.keras`` archive, whose description of a model can name code to run and is never
 looked at.
@@ -7,39 +7,75 @@ looked at.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
 from opkit.errors import WeightsError
+from opkit.models.encoder_file import SUFFIX, read_tensors
 from opkit.models.random_weights import set_random_weights
 from opkit.models.registry import ModelSpec
-from opkit.models.weights import Weights, file_sha256
+from opkit.models.weights import Weights, content_sha256
+
+Tensors = Mapping[str, npt.NDArray[np.float32]]
+
+_BACKBONE = "backbone/"
 
 
-def load_weights(spec: ModelSpec, backbone: Any, weights: Weights) -> None:
+def load_weights(spec: ModelSpec, backbone: Any, weights: Weights) -> Tensors:
     """Fill a backbone (``build_backbone``) with weights.
+
+    Returns:
+        What comes after the backbone, by its name in an encoder file; nothing if it is from another file.
 
     Raises:
         WeightsError: the file is damaged, of another model, or not the one that was found at the start.
     """
     if weights.path is None:
         set_random_weights(backbone)
-        return
+        return {}
+    load = _load_encoder_file if weights.path.suffix == SUFFIX else _load_keras_file
+    rest = load(spec, backbone, weights.path)
+    if content_sha256(weights.path) != weights.sha256:
+        raise WeightsError(f"{weights.path} changed while it was read; start again")
+    return rest
+
+
+def backbone_tensors(backbone: Any) -> dict[str, npt.NDArray[np.float32]]:
+    """The weights of a backbone by their names in an encoder file."""
+    return {_BACKBONE + weight.path: np.array(weight.numpy(), np.float32) for weight in backbone.weights}
+
+
+def _load_encoder_file(spec: ModelSpec, backbone: Any, path: Path) -> Tensors:
+    tensors = read_tensors(path)
+    own = {name: tensors.pop(name) for name in list(tensors) if name.startswith(_BACKBONE)}
+    found = {name: tensor.shape for name, tensor in own.items()}
+    needed = {_BACKBONE + weight.path: tuple(weight.shape) for weight in backbone.weights}
+    if found != needed:
+        name = min(name for name in found | needed if found.get(name) != needed.get(name))
+        raise WeightsError(
+            f"{path} does not fit {spec.name}: {name} has shape {found.get(name)}, the model's {needed.get(name)}"
+        )
+    for weight in backbone.weights:
+        weight.assign(own[_BACKBONE + weight.path])
+    return tensors
+
+
+def _load_keras_file(spec: ModelSpec, backbone: Any, path: Path) -> Tensors:
     try:
-        _check_count(spec, backbone, weights.path)
-        backbone.load_weights(weights.path)
+        _check_count(spec, backbone, path)
+        backbone.load_weights(path)
     # What h5py, zipfile and Keras raise for damaged and for misfit files.
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, zipfile.BadZipFile) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise WeightsError(f"{weights.path} is damaged or not of {spec.name}: {reason}") from error
-    _check_finite(backbone, weights.path)
-    if file_sha256(weights.path) != weights.sha256:
-        raise WeightsError(f"{weights.path} changed while it was read; start again")
+        raise WeightsError(f"{path} is damaged or not of {spec.name}: {reason}") from error
+    _check_finite(backbone, path)
+    return {}
 
 
 def _check_count(spec: ModelSpec, backbone: Any, path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import openvino as ov
 
 from opkit.cores import usable_cores
+from opkit.models.choice import choose_pooling
 from opkit.models.compiled import compiled_model
 from opkit.models.export import MODEL_FILE, export_in_subprocess
 from opkit.models.fingerprint import graph_key
@@ -34,10 +35,11 @@ class OpenVinoEngine:
         native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self.precision = choose_precision(settings.precision, spec, native=native, device="this processor")
         self.max_batch = settings.max_batch or DEFAULT_BATCH
+        pooling = choose_pooling(settings, spec, weights)
         with compiled_model(
             settings.cache_dir.expanduser(),
-            graph_key(spec, weights, settings.pooling, f"openvino {ov.__version__}"),
-            lambda folder: export_in_subprocess(spec, weights, settings.pooling, folder),
+            graph_key(spec, weights, pooling, f"openvino {ov.__version__}"),
+            lambda folder: export_in_subprocess(spec, weights, pooling, folder),
         ) as folder:
             model = core.compile_model(folder / MODEL_FILE, "CPU", _options(self.precision, settings.threads))
         self._request: Any = model.create_infer_request()

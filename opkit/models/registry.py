@@ -2,17 +2,22 @@
 
 Sources: constructor, input size, preprocessing and weights are those of ``keras.applications`` (Keras 3.15,
 ``keras/src/applications/*.py``: ``WEIGHTS_PATH_NO_TOP``, ``BASE_WEIGHTS_PATH``, ``WEIGHTS_HASHES``, ``file_hash``); a
-test compares them with the installed Keras. Licences: the Keras documentation of the applications.
+test compares them with the installed Keras. Licences: the Keras documentation of the applications. The one that is not
+of Keras is ``embedded``, whose weights this project trains and ships.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from opkit.errors import SettingsError
 
-Pooling = Literal["avg", "max"]
+Pooling = Literal["avg", "max", "gem", "rmac", "ramac"]
+
+#: What OP_MODEL=auto means where no encoder file says otherwise.
+DEFAULT_MODEL = "embedded"
 
 _PUBLISHED = "https://storage.googleapis.com/tensorflow/keras-applications"
 
@@ -23,28 +28,45 @@ class ModelSpec:
 
     name: str
     constructor: str
-    """Its name in ``keras.applications``."""
+    """Its name in ``keras.applications``, or ``module:function`` of our own, which takes the shape of the input."""
     height: int
     width: int
     """Of the input, in pixels."""
     preprocessing: Literal["caffe", "tf", "included"]
     """caffe: RGB to BGR, minus the ImageNet means. tf: to -1..1. included: the model does it itself, from 0..255."""
     dimension: int
+    """Length of a vector: the channels of the feature map, if no encoder file says otherwise."""
+    pooling: Pooling = "avg"
+    """What OP_POOLING=auto means, if no encoder file says otherwise."""
     keeps_vectors_in_bf16: bool
     """Whether bf16 leaves photos where f32 has them: centred cosine of 0.998 or more, see docs/benchmarks.md."""
-    weights_url: str
-    """The published ImageNet weights, without the classifier, as HDF5."""
-    weights_md5: str | None
+    weights_url: str | None = None
+    """The published ImageNet weights, without the classifier, as HDF5; None where there are none."""
+    weights_md5: str | None = None
     """As published by Keras (md5 is all that it publishes); None where it publishes none."""
     weights_licence: str
+    shipped: Path | None = None
+    """An encoder file inside this package; None where there is none."""
 
     @property
     def weights_file(self) -> str:
-        """The name of the published file, also in the Keras cache."""
-        return self.weights_url.rpartition("/")[2]
+        """The name of the file that OP_WEIGHTS=auto means; if it is a published one, also in the Keras cache."""
+        return self.shipped.name if self.shipped else str(self.weights_url).rpartition("/")[2]
 
 
 _SPECS = (
+    ModelSpec(
+        name="embedded",
+        constructor="opkit.models.small_vgg:build_small_vgg",
+        height=160,
+        width=160,
+        preprocessing="included",
+        dimension=256,
+        pooling="gem",
+        keeps_vectors_in_bf16=True,
+        weights_licence="Apache-2.0, as all of opkit: trained on pictures that it generates",
+        shipped=Path(__file__).with_name("embedded.safetensors"),
+    ),
     ModelSpec(
         name="vgg16",
         constructor="VGG16",

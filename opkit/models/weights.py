@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from opkit.errors import WeightsError
+from opkit.models.encoder_file import SUFFIX, EncoderHeader, read_header, tensors_sha256
 from opkit.models.registry import ModelSpec
 
 logger = logging.getLogger(__name__)
@@ -32,12 +33,15 @@ class Weights:
     Attributes:
         kind: where they come from; part of the fingerprint that people read.
         path: the file; None for random weights.
-        sha256: of the file, or of the recipe of the random weights; hexadecimal.
+        sha256: of the file, or of the recipe of the random weights; hexadecimal. Of an encoder file: of its tensors, so
+            that another card does not make it another encoder.
+        header: what the file says of itself, if it is an encoder file.
     """
 
-    kind: Literal["imagenet", "random", "file"]
+    kind: Literal["shipped", "imagenet", "random", "file"]
     path: Path | None
     sha256: str
+    header: EncoderHeader | None = None
 
 
 def find_weights(spec: ModelSpec, weights: str, data_dir: Path) -> Weights:
@@ -45,7 +49,8 @@ def find_weights(spec: ModelSpec, weights: str, data_dir: Path) -> Weights:
 
     Args:
         spec: the model.
-        weights: ``imagenet``, ``random``, or the path of a file.
+        weights: ``auto`` (those that opkit ships, or else the published ones), ``imagenet``, ``random``, or the path of
+            a file.
         data_dir: where the published file is looked for first; the cache of Keras comes second.
 
     Raises:
@@ -54,16 +59,38 @@ def find_weights(spec: ModelSpec, weights: str, data_dir: Path) -> Weights:
     if weights == "random":
         logger.warning("OP_WEIGHTS=random: the vectors of %s are good for trials only, they mean nothing", spec.name)
         return Weights("random", None, hashlib.sha256(_RANDOM_RECIPE.encode()).hexdigest())
-    if weights == "imagenet":
+    if weights == "auto" and spec.shipped:
+        return _shipped(spec, spec.shipped)
+    if weights in ("auto", "imagenet"):
         return _published(spec, data_dir)
     path = Path(weights).expanduser()
     if not path.is_file():
-        raise WeightsError(f"OP_WEIGHTS={weights}: there is no such file; it takes imagenet, random or a path")
+        raise WeightsError(f"OP_WEIGHTS={weights}: there is no such file; it takes auto, imagenet, random or a path")
+    if path.suffix == SUFFIX:
+        return _encoder(spec, "file", path)
     check_file_kind(path)
     return Weights("file", path, file_sha256(path))
 
 
+def _shipped(spec: ModelSpec, path: Path) -> Weights:
+    if not path.is_file():
+        raise WeightsError(f"the weights of {spec.name} are missing: {path} is part of opkit; install it again")
+    return _encoder(spec, "shipped", path)
+
+
+def _encoder(spec: ModelSpec, kind: Literal["shipped", "file"], path: Path) -> Weights:
+    header = read_header(path)
+    if header.model != spec.name:
+        raise WeightsError(f"{path} is an encoder on {header.model}, not on {spec.name}")
+    return Weights(kind, path, tensors_sha256(path), header)
+
+
 def _published(spec: ModelSpec, data_dir: Path) -> Weights:
+    if spec.weights_url is None:
+        raise WeightsError(
+            f"OP_WEIGHTS=imagenet: there are no ImageNet weights of {spec.name}; take OP_WEIGHTS=auto, or a model that "
+            "has some, such as OP_MODEL=vgg19"
+        )
     folders = (data_dir.expanduser(), _KERAS_CACHE.expanduser())
     path = next((folder / spec.weights_file for folder in folders if (folder / spec.weights_file).is_file()), None)
     if path is None:
@@ -90,6 +117,11 @@ def _check_digest(spec: ModelSpec, path: Path) -> None:
         )
 
 
+def content_sha256(path: Path) -> str:
+    """The digest that ``Weights`` has for a file."""
+    return tensors_sha256(path) if path.suffix == SUFFIX else file_sha256(path)
+
+
 def file_sha256(path: Path) -> str:
     """The SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:
@@ -106,7 +138,7 @@ def check_file_kind(path: Path) -> None:
         WeightsError: names the file and what it is.
     """
     if path.suffix not in _MAGIC:
-        raise WeightsError(f"{path}: a weights file ends in .h5, .weights.h5 or .keras")
+        raise WeightsError(f"{path}: a weights file ends in {SUFFIX}, .h5, .weights.h5 or .keras")
     try:
         with path.open("rb") as file:
             head = file.read(64)

@@ -23,8 +23,9 @@ import keras
 import numpy as np
 
 from opkit.errors import WeightsError
-from opkit.models.graph import build_backbone
-from opkit.models.loading import load_weights
+from opkit.models.encoder_file import write_encoder_file
+from opkit.models.graph import build_backbone, build_encoder
+from opkit.models.loading import backbone_tensors, load_weights
 from opkit.models.random_weights import set_random_weights
 from opkit.models.registry import MODELS
 from opkit.models.weights import find_weights
@@ -101,11 +102,33 @@ def make_files(folder: Path, backbone: Any) -> None:
     keras.applications.MobileNetV2(weights=None).save_weights(folder / "with classifier.weights.h5")
 
 
+def make_encoder_files(folder: Path, backbone: Any) -> None:
+    right = backbone_tensors(backbone)
+    lacking = {name: tensor for name, tensor in right.items() if name != "backbone/Conv1/kernel"}
+    cases = {
+        "right": right,
+        "lacks a weight": lacking,
+        "one more weight": right | {"backbone/Conv0/kernel": np.zeros(1, np.float32)},
+        "other shape": right | {"backbone/Conv1/kernel": np.zeros((1, 3, 3, 32), np.float32)},
+        "head of another": right | linear("head", 99),
+        "whitening of another": right | linear("whitening", 99),
+    }
+    for name, tensors in cases.items():
+        dimension = 4 if "of another" in name else 1280
+        path = folder / f"{name}.safetensors"
+        write_encoder_file(path, model=SPEC.name, pooling="avg", dimension=dimension, tensors=tensors, card={})
+
+
+def linear(part: str, inputs: int) -> dict[str, np.ndarray]:
+    return {f"{part}/kernel": np.zeros((inputs, 4), np.float32), f"{part}/bias": np.zeros(4, np.float32)}
+
+
 def main(folder: Path) -> None:
     backbone = build_backbone(SPEC)
     set_random_weights(backbone)
     right = backbone.get_weights()
     make_files(folder, backbone)
+    make_encoder_files(folder, backbone)
     os.chdir(folder)
     answers = {path.name: answer(path, backbone, right) for path in sorted(folder.iterdir())}
     print(json.dumps(answers | {"executed": Path("executed").exists()}))
@@ -114,7 +137,9 @@ def main(folder: Path) -> None:
 def answer(path: Path, backbone: Any, right: list[np.ndarray]) -> str | None:
     set_random_weights(backbone, seed=99)
     try:
-        load_weights(SPEC, backbone, find_weights(SPEC, str(path), path.parent))
+        rest = load_weights(SPEC, backbone, find_weights(SPEC, str(path), path.parent))
+        if rest:
+            build_encoder(SPEC, backbone, "avg", rest)
     except WeightsError as error:
         return str(error)
     same = all(np.array_equal(a, b) for a, b in zip(backbone.get_weights(), right, strict=True))

@@ -8,7 +8,8 @@ import pytest
 
 from opkit.errors import SettingsError, WeightsError
 from opkit.models import export
-from opkit.models.export import MODEL_FILE, export_in_subprocess
+from opkit.models.encoder_file import read_header
+from opkit.models.export import MODEL_FILE, convert_in_subprocess, export_in_subprocess
 from opkit.models.registry import MODELS
 from opkit.models.weights import Weights, find_weights
 from tests.models.conftest import Files
@@ -22,6 +23,14 @@ def test_refused_weights_reach_the_caller_with_their_reason(files: Files, tmp_pa
     with pytest.raises(WeightsError, match="or with the classifier"):
         export_in_subprocess(SPEC, weights, "avg", tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_of_any_kind_can_be_written_as_an_encoder_file(files: Files, tmp_path: Path) -> None:
+    weights = find_weights(SPEC, str(files.folder / "right.weights.h5"), tmp_path)
+    convert_in_subprocess(SPEC, weights, "rmac", tmp_path / "new.safetensors")
+    header = read_header(tmp_path / "new.safetensors")
+    assert (header.model, header.pooling, header.dimension, header.card) == ("mobilenetv2", "rmac", 1280, {})
+    assert header.shapes["backbone/Conv1/kernel"] == (3, 3, 3, 32)
 
 
 def test_weights_that_change_while_they_are_read_are_refused(files: Files, tmp_path: Path) -> None:

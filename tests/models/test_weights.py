@@ -85,7 +85,7 @@ def test_a_path_is_taken_as_it_is(tmp_path: Path) -> None:
         pytest.param("a.h5", b"\n<html>403</html>", "a web page", id="web-page"),
         pytest.param("a.h5", b"PK\x03\x04", "something else; a .h5 file was expected", id="archive-as-hdf5"),
         pytest.param("a.keras", HDF5, "something else; a .keras file was expected", id="hdf5-as-archive"),
-        pytest.param("a.pt", b"PK\x03\x04", "ends in .h5, .weights.h5 or .keras", id="pytorch"),
+        pytest.param("a.pt", b"PK\x03\x04", "ends in .safetensors, .h5, .weights.h5 or .keras", id="pytorch"),
     ],
 )
 def test_what_cannot_be_weights_is_refused(name: str, content: bytes, what: str, tmp_path: Path) -> None:
@@ -96,5 +96,5 @@ def test_what_cannot_be_weights_is_refused(name: str, content: bytes, what: str,
 
 
 def test_a_path_to_nothing_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="OP_WEIGHTS=imagenett: there is no such file; it takes imagenet, random or"):
+    with pytest.raises(WeightsError, match="OP_WEIGHTS=imagenett: there is no such file; it takes auto, imagenet, ran"):
         find_weights(SPEC, "imagenett", tmp_path)

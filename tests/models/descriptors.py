@@ -1,0 +1,95 @@
+"""A program: descriptors computed by Keras, on one of its backends.
+
+    python -m tests.models.descriptors pool BACKEND MAPS.npz OUT.npz
+
+pools every (N, H, W, C) array of MAPS in every way and makes unit vectors: on tensorflow by calling the layers; on
+openvino, channels first, by exporting them, as serving does, and running OpenVINO.
+
+    python -m tests.models.descriptors encoder ENCODER.safetensors IMAGES.npz OUT.npz
+
+on tensorflow: the feature maps of the backbone of an encoder file, and the vectors of the GPU engine, on the CPU.
+
+    python -m tests.models.descriptors gradient MAPS.npz OUT.npz
+
+on tensorflow, in float64: GeM and its gradients with respect to p and to the maps.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+os.environ.update(KERAS_BACKEND="openvino" if "openvino" in sys.argv else "tensorflow")
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="2", CUDA_VISIBLE_DEVICES="-1")
+
+import keras
+import numpy as np
+
+from opkit.models.choice import choose_model
+from opkit.models.pooling import GeneralizedMean, normalise, pool
+from opkit.models.precision import Precision
+from opkit.models.registry import Pooling
+from opkit.models.weights import find_weights
+from opkit.settings import Settings
+
+
+def pooled(maps: np.ndarray, pooling: Any) -> np.ndarray:
+    if keras.backend.backend() == "tensorflow":
+        return np.asarray(normalise(pool(maps, pooling)))
+    import openvino as ov
+
+    maps = np.ascontiguousarray(np.moveaxis(maps, -1, 1))
+    features = keras.Input(maps.shape[1:])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.xml"
+        keras.Model(features, normalise(pool(features, pooling))).export(str(path), format="openvino", verbose=False)
+        model = ov.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        return np.array(model([maps])[0])
+
+
+def pool_all(maps: Path, out: Path) -> None:
+    keras.config.set_image_data_format("channels_first" if keras.backend.backend() == "openvino" else "channels_last")
+    arrays = np.load(maps)
+    np.savez(
+        out, **{f"{name} {pooling}": pooled(arrays[name], pooling) for name in arrays for pooling in get_args(Pooling)}
+    )
+
+
+def run_encoder(file: Path, images: Path, out: Path) -> None:
+    from opkit.models.graph import build_backbone
+    from opkit.models.keras_engine import KerasEngine
+    from opkit.models.loading import load_weights
+
+    settings = Settings(weights=str(file), max_batch=2)
+    spec = choose_model(settings)
+    weights = find_weights(spec, settings.weights, Path())
+    pixels = np.load(images)["images"]
+    backbone = build_backbone(spec)
+    load_weights(spec, backbone, weights)
+    vectors = {
+        precision: KerasEngine(spec, weights, replace(settings, precision=precision), device="CPU")(pixels[:2])
+        for precision in get_args(Precision)
+    }
+    np.savez(out, maps=np.asarray(backbone(pixels.astype(np.float32))), **vectors)
+
+
+def gradient(maps: Path, out: Path) -> None:
+    import tensorflow as tf
+
+    features = tf.constant(np.load(maps)["maps"], "float64")
+    layer = GeneralizedMean(2.5, dtype="float64")
+    with tf.GradientTape() as tape:
+        tape.watch(features)
+        vectors = layer(features)
+        total = tf.reduce_sum(vectors * tf.constant(np.load(maps)["weights"], "float64"))
+    by_p, by_maps = tape.gradient(total, [layer.p.value, features])
+    np.savez(out, vectors=vectors, by_p=by_p, by_maps=by_maps)
+
+
+if __name__ == "__main__":
+    program, *paths = sys.argv[1], *map(Path, sys.argv[3 if sys.argv[1] == "pool" else 2 :])
+    {"pool": pool_all, "encoder": run_encoder, "gradient": gradient}[str(program)](*paths)

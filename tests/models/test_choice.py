@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from opkit.errors import SettingsError, WeightsError
+from opkit.models import registry
+from opkit.models.choice import choose_model, choose_pooling
+from opkit.models.encoder_file import write_encoder_file
+from opkit.models.registry import MODELS
+from opkit.models.weights import find_weights
+from opkit.settings import Settings
+
+
+@pytest.fixture
+def encoder(tmp_path: Path) -> Path:
+    """An encoder on vgg16 with gem and a head of 32; the backbone does not matter here."""
+    tensors = {"head/kernel": np.ones((512, 32), np.float32), "head/bias": np.ones(32, np.float32)}
+    path = tmp_path / "mine.safetensors"
+    write_encoder_file(path, model="vgg16", pooling="gem", dimension=32, tensors=tensors, card={})
+    return path
+
+
+def test_with_no_settings_it_is_the_embedded_encoder() -> None:
+    assert choose_model(Settings()).name == "embedded"
+
+
+def test_an_encoder_file_decides_everything(encoder: Path) -> None:
+    spec = choose_model(Settings(weights=str(encoder)))
+    assert (spec.name, spec.pooling, spec.dimension) == ("vgg16", "gem", 32)
+    weights = find_weights(spec, str(encoder), Path())
+    assert choose_pooling(Settings(), spec, weights) == "gem"
+    assert weights.header is not None
+
+
+def test_whitened_vectors_stay_in_full_precision_unless_asked(tmp_path: Path) -> None:
+    tensors = {"whitening/kernel": np.ones((512, 8), np.float32), "whitening/bias": np.ones(8, np.float32)}
+    write_encoder_file(tmp_path / "w.safetensors", model="vgg16", pooling="avg", dimension=8, tensors=tensors, card={})
+    assert MODELS["vgg16"].keeps_vectors_in_bf16
+    assert not choose_model(Settings(weights=str(tmp_path / "w.safetensors"))).keeps_vectors_in_bf16
+
+
+def test_settings_that_say_the_same_as_the_file_are_taken(encoder: Path) -> None:
+    assert choose_model(Settings(weights=str(encoder), model="vgg16", pooling="gem")).dimension == 32
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"model": "vgg19"}, r"OP_MODEL=vgg19 contradicts the encoder file .*mine.safetensors\), whose model is vgg16"),
+        ({"pooling": "max"}, r"OP_POOLING=max contradicts the encoder file .*, whose pooling is gem: leave OP_POOLING"),
+    ],
+)
+def test_settings_that_contradict_the_file_are_refused(settings: dict[str, str], complaint: str, encoder: Path) -> None:
+    with pytest.raises(SettingsError, match=complaint):
+        choose_model(Settings(weights=str(encoder), **settings))  # type: ignore[arg-type]
+
+
+def test_a_file_of_another_model_is_refused_by_whoever_loads_it(encoder: Path) -> None:
+    with pytest.raises(WeightsError, match=r"mine.safetensors is an encoder on vgg16, not on vgg19"):
+        find_weights(MODELS["vgg19"], str(encoder), Path())
+    weights = find_weights(MODELS["vgg16"], str(encoder), Path())
+    with pytest.raises(SettingsError, match="OP_POOLING=avg contradicts"):
+        choose_pooling(Settings(pooling="avg"), MODELS["vgg16"], weights)
+
+
+def test_without_an_encoder_file_auto_is_the_models_own_pooling() -> None:
+    random = find_weights(MODELS["vgg16"], "random", Path())
+    assert choose_pooling(Settings(), MODELS["vgg16"], random) == "avg"
+    assert choose_pooling(Settings(), MODELS["embedded"], random) == "gem"
+    assert choose_pooling(Settings(pooling="rmac"), MODELS["vgg16"], random) == "rmac"
+
+
+def test_a_keras_file_does_not_say_its_model() -> None:
+    with pytest.raises(SettingsError, match=r"only \.safetensors files say their model; set OP_MODEL"):
+        choose_model(Settings(weights="mine.weights.h5"))
+    assert choose_model(Settings(weights="mine.weights.h5", model="vgg16")).name == "vgg16"
+
+
+def test_there_are_no_imagenet_weights_of_the_embedded_encoder(tmp_path: Path) -> None:
+    settings = Settings(weights="imagenet")
+    with pytest.raises(WeightsError, match=r"no ImageNet weights of embedded; take OP_WEIGHTS=auto, or a model"):
+        find_weights(choose_model(settings), settings.weights, tmp_path)
+
+
+def test_auto_is_the_published_file_of_a_published_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(WeightsError, match=r"the weights of vgg16 are missing: .*prepare_model.sh vgg16"):
+        find_weights(MODELS["vgg16"], "auto", tmp_path)
+
+
+def test_the_shipped_file_decides_like_any_other(encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.MODELS, "vgg16", replace(MODELS["vgg16"], shipped=encoder))
+    spec = choose_model(Settings(model="vgg16"))
+    assert (spec.dimension, find_weights(spec, "auto", Path()).kind) == (32, "shipped")
+
+
+def test_a_shipped_file_that_is_gone_is_told_when_it_is_loaded(tmp_path: Path) -> None:
+    spec = replace(MODELS["embedded"], shipped=tmp_path / "gone.safetensors")
+    with pytest.raises(WeightsError, match=r"gone.safetensors is part of opkit; install it again"):
+        find_weights(spec, "auto", tmp_path)
+
+
+def test_an_encoder_on_an_unknown_model_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "new.safetensors"
+    write_encoder_file(path, model="vgg99", pooling="avg", dimension=4, tensors={}, card={})
+    with pytest.raises(SettingsError, match="vgg99: must be one of"):
+        choose_model(Settings(weights=str(path)))

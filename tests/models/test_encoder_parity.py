@@ -1,0 +1,99 @@
+"""A whole encoder file, served, against NumPy on the feature maps of its backbone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+import pytest
+
+from opkit.models.encoder_file import read_tensors, write_encoder_file
+from opkit.models.export import convert_in_subprocess
+from opkit.models.fingerprint import fingerprint
+from opkit.models.registry import MODELS
+from opkit.models.weights import find_weights
+from opkit.settings import Settings
+from tests.models.conftest import Load, run_program
+from tests.models.numpy_descriptors import descriptor, unit
+from tests.models.photos import photos
+
+SPEC = MODELS["embedded"]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """An encoder file, and what TensorFlow makes of photos with it."""
+
+    path: Path
+    tensors: dict[str, np.ndarray]
+    images: np.ndarray
+    arrays: dict[str, np.ndarray]
+
+    def expected(self) -> np.ndarray:
+        """The vectors, by NumPy, from the feature maps."""
+        vectors = descriptor(self.arrays["maps"], "gem", float(self.tensors["gem/p"]))
+        for part in ("head", "whitening"):
+            vectors = unit(vectors @ self.tensors[f"{part}/kernel"] + self.tensors[f"{part}/bias"])
+        return vectors
+
+
+def write(path: Path, tensors: dict[str, np.ndarray]) -> None:
+    write_encoder_file(path, model="embedded", pooling="gem", dimension=16, tensors=tensors, card={"name": path.name})
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
+    """The embedded network with random weights, its own p, a head of 32 and whitening to 16."""
+    folder, rng = tmp_path_factory.mktemp("encoder"), np.random.default_rng(0)
+    convert_in_subprocess(SPEC, find_weights(SPEC, "random", folder), "gem", folder / "base.safetensors")
+    tensors = read_tensors(folder / "base.safetensors") | {"gem/p": np.array(2.2, np.float32)}
+    for part, rows, columns in (("head", 256, 32), ("whitening", 32, 16)):
+        tensors[f"{part}/kernel"] = rng.standard_normal((rows, columns), np.float32)
+        tensors[f"{part}/bias"] = 0.1 * rng.standard_normal(columns, np.float32)
+    write(folder / "encoder.safetensors", tensors)
+    images = photos(SPEC.height, SPEC.width)
+    np.savez(folder / "images.npz", images=images)
+    files = [str(folder / name) for name in ("encoder.safetensors", "images.npz", "out.npz")]
+    run_program("tests.models.descriptors", "encoder", *files)
+    return Encoder(folder / "encoder.safetensors", tensors, images, dict(np.load(folder / "out.npz")))
+
+
+def test_served_vectors_are_those_of_numpy(encoder: Encoder, load: Load) -> None:
+    engine = load("embedded", weights=str(encoder.path), precision="f32")
+    vectors = np.concatenate([engine(part) for part in np.split(encoder.images, [4, 7, 8])])
+    np.testing.assert_allclose(vectors, encoder.expected(), rtol=0, atol=1e-5)
+
+
+def test_vectors_of_the_gpu_engine_are_those_of_numpy(encoder: Encoder) -> None:
+    np.testing.assert_allclose(encoder.arrays["f32"], encoder.expected()[:2], rtol=0, atol=1e-5)
+    assert (encoder.arrays["bf16"] * encoder.expected()[:2]).sum(axis=1).min() > 0.99
+
+
+@pytest.mark.skipif(
+    "BF16" not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"), reason="this processor has no bf16"
+)
+def test_vectors_in_bf16_are_near_those_in_f32(encoder: Encoder, load: Load) -> None:
+    engine = load("embedded", weights=str(encoder.path), precision="bf16")
+    vectors = np.concatenate([engine(part) for part in np.split(encoder.images, [4, 8])])
+    assert (vectors * encoder.expected()).sum(axis=1).min() > 0.99
+
+
+def test_the_fingerprint_says_what_there_is_and_changes_with_every_part(encoder: Encoder, tmp_path: Path) -> None:
+    found = set()
+    for name in ["", "gem/p", "head/bias", "whitening/kernel", "backbone/conv1/bias"]:
+        tensors = {key: tensor + np.float32(0.5) * (key == name) for key, tensor in encoder.tensors.items()}
+        write(tmp_path / "changed.safetensors", {key: np.asarray(value, np.float32) for key, value in tensors.items()})
+        weights = find_weights(SPEC, str(tmp_path / "changed.safetensors"), tmp_path)
+        found.add(fingerprint(SPEC, weights, Settings(), "f32"))
+    assert all(each.startswith("embedded-file-gem-head-whitened-bilinear-f32-") for each in found)
+    assert len(found) == 5
+
+
+def test_a_second_start_builds_nothing(encoder: Encoder, model_cache: Path, load: Load, tmp_path: Path) -> None:
+    load("embedded", weights=str(encoder.path), precision="f32")
+    before = sorted(model_cache.iterdir())
+    write(tmp_path / "moved, with another card.safetensors", encoder.tensors)
+    load("embedded", weights=str(tmp_path / "moved, with another card.safetensors"), precision="f32")
+    assert sorted(model_cache.iterdir()) == before

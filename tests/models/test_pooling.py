@@ -1,0 +1,61 @@
+"""The descriptors against NumPy; Keras computes them in processes of their own, by tests/models/descriptors.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from opkit.models.registry import Pooling
+from tests.models.conftest import run_program
+from tests.models.numpy_descriptors import descriptor, unit
+
+SHAPES = [(7, 7), (14, 7), (5, 9), (8, 64), (1, 1)]
+
+
+def make_maps() -> dict[str, np.ndarray]:
+    """Like features after ReLU: half of them zero. One map of each batch is faint, one is huge, one has one place."""
+    rng = np.random.default_rng(0)
+    scale = np.array([1, 1e-3, 1e5, 1], np.float32)[:, None, None, None]
+    found = {}
+    for height, width in SHAPES:
+        maps = np.maximum(rng.standard_normal((4, height, width, 24), np.float32), 0) * scale
+        maps[3, 1:], maps[3, :, 1:] = 0, 0
+        found[f"{height}x{width}"] = maps
+    return found
+
+
+@pytest.fixture(scope="module", params=["tensorflow", "openvino"])
+def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
+    folder = tmp_path_factory.mktemp("pool")
+    np.savez(folder / "maps.npz", **make_maps())
+    run_program("tests.models.descriptors", "pool", request.param, str(folder / "maps.npz"), str(folder / "out.npz"))
+    return dict(np.load(folder / "out.npz"))
+
+
+@pytest.mark.parametrize("pooling", get_args(Pooling))
+def test_every_descriptor_agrees_with_numpy(pooling: str, answers: dict[str, np.ndarray]) -> None:
+    for name, maps in make_maps().items():
+        expected = unit(descriptor(maps, pooling))
+        np.testing.assert_allclose(answers[f"{name} {pooling}"], expected, rtol=0, atol=1e-5, err_msg=name)
+
+
+def test_a_generalised_mean_has_the_gradient_of_finite_differences(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    maps, weights = rng.uniform(0.1, 2, (2, 3, 4, 5)), rng.standard_normal((2, 5))
+    np.savez(tmp_path / "maps.npz", maps=maps, weights=weights)
+    run_program("tests.models.descriptors", "gradient", str(tmp_path / "maps.npz"), str(tmp_path / "out.npz"))
+    found = np.load(tmp_path / "out.npz")
+
+    def total(p: float, change: float = 0.0) -> float:
+        changed = maps.copy()
+        changed[1, 2, 3, 4] += change
+        return float((descriptor(changed, "gem", p) * weights).sum())
+
+    step = 1e-6
+    np.testing.assert_allclose(found["vectors"], descriptor(maps, "gem", 2.5), rtol=1e-12)
+    np.testing.assert_allclose(found["by_p"], (total(2.5 + step) - total(2.5 - step)) / (2 * step), rtol=1e-6)
+    by_place = (total(2.5, step) - total(2.5, -step)) / (2 * step)
+    np.testing.assert_allclose(found["by_maps"][1, 2, 3, 4], by_place, rtol=1e-6)

@@ -1,0 +1,53 @@
+"""``opkit generate``, as it is typed."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from opkit.errors import OperatorError
+from opkit.pictures.command import add_parser
+
+
+def _run(*argv: str) -> int:
+    parser = argparse.ArgumentParser()
+    add_parser(parser.add_subparsers(required=True))
+    arguments = parser.parse_args(["generate", *argv])
+    status: int = arguments.run(arguments)
+    return status
+
+
+def test_pictures_are_written_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "a" / "b"
+    assert _run(str(folder), "--count", "2", "--size", "32", "--processes", "1") == 0
+    assert len(list(folder.iterdir())) == 2
+    assert capsys.readouterr().out == f"2 pictures in {folder}\n"
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "least"),
+    [("--count", "0", 1), ("--size", "31", 32), ("--seed", "-1", 0), ("--count", "many", 1), ("--processes", "1.5", 0)],
+)
+def test_wrong_numbers_are_refused_with_the_rule(
+    flag: str, value: str, least: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        _run(str(tmp_path), "--count", "1", f"{flag}={value}")
+    assert exit_.value.code == 2
+    assert f"{flag}: {value}: must be a whole number from {least}" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(OperatorError, match=r"file: .*; what is done is kept"):
+        _run(str(tmp_path / "file"), "--count", "1")
+
+
+def test_the_help_teaches_by_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        _run("--help")
+    out = capsys.readouterr().out
+    assert "opkit generate generated/ --count 25000" in out
+    assert "default 256" in out

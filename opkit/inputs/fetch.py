@@ -21,8 +21,8 @@ import ssl
 import threading
 import time
 import traceback
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
@@ -53,12 +53,32 @@ _CHUNK_BYTES = 64 * 1024
 _POOL_HOSTS, _POOL_SIZE = 8, 32
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_HEADERS = {"User-Agent": "opkit", "Accept": "image/*,*/*;q=0.1", "Accept-Encoding": "identity"}
+_HEADERS = {"User-Agent": "opkit", "Accept-Encoding": "identity"}
+_ACCEPT = "image/*,*/*;q=0.1"
 
 # Where parsers disagree is where guards are passed by; an honest URL percent-encodes all of these.
 _AMBIGUOUS = regex(r"[\x00-\x20\x7f\\]")
 _USERINFO = regex(r"[^/]*//[^/?#]*@")
 _HOST = regex(r"[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9_.])?|\[[0-9a-f:.]+\]")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server answered to one request.
+
+    Attributes:
+        url: what was asked, in the form in which it was sent.
+        status: of HTTP.
+        content_type: the header as it came; empty if there was none.
+        redirect: where the server says that the file is, as an absolute URL that nobody has checked yet.
+        body: of a status 2xx the beginning of the body, else empty.
+    """
+
+    url: str
+    status: int
+    content_type: str
+    redirect: str | None
+    body: bytes
 
 
 class Fetcher:
@@ -112,10 +132,36 @@ class Fetcher:
             FetchUnavailable: no such name, no connection, or no time left.
         """
         limit_s = self._timeout_s if timeout_s is None else max(0.0, min(self._timeout_s, timeout_s))
+        with self._attempted(limit_s):
+            return self._follow(url)
+
+    def ask(self, url: str, *, max_bytes: int, accept: str) -> Answer:
+        """Send one request and follow nothing: for a crawler, which has rules of its own for every hop.
+
+        Args:
+            url: as for ``fetch``.
+            max_bytes: where the body is cut off, counted after decompression.
+            accept: media types, as the HTTP header has them.
+
+        Raises:
+            UrlRejected: the form, scheme or address of the URL is not allowed.
+            FetchFailed: no valid TLS, a damaged body.
+            FetchUnavailable: no such name, no connection, or no time left.
+        """
+        with self._attempted(self._timeout_s):
+            url = _canonical(url)
+            with closing(self._get(url, accept)) as response:
+                status, kind = response.status_code, response.headers.get("Content-Type", "")
+                body = _beginning(response, max_bytes) if 200 <= status < 300 else b""
+                return Answer(url, status, kind, _redirect(url, response), body)
+
+    @contextmanager
+    def _attempted(self, limit_s: float) -> Iterator[None]:
+        """What every request runs in: the rules for its sockets, and the translation of what libraries raise."""
         attempt = _Attempt(self._allow, limit_s, time.monotonic() + limit_s)
         token = _attempt.set(attempt)
         try:
-            return self._follow(url)
+            yield
         except OperatorError as err:
             _forget_locals(err)
             raise
@@ -128,16 +174,14 @@ class Fetcher:
     def _follow(self, url: str) -> bytes:
         for _ in range(self._max_redirects + 1):
             url = _canonical(url)
-            with closing(self._get(url)) as response:
-                location = response.headers.get("Location")
-                if response.status_code not in _REDIRECTS or not location:
+            with closing(self._get(url, _ACCEPT)) as response:
+                if (target := _redirect(url, response)) is None:
                     return self._body(response)
-                # http.client reads headers as Latin-1; servers send UTF-8, and spaces.
-                url = urljoin(url, location.encode("latin-1").decode("utf-8", "replace").strip().replace(" ", "%20"))
+                url = target
         raise FetchFailed(f"the remote server redirects more than {self._max_redirects} times")
 
-    def _get(self, url: str) -> requests.Response:
-        request = requests.Request("GET", url, _HEADERS).prepare()
+    def _get(self, url: str, accept: str) -> requests.Response:
+        request = requests.Request("GET", url, _HEADERS | {"Accept": accept}).prepare()
         return self._adapter.send(request, stream=True, timeout=_attempt.get().time_left())
 
     def _body(self, response: requests.Response) -> bytes:
@@ -154,6 +198,25 @@ class Fetcher:
         if not size:
             raise FetchFailed("the remote server answered with an empty body")
         return b"".join(chunks)
+
+
+def _redirect(url: str, response: requests.Response) -> str | None:
+    """Where an answer leads; None if it is one itself."""
+    location = response.headers.get("Location")
+    if response.status_code not in _REDIRECTS or not location:
+        return None
+    # http.client reads headers as Latin-1; servers send UTF-8, and spaces.
+    return urljoin(url, location.encode("latin-1").decode("utf-8", "replace").strip().replace(" ", "%20"))
+
+
+def _beginning(response: requests.Response, max_bytes: int) -> bytes:
+    """The first bytes of a body, and no waiting for the rest."""
+    body = bytearray()
+    for chunk in response.iter_content(_CHUNK_BYTES):
+        body += chunk
+        if len(body) >= max_bytes:
+            break
+    return bytes(body[:max_bytes])
 
 
 def _canonical(url: str) -> str:

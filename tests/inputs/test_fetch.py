@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from opkit.errors import FetchFailed, FetchUnavailable, ImageTooLarge, OperatorError, UrlRejected
-from opkit.inputs.fetch import Fetcher
+from opkit.inputs.fetch import Answer, Fetcher
 from tests.inputs.web import BODY, PRIVATE_SPELLINGS, Resolver, Site
 
 
@@ -309,6 +309,39 @@ def test_a_server_without_tls_is_refused(fetcher: Fetcher, site: Site) -> None:
 def test_the_limit_on_time_holds_over_tls(trusting: Fetcher, tls_site: Site, path: str) -> None:
     with pytest.raises(FetchUnavailable, match=r"within 0\.3 s"):
         trusting.fetch(tls_site.url(path, "images.test"), timeout_s=0.3)
+
+
+# One request, for a crawler
+
+
+def test_an_answer_is_told_with_its_status_type_and_body(fetcher: Fetcher, site: Site) -> None:
+    url = site.url("image")
+    assert fetcher.ask(url + "#part", max_bytes=100, accept="text/html") == Answer(url, 200, "", None, BODY)
+    assert site.requests[-1][1]["Accept"] == "text/html"
+    assert fetcher.ask(site.url("status/503"), max_bytes=100, accept="*/*").status == 503
+
+
+def test_a_redirect_is_told_and_not_followed(fetcher: Fetcher, site: Site) -> None:
+    answer = fetcher.ask(site.url("redirect?to=//127.0.0.2/a"), max_bytes=100, accept="*/*")
+    assert (answer.status, answer.redirect, answer.body) == (302, "http://127.0.0.2/a", b"")
+    assert len(site.requests) == 1
+
+
+@pytest.mark.parametrize("path", ["endless", "gzip_bomb", "size/100000"])
+def test_the_beginning_of_a_long_answer_is_read(fetcher: Fetcher, site: Site, path: str) -> None:
+    assert len(fetcher.ask(site.url(path), max_bytes=1000, accept="*/*").body) == 1000
+
+
+@pytest.mark.parametrize("path", ["drip_headers", "drip_body", "stall"])
+def test_one_request_has_the_limit_on_time(site: Site, path: str) -> None:
+    with make(timeout_s=0.3) as fetcher, pytest.raises(FetchUnavailable, match=r"within 0\.3 s"):
+        fetcher.ask(site.url(path), max_bytes=1000, accept="*/*")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1/", "http://[::1]/", "file:///etc/passwd", "http://user@8.8.8.8/"])
+def test_one_request_goes_only_where_all_may_go(strict: Fetcher, url: str) -> None:
+    with pytest.raises(UrlRejected):
+        strict.ask(url, max_bytes=1000, accept="*/*")
 
 
 # Addresses that are not public, in every spelling

@@ -1,0 +1,149 @@
+"""``opkit collect``: what the command line of it looks like, and what it says."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from opkit.errors import SettingsError
+from opkit.settings import Settings, load_settings
+
+_NOTES = """\
+A page's pictures are those of <img> and <picture>, also where scripts load them late (data-src, data-lazy-src, ...),
+and its preview (og:image); of several sizes the largest. robots.txt is obeyed, for the name "opkit". Private addresses
+are refused unless --fetch-allow names them. Other limits are settings: OP_MAX_IMAGE_BYTES, OP_MAX_PIXELS,
+OP_FETCH_TIMEOUT_S, ... (`opkit info` lists them).
+
+written:
+  FOLDER/<sha256>.jpg, .png, ...   the pictures, byte for byte, named by their content
+  FOLDER/manifest.jsonl            a line per picture and page: url, page, alt, file, sha256, width, height, when,
+                                   outcome (done, skipped, failed) and reason
+
+The same command again goes on where the last run ended, and fetches nothing that the manifest has.
+
+exit status:
+  0 nothing failed    1 some pages or pictures failed    2 wrong usage or settings    3 not finished    130 Ctrl-C
+
+examples:
+  opkit collect https://example.org/gallery.html --out pictures/
+  opkit collect --list pages.txt --out pictures/ --rate 0.5 --max 1000
+  opkit collect http://127.0.0.1:8000/ --out pictures/ --fetch-allow 127.0.0.1
+"""
+
+_FAILED, _UNFINISHED, _INTERRUPTED = 1, 3, 130
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the command to the parser of ``opkit``."""
+    parser = commands.add_parser(
+        "collect",
+        help="take the pictures of web pages into a folder",
+        description="Take the pictures of web pages into a folder, each once, with a manifest of where they come from.",
+        epilog=_NOTES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("pages", nargs="*", metavar="PAGE_URL", help="web pages, http or https")
+    parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the pictures go")
+    parser.add_argument("--list", type=Path, metavar="FILE", help="more pages, one a line; - is stdin")
+    rate = "requests per second to one host; less where its robots.txt says so (default 1)"
+    parser.add_argument("--rate", type=_rate, default=1.0, metavar="N", help=rate)
+    full = "stop when the folder has so many pictures (default 10000)"
+    parser.add_argument("--max", type=_count, default=10_000, metavar="N", help=full)
+    side = "skip pictures with a side of fewer pixels: icons, and what counts visitors (default 64)"
+    parser.add_argument("--min-side", type=_count, default=64, metavar="N", help=side)
+    near = "keep pictures that differ by little more than size, compression or colour; else the first that is met stays"
+    parser.add_argument("--keep-near-duplicates", action="store_true", help=near)
+    links = "also the image files that a page links to, before what it shows: often the originals of thumbnails"
+    parser.add_argument("--links", action="store_true", help=links)
+    parser.add_argument("--retry-failed", action="store_true", help="try again what failed in an earlier run")
+    parser.add_argument("--refetch-pages", action="store_true", help="read known pages again, for new pictures")
+    allow = "hosts, *.domains and networks that may be fetched although they are private [OP_FETCH_ALLOW]"
+    parser.add_argument("--fetch-allow", metavar="A,B,...", help=allow)
+    parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
+    parser.set_defaults(run=run)
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0.001 <= rate <= 1000:
+        raise argparse.ArgumentTypeError(f"{text}: must be a number from 0.001 to 1000")
+    return rate
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:10]) <= 10**9:
+        raise argparse.ArgumentTypeError(f"{text}: must be a whole number from 1")
+    return int(text)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Collect; the exit status.
+
+    Raises:
+        SettingsError: nothing to do, wrong settings, or a folder that cannot be used.
+    """
+    from opkit.encode.inputs import read_list
+
+    flags = {} if arguments.fetch_allow is None else {"fetch_allow": arguments.fetch_allow}
+    settings = load_settings(os.environ, flags).settings
+    if not settings.fetch:
+        raise SettingsError("OP_FETCH=off: collecting is fetching; set it to on")
+    lines = read_list(arguments.list) if arguments.list else []
+    pages = [*arguments.pages, *(line.strip() for line in lines if line.strip())]
+    if not pages:
+        raise SettingsError("nothing to collect: name a page, or a list of pages with --list")
+    kept = "What is done is kept; the same command goes on from there."
+    try:
+        return _collect(pages, settings, arguments)
+    except KeyboardInterrupt:
+        return _complain(f"interrupted. {kept}", _INTERRUPTED)
+    except OSError as error:
+        return _complain(f"not finished: {error.strerror or error}. {kept}", _UNFINISHED)
+
+
+def _collect(pages: list[str], settings: Settings, arguments: argparse.Namespace) -> int:
+    try:
+        from tqdm import tqdm
+
+        from opkit.collect.crawler import Crawler
+        from opkit.collect.folder import MANIFEST, PictureFolder
+        from opkit.collect.pace import Pace
+        from opkit.collect.run import Collection, Wishes, has_failures, summarise
+        from opkit.inputs.fetch import Fetcher
+        from opkit.inputs.images import ImageLimits
+    except ImportError as error:
+        raise SettingsError(f"the package {error.name} is missing; pip install 'opkit[tools]'") from None
+    wishes = Wishes(
+        min_side=arguments.min_side,
+        max_pictures=arguments.max,
+        links=arguments.links,
+        retry_failed=arguments.retry_failed,
+        refetch_pages=arguments.refetch_pages,
+    )
+    with (
+        PictureFolder(arguments.out, keep_near_duplicates=arguments.keep_near_duplicates) as folder,
+        Fetcher.of(settings) as fetcher,
+        # None: a bar on a terminal, and none in a log.
+        tqdm(total=0, unit=" pictures", disable=arguments.quiet or None) as bar,
+    ):
+        crawler = Crawler(fetcher, Pace(1 / arguments.rate), settings.max_redirects)
+        Collection(crawler, folder, ImageLimits.of(settings), wishes, bar).run(pages)
+        bar.close()
+        if not arguments.quiet:
+            print("\n".join(summarise(folder)))
+            print(f"{arguments.out / MANIFEST} says what became of every page and picture")
+        if has_failures(folder):
+            return _complain(f"some failed; {arguments.out / MANIFEST} says why, --retry-failed tries again", _FAILED)
+    return 0
+
+
+def _complain(text: str, status: int) -> int:
+    print(f"opkit: {text}", file=sys.stderr)
+    return status

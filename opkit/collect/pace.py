@@ -1,0 +1,33 @@
+"""No host is asked more often than it is willing to answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+class Pace:
+    """Waits before a request until the last one to the same host is long enough ago.
+
+    Args:
+        interval_s: least time between the starts of two requests to one host, in seconds.
+        clock: seconds, monotonic.
+        sleep: waits for so many seconds.
+    """
+
+    def __init__(
+        self,
+        interval_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._interval_s, self._clock, self._sleep = interval_s, clock, sleep
+        self._asked_at: dict[str, float] = {}
+
+    def wait(self, host: str, least_s: float = 0.0) -> None:
+        """Wait for a host's turn; ``least_s`` is what the host itself asks for, and holds if it is longer."""
+        if host in self._asked_at:
+            left_s = self._asked_at[host] + max(self._interval_s, least_s) - self._clock()
+            if left_s > 0:
+                self._sleep(left_s)
+        self._asked_at[host] = self._clock()

@@ -1,12 +1,18 @@
-"""The pictures that the benchmarks send: the colour photographs that ship inside the scikit-image wheel."""
+"""The pictures of the benchmarks: the photographs that ship inside the wheels of scikit-image and PyWavelets.
+
+python -m benchmarks.photos FOLDER    # cut them into crops, to try `opkit evaluate` on
+"""
 
 from __future__ import annotations
 
+import argparse
 import io
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pywt.data
 import skimage
 from PIL import Image as PILImage
 
@@ -21,6 +27,18 @@ _NAMES = (
     "motorcycle_right.png",
     "retina.jpg",
 )
+# Those that are photographs, taken through a lens of whatever kind: no drawings, no patterns, no second view of the
+# motorcycle, whose crops would be near-duplicates of the first one's, and nothing that has to be downloaded.
+_NATURAL = (
+    *("astronaut.png", "brick.png", "camera.png", "cell.png", "chelsea.png", "clock_motion.png", "coffee.png"),
+    *("coins.png", "grass.png", "gravel.png", "hubble_deep_field.jpg", "ihc.png", "moon.png", "motorcycle_left.png"),
+    *("page.png", "retina.jpg", "rocket.jpg", "text.png"),
+)
+# A crop is a quarter as wide and high as its photo, if that is not too small to show anything.
+_LEAST_CROP_SIDE = 120
+# Standard deviation of the grey levels, of a crop and of its flattest quarter, which may be all that a transformation
+# leaves of it. Plain sky and the black around the retina have less: nobody could tell such pictures apart.
+_LEAST_CONTRAST, _LEAST_QUARTER_CONTRAST = 8.0, 2.0
 _JPEG_QUALITY = 90
 # Upsampling leaves no detail of single pixels, so that the JPEG would be smaller and quicker to decode than a
 # camera's. This much noise, in grey levels, gives a 12-megapixel file of about 3 MB, as a camera does.
@@ -65,3 +83,44 @@ def mixed_files(count: int, seed: int = 0) -> list[bytes]:
         width, height = (round(64 * 2 ** rng.uniform(0, 5)) for _ in range(2))
         files.append(encode(rng.choice(photos).resize((width, height)), kind))
     return files
+
+
+def photo_crops() -> Iterator[tuple[str, PILImage.Image]]:
+    """Square crops of natural photographs, by name: they do not overlap, are not flat, and are always the same."""
+    for name, photo in _natural_photos():
+        side = max(_LEAST_CROP_SIDE, min(photo.size) // 4)
+        for top in range(0, photo.height - side + 1, side):
+            for left in range(0, photo.width - side + 1, side):
+                crop = photo.crop((left, top, left + side, top + side))
+                if not _is_flat(crop):
+                    yield f"{name}-{top}-{left}", crop
+
+
+def _is_flat(crop: PILImage.Image) -> bool:
+    grey, half = np.asarray(crop.convert("L"), np.float32), crop.height // 2
+    quarters = (grey[:half, :half], grey[:half, half:], grey[half:, :half], grey[half:, half:])
+    return bool(grey.std() < _LEAST_CONTRAST or min(quarter.std() for quarter in quarters) < _LEAST_QUARTER_CONTRAST)
+
+
+def _natural_photos() -> Iterator[tuple[str, PILImage.Image]]:
+    for file in _NATURAL:
+        yield Path(file).stem, PILImage.open(_FOLDER / file).convert("RGB")
+    for pixels, name in ((pywt.data.aero(), "aero"), (pywt.data.ascent(), "ascent")):
+        yield name, PILImage.fromarray(np.asarray(pixels, np.uint8)).convert("RGB")
+
+
+def main() -> None:
+    """Write the crops into a folder, as PNG."""
+    parser = argparse.ArgumentParser(description="Cut photographs into crops that do not overlap.")
+    parser.add_argument("folder", type=Path, help="where they go; made if it is not there")
+    folder: Path = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    crops = dict(photo_crops())
+    for name, crop in crops.items():
+        crop.save(folder / f"{name}.png")
+    photos = len({name.partition("-")[0] for name in crops})
+    print(f"{len(crops)} crops of {photos} photographs in {folder}; crops with almost no contrast are left out")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""``opkit compare``: the command. What it needs is imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from opkit.errors import OperatorError
+from opkit.settings import Settings, env_name, flag_name, load_settings
+
+if TYPE_CHECKING:
+    from opkit.contract import Encoder, Image
+    from opkit.evaluation.compare import Comparison
+
+# As `cmp` and `diff` have it: for scripts, "no" is not an error.
+COPY, NOT_A_COPY, TROUBLE = 0, 1, 2
+
+# What of the settings decides what the vectors are.
+_SETTINGS = ("operator", "model", "weights", "pooling", "resize", "device", "precision")
+
+_NOTES = """\
+A threshold comes with the encoder file: it was calibrated on pictures whose edited copies were known, so that no more
+than --fpr of the pairs of different pictures pass for copies. An encoder without a calibration gives the distance and
+no verdict; `opkit evaluate` measures one, and --calibration uses it.
+
+exit status:
+  0 a copy    1 not a copy    2 an error, or no verdict
+
+examples:
+  opkit compare original.jpg suspect.jpg
+  opkit compare original.jpg https://example.org/suspect.jpg --fpr 1e-4
+  opkit compare a.png b.png --weights my-encoder.safetensors --json
+
+  opkit evaluate photos/ --encoder vgg16
+  opkit compare a.png b.png --model vgg16 --calibration evaluation/calibration.json
+"""
+
+_NO_VERDICT = """\
+opkit: no verdict: this encoder has no calibration. `opkit evaluate FOLDER --encoder ...` measures one on your pictures,
+and --calibration evaluation/calibration.json uses it"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``compare`` to the commands of ``opkit``."""
+    parser = commands.add_parser(
+        "compare",
+        help="say whether a picture is an edited copy of another; exit status 0 or 1",
+        description="Say whether a picture is an edited copy of another, and why that can be trusted.",
+        epilog=_NOTES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("pictures", nargs=2, metavar="PICTURE", help="a file or an http(s) URL")
+    parser.add_argument("--fpr", type=_rate, default=1e-3, metavar="RATE", help="false-positive rate (default 1e-3)")
+    parser.add_argument(
+        "--calibration", type=Path, metavar="FILE", help="calibration.json of `opkit evaluate` (default: the encoder's)"
+    )
+    parser.add_argument("--json", action="store_true", help="for programs")
+    for spec in dataclasses.fields(Settings):
+        if spec.name in _SETTINGS:
+            text = f"{spec.metadata['help']} [{env_name(spec.name)}; default: {spec.default}]".replace("%", "%%")
+            parser.add_argument(flag_name(spec.name), dest=f"setting_{spec.name}", metavar="VALUE", help=text)
+    parser.set_defaults(run=run)
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < 1:
+        raise argparse.ArgumentTypeError(f"{text}: must be between 0 and 1, such as 1e-3")
+    return rate
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare and print; the exit status."""
+    try:
+        comparison = _compare(arguments)
+    except OperatorError as error:
+        print(f"opkit: {getattr(error, 'detail', error)}", file=sys.stderr)
+        return TROUBLE
+    print(json.dumps(dataclasses.asdict(comparison), indent=2) if arguments.json else _words(comparison))
+    if comparison.is_copy is None:
+        print(_NO_VERDICT, file=sys.stderr)
+        return TROUBLE
+    return COPY if comparison.is_copy else NOT_A_COPY
+
+
+def _compare(arguments: argparse.Namespace) -> Comparison:
+    from opkit.evaluation.compare import calibration_from, calibration_of, compare
+    from opkit.serving.lifecycle import load_operator
+
+    given = {name: getattr(arguments, f"setting_{name}") for name in _SETTINGS}
+    settings = load_settings(os.environ, {name: text for name, text in given.items() if text is not None}).settings
+    operator = load_operator(settings)
+    operator.load()
+    try:
+        first, second = (_read(name, operator, settings) for name in arguments.pictures)
+        file: Path | None = arguments.calibration
+        calibration = calibration_from(file, operator) if file else calibration_of(operator, settings)
+        return compare(operator, first, second, calibration=calibration, fpr=arguments.fpr)
+    finally:
+        operator.close()
+
+
+def _read(name: str, operator: Encoder, settings: Settings) -> Image:
+    """A picture as the server would read it: the same fetcher, the same limits. An error names it."""
+    from opkit.encode.inputs import read_input
+    from opkit.errors import InvalidInput
+    from opkit.inputs.fetch import Fetcher
+    from opkit.inputs.images import ImageLimits, decode_image
+
+    try:
+        data = read_input(name, settings.max_image_bytes)
+        if isinstance(data, str):
+            with Fetcher.of(settings) as fetcher:
+                data = fetcher.fetch(data)
+        if isinstance(data, OperatorError):
+            raise data
+        return decode_image(data, ImageLimits.of(settings), operator.decode_side)
+    except OperatorError as error:
+        raise InvalidInput(f"{name}: {error}") from error
+
+
+def _words(comparison: Comparison) -> str:
+    facts = f"similarity {comparison.similarity:.4f} (cosine), distance {comparison.distance:.4f} (L2)"
+    trust = comparison.trust
+    if trust is None:
+        return facts
+    verdict, sign = ("a copy", "≥") if comparison.is_copy else ("not a copy", "<")
+    return (
+        f"{verdict}: {facts}; {comparison.similarity:.4f} {sign} {trust.threshold:.4f}, the threshold\n"
+        f"why: at this threshold, {trust.fpr_measured:.4%} of {trust.pairs:,} pairs of different pictures passed for "
+        f"copies,\nand {trust.recall:.1%} of the edited copies were recognised; measured on {trust.pictures:,} "
+        f"pictures ({trust.data})"
+    )

@@ -1,0 +1,142 @@
+"""How well pictures are found: ranks, recall and mean average precision from vectors. NumPy only, in bounded memory.
+
+Ties count against the encoder: a network that answers the same vector for every picture finds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Labels = npt.NDArray[Any]
+
+# Similarities held at once: 32 MiB of them, a few rows against 100,000 pictures.
+_BLOCK_VALUES = 2**23
+
+# Dot products of float32 unit vectors are this exact. What differs by less is a tie.
+TIE = 1e-6
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What each of Q queries found. All arrays are (Q,).
+
+    Attributes:
+        first: int64, rank of the best true picture, from 1; every impostor that is as similar stands before it.
+        average_precision: float64, over all true pictures, each at its rank.
+        similarity: float32, cosine of the best true picture.
+        impostor: int64, row of the most similar picture that is not a true one; -1 if there is none.
+        impostor_similarity: float32, its cosine; -inf if there is none.
+    """
+
+    first: npt.NDArray[np.int64]
+    average_precision: npt.NDArray[np.float64]
+    similarity: Floats
+    impostor: npt.NDArray[np.int64]
+    impostor_similarity: Floats
+
+    def recall_at(self, rank: int) -> float:
+        """Share of the queries whose first true picture is among the ``rank`` most similar ones."""
+        return float(np.mean(self.first <= rank))
+
+    @property
+    def mean_average_precision(self) -> float:
+        """The mean of ``average_precision``; for one true picture a query, the mean reciprocal rank."""
+        return float(np.mean(self.average_precision))
+
+    @property
+    def median_rank(self) -> float:
+        """Half of the queries have their first true picture at this rank or before."""
+        return float(np.median(self.first))
+
+
+def rank(
+    queries: npt.ArrayLike,
+    gallery: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    gallery_labels: npt.ArrayLike | None = None,
+    *,
+    on_impostors: Callable[[Floats], object] | None = None,
+) -> Ranking:
+    """Rank the gallery for every query, by cosine.
+
+    Args:
+        queries: (Q, D) float, unit vectors.
+        gallery: (N, D) float, unit vectors.
+        labels: (Q,) what each query shows. The gallery pictures with the same label are the true ones.
+        gallery_labels: (N,) of the gallery; None if a label is a row of the gallery.
+        on_impostors: called with the cosines of all pairs that are not true, in portions, (any,) float32.
+
+    Returns:
+        A row per query.
+
+    Raises:
+        ValueError: there are no queries, shapes do not fit, or a query has no true picture in the gallery.
+    """
+    queries, gallery = np.asarray(queries, np.float32), np.asarray(gallery, np.float32)
+    labels = np.asarray(labels)
+    gallery_labels = np.arange(len(gallery)) if gallery_labels is None else np.asarray(gallery_labels)
+    _check(queries, gallery, labels, gallery_labels)
+    blocks = []
+    for rows in _blocks(len(queries), len(gallery)):
+        similarities = queries[rows] @ gallery.T
+        is_true = labels[rows, None] == gallery_labels
+        if on_impostors is not None:
+            on_impostors(similarities[~is_true])
+        blocks.append(_rank_block(similarities, is_true))
+    return Ranking(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
+
+
+def _check(queries: Floats, gallery: Floats, labels: Labels, gallery_labels: Labels) -> None:
+    if queries.ndim != 2 or gallery.ndim != 2 or queries.shape[1] != gallery.shape[1]:
+        raise ValueError(f"queries {queries.shape} and gallery {gallery.shape} must be (Q, D) and (N, D)")
+    if labels.shape != queries.shape[:1] or gallery_labels.shape != gallery.shape[:1]:
+        raise ValueError(
+            f"one label a row: {labels.shape}, {gallery_labels.shape} for {queries.shape}, {gallery.shape}"
+        )
+    if not len(queries):
+        raise ValueError("no queries: there is nothing to measure")
+    if len(missing := np.setdiff1d(labels, gallery_labels)):
+        raise ValueError(f"{len(missing)} labels of queries are not in the gallery, such as {missing[0]}")
+
+
+def _blocks(queries: int, gallery: int) -> Iterator[slice]:
+    step = max(1, _BLOCK_VALUES // gallery)
+    return (slice(start, start + step) for start in range(0, queries, step))
+
+
+def _rank_block(similarities: Floats, is_true: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[Any], ...]:
+    """The columns of a Ranking, for a block of queries. Overwrites ``similarities``.
+
+    The k-th best true picture of a query has rank k + a, where a counts the impostors that are at least as similar;
+    its precision is k / (k + a).
+    """
+    rows, columns = np.nonzero(is_true)
+    values = similarities[rows, columns]
+    rows, values = _descending(rows, values)
+    counts = np.bincount(rows, minlength=len(similarities))
+    starts = np.cumsum(counts) - counts
+    similarities[is_true] = -np.inf
+    first = np.zeros(len(similarities), np.int64)
+    precision = np.zeros(len(similarities))
+    for k in range(counts.max()):
+        has = np.flatnonzero(counts > k)
+        least = values[starts[has] + k] - np.float32(TIE)
+        impostors = similarities if len(has) == len(similarities) else similarities[has]
+        ahead = np.count_nonzero(impostors >= least[:, None], axis=1)
+        precision[has] += (k + 1) / (k + 1 + ahead)
+        if k == 0:
+            first = ahead + 1
+    best = similarities.argmax(axis=1)
+    highest = similarities.max(axis=1)
+    return first, precision / counts, values[starts], np.where(np.isinf(highest), -1, best), highest
+
+
+def _descending(rows: npt.NDArray[np.int64], values: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
+    order = np.lexsort((-values, rows))
+    return rows[order], values[order]

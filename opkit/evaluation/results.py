@@ -1,0 +1,87 @@
+"""An evaluation as numbers: rows for a CSV file, calibrations for a JSON file, a table for a terminal."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from opkit.evaluation.evaluate import Outcome
+from opkit.evaluation.metrics import Ranking
+
+#: The row that sums up all transformations: the mean of theirs.
+ALL = "all"
+
+MEASURES = ("recall@1", "recall@10", "mAP", "median rank")
+
+
+def measures(ranking: Ranking) -> dict[str, float]:
+    """``MEASURES`` of one transformation."""
+    values = (ranking.recall_at(1), ranking.recall_at(10), ranking.mean_average_precision, ranking.median_rank)
+    return dict(zip(MEASURES, values, strict=True))
+
+
+def table(outcome: Outcome) -> dict[str, dict[str, float]]:
+    """Transformation, and ``ALL`` -> measure -> value; at calibrated thresholds, too, as ``recall at fpr 0.001``."""
+    rows = {name: measures(ranking) for name, ranking in outcome.rankings.items()}
+    for threshold in outcome.calibration.thresholds:
+        for name, recall in threshold.recalls.items():
+            rows[name][at_fpr(threshold.fpr)] = recall
+    names = next(iter(rows.values()))
+    return rows | {ALL: {name: float(np.mean([row[name] for row in rows.values()])) for name in names}}
+
+
+def at_fpr(fpr: float) -> str:
+    """The name of the measure."""
+    return f"recall at fpr {fpr:g}"
+
+
+def write_csv(path: Path, outcomes: Sequence[Outcome]) -> None:
+    """One row per encoder, transformation and measure."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["encoder", "fingerprint", "transformation", "measure", "value"])
+        writer.writerows(_rows(outcomes))
+
+
+def _rows(outcomes: Sequence[Outcome]) -> Iterator[list[str]]:
+    for outcome in outcomes:
+        for transformation, values in table(outcome).items():
+            for measure, value in values.items():
+                yield [outcome.name, outcome.fingerprint, transformation, measure, f"{value:.6g}"]
+
+
+def write_calibrations(path: Path, outcomes: Sequence[Outcome]) -> None:
+    """Per encoder what its card needs: ``calibration``, as ``opkit compare`` reads it."""
+    path.write_text(json.dumps({outcome.name: _facts(outcome) for outcome in outcomes}, indent=2) + "\n", "utf-8")
+
+
+def _facts(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "fingerprint": outcome.fingerprint,
+        "dimension": outcome.dimension,
+        "metrics": table(outcome)[ALL],
+        "calibration": outcome.calibration.card(),
+    }
+
+
+def text_table(outcomes: Sequence[Outcome]) -> str:
+    """Recall@1, transformations down and encoders across; below it the means, and recall at the thresholds."""
+    tables = [table(outcome) for outcome in outcomes]
+    lines = [["recall@1", *(outcome.name for outcome in outcomes)]]
+    lines += [[name, *(f"{each[name]['recall@1']:.3f}" for each in tables)] for name in tables[0] if name != ALL]
+    lines += [[f"mean {name}", *(f"{each[ALL][name]:.3f}" for each in tables)] for name in tables[0][ALL]]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(_line(line, widths) for line in lines)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *others = (
+        cell.ljust(width) if column == 0 else cell.rjust(width)
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return "  ".join([first, *others])

@@ -1,0 +1,157 @@
+"""From which similarity on two pictures are copies: thresholds at chosen false-positive rates. NumPy only.
+
+True pairs are few and kept as they are. Impostor pairs (a query and every picture that is not its original) are
+millions, and only counted, on a grid: the threshold is a point of the grid, and how many impostors reach it is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from opkit.evaluation.metrics import Floats
+
+#: False-positive rates that a threshold is given for.
+RATES = (1e-2, 1e-3, 1e-4)
+
+#: A rate is measured with at least as many false positives as this, or not given: with 10, its standard error is a
+#: third of it (Poisson, 1 / sqrt(10)); with fewer, the threshold would be made of a few chance look-alikes.
+LEAST_FALSE_POSITIVES = 10
+
+# Cells of equal width over cosines of -1 to 1: 2e-6 wide, as fine as a dot product in float32 is exact. 8 MiB.
+_CELLS = 2**20
+
+
+class Impostors:
+    """The similarities of any number of impostor pairs, in a fixed amount of memory.
+
+    Attributes:
+        pairs: how many there are.
+    """
+
+    def __init__(self) -> None:
+        self.pairs = 0
+        self._counts = np.zeros(_CELLS + 1, np.int64)  # the last one is for a cosine of exactly 1
+
+    def add(self, similarities: npt.ArrayLike) -> None:
+        """Count pairs: cosines, float of any shape; beyond -1 and 1, by rounding, they count as -1 and 1."""
+        values = np.asarray(similarities, np.float32).ravel()
+        # Scaling by a power of 2 does not round, so that no pair is counted on the wrong side of a threshold.
+        cells = np.floor(np.clip(values, -1, 1) * np.float32(_CELLS / 2)).astype(np.int64) + _CELLS // 2
+        self._counts += np.bincount(cells, minlength=_CELLS + 1)
+        self.pairs += values.size
+
+    def least_fpr(self) -> float:
+        """The smallest false-positive rate that so many pairs can support."""
+        return LEAST_FALSE_POSITIVES / self.pairs if self.pairs else np.inf
+
+    def thresholds(self, rates: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """For each rate the lowest similarity on the grid that at most this share of the pairs reaches.
+
+        It lies above 1 where too many reach even 1.
+
+        Raises:
+            ValueError: there are too few pairs for one of the rates.
+        """
+        rates = np.asarray(rates, float)
+        if (lowest := rates.min()) < self.least_fpr():
+            needed = round(LEAST_FALSE_POSITIVES / lowest)
+            raise ValueError(f"a false-positive rate of {lowest:g} needs {needed:,} impostor pairs, not {self.pairs:,}")
+        from_above = np.cumsum(self._counts[::-1])
+        cells = len(from_above) - np.searchsorted(from_above, rates * self.pairs, side="right")
+        return np.asarray(cells * 2 / _CELLS - 1)
+
+    def rate(self, similarity: float) -> float:
+        """Share of the impostors at or above a similarity, which is rounded up to the grid."""
+        cell = int(np.clip(np.ceil((similarity + 1) * _CELLS / 2), 0, _CELLS + 1))
+        return float(self._counts[cell:].sum() / max(1, self.pairs))
+
+    def quantile(self, share: float) -> float:
+        """The similarity that this share of the impostors stays below, on the grid."""
+        return float(np.searchsorted(np.cumsum(self._counts), share * self.pairs) * 2 / _CELLS - 1)
+
+    def histogram(self, edges: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Pairs between neighbouring cosines of ``edges``, (n + 1,) ascending, each rounded up to the grid: (n,)."""
+        cells = np.clip(np.ceil((np.asarray(edges, float) + 1) * _CELLS / 2), 0, _CELLS + 1).astype(int)
+        below = np.concatenate([[0], np.cumsum(self._counts)])
+        return np.asarray(below[cells[1:]] - below[cells[:-1]])
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A pair at or above ``similarity`` is a copy.
+
+    Attributes:
+        fpr: the false-positive rate asked for.
+        similarity: a cosine.
+        fpr_measured: share of the impostors at or above it; at most ``fpr``.
+        recall: share of the true pairs at or above it.
+        recalls: the same for each transformation.
+    """
+
+    fpr: float
+    similarity: float
+    fpr_measured: float
+    recall: float
+    recalls: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Thresholds, and what they were measured on.
+
+    Attributes:
+        pairs: impostor pairs.
+        pictures: originals in the gallery.
+        data: what pictures, in words.
+        thresholds: for the rates that so many pairs support.
+        unsupported: the rates that they do not.
+    """
+
+    pairs: int
+    pictures: int
+    data: str
+    thresholds: tuple[Threshold, ...]
+    unsupported: tuple[float, ...]
+
+    def card(self) -> dict[str, Any]:
+        """As it stands in the card of an encoder, ready for JSON."""
+        thresholds = [
+            {"fpr": each.fpr, "similarity": each.similarity, "recall": each.recall, "fpr_measured": each.fpr_measured}
+            for each in self.thresholds
+        ]
+        return {
+            "similarity": "cosine",
+            "pairs": self.pairs,
+            "pictures": self.pictures,
+            "data": self.data,
+            "thresholds": thresholds,
+        }
+
+
+def calibrate(
+    true: Mapping[str, Floats], impostors: Impostors, *, pictures: int, data: str, rates: Sequence[float] = RATES
+) -> Calibration:
+    """Give a threshold for every rate that the number of impostor pairs supports.
+
+    Args:
+        true: per transformation, (any,) cosines of transformed pictures and their originals.
+        impostors: the cosines of all others.
+        pictures: originals in the gallery.
+        data: what pictures, in words, for the card.
+        rates: false-positive rates asked for.
+    """
+    supported = tuple(fpr for fpr in rates if fpr >= impostors.least_fpr())
+    thresholds = tuple(_threshold(fpr, true, impostors) for fpr in supported)
+    return Calibration(impostors.pairs, pictures, data, thresholds, tuple(fpr for fpr in rates if fpr not in supported))
+
+
+def _threshold(fpr: float, true: Mapping[str, Floats], impostors: Impostors) -> Threshold:
+    similarity = float(impostors.thresholds([fpr])[0])
+    recalls = {name: float(np.mean(values >= similarity)) for name, values in true.items()}
+    everything = np.concatenate(list(true.values()))
+    return Threshold(fpr, similarity, impostors.rate(similarity), float(np.mean(everything >= similarity)), recalls)

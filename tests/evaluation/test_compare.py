@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from opkit.contract import Encoder
+from opkit.errors import ModelFailed, SettingsError
+from opkit.evaluation.compare import calibration_from, calibration_of, compare
+from opkit.settings import Settings
+from tests.toys import NAN, ToyOperator
+
+CALIBRATION: dict[str, Any] = {
+    "similarity": "cosine",
+    "pairs": 1_000_000,
+    "pictures": 1001,
+    "data": "holiday photos",
+    "thresholds": [
+        {"fpr": 1e-2, "similarity": 0.6, "recall": 0.99, "fpr_measured": 0.0099},
+        {"fpr": 1e-3, "similarity": 0.8, "recall": 0.95, "fpr_measured": 0.00098},
+    ],
+}
+
+
+def plain(*colour: int) -> np.ndarray:
+    return np.full((8, 8, 3), colour, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("other", "fpr", "is_copy"),
+    [((8, 6, 0), 1e-3, True), ((79, 61, 0), 1e-3, False), ((79, 61, 0), 1e-2, True), ((0, 1, 0), 1e-2, False)],
+    ids=["at the threshold", "below it", "above a lower one", "nothing alike"],
+)
+def test_the_verdict_is_that_of_the_threshold(other: tuple[int, int, int], fpr: float, is_copy: bool) -> None:
+    result = compare(ToyOperator(), plain(80, 0, 0), plain(*other), calibration=CALIBRATION, fpr=fpr)
+    cosine = other[0] / np.linalg.norm(other)
+    assert result.similarity == pytest.approx(cosine, abs=1e-6)
+    assert result.distance == pytest.approx(np.sqrt(2 - 2 * cosine), abs=1e-6)
+    assert result.is_copy == is_copy
+
+
+def test_the_verdict_says_what_it_rests_on() -> None:
+    trust = compare(ToyOperator(), plain(1, 2, 3), plain(1, 2, 3), calibration=CALIBRATION).trust
+    assert trust is not None
+    assert (trust.threshold, trust.fpr, trust.fpr_measured, trust.recall) == (0.8, 1e-3, 0.00098, 0.95)
+    assert (trust.pairs, trust.pictures, trust.data) == (1_000_000, 1001, "holiday photos")
+
+
+def test_without_a_calibration_there_is_a_distance_and_no_verdict() -> None:
+    result = compare(ToyOperator(), plain(1, 2, 3), plain(2, 4, 6))
+    assert result.similarity == pytest.approx(1)
+    assert (result.is_copy, result.trust) == (None, None)
+
+
+def test_a_rate_without_a_threshold_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(SettingsError, match=r"--fpr 0.0001: the encoder is calibrated .* of 0.01, 0.001"):
+        compare(ToyOperator(), plain(1, 2, 3), plain(1, 2, 3), calibration=CALIBRATION, fpr=1e-4)
+
+
+@pytest.mark.parametrize("broken", [{}, {"thresholds": 3}, {"thresholds": [{"fpr": 1e-3}]}, {"thresholds": ["x"]}])
+def test_a_damaged_card_is_an_error_and_no_verdict(broken: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match="the calibration in the encoder's card"):
+        compare(ToyOperator(), plain(1, 2, 3), plain(1, 2, 3), calibration=broken)
+
+
+def test_a_picture_without_a_vector_is_an_error_and_no_verdict() -> None:
+    with pytest.raises(ModelFailed):
+        compare(ToyOperator(), plain(*NAN), plain(1, 2, 3), calibration=CALIBRATION)
+
+
+def test_a_calibration_file_serves_the_encoder_that_it_was_measured_for(tmp_path: Path) -> None:
+    file = tmp_path / "calibration.json"
+    entries = {"other": {"fingerprint": "toy-2"}, "mine": {"fingerprint": "toy-1"}}
+    file.write_text(json.dumps({name: entry | {"calibration": CALIBRATION} for name, entry in entries.items()}))
+    assert calibration_from(file, ToyOperator()) == CALIBRATION
+
+    class Unknown(ToyOperator):
+        fingerprint = ""
+
+    with pytest.raises(SettingsError, match=r"nothing of fingerprint \(none\); it has toy-2, toy-1"):
+        calibration_from(file, Unknown())
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"a": 1}', '{"a": {}}'])
+def test_another_file_is_no_calibration(content: str, tmp_path: Path) -> None:
+    (tmp_path / "c.json").write_text(content)
+    with pytest.raises(SettingsError, match=r"c\.json: not a calibration\.json"):
+        calibration_from(tmp_path / "c.json", ToyOperator())
+
+
+@pytest.fixture
+def encoder_file(tmp_path: Path) -> Path:
+    """A whole encoder file, whose network nobody loads."""
+    from opkit.models.encoder_file import write_encoder_file
+
+    path = tmp_path / "mine.safetensors"
+    tensors = {"backbone/x/kernel": np.zeros((1, 2), np.float32)}
+    card = {"name": "mine", "calibration": CALIBRATION}
+    write_encoder_file(path, model="vgg16", pooling="avg", dimension=512, tensors=tensors, card=card)
+    return path
+
+
+def named(fingerprint: str) -> Encoder:
+    operator = ToyOperator()
+    operator.fingerprint = fingerprint
+    return operator
+
+
+def test_the_card_of_the_encoder_file_is_used_for_the_operator_that_loaded_it(encoder_file: Path) -> None:
+    from opkit.models.choice import choose_model
+    from opkit.models.fingerprint import fingerprint
+    from opkit.models.weights import find_weights
+
+    settings = Settings(weights=str(encoder_file))
+    spec = choose_model(settings)
+    weights = find_weights(spec, settings.weights, settings.data_dir)
+    for precision in ("f32", "bf16"):
+        assert calibration_of(named(fingerprint(spec, weights, settings, precision)), settings) == CALIBRATION
+
+
+def test_the_card_is_not_used_for_an_operator_of_ones_own(encoder_file: Path) -> None:
+    assert calibration_of(ToyOperator(), Settings(weights=str(encoder_file))) is None
+
+
+def test_weights_that_have_no_card_have_no_calibration() -> None:
+    assert calibration_of(ToyOperator(), Settings(model="vgg16", weights="random")) is None

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from opkit.errors import SettingsError
+from opkit.evaluation import command
+from opkit.evaluation.evaluate import Gallery, Job, Outcome
+from opkit.models.encoder_file import read_header, write_encoder_file
+from tests.conftest import Running
+
+
+def run(*arguments: object) -> int:
+    parser = argparse.ArgumentParser()
+    command.add_parser(parser.add_subparsers())
+    parsed = parser.parse_args(["evaluate", *map(str, arguments)])
+    status: int = parsed.run(parsed)
+    return status
+
+
+def test_the_report_the_table_and_the_files_are_written(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "broken.png").write_bytes(b"x")
+    edits = ("--transformations", "jpeg-20,mirror")
+    status = run(folder, "--encoder", "phash", "--encoder", "dhash", "--out", tmp_path / "a" / "b", *edits)
+    assert status == 0
+    assert {path.name for path in (tmp_path / "a" / "b").iterdir()} == {
+        "report.html",
+        "results.csv",
+        "calibration.json",
+    }
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[0].split() == ["recall@1", "phash", "dhash"]
+    assert "40 pictures; the report is" in printed.out
+    assert "broken.png: not an image" in printed.err
+
+
+def test_a_running_operator_can_be_evaluated(folder: Path, tmp_path: Path, running_server: Running) -> None:
+    edits = ("--transformations", "jpeg-20", "--limit", "5")
+    run(folder, "--encoder", running_server.address, "--out", tmp_path / "out", *edits)
+    calibrations = json.loads((tmp_path / "out" / "calibration.json").read_text())
+    assert calibrations[running_server.address]["fingerprint"] == "toy-1"
+
+
+def test_a_limit_takes_the_same_pictures_every_time_and_not_the_first_ones(folder: Path) -> None:
+    arguments = argparse.Namespace(folder=str(folder), transformations="", limit=10, seed=1)
+    once, again = command._job(arguments).paths, command._job(arguments).paths
+    assert once == again == sorted(once)
+    assert once != [str(path) for path in sorted(folder.iterdir())][:10]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["nowhere"], "nowhere: must be a folder"),
+        ([".", "--transformations", "x"], "--transformations x: must be of"),
+        ([".", "--encoder", "x", "--limit", "2"], "--encoder x: must be"),
+    ],
+)
+def test_wrong_usage_is_told_before_the_work(
+    arguments: list[str], reason: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    with pytest.raises(SettingsError, match=reason):
+        run(*arguments)
+
+
+def test_an_out_folder_that_cannot_be_made_is_named_before_the_work(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match=f"--out {tmp_path / 'file'}: "):
+        run(folder, "--encoder", "no such encoder", "--out", tmp_path / "file")
+
+
+def test_nothing_heavy_is_imported_for_the_help() -> None:
+    import subprocess
+    import sys
+
+    heavy = {"keras", "openvino", "PIL", "requests", "numpy", "jinja2", "imagehash", "scipy"}
+    code = (
+        "import sys; import opkit.settings; before = set(sys.modules)\n"
+        "import opkit.evaluation.command, opkit.evaluation.compare_command\n"
+        f"print(*sorted((set(sys.modules) - before) & {heavy}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_calibrating_what_is_no_encoder_file_is_refused_before_the_work(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="--calibrate: phash has no card"):
+        run(folder, "--encoder", "phash", "--out", tmp_path / "out", "--calibrate")
+
+
+def test_calibrating_writes_the_thresholds_into_the_card(
+    folder: Path, tmp_path: Path, evaluated: tuple[Job, Gallery, list[Outcome]]
+) -> None:
+    path = tmp_path / "e.safetensors"
+    card = {"name": "mine", "metrics": {"val_recall": 0.5}}
+    tensors = {"head/kernel": np.ones((2, 2), np.float32), "head/bias": np.zeros(2, np.float32)}
+    write_encoder_file(path, model="embedded", pooling="gem", dimension=2, tensors=tensors, card=card)
+    outcome = evaluated[2][0]
+    command._calibrate(path, outcome)
+    found = read_header(path).card
+    assert found["name"] == "mine"
+    assert found["metrics"]["val_recall"] == 0.5
+    assert found["metrics"]["evaluated"]["pictures"] == len(outcome.originals.first)
+    assert found["calibration"] == outcome.calibration.card()

@@ -129,6 +129,10 @@ class WeightsError(SettingsError):
     """Weights are missing, damaged or of another model; says where to get them and where to put them."""
 
 
+class TrainingFailed(OperatorError):
+    """Training cannot go on, or would lead nowhere; says why and what to change."""
+
+
 # Which status a call gets when its inputs failed for different reasons: the one that best tells the caller what to do.
 # What a retry cannot mend comes before what it can.
 _PRECEDENCE = (

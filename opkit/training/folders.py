@@ -1,0 +1,126 @@
+"""A folder of pictures as training sees it: which files, whose identity, and which are held out."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from opkit.encode.inputs import find_inputs
+from opkit.errors import SettingsError
+from opkit.training.recipe import Labels
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Files and whose they are.
+
+    Attributes:
+        paths: of the files.
+        identities: of each file, from 0 without gaps.
+        labels: ``folders`` where the first folder below the root is the identity, ``pictures`` where each is its own.
+    """
+
+    paths: Sequence[Path]
+    identities: Sequence[int]
+    labels: Labels
+
+    def by_identity(self) -> list[list[Path]]:
+        """The files of each identity."""
+        groups: list[list[Path]] = [[] for _ in range(max(self.identities, default=-1) + 1)]
+        for path, identity in zip(self.paths, self.identities, strict=True):
+            groups[identity].append(path)
+        return groups
+
+
+def find_pictures(folder: Path, labels: Labels) -> Pictures:
+    """Find the pictures below a folder. Of files with the same content, only the first counts.
+
+    Raises:
+        SettingsError: there is no such folder, nothing in it, or labels are to be folders and there are none.
+    """
+    if not folder.is_dir():
+        raise SettingsError(f"{folder}: no such folder")
+    paths = _distinct([Path(name) for name in find_inputs([str(folder)])])
+    if not paths:
+        raise SettingsError(f"{folder}: no pictures in it")
+    if labels == "pictures":
+        return Pictures(paths, range(len(paths)), labels)
+    return _named_by_folder(folder, paths)
+
+
+def _named_by_folder(folder: Path, paths: Sequence[Path]) -> Pictures:
+    names = [path.relative_to(folder).parts for path in paths]
+    loose = sum(len(parts) == 1 for parts in names)
+    if loose:
+        raise SettingsError(
+            f"{folder}: {loose} pictures lie in no sub-folder, so have no label; --labels pictures makes each its own"
+        )
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(parts[0] for parts in names))}
+    return Pictures(paths, [numbers[parts[0]] for parts in names], "folders")
+
+
+def _distinct(paths: Sequence[Path]) -> list[Path]:
+    """Two copies of a picture as two identities would be told apart in vain. Only files of one size are read."""
+    by_size = defaultdict(list)
+    for path in paths:
+        by_size[path.stat().st_size].append(path)
+    copies = {copy for group in by_size.values() if len(group) > 1 for copy in _copies(group)}
+    if copies:
+        logger.warning("%d files are copies of others, byte for byte, and left out", len(copies))
+    return [path for path in paths if path not in copies]
+
+
+def _copies(paths: Iterable[Path]) -> list[Path]:
+    seen, copies = set(), []
+    for path in paths:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+        if digest in seen:
+            copies.append(path)
+        seen.add(digest)
+    return copies
+
+
+def split(pictures: Pictures, share: float, folder: Path) -> tuple[Pictures, Pictures]:
+    """Hold out whole identities: what is validated was never trained on, in any form.
+
+    Which ones depends on their names alone, so that a folder that grows keeps its split.
+
+    Args:
+        pictures: all.
+        share: of the identities that are held out, above 0 and below 1.
+        folder: what names are relative to.
+
+    Returns:
+        The training and the held-out pictures, with identities numbered anew.
+
+    Raises:
+        SettingsError: either side has fewer than two identities.
+    """
+    groups = pictures.by_identity()
+    order = sorted(range(len(groups)), key=lambda identity: _draw(groups[identity][0], pictures.labels, folder))
+    held = set(order[: round(share * len(groups))])
+    if len(held) < 2 or len(groups) - len(held) < 2:
+        raise SettingsError(
+            f"{len(groups)} identities, of which {share:.0%} are held out: at least 2 are needed on either side"
+        )
+    kept = [identity for identity in range(len(groups)) if identity not in held]
+    return tuple(_take(pictures, groups, chosen) for chosen in (kept, sorted(held)))  # type: ignore[return-value]
+
+
+def _take(pictures: Pictures, groups: Sequence[Sequence[Path]], chosen: Sequence[int]) -> Pictures:
+    paths = [path for identity in chosen for path in groups[identity]]
+    identities = [number for number, identity in enumerate(chosen) for _ in groups[identity]]
+    return Pictures(paths, identities, pictures.labels)
+
+
+def _draw(path: Path, labels: Labels, folder: Path) -> bytes:
+    relative = path.relative_to(folder)
+    name = relative.parts[0] if labels == "folders" else relative.as_posix()
+    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()

@@ -1,0 +1,198 @@
+"""A run of training: from a folder of pictures to one encoder file with its card."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from opkit.cores import usable_cores
+from opkit.inputs.images import ImageLimits, resize_image
+from opkit.models.encoder_file import write_encoder_file
+from opkit.models.registry import ModelSpec
+from opkit.models.weights import Weights
+from opkit.settings import Settings
+from opkit.training import losses
+from opkit.training.batches import Batches, Plan, Reader, stream
+from opkit.training.callbacks import Bar, Keeper
+from opkit.training.checkpoints import Checkpoints, Progress
+from opkit.training.folders import Pictures, find_pictures, split
+from opkit.training.networks import Trainee, use_precision
+from opkit.training.recipe import Recipe
+from opkit.training.validation import Validation
+
+logger = logging.getLogger(__name__)
+
+_CLIP_NORM = 1.0
+_WARM_UP_SHARE = 0.05
+# Exponents, gains and biases are not shrunk: only kernels are many enough to overfit.
+_NOT_DECAYED = ["bias", "gain", "gamma", "beta", "p"]
+
+
+def train(
+    folder: Path,
+    out: Path,
+    spec: ModelSpec,
+    weights: Weights,
+    recipe: Recipe,
+    settings: Settings,
+    *,
+    says: Mapping[str, Any] | None = None,
+    restart: bool = False,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Train, or go on where a run was interrupted, and write the encoder file.
+
+    Args:
+        folder: pictures.
+        out: the encoder file; beside it, in ``OUT.run/``, stand the state of the run and its logs.
+        spec: the model.
+        weights: to start from.
+        recipe: how.
+        settings: limits on pictures, and the resizing.
+        says: entries of the card that a person wrote, such as ``name``, ``summary``, ``for`` and ``not_for``.
+        restart: begin anew, over what there is.
+        quiet: no progress bar.
+
+    Returns:
+        The card.
+
+    Raises:
+        SettingsError: the folder cannot be trained on.
+        WeightsError: the weights do not fit the model.
+        TrainingFailed: the run cannot go on; says why.
+    """
+    training, held_out = split(find_pictures(folder, recipe.labels), recipe.held_out, folder)
+    logger.info("%d pictures to train on, %d held out", len(training.paths), len(held_out.paths))
+    spec = replace(spec, height=recipe.side, width=recipe.side) if recipe.side else spec
+    precision = use_precision(recipe.precision)
+    trainee = Trainee(spec, weights, recipe.pooling, recipe.dimension, recipe.seed)
+    _compile(trainee.model, recipe)
+    work = out.with_name(f"{out.name}.run")
+    checkpoints = Checkpoints(work)
+    if restart:
+        checkpoints.clear()
+    facts = _facts(folder, training, spec, weights, replace(recipe, precision=precision))  # type: ignore[arg-type]
+    progress = checkpoints.load(trainee.model, facts)
+    plan = _plan(spec, recipe, settings)
+    reader = Reader(ImageLimits.of(settings), plan.working_side)
+    validation = Validation(held_out, plan, reader, recipe.validation_pictures)
+    _log_start(progress, validation, trainee)
+    keeper = Keeper(progress, checkpoints, validation, work, recipe.patience)
+    if progress.epoch < recipe.epochs and not keeper.is_over():
+        _fit(trainee.model, Batches(training, plan, reader), progress, recipe, keeper, quiet=quiet)
+    checkpoints.load_best(trainee.model, progress)
+    card = _card(trainee, progress, validation, facts, spec) | dict(says or {})
+    _write(out, trainee, spec, card, half=recipe.half)
+    return card
+
+
+def _plan(spec: ModelSpec, recipe: Recipe, settings: Settings) -> Plan:
+    def preprocess(image: Any) -> Any:
+        return resize_image(image, spec.height, spec.width, settings.resize)
+
+    return Plan(
+        identities=recipe.identities,
+        views=recipe.views,
+        neighbours=recipe.neighbours,
+        side=(spec.height, spec.width),
+        seed=recipe.seed,
+        preprocess=preprocess,
+    )
+
+
+def _compile(model: Any, recipe: Recipe) -> None:
+    total = recipe.epochs * recipe.steps
+    warm_up = max(1, round(_WARM_UP_SHARE * total))
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, total - warm_up), alpha=0.01, warmup_target=recipe.learning_rate, warmup_steps=warm_up
+    )
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, global_clipnorm=_CLIP_NORM)
+    optimizer.exclude_from_weight_decay(var_names=_NOT_DECAYED)
+    loss, metrics = _objective(recipe)
+    model.compile(optimizer, loss=loss, metrics=[losses.impostor_similarity, *metrics], jit_compile=False)
+
+
+def _objective(recipe: Recipe) -> tuple[losses.Loss, list[losses.Loss]]:
+    if recipe.loss == "triplet":
+        active = losses.active_share(recipe.margin, recipe.mining)
+        return losses.triplet(recipe.margin, recipe.mining), [active]
+    return losses.contrastive(recipe.temperature, recipe.spread), []
+
+
+def _fit(model: Any, batches: Batches, progress: Progress, recipe: Recipe, keeper: Keeper, *, quiet: bool) -> None:
+    first = progress.epoch * recipe.steps
+    bar = Bar(first, recipe.epochs * recipe.steps, quiet=quiet)
+    model.fit(
+        stream(batches.make, first, usable_cores()),
+        shuffle=False,
+        initial_epoch=progress.epoch,
+        epochs=recipe.epochs,
+        steps_per_epoch=recipe.steps,
+        callbacks=[bar, keeper],
+        verbose=0,
+    )
+
+
+def _log_start(progress: Progress, validation: Validation, trainee: Trainee) -> None:
+    if progress.epoch:
+        logger.info("going on after epoch %d", progress.epoch)
+    else:
+        logger.info("recall@1 of edited held-out pictures before training: %.3f", validation.recall(trainee.model))
+
+
+def _facts(folder: Path, pictures: Pictures, spec: ModelSpec, weights: Weights, recipe: Recipe) -> dict[str, Any]:
+    """What makes this run this run."""
+    return {
+        "model": spec.name,
+        "weights": weights.sha256,
+        "pictures": len(pictures.paths),
+        "folder": folder.name,
+        "backend": keras.config.backend(),
+        **asdict(recipe),
+    }
+
+
+def _card(
+    trainee: Trainee, progress: Progress, validation: Validation, facts: dict[str, Any], spec: ModelSpec
+) -> dict[str, Any]:
+    recalls, calibration = validation.measure(trainee.model, "held-out pictures of the training folder")
+    return {
+        "name": f"{spec.name}, trained",
+        "summary": f"{spec.name} with {trainee.pooling} pooling and vectors of {trainee.dimension} numbers.",
+        "for": ["finding copies and near-duplicates of pictures like those that it was trained on"],
+        "not_for": ["judging what it was not measured on: see metrics and calibration"],
+        "data": {"folder": facts["folder"], "pictures": facts["pictures"], "held_out": len(validation.identities)},
+        "settings": {name: value for name, value in facts.items() if name not in ("folder", "pictures")},
+        "metrics": {
+            "epoch": progress.best,
+            "val_recall": progress.history[progress.best - 1]["val_recall"],
+            "recall_at_1": {"mean": math.fsum(recalls.values()) / len(recalls), **recalls},
+        },
+        "calibration": calibration.card(),
+        "made": {"opkit": version("opkit"), "keras": keras.__version__, "date": _today(), "seed": facts["seed"]},
+    }
+
+
+def _today() -> str:
+    """The date; that of SOURCE_DATE_EPOCH where it is set, so that a build can be repeated byte for byte."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    return (datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)).date().isoformat()
+
+
+def _write(out: Path, trainee: Trainee, spec: ModelSpec, card: dict[str, Any], *, half: bool) -> None:
+    tensors = trainee.tensors()
+    if half:
+        tensors = {name: tensor.astype(np.float16) for name, tensor in tensors.items()}
+    write_encoder_file(
+        out, model=spec.name, pooling=trainee.pooling, dimension=trainee.dimension, tensors=tensors, card=card
+    )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
-from google.protobuf import any_pb2, duration_pb2
+from google.protobuf import any_pb2, duration_pb2, json_format
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from opkit import __version__
@@ -18,7 +19,18 @@ from rpc import rpc_pb2
 _MAX_DETAILS_BYTES = 4000
 
 
-def sources_of(request: rpc_pb2.ExecuteRequest) -> list[Source]:
+class Inputs(Protocol):
+    """A request, of either face. Images are files; in JSON, in base64."""
+
+    @property
+    def urls(self) -> Iterable[str]: ...  # noqa: D102
+    @property
+    def datas(self) -> Iterable[str]: ...  # noqa: D102
+    @property
+    def images(self) -> Iterable[bytes | str]: ...  # noqa: D102
+
+
+def sources_of(request: Inputs) -> list[Source]:
     """The inputs in the order of their results: urls, then datas, then images."""
     return [
         *(Source("urls", index, url) for index, url in enumerate(request.urls)),
@@ -35,9 +47,8 @@ def reply_of(
     Raises:
         BadItems: an input failed and the call was not partial.
     """
-    bad = {source.name: item for source, item in zip(sources, results, strict=True) if isinstance(item, OperatorError)}
-    if bad and not partial:
-        raise BadItems(bad)
+    if not partial:
+        refuse_bad(sources, results)
     reply = rpc_pb2.ExecuteReply(nums=len(results))
     for result in results:
         vector = reply.vectors.add()
@@ -46,6 +57,13 @@ def reply_of(
         if partial:
             reply.statuses.append(_item_status(result))
     return reply
+
+
+def refuse_bad(sources: Sequence[Source], results: Sequence[Vector | OperatorError]) -> None:
+    """All or nothing: raise BadItems, naming every input that failed."""
+    bad = {source.name: item for source, item in zip(sources, results, strict=True) if isinstance(item, OperatorError)}
+    if bad:
+        raise BadItems(bad)
 
 
 def _item_status(result: Vector | OperatorError) -> rpc_pb2.ItemStatus:
@@ -74,6 +92,11 @@ def identity_of(info: OperatorInfo, endpoint: str, settings: Settings) -> rpc_pb
             max_message_bytes=settings.max_message_bytes,
         ),
     )
+
+
+def identity_json(identity: rpc_pb2.IdentityReply) -> dict[str, Any]:
+    """Identity in the JSON mapping of protobuf, with the fields that are empty, too."""
+    return json_format.MessageToDict(identity, always_print_fields_with_no_presence=True)
 
 
 def status_of(error: OperatorError) -> status_pb2.Status:

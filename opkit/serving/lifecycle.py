@@ -12,8 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -21,12 +22,20 @@ from grpc_reflection.v1alpha import reflection
 
 from opkit.contract import Encoder
 from opkit.errors import OperatorError, SettingsError
-from opkit.serving.convert import identity_of
+from opkit.serving.convert import identity_json, identity_of
+from opkit.serving.door import Door
 from opkit.serving.logs import configure_logging, log_event
 from opkit.serving.pipeline import Pipeline
 from opkit.serving.service import SERVICE_NAME, OperatorServicer
 from opkit.settings import Effective, Settings
-from rpc import rpc_pb2_grpc
+from rpc import rpc_pb2, rpc_pb2_grpc
+
+if TYPE_CHECKING:
+    from opkit.serving.http.app import Extend
+    from opkit.serving.http.server import HttpServer
+
+    #: Lives around a server: entered with the warm operator, left after the last call and before the operator closes.
+    Around = Callable[[Encoder, Pipeline], AbstractContextManager[Extend]]
 
 _log = logging.getLogger("opkit")
 
@@ -38,16 +47,25 @@ _REFUSAL_S = 0.2
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def serve(effective: Effective) -> int:
-    """Serve until SIGTERM or SIGINT; the exit status. The first signal drains, a second one exits at once."""
+def serve(effective: Effective, around: Around | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; the exit status. The first signal drains, a second one exits at once.
+
+    Args:
+        effective: the settings.
+        around: what another room has beside the server, such as search; it adds its routes to the HTTP face.
+    """
     settings = effective.settings
     configure_logging(settings.log_level, settings.log_format)
     started = time.monotonic()
     try:
         with open_pipeline(settings) as (operator, pipeline):
             stop = _catch_stop_signals()
-            with Server(operator, pipeline, settings) as server:
+            with (
+                around(operator, pipeline) if around else nullcontext() as extend_http,
+                Server(operator, pipeline, settings, extend_http) as server,
+            ):
                 fields = {"listening": server.address, "operator": operator.name, "dimension": operator.dimension}
+                fields |= {"http": server.http_address} if server.http_address else {}
                 fields |= {"fingerprint": operator.fingerprint, "start_s": round(time.monotonic() - started, 2)}
                 log_event(_log, logging.INFO, "serving", fields)
                 os.read(stop, 1)
@@ -103,10 +121,18 @@ def load_operator(settings: Settings) -> Encoder:
 
 
 class Server:
-    """The gRPC server around a pipeline. Entering opens the port; leaving drains and closes it."""
+    """The gRPC server around a pipeline, and HTTP beside it. Entering opens the ports; leaving drains and closes them.
 
-    def __init__(self, operator: Encoder, pipeline: Pipeline, settings: Settings) -> None:
+    Attributes:
+        address: HOST:PORT of gRPC.
+        http_address: HOST:PORT of HTTP, empty if it is off.
+    """
+
+    def __init__(
+        self, operator: Encoder, pipeline: Pipeline, settings: Settings, extend_http: Extend | None = None
+    ) -> None:
         self._pipeline, self._settings = pipeline, settings
+        self._door = Door(settings.max_calls)
         threads = settings.max_calls + _SPARE_THREADS
         self._pool = ThreadPoolExecutor(threads, "opkit-grpc")
         # What does not find a thread is refused by gRPC itself instead of waiting in a queue that nobody sees.
@@ -114,12 +140,14 @@ class Server:
         self.port = self._bind()
         self.address = f"{settings.bind}:{self.port}"
         identity = identity_of(operator.info(), _advertised(settings, self.port), settings)
-        self._servicer = OperatorServicer(pipeline, identity, settings)
+        self._servicer = OperatorServicer(pipeline, self._door, identity, settings)
         rpc_pb2_grpc.add_OperatorServicer_to_server(self._servicer, self._grpc)
         self._health = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._grpc)
+        self._http = self._make_http(identity, extend_http) if settings.http_endpoint else None
+        self.http_address = self._http.address if self._http else ""
         self._published: bool | None = None
         self._stopping = threading.Event()
         self._monitor = threading.Thread(target=self._watch_health, name="opkit-health", daemon=True)
@@ -127,6 +155,8 @@ class Server:
     def __enter__(self) -> Server:
         self._publish_health()
         self._grpc.start()
+        if self._http:
+            self._http.start()
         self._monitor.start()
         return self
 
@@ -140,14 +170,18 @@ class Server:
         """
         self._stopping.set()
         self._health.enter_graceful_shutdown()
-        self._servicer.drain()
+        self._door.close()
+        self._servicer.end_streams()
         ends = time.monotonic() + self._settings.drain_timeout_s
-        while self._servicer.accepted and time.monotonic() < ends:
+        while self._door.accepted and time.monotonic() < ends:
             time.sleep(_DRAIN_CHECK_S)
         # Closing the port cuts off what gRPC has received and not handed over yet: give callers who come at once again
         # the time to be told to go elsewhere.
         time.sleep(_REFUSAL_S)
-        self._grpc.stop(_REFUSAL_S).wait()
+        stopped = self._grpc.stop(_REFUSAL_S)
+        if self._http:
+            self._http.stop()
+        stopped.wait()
         self._monitor.join()
         # Not waited for: a handler that a hanging model still holds is released when the pipeline closes.
         self._pool.shutdown(wait=False)
@@ -161,6 +195,14 @@ class Server:
         if not port:
             raise SettingsError(f"cannot listen on {host}:{self._settings.port}: in use, or not allowed")
         return port
+
+    def _make_http(self, identity: rpc_pb2.IdentityReply, extend: Extend | None) -> HttpServer:
+        try:
+            from opkit.serving.http.server import HttpServer
+        except ModuleNotFoundError as err:
+            complaint = f"{err.name} is not installed; for HTTP: pip install 'opkit[http]'"
+            raise SettingsError(f"OP_HTTP_ENDPOINT={self._settings.http_endpoint}: {complaint}") from None
+        return HttpServer(self._pipeline, self._door, identity_json(identity), self._settings, extend)
 
     def _watch_health(self) -> None:
         while not self._stopping.wait(_HEALTH_INTERVAL_S):

@@ -45,16 +45,23 @@ VectorJob = Job[npt.NDArray[Any], Vector]
 
 @dataclass(frozen=True)
 class Source:
-    """One input as it came, with the name that errors call it by."""
+    """One input as it came, with the name that errors call it by.
+
+    Attributes:
+        kind: what ``value`` is: an address, base64, or a file (bytes, or base64 where the request was JSON).
+        index: which one of its field.
+        field: the field of the request, if it is not called as the kind is.
+    """
 
     kind: Literal["urls", "datas", "images"]
     index: int
     value: str | bytes
+    field: str = ""
 
     @property
     def name(self) -> str:
         """Such as ``datas[3]``."""
-        return f"{self.kind}[{self.index}]"
+        return f"{self.field or self.kind}[{self.index}]"
 
 
 class Call:

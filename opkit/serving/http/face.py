@@ -1,0 +1,165 @@
+"""One HTTP request through the house: body -> inputs -> the pipeline that gRPC uses -> answer.
+
+Everything that takes time runs in threads, of which there are as many as calls may be served; the event loop only
+waits, so that health answers at any load.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+from fastapi import Request, Response
+from grpc import StatusCode
+from starlette.requests import ClientDisconnect
+
+from opkit.contract import Vector
+from opkit.errors import CallerGone, InvalidInput, OperatorError
+from opkit.serving.door import Door
+from opkit.serving.http.guard import REQUEST_ID
+from opkit.serving.pipeline import Call, Pipeline, Source
+from opkit.serving.report import Report
+from opkit.settings import Settings
+
+_log = logging.getLogger("opkit.request")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Results = Sequence[Vector | OperatorError]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a request asks for.
+
+    Attributes:
+        sources: the inputs that become vectors.
+        answer: their results to the body of the answer, in JSON. May block. May raise an OperatorError.
+    """
+
+    sources: Sequence[Source]
+    answer: Callable[[Results], bytes]
+
+
+@dataclass(frozen=True)
+class Body:
+    """A body that has arrived, and what it says it is."""
+
+    data: bytes
+    content_type: str
+
+    @property
+    def media_type(self) -> str:
+        """The type without its parameters, such as ``application/json``."""
+        return self.content_type.partition(";")[0].strip().lower()
+
+
+class Face:
+    """Serves tasks. A context manager; leaving it waits for nobody."""
+
+    def __init__(self, pipeline: Pipeline, door: Door, settings: Settings) -> None:
+        self._pipeline, self._door, self._settings = pipeline, door, settings
+        self._pool = ThreadPoolExecutor(settings.max_calls, "opkit-http")
+
+    def close(self) -> None:
+        """Give the threads back as their calls end."""
+        self._pool.shutdown(wait=False)
+
+    @property
+    def closing(self) -> bool:
+        """Whether the operator is draining."""
+        return self._door.closed
+
+    def trouble(self) -> str | None:
+        """Why new calls would fail, or None: the truth that the gRPC health service tells, too."""
+        return "shutting down" if self._door.closed else self._pipeline.trouble()
+
+    async def serve(self, request: Request, parse: Callable[[Body], Task]) -> Response:
+        """Serve one request.
+
+        Args:
+            request: its body not read yet.
+            parse: runs in a thread.
+
+        Raises:
+            OperatorError: as the same call over gRPC.
+        """
+        with self._reported(request) as report:
+            deadline = time.monotonic() + self._timeout_s(request)
+            self._door.check()  # before the body is paid for
+            data = [await _read(request)]
+            with self._door.entered():
+                # Popped, so that a large body is not kept while its inputs wait for the model.
+                task = await self._in_thread(parse, Body(data.pop(), request.headers.get("content-type", "")))
+                call = self._pipeline.start(task.sources, deadline - time.monotonic())
+                results = await self._results(call, request)
+                report.add(call, results)
+                answer = await self._in_thread(task.answer, results)
+            return Response(answer, media_type="application/json")
+
+    async def _results(self, call: Call, request: Request) -> Results:
+        watch = asyncio.create_task(_cancel_when_gone(call, request))
+        try:
+            return await self._in_thread(call.results)
+        finally:
+            watch.cancel()
+            call.cancel()  # of use only if this task was cancelled: else there is nothing left to cancel
+
+    async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: function(*args, **kwargs))
+
+    def _timeout_s(self, request: Request) -> float:
+        text = request.headers.get("x-request-timeout")
+        if text is None:
+            return self._settings.request_timeout_s
+        try:
+            timeout_s = float(text)
+        except ValueError:
+            timeout_s = math.nan
+        if not timeout_s > 0:
+            raise InvalidInput(f"X-Request-Timeout {text[:40]!r}: must be a number of seconds above 0")
+        return min(timeout_s, self._settings.request_timeout_s)
+
+    @contextmanager
+    def _reported(self, request: Request) -> Iterator[Report]:
+        """The error boundary: each call is one line in the log; what nobody expected becomes a fixed text."""
+        report = Report(
+            f"{request.method} {request.scope['route'].path}",
+            request.scope[REQUEST_ID],
+            "{}:{}".format(*request.client) if request.client else "",
+        )
+        error: OperatorError
+        try:
+            yield report
+            report.end("OK")
+            return
+        except asyncio.CancelledError:  # the server gives up waiting for the call
+            report.end(StatusCode.CANCELLED.name)
+            raise
+        except OperatorError as err:
+            error = err
+        except ClientDisconnect:
+            error = CallerGone("the caller left")
+        except Exception:  # noqa: BLE001 - the boundary: whatever it is, the caller gets a problem and no traceback
+            _log.exception("a call failed, id=%s", report.request_id)
+            error = OperatorError("internal error")
+        report.end(error.code.name, error)
+        raise error
+
+
+async def _read(request: Request) -> bytes:
+    return b"".join([part async for part in request.stream()])
+
+
+async def _cancel_when_gone(call: Call, request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass  # the end of a body that was read
+    call.cancel()

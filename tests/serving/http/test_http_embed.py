@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from tests.conftest import make_base64, unit
+
+
+def embed(web: httpx.Client, **body: Any) -> httpx.Response:
+    return web.post("/embed", json=body)
+
+
+def test_what_milvus_posts_is_answered_as_it_expects(web: httpx.Client, picture_server: str) -> None:
+    # internal/util/function/models/tei/tei.go: {"inputs": [str], "truncate": bool, "truncation_direction": str}
+    inputs = [f"{picture_server}/1-2-2.png", f"data:image/png;base64,{make_base64((4, 4, 2))}", make_base64((0, 3, 4))]
+    answer = embed(web, inputs=inputs, truncate=True, truncation_direction="Right")
+    assert answer.headers["content-type"] == "application/json"
+    np.testing.assert_allclose(answer.json(), [unit((1, 2, 2)), unit((4, 4, 2)), unit((0, 3, 4))], atol=1e-6)
+
+
+def test_a_single_input_needs_no_list(web: httpx.Client) -> None:
+    np.testing.assert_allclose(embed(web, inputs=make_base64((3, 4, 0))).json(), [[0.6, 0.8, 0]], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"normalize": False},
+        {"truncate": None},
+        {"truncation_direction": "Left"},
+        {"prompt_name": None},
+        {"dimensions": 3},
+        {"something": "newer"},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_what_is_said_of_texts_changes_nothing(web: httpx.Client, options: dict[str, Any]) -> None:
+    data = make_base64((3, 4, 0))
+    assert embed(web, inputs=[data], **options).json() == embed(web, inputs=[data]).json()
+
+
+def test_a_dimension_that_the_operator_does_not_have_is_refused(web: httpx.Client) -> None:
+    assert embed(web, inputs=[], dimensions=64).json()["detail"] == "dimensions 64: vectors of this operator have 3"
+
+
+def test_bad_inputs_are_named_as_they_were_sent(web: httpx.Client) -> None:
+    problem = embed(web, inputs=["https://169.254.169.254/x", make_base64(), "ftp://example.org/x", "cats"]).json()
+    assert [violation["field"] for violation in problem["violations"]] == ["inputs[0]", "inputs[2]", "inputs[3]"]
+    assert "inputs[3]: not an image" in problem["detail"] or "inputs[3]: not valid base64" in problem["detail"]
+
+
+def test_no_inputs_answer_no_vectors(web: httpx.Client) -> None:
+    assert embed(web, inputs=[]).json() == []

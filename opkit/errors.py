@@ -15,6 +15,7 @@
     ├── ShuttingDown                 UNAVAILABLE          draining
     ├── ModelFailed                  INTERNAL             the operator's own code raised, or answered nonsense
     ├── BadItems                     (of its items)       several inputs of one call are bad
+    ├── TrainingFailed               never on the wire    training cannot go on, or would lead nowhere
     └── SettingsError                never on the wire    printed; exit status 2
         └── WeightsError             never on the wire    weights missing or of another model
 

@@ -1,0 +1,56 @@
+"""The encoder file inside the package, as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+import pytest
+
+from opkit.models.choice import choose_model
+from opkit.models.encoder_file import read_header
+from opkit.models.registry import MODELS
+from opkit.settings import Settings
+from tests.models.conftest import Load
+from tests.models.photos import photos
+
+SPEC = MODELS["embedded"]
+FILE = SPEC.shipped or Path()
+pytestmark = pytest.mark.skipif(not FILE.is_file(), reason="the encoder is not trained yet")
+
+
+def test_it_is_small_enough_for_a_repository() -> None:
+    assert FILE.stat().st_size < 5_000_000
+
+
+def test_it_is_what_the_registry_says() -> None:
+    header = read_header(FILE)
+    assert (header.model, header.pooling, header.dimension) == ("embedded", SPEC.pooling, SPEC.dimension)
+    assert choose_model(Settings()).keeps_vectors_in_bf16 == SPEC.keeps_vectors_in_bf16
+
+
+def test_its_card_says_what_it_is_for_and_not_for() -> None:
+    card = read_header(FILE).card
+    assert card["name"]
+    assert card["summary"]
+    assert card["for"]
+    assert card["not_for"]
+
+
+def test_it_is_served_without_any_settings(load: Load) -> None:
+    vectors = load("embedded", weights="auto")(photos(SPEC.height, SPEC.width)[:8])
+    assert vectors.shape == (8, SPEC.dimension)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert (vectors @ vectors.T - np.eye(8)).max() < 0.9
+
+
+@pytest.mark.skipif(
+    "BF16" not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"), reason="this processor has no bf16"
+)
+def test_bf16_leaves_photos_where_f32_has_them(load: Load) -> None:
+    images = photos(SPEC.height, SPEC.width)[:8]
+    f32, bf16 = (load("embedded", weights="auto", precision=precision)(images) for precision in ("f32", "bf16"))
+    f32, bf16 = f32 - f32.mean(axis=0), bf16 - bf16.mean(axis=0)
+    cosines = (f32 * bf16).sum(axis=1) / np.linalg.norm(f32, axis=1) / np.linalg.norm(bf16, axis=1)
+    assert (cosines.min() >= 0.998) == SPEC.keeps_vectors_in_bf16

@@ -110,14 +110,15 @@ def _natural_photos() -> Iterator[tuple[str, PILImage.Image]]:
 
 
 def main() -> None:
-    """Write the crops into a folder, as PNG."""
+    """Write the crops into a folder, as PNG, in a sub-folder for each photo."""
     parser = argparse.ArgumentParser(description="Cut photographs into crops that do not overlap.")
     parser.add_argument("folder", type=Path, help="where they go; made if it is not there")
     folder: Path = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     crops = dict(photo_crops())
     for name, crop in crops.items():
-        crop.save(folder / f"{name}.png")
+        (folder / name.partition("-")[0]).mkdir(exist_ok=True)
+        crop.save(folder / name.partition("-")[0] / f"{name}.png")
     photos = len({name.partition("-")[0] for name in crops})
     print(f"{len(crops)} crops of {photos} photographs in {folder}; crops with almost no contrast are left out")
 

@@ -63,6 +63,11 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--transformations", default="", metavar="A,B", help="default: all; the report explains each")
     parser.add_argument(
+        "--groups",
+        action="store_true",
+        help="pictures in the same folder may be alike (a series, parts of one photo): thresholds leave them out",
+    )
+    parser.add_argument(
         "--calibrate",
         action="store_true",
         help="write the thresholds and what was measured into the cards of the encoder files, too",
@@ -151,12 +156,18 @@ def _job(arguments: argparse.Namespace) -> Job:
         chosen = np.random.default_rng(arguments.seed).choice(len(paths), arguments.limit, replace=False)
         paths = [paths[index] for index in sorted(chosen)]
     return Job(
-        data=f"{Path(arguments.folder).resolve().name}, {len(transformations)} transformations",
+        data=_described(arguments, len(transformations)),
         paths=paths,
         transformations=transformations,
         limits=ImageLimits.of(load_settings(os.environ).settings),
         seed=arguments.seed,
+        group=os.path.dirname if arguments.groups else None,
     )
+
+
+def _described(arguments: argparse.Namespace, transformations: int) -> str:
+    grouped = ", impostors from other folders" if arguments.groups else ""
+    return f"{Path(arguments.folder).resolve().name}, {transformations} transformations{grouped}"
 
 
 def _report(folder: Path, job: Job, gallery: Gallery, outcomes: Sequence[Outcome]) -> None:

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image as PILImage
 
 from opkit.cores import usable_cores
@@ -40,6 +41,8 @@ class Job:
         transformations: what makes queries of them.
         limits: on the files.
         seed: of the transformations' random choices.
+        group: of a file; pictures of the same group may be alike, and count neither as copies nor as impostors. None:
+            every other picture is an impostor.
     """
 
     data: str
@@ -47,6 +50,7 @@ class Job:
     transformations: Sequence[Transformation]
     limits: ImageLimits
     seed: int = 0
+    group: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,8 @@ def evaluate(
         if count < 2:
             raise SettingsError(f"{count} different pictures could be read: there must be at least two to tell apart")
         measured = zip(encoders, speeds, stores, strict=True)
-        return gallery, [_measure(job, encoder, speed, store[:count]) for encoder, speed, store in measured]
+        groups = _groups(job, gallery)
+        return gallery, [_measure(job, encoder, speed, store[:count], groups) for encoder, speed, store in measured]
 
 
 @dataclass(frozen=True)
@@ -185,12 +190,22 @@ def _store(path: str, shape: tuple[int, int, int]) -> Floats:
     return np.memmap(path, np.float32, "w+", shape=shape)
 
 
-def _measure(job: Job, encoder: PictureEncoder, speed: Speed, vectors: Floats) -> Outcome:
+def _groups(job: Job, gallery: Gallery) -> npt.NDArray[np.int64] | None:
+    """A number per original, the same within a group."""
+    if job.group is None:
+        return None
+    return np.unique([job.group(path) for path in gallery.originals.values()], return_inverse=True)[1]
+
+
+def _measure(
+    job: Job, encoder: PictureEncoder, speed: Speed, vectors: Floats, groups: npt.NDArray[np.int64] | None
+) -> Outcome:
     """vectors: (N, 1 + transformations, D); the originals come first."""
     gallery, rows = np.ascontiguousarray(vectors[:, 0]), np.arange(len(vectors))
+    related = None if groups is None else (groups, groups)
     impostors = Impostors()
     rankings = {
-        each.name: rank(vectors[:, index], gallery, rows, on_impostors=impostors.add)
+        each.name: rank(vectors[:, index], gallery, rows, related=related, on_impostors=impostors.add)
         for index, each in enumerate(job.transformations, 1)
     }
     true = {name: ranking.similarity for name, ranking in rankings.items()}

@@ -61,6 +61,7 @@ def rank(
     labels: npt.ArrayLike,
     gallery_labels: npt.ArrayLike | None = None,
     *,
+    related: tuple[Labels, Labels] | None = None,
     on_impostors: Callable[[Floats], object] | None = None,
 ) -> Ranking:
     """Rank the gallery for every query, by cosine.
@@ -70,7 +71,9 @@ def rank(
         gallery: (N, D) float, unit vectors.
         labels: (Q,) what each query shows. The gallery pictures with the same label are the true ones.
         gallery_labels: (N,) of the gallery; None if a label is a row of the gallery.
-        on_impostors: called with the cosines of all pairs that are not true, in portions, (any,) float32.
+        related: groups of the queries (Q,) and of the gallery (N,): pairs within a group are no impostors. None: all
+            pairs are that are not true.
+        on_impostors: called with the cosines of all impostors, in portions, (any,) float32.
 
     Returns:
         A row per query.
@@ -87,7 +90,8 @@ def rank(
         similarities = queries[rows] @ gallery.T
         is_true = labels[rows, None] == gallery_labels
         if on_impostors is not None:
-            on_impostors(similarities[~is_true])
+            alike = is_true if related is None else is_true | (related[0][rows, None] == related[1])
+            on_impostors(similarities[~alike])
         blocks.append(_rank_block(similarities, is_true))
     return Ranking(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
 

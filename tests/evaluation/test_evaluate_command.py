@@ -48,7 +48,7 @@ def test_a_running_operator_can_be_evaluated(folder: Path, tmp_path: Path, runni
 
 
 def test_a_limit_takes_the_same_pictures_every_time_and_not_the_first_ones(folder: Path) -> None:
-    arguments = argparse.Namespace(folder=str(folder), transformations="", limit=10, seed=1)
+    arguments = argparse.Namespace(folder=str(folder), transformations="", limit=10, seed=1, groups=False)
     once, again = command._job(arguments).paths, command._job(arguments).paths
     assert once == again == sorted(once)
     assert once != [str(path) for path in sorted(folder.iterdir())][:10]

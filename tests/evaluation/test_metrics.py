@@ -106,3 +106,14 @@ def test_ten_thousand_queries_in_a_hundred_thousand_pictures_need_little_memory(
     tracemalloc.stop()
     assert (ranking.first == 1).all()
     assert peak < 200 * 2**20
+
+
+def test_related_pictures_are_ranked_but_are_no_impostors() -> None:
+    rng = np.random.default_rng(3)
+    gallery = unit(rng, 6, 4)
+    groups = np.array([0, 0, 1, 1, 2, 2])
+    seen: list[np.ndarray] = []
+    ranking = rank(gallery, gallery, np.arange(6), related=(groups, groups), on_impostors=seen.append)
+    expected = [gallery[i] @ gallery[j] for i in range(6) for j in range(6) if groups[i] != groups[j]]
+    np.testing.assert_allclose(np.concatenate(seen), expected, atol=1e-6)
+    assert ranking.first.tolist() == rank(gallery, gallery, np.arange(6)).first.tolist()

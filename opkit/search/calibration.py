@@ -1,0 +1,33 @@
+"""From which cosine on a picture is a copy, as it was calibrated for the encoder of an index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from opkit.encode.vector_file import Origin
+from opkit.evaluation.compare import calibration_from, calibration_of, trust_of
+from opkit.settings import Settings
+
+#: One of a thousand pairs of different pictures passes for a copy.
+DEFAULT_FPR = 1e-3
+
+
+def copy_threshold(
+    origin: Origin, settings: Settings, *, fpr: float = DEFAULT_FPR, file: Path | None = None
+) -> float | None:
+    """The threshold of the encoder that an index was made with; loads no model.
+
+    Args:
+        origin: of the index.
+        settings: the operator that they configure is asked for its card, if it is this encoder.
+        fpr: the false-positive rate that is accepted.
+        file: ``calibration.json`` of ``opkit evaluate`` in place of the card.
+
+    Returns:
+        A cosine; None if there is no calibration of this encoder.
+
+    Raises:
+        SettingsError: the calibration has no threshold for this rate, or the file is none of this encoder.
+    """
+    calibration = calibration_from(file, origin) if file else calibration_of(origin, settings)
+    return None if calibration is None else trust_of(calibration, fpr).threshold

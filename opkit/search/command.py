@@ -1,0 +1,15 @@
+"""The commands around an index. What they need is imported when they run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opkit.search import duplicates_command, index_command, reindex_command, search_command
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``index``, ``search``, ``duplicates`` and ``reindex`` to the commands of ``opkit``."""
+    index_command.add_parser(commands)
+    search_command.add_parser(commands)
+    duplicates_command.add_parser(commands)
+    reindex_command.add_parser(commands)

@@ -1,0 +1,248 @@
+"""One run: every input whose content the index does not have through an encoder and into the index.
+
+Nothing is kept beside the index but the memory of files that did not change: what is in the index is done, and what is
+not is to be done. So a run may be killed at any moment, and the next one goes on.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from opkit.contract import Vector
+from opkit.errors import InvalidInput, OperatorError
+from opkit.search.encoders import Encoders
+from opkit.search.failures import Failures
+from opkit.search.pictures import size_of
+from opkit.search.reader import Reader, Seen
+from opkit.search.schema import MAX_NAMES, Picture, Row
+from opkit.search.store import Collection
+
+# Inputs looked up at once, and bytes of their contents that may wait for it.
+_CHUNK = 128
+_CHUNK_BYTES = 64 << 20
+
+# Read at the same time: waits for disks and web servers overlap.
+_READERS = 8
+_READ_AHEAD = 16
+
+# Rows per write, and how long the first of them may wait; what is not written is encoded again after a crash.
+_ROWS = 256
+_WRITE_INTERVAL_S = 2.0
+
+# A unit vector in float32, whatever computed it.
+_UNIT_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class _Content:
+    """A new content on its way through an encoder."""
+
+    seen: Seen
+    data: bytes
+
+
+@dataclass
+class Progress:
+    """What came of the inputs so far.
+
+    Attributes:
+        new: contents that were encoded and are in the index.
+        known: inputs whose content was in the index already, or came twice.
+        named: of those, names that were new for their content.
+        failed: inputs that could not be indexed.
+    """
+
+    new: int = 0
+    known: int = 0
+    named: int = 0
+    failed: int = 0
+
+
+class Ingest:
+    """One run.
+
+    Args:
+        collection: that is filled.
+        encoders: make the vectors; the same as those that are there.
+        reader: reads the inputs.
+        failures: gets the inputs that could not be indexed.
+        on_done: called after each input, from any thread.
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        encoders: Encoders,
+        reader: Reader,
+        failures: Failures,
+        on_done: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._collection, self._encoders, self._reader = collection, encoders, reader
+        self._failures, self._on_done = failures, on_done
+        self.progress = Progress()
+        # Inputs are looked up in the thread of whatever encoder takes them; rows are written by the thread that runs.
+        self._lock = threading.Lock()
+        self._begun: set[str] = set()
+        self._names: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        self._rows: list[Row] = []
+        self._written_at = time.monotonic()
+
+    def run(self, names: Iterable[str]) -> Progress:
+        """Index files and URLs.
+
+        Raises:
+            OperatorError: the run cannot go on. What is written stays written.
+        """
+        for content, result in self._encoders.encode(self._new_contents(names)):
+            if isinstance(result, OperatorError):
+                self._fail(content.seen, result)
+            else:
+                self._add(content, result)
+            self._on_done()
+        self._write()
+        return self.progress
+
+    # --- what is to be done, in the thread that asks for it ---
+
+    def _new_contents(self, names: Iterable[str]) -> Iterator[_Content]:
+        with ThreadPoolExecutor(_READERS, "opkit-read") as pool:
+            for chunk in self._chunks(_in_order(pool, self._reader.identify, names)):
+                for seen in self._sort_out(chunk):
+                    yield from self._loaded(seen)
+
+    def _chunks(self, inputs: Iterable[tuple[str, Seen | OperatorError]]) -> Iterator[list[Seen]]:
+        chunk: list[Seen] = []
+        size = 0
+        for name, seen in inputs:
+            if isinstance(seen, OperatorError):
+                self._fail_name(name, seen)
+                self._on_done()
+                continue
+            chunk.append(seen)
+            size += len(seen.data or b"")
+            if len(chunk) == _CHUNK or size > _CHUNK_BYTES:
+                yield chunk
+                chunk, size = [], 0
+        yield chunk
+
+    def _sort_out(self, chunk: Sequence[Seen]) -> list[Seen]:
+        """Those whose content is new; of the others, the names that are.
+
+        The look-up and what follows from it are one step for the thread that writes: else it could forget in between
+        that a content is under way, which would then be encoded again and lose a name.
+        """
+        new: list[Seen] = []
+        with self._lock:
+            known = self._collection.known(list({seen.id for seen in chunk}))
+            for seen in chunk:
+                picture = known.get(seen.id)
+                if picture is None and seen.id not in self._begun:
+                    self._begun.add(seen.id)
+                    new.append(seen)
+                    continue
+                if picture is None or seen.name not in picture.names:
+                    self._names[seen.id][seen.name] = seen.modified
+                    self.progress.named += 1
+                self.progress.known += 1
+                self._on_done()
+        return new
+
+    def _loaded(self, seen: Seen) -> Iterator[_Content]:
+        """The content with its bytes; if it is another one by now, that one, if it is new."""
+        if seen.data is not None:
+            yield _Content(seen, seen.data)
+            return
+        now = self._reader.identify(seen.name, anew=True)
+        if isinstance(now, OperatorError):
+            self._fail(seen, now)
+            self._on_done()
+        elif now.id == seen.id and now.data is not None:
+            yield _Content(replace(now, modified=seen.modified), now.data)
+        else:
+            with self._lock:
+                self._begun.discard(seen.id)
+            for other in self._sort_out([now]):
+                yield from self._loaded(other)
+
+    # --- what came of it, in the thread that runs ---
+
+    def _add(self, content: _Content, vector: Vector) -> None:
+        if abs(float(np.linalg.norm(vector)) - 1.0) > _UNIT_TOLERANCE:
+            length = f"{np.linalg.norm(vector):g}"
+            raise OperatorError(f"the operator's vectors have length {length}, not 1: scores would mean nothing")
+        width, height = size_of(content.data)
+        seen = content.seen
+        picture = Picture(seen.id, (seen.name,), width, height, len(content.data), seen.modified, int(time.time()))
+        self._rows.append(Row(picture, vector))
+        if len(self._rows) >= _ROWS or time.monotonic() - self._written_at > _WRITE_INTERVAL_S:
+            self._write()
+
+    def _fail(self, seen: Seen, error: OperatorError) -> None:
+        """A content that cannot be encoded fails under every name that it came with."""
+        with self._lock:
+            self._begun.discard(seen.id)
+            others = self._names.pop(seen.id, {})
+            self.progress.known -= len(others)
+            self.progress.named -= len(others)
+        for name in (seen.name, *others):
+            self._fail_name(name, error)
+
+    def _fail_name(self, name: str, error: OperatorError) -> None:
+        with self._lock:
+            self.progress.failed += 1
+        self._failures.add(name, error)
+
+    def _write(self) -> None:
+        """Write the rows, and the names that came for contents that are in the index."""
+        rows, self._rows = self._rows, []
+        if rows:
+            with self._lock:
+                rows = [self._named(row) for row in rows]
+            self._collection.upsert(rows)
+            with self._lock:
+                self._begun -= {row.picture.id for row in rows}
+                self.progress.new += len(rows)
+        self._write_names()
+        self._written_at = time.monotonic()
+
+    def _write_names(self) -> None:
+        with self._lock:
+            ready = [id_ for id_ in self._names if id_ not in self._begun]
+        for start in range(0, len(ready), _ROWS):
+            rows = self._collection.rows(ready[start : start + _ROWS])
+            with self._lock:
+                rows = [self._named(row) for row in rows]
+            if rows:
+                self._collection.upsert(rows)
+
+    def _named(self, row: Row) -> Row:
+        """The row with the names that came for it since."""
+        picture = row.picture
+        came = self._names.pop(picture.id, {})
+        names = sorted({*picture.names, *came})
+        for name in names[MAX_NAMES:]:
+            self._failures.add(name, InvalidInput(f"a copy of {names[0]}, which has {MAX_NAMES} names already"))
+            self.progress.failed += 1
+        modified = min([picture.modified, *came.values()])
+        return replace(row, picture=replace(picture, names=tuple(names[:MAX_NAMES]), modified=modified))
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, work: Callable[[str], Seen | OperatorError], names: Iterable[str]
+) -> Iterator[tuple[str, Seen | OperatorError]]:
+    """``map`` in threads, a bounded number ahead of whoever takes the results."""
+    waiting: deque[tuple[str, Future[Seen | OperatorError]]] = deque()
+    for name in names:
+        waiting.append((name, pool.submit(work, name)))
+        if len(waiting) == _READ_AHEAD:
+            first, future = waiting.popleft()
+            yield first, future.result()
+    for name, future in waiting:
+        yield name, future.result()

@@ -1,0 +1,164 @@
+"""New vectors for all pictures of an index: a second collection beside the first, and a switch when it is complete."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from opkit.errors import InvalidInput, OperatorError
+from opkit.search.encoders import Encoders
+from opkit.search.failures import Failures
+from opkit.search.index_types import default_index_type, parse_index_type
+from opkit.search.reader import Reader, path_of
+from opkit.search.schema import Picture, Row
+from opkit.search.store import Collection, Store, collection_name
+
+_CHUNK = 128
+_ROWS = 256
+_WRITE_INTERVAL_S = 2.0
+
+
+@dataclass(frozen=True)
+class Reindexed:
+    """What came of it.
+
+    Attributes:
+        made: vectors that were made in this run.
+        kept: vectors that an earlier, interrupted run had made.
+        failed: pictures that could not be read again, which the new index lacks.
+        collection: that the index is served from now.
+    """
+
+    made: int
+    kept: int
+    failed: int
+    collection: str
+
+
+@dataclass(frozen=True)
+class _Again:
+    picture: Picture
+    data: bytes
+
+
+class Reindex:
+    """One reindex, fresh or taken up where an earlier one was interrupted.
+
+    Args:
+        store: holds the index.
+        index: its name.
+        encoders: make the new vectors.
+        reader: reads the pictures again.
+        failures: gets the pictures that cannot be read.
+    """
+
+    def __init__(self, store: Store, index: str, encoders: Encoders, reader: Reader, failures: Failures) -> None:
+        self._store, self._index, self._encoders = store, index, encoders
+        self._reader, self._failures = reader, failures
+        self._old = store.find(index)
+        self._kept = 0
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether the vectors are not those of the encoder already."""
+        return self._old.origin != self._encoders.origin
+
+    @property
+    def pictures(self) -> int:
+        """How many there are."""
+        return self._old.count()
+
+    def run(self, *, keep: bool, index_type: str = "auto", on_done: Callable[[], object] = lambda: None) -> Reindexed:
+        """Make the new vectors and switch to them.
+
+        Args:
+            keep: leave the old collection where it is.
+            index_type: of the new one, as ``Index.add`` takes it.
+            on_done: called after each picture, from any thread.
+
+        Raises:
+            OperatorError: it cannot go on; the index is as it was, and the next call goes on from there.
+        """
+        made = 0
+        number = _number(self._old.name)
+        if self.is_needed:
+            number = self._number_of_new()
+            new = self._open_new(number)
+            made = self._fill(new, on_done)
+            new.settle()
+            pictures = new.count()
+            chosen = default_index_type(pictures) if index_type == "auto" else parse_index_type(index_type, pictures)
+            if chosen.kind != new.index_type.kind:
+                new.rebuild_index(chosen)
+            self._store.point(self._index, number)
+        if not keep:
+            self._drop_others(number)
+        return Reindexed(made, self._kept, self._failures.count, collection_name(self._index, number))
+
+    def _number_of_new(self) -> int:
+        """One that an earlier run began, if it was for this encoder; else one that is free."""
+        numbers = [number for number in self._store.numbers(self._index) if number > _number(self._old.name)]
+        for number in numbers:
+            if self._store.open(collection_name(self._index, number)).origin == self._encoders.origin:
+                return number
+        return max([_number(self._old.name), *numbers]) + 1
+
+    def _open_new(self, number: int) -> Collection:
+        if number in self._store.numbers(self._index):
+            return self._store.open(collection_name(self._index, number))
+        return self._store.create(self._index, number, self._encoders.origin, default_index_type(0))
+
+    def _drop_others(self, number: int) -> None:
+        for other in self._store.numbers(self._index):
+            if other != number:
+                self._store.drop(self._index, other)
+
+    def _fill(self, new: Collection, on_done: Callable[[], object]) -> int:
+        rows: list[Row] = []
+        made, written_at = 0, time.monotonic()
+        for item, result in self._encoders.encode(self._to_do(new, on_done)):
+            if isinstance(result, OperatorError):
+                self._failures.add(item.picture.names[0], result)
+            else:
+                rows.append(Row(item.picture, result))
+                made += 1
+            if len(rows) >= _ROWS or (rows and time.monotonic() - written_at > _WRITE_INTERVAL_S):
+                new.upsert(rows)
+                rows, written_at = [], time.monotonic()
+            on_done()
+        if rows:
+            new.upsert(rows)
+        return made
+
+    def _to_do(self, new: Collection, on_done: Callable[[], object]) -> Iterator[_Again]:
+        for page in self._old.pictures():
+            for start in range(0, len(page), _CHUNK):
+                chunk = page[start : start + _CHUNK]
+                done = new.known([picture.id for picture in chunk])
+                self._kept += len(done)
+                for picture in chunk:
+                    if picture.id in done:
+                        on_done()
+                    elif (data := self._read(picture)) is not None:
+                        yield _Again(picture, data)
+                    else:
+                        on_done()
+
+    def _read(self, picture: Picture) -> bytes | None:
+        """The content from whichever of its names still has it."""
+        reasons: list[str] = []
+        for name in picture.names:
+            seen = self._reader.identify(path_of(name) or name, anew=True)
+            if isinstance(seen, OperatorError):
+                reasons.append(str(seen))
+            elif seen.id == picture.id and seen.data is not None:
+                return seen.data
+            else:
+                reasons.append("holds another picture by now")
+        self._failures.add(picture.names[0], InvalidInput("; ".join(dict.fromkeys(reasons))))
+        return None
+
+
+def _number(collection: str) -> int:
+    return int(collection.rpartition("__")[2])

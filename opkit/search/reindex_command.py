@@ -1,0 +1,95 @@
+"""``opkit reindex``: the command. What it needs is imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from opkit.errors import OperatorError, SettingsError
+from opkit.search.arguments import EXIT_STATUS, add_command, add_encoder_flags, add_index_flags, settings_of, token
+
+if TYPE_CHECKING:
+    from opkit.search.failures import Failures
+    from opkit.search.reindex import Reindexed
+
+FAILED, UNFINISHED, INTERRUPTED = 1, 3, 130
+
+_KEPT = "The index is as it was, and what is done is kept; the same command goes on from there."
+
+_NOTES = f"""\
+Vectors of two encoders do not fit together, so another encoder needs new vectors of every picture. They are made in a
+new collection beside the old one, which is searched until the new one is complete; then the index is switched over, and
+the old one goes. Pictures are read again from where they were found; those that are gone are not in the new index.
+Index nothing else meanwhile: it would be in the old collection only.
+
+{EXIT_STATUS}
+examples:
+  opkit reindex --weights whitened.safetensors
+  opkit reindex --index family --uri http://milvus:19530 --operator 10.0.0.7:50051 --keep
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``reindex`` to the commands of ``opkit``."""
+    parser = add_command(commands, "reindex", run, "make the vectors of an index anew with another encoder", _NOTES)
+    add_index_flags(parser)
+    parser.add_argument("--keep", action="store_true", help="do not delete the old collection")
+    parser.add_argument("--errors", type=Path, metavar="FILE", help="CSV of what failed (default NAME.errors.csv)")
+    parser.add_argument("--index-type", default="auto", metavar="TYPE", help="as for `opkit index` (default auto)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
+    add_encoder_flags(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Reindex, with a bar; the exit status."""
+    from opkit.search.failures import Failures
+
+    failures = Failures(arguments.errors or Path(f"{arguments.index}.errors.csv"))
+    try:
+        done = _reindex(arguments, failures)
+    except KeyboardInterrupt:
+        return _complain(f"interrupted. {_KEPT}", INTERRUPTED)
+    except SettingsError:
+        raise
+    except (OperatorError, OSError) as error:
+        return _complain(f"not finished: {getattr(error, 'detail', error)}. {_KEPT}", UNFINISHED)
+    if done is None:
+        sys.stdout.write(f"{arguments.uri}, index {arguments.index}: has the vectors of this encoder already\n")
+        return 0
+    if not arguments.quiet:
+        more = f", {done.kept} were done already" if done.kept else ""
+        sys.stdout.write(f"{arguments.uri}, index {arguments.index}: {done.made} vectors made anew{more}\n")
+    if done.failed:
+        return _complain(f"{done.failed} pictures failed and are not in the index; {failures.path} says why", FAILED)
+    return 0
+
+
+def _reindex(arguments: argparse.Namespace, failures: Failures) -> Reindexed | None:
+    from tqdm import tqdm
+
+    from opkit.search.digests import Digests
+    from opkit.search.encoders import open_encoders
+    from opkit.search.reader import Reader
+    from opkit.search.reindex import Reindex
+    from opkit.search.store import Store
+
+    settings = settings_of(arguments)
+    with (
+        Store(arguments.uri, token()) as store,
+        open_encoders(arguments.operators, settings) as encoders,
+        Digests(None) as digests,
+        Reader(settings, digests, encoders.max_image_bytes) as reader,
+        failures,
+    ):
+        reindex = Reindex(store, arguments.index, encoders, reader, failures)
+        was_needed = reindex.is_needed
+        with tqdm(total=reindex.pictures, unit=" pictures", disable=arguments.quiet or None) as bar:
+            done = reindex.run(keep=arguments.keep, index_type=arguments.index_type, on_done=bar.update)
+        return done if was_needed else None
+
+
+def _complain(text: str, status: int) -> int:
+    sys.stderr.write(f"opkit: {text}\n")
+    return status

@@ -1,0 +1,112 @@
+"""``opkit search``: the command. What it needs is imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from opkit.search.arguments import (
+    add_command,
+    add_encoder_flags,
+    add_index_flags,
+    positive,
+    rate,
+    settings_of,
+    token,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opkit.search.verdict import Match
+    from opkit.settings import Settings
+
+_NOTES = """\
+The score is in the metric of the index: for L2 a distance from 0 (the same) to 2, for IP and COSINE the cosine. With an
+encoder whose card has a calibrated threshold, or with --calibration, pictures that reach it are called copies.
+
+A filter is an expression of Milvus over width, height, bytes, modified and added (seconds since 1970) and names.
+
+examples:
+  opkit search cat.jpg
+  opkit search https://example.org/cat.jpg --k 50 --html found.html
+  opkit search cat.jpg --filter 'width >= 1000 and modified > 1700000000' --json
+  opkit search cat.jpg --index family --uri http://milvus:19530 --operator 10.0.0.7:50051
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``search`` to the commands of ``opkit``."""
+    parser = add_command(commands, "search", run, "find the pictures that are most like one", _NOTES)
+    parser.add_argument("image", metavar="IMAGE", help="a file or an http(s) URL")
+    add_index_flags(parser)
+    parser.add_argument("--k", type=positive, default=10, metavar="N", help="how many (default 10)")
+    parser.add_argument("--filter", default="", metavar="EXPR", help="search only among pictures that this holds for")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="for programs")
+    output.add_argument("--html", type=Path, metavar="FILE", help="write a page with thumbnails")
+    parser.add_argument("--fpr", type=rate, default=1e-3, metavar="RATE", help="false-positive rate (default 1e-3)")
+    parser.add_argument(
+        "--calibration", type=Path, metavar="FILE", help="calibration.json of `opkit evaluate` (default: the encoder's)"
+    )
+    parser.add_argument("--no-previews", action="store_true", help="no small pictures in the terminal")
+    add_encoder_flags(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Search and print; the exit status."""
+    settings = settings_of(arguments)
+    matches = _search(arguments, settings)
+    if arguments.json:
+        sys.stdout.write(json.dumps([_plain(match) for match in matches], indent=2) + "\n")
+    elif arguments.html:
+        from opkit.search.report import write_search
+
+        write_search(arguments.html, arguments.image, matches, settings)
+        sys.stdout.write(f"{len(matches)} pictures in {arguments.html}\n")
+    else:
+        _print(matches, settings, previews=not arguments.no_previews)
+    return 0
+
+
+def _search(arguments: argparse.Namespace, settings: Settings) -> Sequence[Match]:
+    from opkit.search.calibration import copy_threshold
+    from opkit.search.index import Index
+
+    with Index.open(
+        arguments.uri, arguments.index, operators=arguments.operators, settings=settings, token=token()
+    ) as index:
+        origin = index.collection.origin
+        index.use_threshold(copy_threshold(origin, settings, fpr=arguments.fpr, file=arguments.calibration))
+        return index.search(arguments.image, arguments.k, arguments.filter)
+
+
+def _plain(match: Match) -> dict[str, Any]:
+    facts = dataclasses.asdict(match)
+    return {**facts.pop("picture"), **facts}
+
+
+def _print(matches: Sequence[Match], settings: Settings, *, previews: bool) -> None:
+    from opkit.search.preview import can_preview, preview_of
+
+    if not matches:
+        sys.stderr.write("opkit: nothing found: the index is empty, or the filter holds for none of its pictures\n")
+    shown = previews and can_preview(sys.stdout)
+    for number, match in enumerate(matches, 1):
+        if shown:
+            sys.stdout.write(preview_of(match.picture, settings))
+        sys.stdout.write(f"{number:3}  {_line(match)}\n")
+
+
+def _line(match: Match) -> str:
+    picture = match.picture
+    verdict = {None: "", True: "copy  ", False: "      "}[match.is_copy]
+    size = f"{picture.width}x{picture.height}" if picture.width else "-"
+    more = f"  (and {len(picture.names) - 1} more)" if len(picture.names) > 1 else ""
+    # Names are whatever somebody called a file: no control character of theirs reaches the terminal.
+    name = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in picture.names[0])
+    return f"{match.score:8.4f}  {match.cosine:7.4f}  {verdict}{size:>11}  {name}{more}"

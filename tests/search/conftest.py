@@ -1,0 +1,112 @@
+"""An index over real Milvus Lite, with an operator that has a vector for every colour."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PILImage
+
+from opkit.encode.local import LocalEncoder
+from opkit.search.encoders import Encoders, origin_of
+from opkit.search.index import Index
+from opkit.search.store import Collection, Store
+from opkit.serving.pipeline import Pipeline
+from opkit.settings import Settings
+from tests.toys import ToyOperator
+
+
+def picture_file(colour: tuple[int, int, int], size: tuple[int, int] = (16, 12)) -> bytes:
+    """A PNG of one colour; another colour is another content."""
+    buffer = io.BytesIO()
+    PILImage.new("RGB", size, colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def colour_of(number: int) -> tuple[int, int, int]:
+    """A colour whose direction, and so whose vector, no other number has."""
+    return 50, 10 + number % 200, 200 - number // 200
+
+
+def write_pictures(folder: Path, count: int, first: int = 0) -> list[Path]:
+    """Pictures ``0.png``, ``1.png``, ..., old enough for their content to be remembered."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{number}.png" for number in range(first, first + count)]
+    for number, path in enumerate(paths, first):
+        path.write_bytes(picture_file(colour_of(number)))
+        make_old(path)
+    return paths
+
+
+def make_old(path: Path) -> None:
+    os.utime(path, (1_600_000_000, 1_600_000_000))
+
+
+def contents(collection: Collection) -> dict[str, tuple[tuple[str, ...], list[float]]]:
+    """All there is that does not depend on the time: names and vector by id."""
+    rows = [row for page in collection.all_rows() for row in page]
+    return {row.picture.id: (row.picture.names, np.round(row.vector, 6).tolist()) for row in rows}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return replace(Settings(), cache_dir=tmp_path / "cache", fetch_allow=("127.0.0.1",), max_image_bytes=100_000)
+
+
+@pytest.fixture
+def uri(tmp_path: Path) -> str:
+    return str(tmp_path / "test.db")
+
+
+@pytest.fixture
+def store(uri: str) -> Iterator[Store]:
+    with Store(uri) as store:
+        yield store
+
+
+@pytest.fixture
+def operator() -> ToyOperator:
+    return ToyOperator()
+
+
+@pytest.fixture
+def make_encoders(settings: Settings) -> Iterator[Callable[[ToyOperator], Encoders]]:
+    """Encoders in this process, around operators that the test makes."""
+    with ExitStack() as stack:
+
+        def make(operator: ToyOperator) -> Encoders:
+            pipeline = stack.enter_context(Pipeline(operator, settings))
+            encoder = LocalEncoder(operator.info(), pipeline)
+            return Encoders(origin_of(operator.info()), settings.max_image_bytes, {"toy": encoder})
+
+        yield make
+
+
+@pytest.fixture
+def encoders(make_encoders: Callable[[ToyOperator], Encoders], operator: ToyOperator) -> Encoders:
+    return make_encoders(operator)
+
+
+@pytest.fixture
+def open_index(uri: str, settings: Settings, encoders: Encoders) -> Callable[..., Index]:
+    """Open the index of this test, as often as it likes."""
+    return lambda **changes: Index.open(uri, "test", **{"settings": settings, "encoders": encoders, **changes})
+
+
+@pytest.fixture
+def index(open_index: Callable[..., Index]) -> Iterator[Index]:
+    with open_index() as index:
+        yield index
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Ten pictures."""
+    write_pictures(tmp_path / "photos", 10)
+    return tmp_path / "photos"

@@ -1,0 +1,126 @@
+import pytest
+
+from opkit.errors import OperatorError
+from opkit.search.digests import Digests
+from opkit.search.errors import OtherEncoder
+from opkit.search.failures import Failures
+from opkit.search.reader import Reader
+from opkit.search.reindex import Reindex
+from opkit.search.store import Store
+from tests.search.conftest import colour_of, contents, picture_file
+from tests.toys import ToyOperator
+
+
+class Other(ToyOperator):
+    """Sees the colours the other way round."""
+
+    fingerprint = "toy-2"
+
+    def preprocess(self, image):
+        return super().preprocess(image)[::-1]
+
+
+@pytest.fixture
+def other(make_encoders):
+    return make_encoders(Other())
+
+
+@pytest.fixture
+def filled(open_index, folder):
+    with open_index() as index:
+        index.add([folder])
+    return folder
+
+
+@pytest.fixture
+def reindex(uri, settings, other, filled, tmp_path):
+    """Run a reindex with the other encoder."""
+
+    def run(encoders=other, keep=False, on_done=lambda: None):
+        with (
+            Store(uri) as store,
+            Reader(settings, Digests(None), settings.max_image_bytes) as reader,
+            Failures(tmp_path / "errors.csv") as failures,
+        ):
+            return Reindex(store, "test", encoders, reader, failures).run(keep=keep, on_done=on_done)
+
+    return run
+
+
+def test_another_encoder_is_refused_with_both_fingerprints(open_index, filled, other):
+    with open_index(encoders=other) as index:
+        for attempt in (lambda: index.add([filled]), lambda: index.search(filled / "1.png")):
+            with pytest.raises(OtherEncoder, match=r"has vectors of toy-1; this encoder makes those of toy-2.*reindex"):
+                attempt()
+        assert index.count() == 10
+
+
+def test_a_reindexed_index_is_that_of_the_new_encoder_and_the_old_one_is_gone(reindex, open_index, other, filled, uri):
+    done = reindex()
+    assert (done.made, done.kept, done.failed, done.collection) == (10, 0, 0, "test__2")
+    with open_index(encoders=other) as index:
+        assert index.origin.fingerprint == "toy-2"
+        assert index.search(filled / "4.png", 1)[0].picture.names == (str(filled / "4.png"),)
+    with Store(uri) as store:
+        assert store.numbers("test") == [2]
+
+
+def test_names_and_times_come_along(reindex, uri, filled):
+    with Store(uri) as store:
+        before = {picture.id: picture for page in store.find("test").pictures() for picture in page}
+    reindex()
+    with Store(uri) as store:
+        assert {picture.id: picture for page in store.find("test").pictures() for picture in page} == before
+
+
+def test_an_interrupted_reindex_leaves_the_index_as_it_was_and_is_taken_up(reindex, uri, open_index, filled):
+    def stop():
+        stop.count += 1
+        if stop.count == 6:
+            raise OperatorError("interrupted")
+
+    stop.count = 0
+    with pytest.raises(OperatorError, match="interrupted"):
+        reindex(on_done=stop)
+    with open_index() as index:
+        assert index.origin.fingerprint == "toy-1"
+        assert index.search(filled / "4.png", 1)[0].picture.names == (str(filled / "4.png"),)
+    done = reindex()
+    assert (done.made + done.kept, done.collection) == (10, "test__2")
+
+
+def test_a_reindex_begun_for_a_third_encoder_is_not_taken_up(reindex, make_encoders, uri):
+    class Third(Other):
+        fingerprint = "toy-3"
+
+    with Store(uri) as store:
+        store.create("test", 2, make_encoders(Third()).origin, store.find("test").index_type)
+    assert reindex().collection == "test__3"
+    with Store(uri) as store:
+        assert store.numbers("test") == [3]
+
+
+def test_the_old_one_can_be_kept(reindex, uri, encoders):
+    reindex(keep=True)
+    with Store(uri) as store:
+        assert store.numbers("test") == [1, 2]
+        assert store.open("test__1").origin == encoders.origin
+
+
+def test_pictures_that_are_gone_or_changed_are_named(reindex, filled, tmp_path):
+    (filled / "1.png").unlink()
+    (filled / "2.png").write_bytes(picture_file(colour_of(99)))
+    done = reindex()
+    assert (done.made, done.failed) == (8, 2)
+    errors = (tmp_path / "errors.csv").read_text()
+    assert "1.png,INVALID_ARGUMENT,cannot be read: No such file" in errors
+    assert "2.png,INVALID_ARGUMENT,holds another picture by now" in errors
+
+
+def test_a_second_reindex_has_nothing_to_do(reindex, uri):
+    reindex()
+    with Store(uri) as store:
+        before = contents(store.find("test"))
+    assert reindex().made == 0
+    with Store(uri) as store:
+        assert contents(store.find("test")) == before

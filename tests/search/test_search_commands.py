@@ -1,0 +1,132 @@
+"""The commands as they are typed, with a toy operator in this process."""
+
+import argparse
+import json
+
+import pytest
+
+from opkit.errors import OperatorError, SettingsError
+from opkit.search.command import add_parser
+from tests.search.conftest import write_pictures
+
+ENCODER = ["--class", "tests.toys:ToyOperator"]
+
+
+@pytest.fixture
+def run(uri, tmp_path, monkeypatch):
+    """One command; its exit status, as cli.main would have it."""
+    monkeypatch.setenv("OP_CACHE_DIR", str(tmp_path / "cache"))
+    parser = argparse.ArgumentParser()
+    add_parser(parser.add_subparsers())
+
+    def command(name, *arguments, encoder=ENCODER):
+        parsed = parser.parse_args([name, *map(str, arguments), "--uri", uri, "--index", "test", *encoder])
+        try:
+            return parsed.run(parsed)
+        except SettingsError as error:
+            print(error)
+            return 2
+        except OperatorError as error:
+            print(error)
+            return 1
+
+    return command
+
+
+def test_from_a_folder_to_an_answer(run, folder, capsys):
+    assert run("index", folder) == 0
+    assert "10 new, 0 known already" in capsys.readouterr().out
+    assert run("search", folder / "3.png", "--k", 2) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert lines[0].split()[:4] == ["1", "0.0000", "1.0000", "16x12"]
+    assert lines[0].endswith(f"{folder}/3.png")
+
+
+def test_json_is_for_programs(run, folder, capsys):
+    run("index", folder, "--quiet")
+    assert run("search", folder / "3.png", "--k", 1, "--json") == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["names"] == [str(folder / "3.png")]
+    assert found["is_copy"] is None
+
+
+def test_bad_files_are_written_down_beside_and_exit_with_one(run, folder, tmp_path, capsys):
+    write_pictures(folder, 4, first=20)
+    for number in range(6):
+        (folder / f"{number}.jpg").write_bytes(b"bad %d" % number)
+    assert run("index", folder, "--errors", tmp_path / "e.csv") == 1
+    captured = capsys.readouterr()
+    assert "14 new" in captured.out
+    assert f"6 inputs failed; {tmp_path}/e.csv says why" in captured.err
+    assert (tmp_path / "e.csv").read_text().count("INVALID_ARGUMENT") == 6
+
+
+def test_an_error_file_of_an_earlier_run_does_not_stay(run, folder, tmp_path):
+    (folder / "bad.jpg").write_bytes(b"bad")
+    run("index", folder, "--errors", tmp_path / "e.csv")
+    (folder / "bad.jpg").unlink()
+    assert run("index", folder, "--errors", tmp_path / "e.csv") == 0
+    assert not (tmp_path / "e.csv").exists()
+
+
+def test_duplicates_are_listed_and_reported(run, folder, tmp_path, capsys):
+    (folder / "copy.png").write_bytes((folder / "3.png").read_bytes())
+    run("index", folder, "--quiet")
+    assert run("duplicates", "--threshold", "1") == 0
+    out = capsys.readouterr().out
+    assert str(folder / "copy.png") in out
+    assert run("duplicates", "--threshold", "1", "--html", tmp_path / "d.html") == 0
+    assert run("duplicates", "--threshold", "1", "--json") == 0
+    assert (tmp_path / "d.html").exists()
+
+
+def test_duplicates_without_a_threshold_say_where_to_get_one(run, folder, capsys):
+    run("index", folder, "--quiet")
+    assert run("duplicates") == 2
+    assert "give --threshold, such as 0.95, or --calibration" in capsys.readouterr().out
+
+
+def test_a_calibration_gives_verdicts(run, folder, tmp_path, capsys):
+    thresholds = [{"fpr": 1e-3, "similarity": 0.999999, "recall": 0.9, "fpr_measured": 0.0005}]
+    calibration = {"pairs": 1, "pictures": 2, "data": "test", "thresholds": thresholds}
+    (tmp_path / "c.json").write_text(json.dumps({"toy": {"fingerprint": "toy-1", "calibration": calibration}}))
+    run("index", folder, "--quiet")
+    assert run("search", folder / "3.png", "--k", 10, "--calibration", tmp_path / "c.json") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "copy" in lines[0]
+    assert "copy" not in lines[-1]
+
+
+def test_reindex_is_for_another_encoder(run, folder, capsys):
+    other = ["--class", "tests.search.test_reindex:Other"]
+    run("index", folder, "--quiet")
+    assert run("search", folder / "3.png", encoder=other) == 2
+    assert "toy-1; this encoder makes those of toy-2" in capsys.readouterr().out
+    assert run("reindex", encoder=other) == 0
+    assert "10 vectors made anew" in capsys.readouterr().out
+    assert run("search", folder / "3.png", "--k", 1, encoder=other) == 0
+    assert run("reindex", encoder=other) == 0
+    assert "has the vectors of this encoder already" in capsys.readouterr().out
+
+
+def test_a_flag_for_the_operator_in_this_process_does_not_go_with_a_running_one(run, folder, capsys):
+    assert run("index", folder, encoder=["--operator", "127.0.0.1:1", "--model", "vgg16"]) == 2
+    assert "has no effect on a running operator" in capsys.readouterr().out
+
+
+def test_a_run_that_cannot_go_on_says_that_what_is_done_is_kept(run, folder, uri, capsys):
+    from opkit.search.store import Store
+
+    with Store(uri):
+        assert run("index", folder) == 3
+    assert "is open in another process" in (err := capsys.readouterr().err)
+    assert "the same command goes on from there" in err
+
+
+def test_a_name_cannot_write_to_the_terminal(run, tmp_path, capsys):
+    (path,) = write_pictures(tmp_path / "photos", 1)
+    path.rename(evil := path.with_name("\033[31mred\n.png"))
+    run("index", tmp_path / "photos", "--quiet")
+    run("search", evil)
+    assert "\033" not in capsys.readouterr().out

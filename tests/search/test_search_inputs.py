@@ -1,0 +1,32 @@
+import pytest
+
+from opkit.errors import SettingsError
+from opkit.search.inputs import gather
+from tests.search.conftest import write_pictures
+
+
+def test_folders_lists_files_and_urls_in_the_order_given(tmp_path):
+    a, b = write_pictures(tmp_path / "photos", 2)
+    (tmp_path / "list.txt").write_text(f"{b}\nhttp://x/1.jpg\n")
+    (tmp_path / "list.csv").write_text(f"id,Path\n1,{a}\n2,\n")
+    given = [str(tmp_path / name) for name in ("photos", "list.txt", "list.csv")] + ["https://y/2.jpg", str(a)]
+    found = gather(given)
+    assert list(found.names) == [str(a), str(b), str(b), "http://x/1.jpg", str(a), "https://y/2.jpg", str(a)]
+    assert list(found.folders) == [str(tmp_path / "photos")]
+
+
+def test_a_csv_without_a_header_is_read_from_its_first_line(tmp_path):
+    (tmp_path / "l.csv").write_text("/a.jpg,1\n/b.jpg,2\n")
+    assert list(gather([str(tmp_path / "l.csv")]).names) == ["/a.jpg", "/b.jpg"]
+
+
+@pytest.mark.parametrize("name", ["no.txt", "no.csv", "no.jpg", "no"])
+def test_what_is_not_there_is_named(tmp_path, name):
+    with pytest.raises(SettingsError, match=name):
+        gather([str(tmp_path / name)])
+
+
+def test_an_empty_list_is_refused(tmp_path):
+    (tmp_path / "l.txt").touch()
+    with pytest.raises(SettingsError, match="list with no pictures in it"):
+        gather([str(tmp_path / "l.txt")])

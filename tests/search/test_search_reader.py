@@ -1,0 +1,53 @@
+import hashlib
+
+import pytest
+
+from opkit.errors import FetchFailed, ImageTooLarge, InvalidInput, UrlRejected
+from opkit.search.digests import Digests
+from opkit.search.reader import Reader, path_of, stored_name
+from tests.search.conftest import write_pictures
+
+
+@pytest.fixture
+def reader(settings, tmp_path):
+    with Digests(tmp_path / "d.sqlite") as digests, Reader(settings, digests, 10_000) as reader:
+        yield reader
+
+
+def test_a_file_that_is_known_is_not_read_again(reader, tmp_path):
+    (path,) = write_pictures(tmp_path, 1)
+    first, second = reader.identify(str(path)), reader.identify(str(path))
+    assert first.id == second.id == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (first.data, second.data) == (path.read_bytes(), None)
+    assert reader.identify(str(path), anew=True).data == path.read_bytes()
+
+
+def test_a_name_is_absolute(reader, tmp_path, monkeypatch):
+    write_pictures(tmp_path, 1)
+    monkeypatch.chdir(tmp_path)
+    assert reader.identify("0.png").name == str(tmp_path / "0.png")
+
+
+def test_a_url_is_fetched_once(reader, picture_server):
+    url = f"{picture_server}/1-2-3.png"
+    assert reader.identify(url).data is not None
+    assert reader.identify(url).data is None
+
+
+def test_what_cannot_be_read_says_why(reader, tmp_path, picture_server):
+    (tmp_path / "large").write_bytes(bytes(10_001))
+    assert isinstance(reader.identify(str(tmp_path / "large")), ImageTooLarge)
+    assert isinstance(reader.identify(str(tmp_path)), InvalidInput)
+    assert isinstance(reader.identify("x" * 5000), InvalidInput)
+    assert isinstance(reader.identify("s3://bucket/key.jpg"), UrlRejected)
+    assert isinstance(reader.identify(f"{picture_server}/none"), FetchFailed)
+
+
+@pytest.mark.parametrize("path", ["/a/ü.png", "/a/caf\udce9.png", "/a/%41 b.png"])
+def test_a_stored_name_leads_back_to_the_file(path):
+    assert stored_name(path).isprintable()
+    assert path_of(stored_name(path)) == path
+
+
+def test_an_address_is_no_path():
+    assert path_of("http://x/1.png") is None

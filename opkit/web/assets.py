@@ -1,0 +1,42 @@
+"""The page: three files as they are, no build step, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+
+from fastapi import APIRouter, Request, Response
+
+# Scripts, styles and requests only from here; pictures that were dropped are blobs. No inline code: a file name that
+# found its way into the page as HTML would still do nothing.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+)
+
+_ASSETS = {
+    "/": ("index.html", "text/html"),
+    "/page.css": ("page.css", "text/css"),
+    "/page.js": ("page.js", "text/javascript"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+
+
+def page_router() -> APIRouter:
+    """``/`` and what it needs."""
+    router = APIRouter(include_in_schema=False)
+    for path, (name, media_type) in _ASSETS.items():
+        _add(router, path, files(__package__).joinpath("page", name).read_bytes(), media_type)
+    return router
+
+
+def _add(router: APIRouter, path: str, data: bytes, media_type: str) -> None:
+    # Asked for again each time, so that a new version is seen at once, and sent again only if it is one.
+    tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache", "Content-Security-Policy": _POLICY}
+
+    @router.get(path)
+    async def asset(request: Request) -> Response:
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return Response(data, headers=headers, media_type=media_type)

@@ -1,0 +1,114 @@
+"""An operator with an index and a page around it: what ``opkit run`` serves."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from opkit.contract import Encoder
+from opkit.encode.local import LocalEncoder
+from opkit.encode.vector_file import Origin
+from opkit.errors import SettingsError
+from opkit.inputs.images import ImageLimits
+from opkit.pictures.examples import COUNT, write_examples
+from opkit.search.calibration import DEFAULT_FPR, copy_threshold
+from opkit.search.encoders import Encoders, origin_of
+from opkit.search.index import Index
+from opkit.serving.http.app import Extend
+from opkit.serving.pipeline import Pipeline
+from opkit.settings import Settings
+from opkit.web.indexing import Gentle, Indexing
+from opkit.web.originals import Originals
+from opkit.web.routes import site_routes
+from opkit.web.site import Site
+from opkit.web.thumbnails import Thumbnails
+from opkit.web.uploads import Uploads
+
+_log = logging.getLogger("opkit.web")
+
+_EXAMPLES = "examples"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is searched.
+
+    Attributes:
+        uri: of the store.
+        name: of the index.
+        photos: inputs to index in the background, as ``Index.add`` takes them; none: what is there is served.
+        examples: pictures are made and shown in place of an index.
+        uploads: the folder for pictures that are uploaded; None takes none.
+        calibration: ``calibration.json`` of ``opkit evaluate``, in place of the encoder's card.
+        fpr: false-positive rate of the verdict on copies.
+        token: for a Milvus that asks for one.
+    """
+
+    uri: str
+    name: str
+    photos: Sequence[str] = ()
+    examples: bool = False
+    uploads: Path | None = None
+    calibration: Path | None = None
+    fpr: float = DEFAULT_FPR
+    token: str = ""
+
+
+@contextmanager
+def open_site(choice: Choice, settings: Settings, operator: Encoder, pipeline: Pipeline) -> Iterator[Extend]:
+    """An index whose vectors come from a running pipeline, and its routes, for ``opkit.serving.lifecycle.serve``.
+
+    Raises:
+        OtherEncoder: the index was made with another encoder.
+        StoreError: the store cannot be opened.
+    """
+    origin = origin_of(operator.info())
+    encoder = Gentle(LocalEncoder(operator.info(), pipeline))
+    encoders = Encoders(origin, settings.max_image_bytes, {"the operator": encoder})
+    cache = settings.cache_dir.expanduser()
+    cache.mkdir(parents=True, exist_ok=True)
+    uri, name = _examples_store(cache, origin) if choice.examples else (choice.uri, choice.name)
+    with ExitStack() as stack:
+        index = stack.enter_context(Index.open(uri, name, encoders=encoders, settings=settings, token=choice.token))
+        index.add([])  # makes it, if it is not there; else, checks that its vectors are of this encoder
+        threshold = _threshold(choice, origin, settings)
+        index.use_threshold(threshold)
+        originals = stack.enter_context(Originals(settings))
+        batches = _example_batches(cache / _EXAMPLES) if choice.examples else [choice.photos] if choice.photos else []
+        site = Site(
+            index=index,
+            threshold=threshold,
+            indexing=stack.enter_context(
+                Indexing(index, batches, COUNT if choice.examples else 0, cache / f"{name}.errors.csv")
+            ),
+            originals=originals,
+            thumbnails=Thumbnails(cache / "thumbnails", originals, ImageLimits.of(settings)),
+            uploads=Uploads(index, choice.uploads),
+            settings=settings,
+        )
+        yield site_routes(site)
+
+
+def _examples_store(cache: Path, origin: Origin) -> tuple[str, str]:
+    """One for every encoder: nobody wants to be told to index examples anew."""
+    digest = hashlib.sha256(repr(origin).encode()).hexdigest()[:12]
+    return str(cache / f"{_EXAMPLES}-{digest}.db"), _EXAMPLES
+
+
+def _example_batches(folder: Path) -> Iterable[Sequence[str]]:
+    return ([str(path) for path in paths] for paths in write_examples(folder))
+
+
+def _threshold(choice: Choice, origin: Origin, settings: Settings) -> float | None:
+    """Of the encoder's card, if it can be had: verdicts are not worth a start that fails, unless they are asked for."""
+    try:
+        return copy_threshold(origin, settings, fpr=choice.fpr, file=choice.calibration)
+    except SettingsError as error:
+        if choice.calibration or choice.fpr != DEFAULT_FPR:
+            raise
+        _log.warning("no verdict on copies: %s", error)
+        return None

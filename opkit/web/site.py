@@ -1,0 +1,124 @@
+"""What the routes work on: one index, the files of its pictures, and who may do what."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from opkit.contract import Vector
+from opkit.errors import InvalidInput
+from opkit.search.index import Index
+from opkit.search.schema import Picture
+from opkit.search.verdict import Match
+from opkit.settings import Settings
+from opkit.web.faults import NotFound, told_safely
+from opkit.web.indexing import Indexing
+from opkit.web.messages import Query, plain, plain_match
+from opkit.web.originals import Originals
+from opkit.web.thumbnails import Thumbnails
+from opkit.web.uploads import Uploads
+
+
+@dataclass(frozen=True)
+class Site:
+    """One index on the web.
+
+    Attributes:
+        whole_names: whether answers say in which folders pictures are.
+    """
+
+    index: Index
+    threshold: float | None
+    indexing: Indexing
+    originals: Originals
+    thumbnails: Thumbnails
+    uploads: Uploads
+    settings: Settings
+
+    @property
+    def whole_names(self) -> bool:
+        """Only to whom the machine belongs."""
+        return is_loopback(self.settings.http_host)
+
+    def picture(self, id_: str) -> Picture:
+        """A picture of the index. Raises NotFound if it is none."""
+        with told_safely():
+            picture = self.index.get(id_)
+        if picture is None:
+            raise NotFound(f"no picture {id_[:12]}... in the index")
+        return picture
+
+    def search(self, query: Query, vectors: Sequence[Vector]) -> dict[str, Any]:
+        """Search with the vector of a query, or with that of a picture of the index.
+
+        Raises:
+            NotFound: there is no such picture.
+            InvalidInput: the filter is none.
+        """
+        with told_safely(query.expression):
+            vector = vectors[0] if vectors else self._vector_of(query.id or "")
+            matches = self.index.search_vector(vector, query.k, query.expression)
+            metric = self.index.collection.origin.metric_type
+        return {"metric": metric, "threshold": self.threshold, "matches": self.plain_matches(matches)}
+
+    def plain_matches(self, matches: Sequence[Match]) -> list[dict[str, Any]]:
+        """As they are answered."""
+        return [plain_match(match, whole_names=self.whole_names) for match in matches]
+
+    def plain(self, picture: Picture) -> dict[str, Any]:
+        """As it is answered."""
+        return plain(picture, whole_names=self.whole_names)
+
+    def some(self, count: int) -> list[Picture]:
+        """Pictures to begin with: the first by their digests, which is as good as by chance, and stays the same."""
+        with told_safely():
+            first = next(self.index.collection.pictures(), [])
+        return list(islice(first, count))
+
+    def status(self) -> dict[str, Any]:
+        """What is searched, and how far indexing is."""
+        progress = self.indexing.progress()
+        with told_safely():
+            count, metric = self.index.count(), self.index.collection.origin.metric_type
+        hidden = "indexing stopped; the server's log says why"
+        return {
+            "name": self.index.name,
+            "count": count,
+            "metric": metric,
+            "threshold": self.threshold,
+            "uploads": self.uploads.allowed,
+            "fetch": self.settings.fetch,
+            "max_image_bytes": self.settings.max_image_bytes,
+            "indexing": {
+                "state": progress.state,
+                "done": progress.done,
+                "total": progress.total,
+                "failed": progress.failed,
+                "seconds_left": progress.seconds_left,
+                "message": progress.message if self.whole_names or not progress.message else hidden,
+            },
+        }
+
+    def _vector_of(self, id_: str) -> Vector:
+        rows = self.index.collection.rows([id_])
+        if not rows:
+            raise NotFound(f"no picture {id_[:12]}... in the index")
+        return rows[0].vector
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_id(id_: str) -> str:
+    """Raise InvalidInput unless it is a digest."""
+    if len(id_) != 64 or not set(id_) <= set("0123456789abcdef"):
+        raise InvalidInput("a picture's id is the SHA-256 of its file, 64 hexadecimal digits")
+    return id_

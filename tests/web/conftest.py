@@ -1,0 +1,111 @@
+"""A whole site over real Milvus Lite and real HTTP, with an operator that has a vector for every colour."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from opkit.serving.lifecycle import Server
+from opkit.serving.pipeline import Pipeline
+from opkit.settings import Settings
+from opkit.web.run import Choice, open_site
+from tests.search.conftest import write_pictures
+from tests.toys import ToyOperator
+
+# Of the operator in these tests: neighbouring numbers of tests.search.conftest.colour_of are copies of each other.
+THRESHOLD = 0.99999
+
+
+@dataclass
+class Site:
+    """A site under test."""
+
+    web: httpx.Client
+    folder: Path
+    operator: ToyOperator
+    settings: Settings
+
+    def status(self) -> dict[str, Any]:
+        return self.web.get("/v1/index/status").json()
+
+    def indexed(self) -> dict[str, Any]:
+        """The status once indexing has ended; pytest's own limit ends the wait."""
+        while (status := self.status())["indexing"]["state"] == "running":
+            pass
+        return status
+
+    def search(self, **request: Any) -> httpx.Response:
+        return self.web.post("/v1/search", json=request)
+
+    def ids(self) -> dict[str, str]:
+        """File name -> id."""
+        pictures = self.web.get("/v1/pictures?limit=100").json()["pictures"]
+        return {name.rpartition("/")[2]: picture["id"] for picture in pictures for name in picture["names"]}
+
+
+@contextmanager
+def open_test_site(
+    home: Path,
+    pictures: int = 10,
+    *,
+    choice: dict[str, Any] | None = None,
+    operator: ToyOperator | None = None,
+    **changes: Any,
+) -> Iterator[Site]:
+    """A site over ``pictures`` pictures in ``home / "photos"``, all indexed."""
+    if pictures:
+        write_pictures(home / "photos", pictures)
+    operator = operator or ToyOperator()
+    defaults: dict[str, Any] = {
+        "uri": str(home / "test.db"),
+        "name": "test",
+        "photos": [str(home / "photos")] if pictures else [],
+        "uploads": home / "uploads",
+        "calibration": write_calibration(home / "calibration.json"),
+    }
+    settings = replace(
+        Settings(endpoint="127.0.0.1:0", http_endpoint="127.0.0.1:0", fetch_allow=("127.0.0.1",), drain_timeout_s=5),
+        cache_dir=home / "cache",
+        max_image_bytes=100_000,
+        **changes,
+    )
+    with (
+        Pipeline(operator, settings) as pipeline,
+        open_site(Choice(**defaults | (choice or {})), settings, operator, pipeline) as extend,
+        Server(operator, pipeline, settings, extend) as server,
+        httpx.Client(base_url=f"http://127.0.0.1:{server.http_address.rpartition(':')[2]}", timeout=20) as web,
+    ):
+        site = Site(web, home / "photos", operator, settings)
+        try:
+            site.indexed()
+            yield site
+        finally:
+            operator.gate.set()
+
+
+def write_calibration(path: Path) -> Path:
+    threshold = {"fpr": 1e-3, "similarity": THRESHOLD, "recall": 0.9, "fpr_measured": 1e-3}
+    calibration = {"similarity": "cosine", "pairs": 1, "pictures": 1, "data": "toys", "thresholds": [threshold]}
+    path.write_text(json.dumps({"toy": {"fingerprint": ToyOperator.fingerprint, "calibration": calibration}}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One for all tests of a module that leave it as they found it."""
+    with open_test_site(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.fixture
+def start_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
+    """Start sites with other settings; they stop with the test."""
+    with ExitStack() as stack:
+        yield lambda *args, **kwargs: stack.enter_context(open_test_site(tmp_path, *args, **kwargs))

@@ -1,0 +1,310 @@
+"""The page in a real Chromium, against the real server."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.conftest import make_image
+from tests.search.conftest import colour_of, picture_file
+from tests.web.conftest import Site, open_test_site
+
+pytestmark = pytest.mark.slow
+
+DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 360, "height": 740}
+EVIL = "<img src=x onerror=alert(1)>.png"
+
+# Gives a file to the page as a person's drop or paste does.
+_GIVE = """([name, data, kind]) => {
+  const bytes = Uint8Array.from(atob(data), (each) => each.charCodeAt(0));
+  const given = new DataTransfer();
+  given.items.add(new File([bytes], name, { type: "image/png" }));
+  const target = document.querySelector("#drop");
+  if (kind === "paste") {
+    target.dispatchEvent(new ClipboardEvent("paste", { clipboardData: given, bubbles: true }));
+    return;
+  }
+  for (const each of ["dragenter", "dragover", "drop"]) {
+    target.dispatchEvent(new DragEvent(each, { dataTransfer: given, bubbles: true, cancelable: true }));
+  }
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("there is no Chromium here: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, chromium_sandbox=os.geteuid() != 0)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Open the page of a site; it may ask for nothing elsewhere, and no script of it may fail."""
+    pages: list[Page] = []
+    faults: list[str] = []
+
+    def open_it(site: Site, viewport: dict = DESKTOP, **options: object) -> Page:
+        page = browser.new_context(viewport=viewport, **options).new_page()
+        pages.append(page)
+        page.set_default_timeout(20_000)
+        own = str(site.web.base_url)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("dialog", lambda dialog: faults.append(dialog.message))
+        page.on("console", lambda message: "Content Security" in message.text and faults.append(message.text))
+        page.on("request", lambda request: request.url.startswith((own, "blob:")) or faults.append(request.url))
+        page.goto(own)
+        return page
+
+    yield open_it
+    for page in pages:
+        page.context.close()
+    assert faults == []
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Ten pictures, one of them with a name that would be HTML."""
+    home = tmp_path_factory.mktemp("browser")
+    (home / "photos").mkdir()
+    (home / "photos" / EVIL).write_bytes(make_image((90, 1, 1)))
+    with open_test_site(home, 9) as site:
+        yield site
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page], shared: Site) -> Page:
+    page = open_page(shared)
+    expect(page.locator(".card")).to_have_count(10)
+    return page
+
+
+def give(page: Page, number: int, kind: str) -> None:
+    page.evaluate(_GIVE, [f"given-{number}.png", base64.b64encode(picture_file(colour_of(number))).decode(), kind])
+
+
+def choose(page: Page, number: int) -> None:
+    file = {"name": f"chosen-{number}.png", "mimeType": "image/png", "buffer": picture_file(colour_of(number))}
+    page.set_input_files("#file", file)
+
+
+def find(page: Page, number: int) -> None:
+    """Choose a picture, and wait for what is like it."""
+    choose(page, number)
+    expect(page.locator("#heading")).to_have_text("Most like it")
+
+
+def first_names(page: Page, count: int = 1) -> list[str]:
+    expect(page.locator("#results")).to_have_attribute("aria-busy", "false")
+    return page.locator(".card .name").all_inner_texts()[:count]
+
+
+def test_a_first_visit_shows_pictures_to_start_from(page: Page) -> None:
+    expect(page.locator("#count")).to_have_text("10 pictures")
+    expect(page.get_by_role("heading", name="Or start from one of these")).to_be_visible()
+    decoded = "all => Promise.all(all.slice(0, 4).map(each => each.decode().then(() => each.naturalWidth)))"
+    assert page.locator(".card img").evaluate_all(decoded) == [16, 16, 16, 16]
+
+
+@pytest.mark.parametrize("way", ["choose", "drop", "paste"])
+def test_a_picture_that_is_given_finds_the_nearest(page: Page, way: str) -> None:
+    choose(page, 4) if way == "choose" else give(page, 4, way)
+    expect(page.locator("#heading")).to_have_text("Most like it")
+    assert first_names(page) == ["4.png"]
+    card = page.locator(".card").first
+    expect(card.locator(".copy")).to_be_visible()
+    expect(card.locator(".number")).to_have_text("distance 0.000")
+    expect(page.locator("#said")).to_contain_text("the nearest has distance 0.000")
+    expect(page.locator("#heading")).to_be_focused()
+    assert page.locator("#shown-image").evaluate("image => image.decode().then(() => image.naturalWidth)") == 16
+
+
+def test_an_address_finds_the_nearest_and_a_wrong_one_is_told_in_words(page: Page, picture_server: str) -> None:
+    page.get_by_label("or its address on the web").fill("{}/{}-{}-{}.png".format(picture_server, *colour_of(6)))
+    page.keyboard.press("Enter")
+    expect(page.locator("#heading")).to_have_text("Most like it")
+    assert first_names(page) == ["6.png"]
+    for address, words in {
+        f"{picture_server}/none.png": "The remote server answered",
+        f"{picture_server}/page": "The remote server answered, but: not an image",
+        "http://10.0.0.1/x.png": "not public",
+        "no address": "It should look like https://example.org/cat.jpg",
+        "": "Choose a picture",
+    }.items():
+        page.locator("#url").fill(address)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text(words)
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("alert")).to_be_hidden()
+    assert first_names(page) == ["6.png"]  # what was found before is still there
+
+
+def test_a_file_that_is_no_picture_or_too_large_is_told_in_words(page: Page) -> None:
+    page.set_input_files("#file", {"name": "a.txt", "mimeType": "text/plain", "buffer": b"hello"})
+    expect(page.get_by_role("alert")).to_contain_text("Not an image")
+    page.set_input_files("#file", {"name": "big.png", "mimeType": "image/png", "buffer": b"x" * 200_000})
+    expect(page.get_by_role("alert")).to_contain_text("big.png has 200 kB; the limit is 100 kB.")
+
+
+def test_a_result_is_searched_with_and_back_leads_back(page: Page) -> None:
+    choose(page, 4)
+    expect(page.locator("#shown-name")).to_have_text("chosen-4.png")
+    page.get_by_role("button", name="More like 7.png").click()
+    expect(page.locator("#shown-name")).to_have_text("7.png")
+    assert "7.png" not in first_names(page, 10)  # not the picture itself
+    page.go_back()
+    expect(page.locator("#shown-name")).to_have_text("chosen-4.png")
+    assert first_names(page) == ["4.png"]
+    page.go_forward()
+    expect(page.locator("#shown-name")).to_have_text("7.png")
+    address = page.url
+    page.goto("about:blank")
+    page.goto(address)  # a search from the index can be kept as a link
+    expect(page.locator("#heading")).to_have_text("Most like it")
+
+
+def test_one_is_opened_with_the_keyboard_and_closed_with_escape(page: Page) -> None:
+    find(page, 4)
+    page.get_by_role("button", name="Open 4.png").focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading")).to_have_text("4.png")
+    expect(dialog.locator("dl")).to_contain_text("16 × 12 pixels")
+    page.keyboard.press("ArrowRight")
+    expect(dialog.get_by_role("heading")).not_to_have_text("4.png")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(page.get_by_role("button", name="Open 4.png")).to_be_focused()
+
+
+def test_two_are_compared_side_by_side(page: Page) -> None:
+    page.get_by_label("Compare 1.png").check()
+    expect(page.locator("#compare")).to_be_disabled()
+    page.get_by_label("Compare 8.png").check()
+    page.locator("#compare").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("img")).to_have_count(2)
+    expect(dialog.get_by_role("status")).to_contain_text("too far apart to be called a copy")
+    expect(dialog.get_by_role("img", name="1.png")).to_be_visible()
+
+
+def test_a_result_is_compared_with_what_was_searched(page: Page) -> None:
+    find(page, 4)
+    page.get_by_label("Compare 4.png").check()
+    page.get_by_role("button", name="Compare with the searched one").click()
+    expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("one is a copy of the other")
+    expect(page.get_by_role("dialog").get_by_role("img", name="chosen-4.png")).to_be_visible()
+
+
+def test_a_file_name_is_text_whatever_it_says(page: Page) -> None:
+    expect(page.locator(".name", has_text=EVIL)).to_have_count(1)
+    page.locator(".card", has_text=EVIL).locator(".open").click()
+    expect(page.get_by_role("dialog").get_by_role("heading")).to_have_text(EVIL)
+
+
+def test_pictures_are_added_and_found(open_page: Callable[..., Page], tmp_path: Path) -> None:
+    with open_test_site(tmp_path, 2) as site:
+        page = open_page(site)
+        expect(page.locator("#count")).to_have_text("2 pictures")
+        files = [
+            ("new.png", make_image((200, 1, 1))),
+            ("bad.png", b"no picture"),
+            ("old.png", picture_file(colour_of(0))),
+        ]
+        page.set_input_files("#add-files", [{"name": n, "mimeType": "image/png", "buffer": b} for n, b in files])
+        expect(page.get_by_role("alert")).to_contain_text("Not added: bad.png: Not an image")
+        expect(page.locator("#said")).to_have_text("1 picture added, 1 known already.")
+        expect(page.locator("#count")).to_have_text("3 pictures")
+        expect(page.locator(".card")).to_have_count(3)
+        page.set_input_files("#file", {"name": "q.png", "mimeType": "image/png", "buffer": make_image((1, 1, 200))})
+        page.get_by_role("button", name="Add to the index").click()
+        expect(page.locator("#count")).to_have_text("4 pictures")
+        expect(page.locator("#keep")).to_be_hidden()
+
+
+def test_an_empty_index_says_what_to_do(open_page: Callable[..., Page], tmp_path: Path) -> None:
+    with open_test_site(tmp_path, 0, choice={"uploads": None}) as site:
+        page = open_page(site)
+        expect(page.get_by_role("heading", name="Nothing to search yet")).to_be_visible()
+        expect(page.locator("#empty")).to_contain_text("make run PHOTOS=~/Pictures")
+        expect(page.locator("#add")).to_be_hidden()
+        expect(page.locator("#empty-add")).to_be_hidden()
+
+
+def test_indexing_is_seen_while_it_goes_on(page: Page) -> None:
+    running = {"state": "running", "done": 30, "total": 120, "failed": 2, "seconds_left": 100, "message": ""}
+
+    def told(route: object) -> None:
+        answer = route.fetch()  # type: ignore[attr-defined]
+        route.fulfill(json=answer.json() | {"indexing": running})  # type: ignore[attr-defined]
+
+    page.route("**/v1/index/status", told)
+    page.reload()
+    words = "Indexing: 30 of 120 pictures, about 2 minutes left. 2 files could not be read"
+    expect(page.locator("#indexing-text")).to_contain_text(words)
+    assert page.get_by_role("progressbar", name="Indexing").evaluate("bar => bar.value / bar.max") == 0.25
+
+
+def test_a_server_that_went_away_is_told_in_words(page: Page) -> None:
+    page.context.set_offline(True)
+    choose(page, 1)
+    expect(page.get_by_role("alert")).to_have_text("The server does not answer. Is it still running?×")
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(open_page: Callable[..., Page], shared: Site) -> None:
+    page = open_page(shared, PHONE, has_touch=True, is_mobile=True)
+    expect(page.locator(".card")).to_have_count(10)
+
+    def overflow() -> int:
+        return page.evaluate("document.documentElement.scrollWidth - innerWidth")
+
+    assert overflow() <= 0
+    find(page, 4)
+    assert overflow() <= 0
+    page.get_by_role("button", name="Open 4.png").tap()
+    assert overflow() <= 0
+    heights = page.locator("button:visible").evaluate_all("all => all.map(each => each.getBoundingClientRect().height)")
+    assert min(heights) >= 24  # WCAG 2.2, 2.5.8
+
+
+def test_every_stop_of_the_tab_key_can_be_seen(page: Page) -> None:
+    outlines = []
+    for _ in range(9):
+        page.keyboard.press("Tab")
+        outlines.append(
+            page.evaluate(
+                """() => { const at = document.activeElement;
+                const marked = [at, at.closest("label"), at.parentElement.querySelector("label")];
+                return marked.some(each => each && getComputedStyle(each).outlineStyle !== "none"); }"""
+            )
+        )
+    assert all(outlines)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_rule_of_accessibility_is_broken(open_page: Callable[..., Page], shared: Site, scheme: str) -> None:
+    page = open_page(shared, color_scheme=scheme, reduced_motion="reduce")
+    expect(page.locator(".card")).to_have_count(10)
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor").removeprefix("rgb(").split(",")
+    assert (int(background[0]) < 60) is (scheme == "dark")
+    find(page, 4)
+    page.locator("#url").fill("no address")
+    page.keyboard.press("Enter")
+    page.get_by_label("Compare 4.png").check()
+    expect(page.get_by_role("alert")).to_be_visible()
+    for dialog in (False, True):
+        if dialog:
+            page.get_by_role("button", name="Open 4.png").click()
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()

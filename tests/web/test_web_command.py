@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opkit.errors import SettingsError
+from opkit.settings import Effective
+from opkit.web.command import add_parser
+from opkit.web.run import Choice
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """What ``opkit run`` would serve: its settings and its choice."""
+    monkeypatch.chdir(tmp_path)
+    found: list[Any] = []
+
+    def serve(effective: Effective, around: Any) -> int:
+        found[:] = [effective.settings, around.args[0]]
+        return 0
+
+    monkeypatch.setattr("opkit.serving.lifecycle.serve", serve)
+
+    def run(*words: str) -> tuple[Any, Choice]:
+        parser = argparse.ArgumentParser()
+        add_parser(parser.add_subparsers())
+        arguments = parser.parse_args(["run", *words])
+        assert arguments.run(arguments) == 0
+        return found[0], found[1]
+
+    return run
+
+
+def test_a_first_visit_shows_examples_on_this_machine_only(served: Any) -> None:
+    settings, choice = served()
+    assert settings.http_endpoint == "127.0.0.1:8080"
+    assert choice.examples
+    assert choice.uploads == Path("opkit-uploads")
+
+
+def test_an_index_that_is_there_is_served_and_not_the_examples(served: Any, tmp_path: Path) -> None:
+    (tmp_path / "opkit.db").mkdir()
+    assert not served()[1].examples
+    assert not served("--uri", "other.db")[1].examples
+
+
+def test_photos_are_indexed_into_the_default_index(served: Any, tmp_path: Path) -> None:
+    _, choice = served("--photos", str(tmp_path))
+    assert (choice.photos, choice.examples, choice.uri, choice.name) == ([str(tmp_path)], False, "opkit.db", "pictures")
+
+
+def test_uploads_are_off_where_others_reach_the_page_unless_they_are_asked_for(served: Any) -> None:
+    assert served("--http", "0.0.0.0:8080")[1].uploads is None
+    assert served("--http", "0.0.0.0:8080", "--uploads", "here")[1].uploads == Path("here")
+    assert served("--uploads", "off")[1].uploads is None
+
+
+def test_the_variable_says_where_the_page_is_and_the_flag_wins(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OP_HTTP_ENDPOINT", "127.0.0.1:9999")
+    assert served()[0].http_endpoint == "127.0.0.1:9999"
+    assert served("--http", "127.0.0.1:9998")[0].http_endpoint == "127.0.0.1:9998"
+
+
+def test_a_folder_that_is_not_there_stops_before_a_model_is_loaded(served: Any) -> None:
+    with pytest.raises(SettingsError, match="--photos /no/such: no such folder or file"):
+        served("--photos", "/no/such")
+
+
+def test_its_help_needs_nothing_heavy() -> None:
+    heavy = {"keras", "openvino", "pymilvus", "PIL", "requests", "fastapi"}
+    code = f"import opkit.web.command, sys; print(*sorted(set(sys.modules) & {heavy}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from opkit.errors import DeadlinePassed
+from opkit.search.errors import OtherEncoder
+from opkit.search.index import Index
+from opkit.serving.pipeline import Pipeline
+from opkit.settings import Settings
+from opkit.web.indexing import Indexing
+from opkit.web.run import Choice, open_site
+from tests.conftest import make_image
+from tests.toys import ToyOperator
+from tests.web.conftest import Site, open_test_site
+
+
+def test_the_status_says_what_was_done_and_what_failed(start_site: Callable[..., Site], tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"not a picture")
+    status = start_site(5).status()
+    assert status["count"] == 5
+    assert status["indexing"] == {
+        "state": "done", "done": 6, "total": 6, "failed": 1, "seconds_left": None, "message": ""
+    }  # fmt: skip
+    assert "broken.jpg" in (tmp_path / "cache" / "test.errors.csv").read_text()
+
+
+def test_a_second_start_encodes_nothing_again(tmp_path: Path) -> None:
+    with open_test_site(tmp_path, 5) as site:
+        assert sum(site.operator.batches) == 5
+    with open_test_site(tmp_path, 5) as site:
+        assert (site.status()["count"], sum(site.operator.batches)) == (5, 0)
+
+
+def test_a_search_is_answered_while_a_folder_is_indexed(tmp_path: Path) -> None:
+    operator = ToyOperator()
+    (tmp_path / "photos").mkdir()
+    for number in range(40):
+        (tmp_path / "photos" / f"{number}.png").write_bytes(make_image((number + 1, 90, 90)))
+    settings = Settings(cache_dir=tmp_path / "cache")
+    choice = Choice(str(tmp_path / "a.db"), "a", photos=[str(tmp_path / "photos")])
+    operator.gate.clear()
+    with Pipeline(operator, settings) as pipeline, open_site(choice, settings, operator, pipeline):
+        assert operator.entered.acquire(timeout=20)  # the model holds the first pictures of the folder
+        # No more than those that LocalEncoder has under way are before it.
+        assert pipeline._admission.inside <= 6
+        operator.gate.set()
+
+
+def test_the_end_of_the_server_ends_indexing_between_two_pictures(tmp_path: Path) -> None:
+    class Endless:
+        name = "endless"
+
+        def add(self, _inputs: object, *, on_done: Callable[[], None], **_: object) -> None:
+            while True:
+                on_done()
+
+        def count(self) -> int:
+            return 0
+
+    with Indexing(Endless(), [["x"]], 0, tmp_path / "errors.csv") as indexing:  # type: ignore[arg-type]
+        assert indexing.progress().state == "running"
+    assert indexing.progress().state == "idle"
+
+
+def test_indexing_comes_again_when_the_operator_had_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("opkit.web.indexing._PAUSE_S", 0.0)
+    add, calls = Index.add, []
+
+    def fail_first(self: Index, inputs: list[str], **kwargs: object) -> object:
+        calls.append(inputs)
+        if len(calls) == 2:  # the first one makes the index
+            raise DeadlinePassed("too slow")
+        return add(self, inputs, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Index, "add", fail_first)
+    with open_test_site(tmp_path, 3) as site:
+        assert (site.status()["count"], site.status()["indexing"]["state"], len(calls)) == (3, "done", 3)
+
+
+@pytest.mark.parametrize(("host", "tells"), [("127.0.0.1", True), ("0.0.0.0", False)])
+def test_why_indexing_stopped_is_told_with_paths_only_to_this_machine(
+    start_site: Callable[..., Site], tmp_path: Path, host: str, tells: bool
+) -> None:
+    (tmp_path / "nothing").mkdir()
+    site = start_site(0, http_endpoint=f"{host}:0", choice={"photos": [str(tmp_path / "nothing")]})
+    indexing = site.status()["indexing"]
+    assert indexing["state"] == "failed"
+    assert ("with no pictures below it" in indexing["message"]) is tells
+    assert (str(tmp_path) in indexing["message"]) is tells
+
+
+def test_an_index_of_another_encoder_stops_the_start(tmp_path: Path) -> None:
+    with open_test_site(tmp_path, 1):
+        pass
+    operator = ToyOperator()
+    operator.fingerprint = "toy-2"
+    settings = replace(Settings(), cache_dir=tmp_path / "cache")
+    with (
+        Pipeline(operator, settings) as pipeline,
+        pytest.raises(OtherEncoder, match=r"toy-1.*toy-2"),
+        open_site(Choice(str(tmp_path / "test.db"), "test"), settings, operator, pipeline),
+    ):
+        pass

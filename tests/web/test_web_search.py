@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from tests.conftest import unit
+from tests.search.conftest import colour_of, picture_file
+from tests.web.conftest import THRESHOLD, Site
+
+
+def names_of(answer: dict) -> list[str]:
+    return [match["names"][0].rpartition("/")[2] for match in answer["matches"]]
+
+
+def nearest(number: int, count: int) -> list[str]:
+    """The names of the nearest of ten, from the colours themselves."""
+    cosines = np.array([unit(colour_of(each)) @ unit(colour_of(number)) for each in range(10)])
+    return [f"{each}.png" for each in np.argsort(-cosines)[:count]]
+
+
+def test_a_file_finds_itself_first_and_then_the_nearest(site: Site) -> None:
+    answer = site.web.post("/v1/search", files={"image": picture_file(colour_of(4))}, data={"k": "3"}).json()
+    assert names_of(answer) == nearest(4, 3)
+    assert answer["matches"][0]["id"] == hashlib.sha256(picture_file(colour_of(4))).hexdigest()
+
+
+def test_score_cosine_and_verdict_are_those_of_the_vectors(site: Site) -> None:
+    answer = site.web.post("/v1/search", files={"image": picture_file(colour_of(0))}, data={"k": "10"}).json()
+    assert answer["metric"] == "L2"
+    assert answer["threshold"] == THRESHOLD
+    for match, name in zip(answer["matches"], names_of(answer), strict=True):
+        vector = unit(colour_of(int(name.removesuffix(".png"))))
+        assert match["score"] == pytest.approx(np.linalg.norm(vector - unit(colour_of(0))), abs=1e-3)
+        assert match["cosine"] == pytest.approx(vector @ unit(colour_of(0)), abs=1e-5)
+        assert match["copy"] is (match["cosine"] >= THRESHOLD)
+
+
+def test_base64_a_data_uri_and_a_url_find_what_the_file_finds(site: Site, picture_server: str) -> None:
+    data = base64.b64encode(picture_file(colour_of(7))).decode()
+    url = "{}/{}-{}-{}.png".format(picture_server, *colour_of(7))
+    for request in ({"data": data}, {"data": f"data:image/png;base64,{data}"}, {"url": url}):
+        assert names_of(site.search(k=4, **request).json()) == nearest(7, 4)
+
+
+def test_a_picture_of_the_index_is_searched_with_and_not_encoded_again(site: Site) -> None:
+    before = len(site.operator.batches)
+    assert names_of(site.search(id=site.ids()["5.png"], k=4).json()) == nearest(5, 4)
+    assert len(site.operator.batches) == before
+
+
+def test_a_filter_holds_for_all_that_is_found(site: Site) -> None:
+    other = site.ids()["9.png"]
+    answer = site.search(id=site.ids()["0.png"], filter=f'id == "{other}"').json()
+    assert [match["id"] for match in answer["matches"]] == [other]
+    assert site.search(id=other, filter="width > 1000").json()["matches"] == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "words"),
+    [
+        ({}, 400, "exactly one picture"),
+        ({"id": "0" * 64, "data": "aGk="}, 400, "exactly one picture"),
+        ({"id": "0" * 64}, 404, "no picture 000000000000... in the index"),
+        ({"id": "../../etc/passwd"}, 400, "id: is not valid"),
+        ({"data": "aGVsbG8="}, 400, "not an image"),
+        ({"url": "http://10.0.0.1/x.jpg"}, 400, "not public"),
+        ({"url": "file:///etc/passwd"}, 400, "http"),
+        ({"data": "aGk=", "k": 0}, 400, "k: must be at least 1"),
+        ({"data": "aGk=", "k": 1001}, 400, "k: must be at most 1000"),
+        ({"data": "aGk=", "kk": 1}, 400, "kk: there is no such field"),
+    ],
+)
+def test_a_wrong_search_is_told_what_is_wrong(site: Site, request_: dict, status: int, words: str) -> None:
+    answer = site.search(**request_)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert words in answer.json()["detail"]
+
+
+def test_a_wrong_filter_is_told_without_the_path_of_the_index(site: Site) -> None:
+    answer = site.search(id=site.ids()["0.png"], filter="wide > > 3")
+    assert answer.status_code == 400
+    assert "the filter is no expression" in answer.json()["detail"]
+    assert "/" not in answer.json()["detail"]
+
+
+def test_a_form_is_held_to_the_same_rules(site: Site) -> None:
+    answer = site.web.post("/v1/search", files={"image": b"x"}, data={"k": "many"})
+    assert (answer.status_code, answer.json()["detail"]) == (400, "k: must be a whole number")
+    answer = site.web.post("/v1/search", files={"image": b"no picture"})
+    assert (answer.status_code, answer.json()["detail"].partition(",")[0]) == (400, "not an image")
+    answer = site.web.post("/v1/search", content=b"x", headers={"Content-Type": "text/plain"})
+    assert answer.status_code == 415
+
+
+def test_a_page_of_another_site_cannot_search(site: Site) -> None:
+    answer = site.web.post("/v1/search", json={"id": "0" * 64}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 403
+
+
+def test_a_machine_that_others_reach_tells_no_folders(start_site: Callable[..., Site]) -> None:
+    site = start_site(2, http_endpoint="0.0.0.0:0", choice={"uploads": None})
+    pictures = site.web.get("/v1/pictures").json()["pictures"]
+    assert sorted(picture["names"] for picture in pictures) == [["0.png"], ["1.png"]]
+    assert site.search(id=pictures[0]["id"]).json()["matches"][0]["names"] == pictures[0]["names"]
+
+
+def test_an_empty_index_finds_nothing_and_says_so(start_site: Callable[..., Site]) -> None:
+    site = start_site(0)
+    assert site.status()["count"] == 0
+    answer = site.web.post("/v1/search", files={"image": picture_file((1, 2, 3))})
+    assert (answer.status_code, answer.json()["matches"]) == (200, [])
+
+
+def test_the_document_tells_of_all_routes(site: Site) -> None:
+    paths = site.web.get("/openapi.json").json()["paths"]
+    assert {"/v1/search", "/v1/index", "/v1/index/status", "/v1/pictures/{id}/thumbnail", "/v1/execute"} <= paths.keys()

@@ -1,0 +1,54 @@
+"""deploy/compose.yaml, as far as can be told with no engine: its form, and that our service knows what it is told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from opkit.cli import _parser
+from opkit.settings import Settings, env_name
+
+ROOT = Path(__file__).parents[1]
+COMPOSE = ROOT / "deploy/compose.yaml"
+
+
+@pytest.fixture
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())["services"]
+    return found
+
+
+def test_it_is_a_compose_file() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(COMPOSE)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_command_is_one_that_opkit_knows(services: dict[str, Any]) -> None:
+    command = services["opkit"]["command"]
+    assert command[:3] == ["python", "-m", "opkit"]
+    arguments = _parser().parse_args(command[3:])
+    assert (arguments.uri, arguments.http) == ("http://milvus:19530", "0.0.0.0:8080")
+
+
+def test_the_variables_are_settings(services: dict[str, Any]) -> None:
+    known = {env_name(name) for name in Settings.__dataclass_fields__}
+    assert set(services["opkit"]["environment"]) <= known
+
+
+def test_every_service_that_is_waited_for_has_a_health_check(services: dict[str, Any]) -> None:
+    for service in services.values():
+        for other, how in service.get("depends_on", {}).items():
+            assert how["condition"] == "service_healthy"
+            assert "healthcheck" in services[other]
+
+
+def test_nothing_is_open_to_other_machines(services: dict[str, Any]) -> None:
+    ports = [port for service in services.values() for port in service.get("ports", [])]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)

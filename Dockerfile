@@ -1,8 +1,8 @@
 # The CPU image: OpenVINO runs the model, and there is no TensorFlow in it.
 #
-#   make cpu                     with the published weights of vgg19, which are fetched first, compiled in it
-#   make cpu MODEL=vgg16 WEIGHTS=random     with seeded random weights, for trials
-#   make cpu WEIGHTS=            with none: mount them, docker run -v "$PWD/data:/app/data:ro" ...
+#   make cpu                     with the encoder that is shipped, compiled in it
+#   make cpu MODEL=vgg19         with published weights, which are fetched first
+#   make cpu MODEL=vgg19 WEIGHTS=           with none: mount them, docker run -v "$PWD/data:/app/data:ro" ...
 #
 # BASE_IMAGE may be any Debian or Ubuntu that has Python 3.11 or newer, or can install it.
 ARG BASE_IMAGE=python:3.11-slim-bookworm
@@ -16,7 +16,9 @@ ENV PATH=/opt/venv/bin:$PATH
 FROM base AS build
 RUN python3 -c 'import ensurepip' 2>/dev/null || { apt-get update \
     && apt-get install -y --no-install-recommends python3-venv; }
-COPY requirements.txt /tmp/
+# requirements-web.txt has the search page, too (make web).
+ARG REQUIREMENTS=requirements.txt
+COPY ${REQUIREMENTS} /tmp/requirements.txt
 # What only builds goes again, as do drivers of devices that this image is not for, and other packages' own tests.
 RUN python3 -m venv /opt/venv \
     && pip install --no-cache-dir --disable-pip-version-check -r /tmp/requirements.txt \
@@ -26,14 +28,14 @@ RUN python3 -m venv /opt/venv \
     && find . -type d -name tests -prune -exec rm -rf {} +
 
 FROM build AS app
-ARG MODEL=vgg19
-ARG WEIGHTS=imagenet
+ARG MODEL=auto
+ARG WEIGHTS=auto
 ENV OP_MODEL=${MODEL} OP_WEIGHTS=${WEIGHTS} OP_CACHE_DIR=/var/cache/opkit
 WORKDIR /app
 COPY . .
 # Of the published weights in data/, only those that are served.
 RUN python -c "from opkit.models.registry import MODELS; \
-    print(*(s.weights_file for s in MODELS.values() if (s.name, 'imagenet') != ('${MODEL}', '${WEIGHTS}')))" \
+    print(*(s.weights_file for s in MODELS.values() if s.name != '${MODEL}' or '${WEIGHTS}' not in ('auto', 'imagenet')))" \
     | { cd data && xargs rm -f; }
 # Loading the operator compiles its model, so that the image starts in a second, also where it can write nothing.
 RUN mkdir -p ${OP_CACHE_DIR} && if [ -n "${WEIGHTS}" ]; then python custom_operator.py; fi
@@ -45,8 +47,8 @@ COPY --from=build /opt/venv /opt/venv
 COPY --from=app /app /app
 COPY --from=app --chown=10001:0 /var/cache/opkit /var/cache/opkit
 
-ARG MODEL=vgg19
-ARG WEIGHTS=imagenet
+ARG MODEL=auto
+ARG WEIGHTS=auto
 # Fewer arenas: memory that many decoding threads freed goes back instead of staying with each of them.
 ENV OP_MODEL=${MODEL} OP_WEIGHTS=${WEIGHTS} OP_CACHE_DIR=/var/cache/opkit OP_BIND=0.0.0.0 \
     OP_ENDPOINT=127.0.0.1:50051 MALLOC_ARENA_MAX=2 HOME=/tmp

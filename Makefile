@@ -5,9 +5,10 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; break; }; done)
 
 # What is served. The variables of the settings (OP_MODEL, ...) work, too.
-MODEL ?= $(or $(OP_MODEL),vgg19)
-WEIGHTS ?= $(or $(OP_WEIGHTS),imagenet)
+MODEL ?= $(or $(OP_MODEL),auto)
+WEIGHTS ?= $(or $(OP_WEIGHTS),auto)
 ENDPOINT ?= $(or $(OP_ENDPOINT),127.0.0.1:50051)
+HTTP ?= $(or $(OP_HTTP_ENDPOINT),127.0.0.1:8080)
 
 # Container images. With no BASE_IMAGE, the Dockerfile's own is used.
 DOCKER ?= $(or $(notdir $(firstword $(foreach tool,docker podman buildah,$(shell command -v $(tool))))),docker)
@@ -15,18 +16,20 @@ IMAGE_NAME ?= opkit
 TAG ?= latest
 
 # A .venv that was made for development serves, too.
-SERVE_STAMP = .venv/stamp-$(if $(wildcard .venv/stamp-dev),dev,cpu)
+SERVE_STAMP = .venv/stamp-$(if $(wildcard .venv/stamp-dev),dev,web)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help venv run weights test test-all check lint types fix proto proto-check pins cpu gpu test-cpu test-gpu clean
+.PHONY: help venv run serve weights test test-all check lint types fix proto proto-check pins cpu web gpu test-cpu test-gpu \
+	train-embedded clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "Variables, as in make run MODEL=vgg16 WEIGHTS=random:"
-	@echo "  MODEL=$(MODEL)  WEIGHTS=$(WEIGHTS) (imagenet, random or a file)  ENDPOINT=$(ENDPOINT)"
+	@echo "  MODEL=$(MODEL) (auto: the encoder that is shipped)  WEIGHTS=$(WEIGHTS) (imagenet, random or a file)"
+	@echo "  ENDPOINT=$(ENDPOINT)  HTTP=$(HTTP)  PHOTOS=$(PHOTOS)"
 	@echo "  PYTHON=$(PYTHON)  DOCKER=$(DOCKER)  IMAGE_NAME=$(IMAGE_NAME)  TAG=$(TAG)  BASE_IMAGE=$(BASE_IMAGE)"
 
 # --- environments: made once, and brought up to date when what they hold changes ---
@@ -51,12 +54,44 @@ venv: .venv/stamp-dev ## Make .venv with everything that tests and development n
 
 # --- serving ---
 
-run: weights $(SERVE_STAMP) ## Serve MODEL with WEIGHTS on ENDPOINT
+run: weights $(SERVE_STAMP) ## Operator, HTTP and the search page; PHOTOS=FOLDER indexes that folder
+	OP_MODEL='$(MODEL)' OP_WEIGHTS='$(WEIGHTS)' OP_ENDPOINT='$(ENDPOINT)' \
+		exec .venv/bin/python -m opkit run --http '$(HTTP)' $(if $(PHOTOS),--photos '$(PHOTOS)')
+
+serve: weights $(SERVE_STAMP) ## The operator alone
 	OP_MODEL='$(MODEL)' OP_WEIGHTS='$(WEIGHTS)' OP_ENDPOINT='$(ENDPOINT)' exec .venv/bin/python server.py
 
-weights: ## Fetch the published weights of MODEL into data/, unless WEIGHTS names others
-	@$(if $(filter imagenet,$(WEIGHTS)),PYTHON='$(PYTHON)' bash data/prepare_model.sh '$(MODEL)' || { \
+# The published weights are needed where they are named, and by every model but the one that is shipped.
+PUBLISHED = $(or $(filter imagenet,$(WEIGHTS)),$(and $(filter auto,$(WEIGHTS)),$(filter-out auto embedded,$(MODEL))))
+
+weights: ## Fetch the published weights of MODEL into data/, if it needs them
+	@$(if $(PUBLISHED),PYTHON='$(PYTHON)' bash data/prepare_model.sh '$(MODEL)' || { \
 		echo "To try opkit without the published weights: make $(or $(MAKECMDGOALS),run) WEIGHTS=random" >&2; exit 1; })
+
+# --- the encoder that is shipped ---
+
+# Pictures and states of the runs; what is there already is gone on with.
+EMBEDDED_DIR ?= build/embedded
+OPKIT = .venv/bin/python -m opkit
+TRAIN = $(OPKIT) train $(EMBEDDED_DIR)/pictures --identities 128 --neighbours 4 --spread 3 --patience 0 --held-out 0.03
+
+# Small pictures first, as most is learnt from them at half the cost. What is served is a little larger than what is
+# trained on: cut and scaled copies show larger things than originals do (Touvron et al. 2019, "Fixing the train-test
+# resolution discrepancy"). On a GPU: make train-embedded PICTURES=200000 EPOCHS=200 LAST_EPOCHS=100
+PICTURES ?= 16000
+EPOCHS ?= 16
+LAST_EPOCHS ?= 7
+
+train-embedded: .venv/stamp-dev ## Train the encoder that is shipped once more, from nothing: hours on a CPU
+	$(OPKIT) generate $(EMBEDDED_DIR)/pictures --count $(PICTURES) --size 256 --seed 0
+	$(TRAIN) --out $(EMBEDDED_DIR)/small.safetensors --model embedded --weights random --dimension 256 \
+		--side 96 --epochs $(EPOCHS) --learning-rate 0.002
+	$(TRAIN) --out $(EMBEDDED_DIR)/embedded.safetensors --weights $(EMBEDDED_DIR)/small.safetensors \
+		--side 128 --epochs $(LAST_EPOCHS) --learning-rate 0.001 --seed 1 --half --card data/embedded-card.json
+	.venv/bin/python -m benchmarks.photos $(EMBEDDED_DIR)/photograph-crops
+	$(OPKIT) evaluate $(EMBEDDED_DIR)/photograph-crops --groups --encoder $(EMBEDDED_DIR)/embedded.safetensors \
+		--calibrate --out $(EMBEDDED_DIR)/evaluation
+	cp $(EMBEDDED_DIR)/embedded.safetensors opkit/models/embedded.safetensors
 
 # --- quality ---
 
@@ -93,8 +128,9 @@ proto-check: .venv-proto/stamp
 
 pins: .venv-pins/bin/python ## Refresh the pins of the images from pyproject.toml
 	.venv-pins/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	$(call pin,cpu,requirements.txt)
-	$(call pin,gpu,requirements-gpu.txt)
+	$(call pin,cpu --extra http,requirements.txt)
+	$(call pin,web,requirements-web.txt)
+	$(call pin,gpu --extra http,requirements-gpu.txt)
 
 # $(call pin,EXTRA,FILE): one version of everything that EXTRA needs, for the oldest Python that we support.
 pin = echo 'grpcio-tools>=1.74' | .venv-pins/bin/uv pip compile --quiet --upgrade --python-version 3.11 \
@@ -105,13 +141,18 @@ pin = echo 'grpcio-tools>=1.74' | .venv-pins/bin/uv pip compile --quiet --upgrad
 
 cpu: DOCKERFILE = Dockerfile
 cpu: IMAGE = $(IMAGE_NAME):$(TAG)
+web: DOCKERFILE = Dockerfile
+web: IMAGE = $(IMAGE_NAME):$(TAG)-web
+web: REQUIREMENTS = requirements-web.txt
 gpu: DOCKERFILE = Dockerfile-gpu
 gpu: IMAGE = $(IMAGE_NAME):$(TAG)-gpu
 cpu: weights ## Build the CPU image, with MODEL and WEIGHTS in it
 gpu: weights ## Build the GPU image, with MODEL and WEIGHTS in it
-cpu gpu:
+web: weights ## Build the CPU image with the search page in it, for deploy/compose.yaml
+cpu web gpu:
 	BUILDAH_FORMAT=docker $(DOCKER) build -f $(DOCKERFILE) -t '$(IMAGE)' \
 		$(if $(BASE_IMAGE),--build-arg BASE_IMAGE='$(BASE_IMAGE)') \
+		$(if $(REQUIREMENTS),--build-arg REQUIREMENTS='$(REQUIREMENTS)') \
 		--build-arg MODEL='$(MODEL)' --build-arg WEIGHTS='$(WEIGHTS)' \
 		--build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || true)" .
 

@@ -81,7 +81,7 @@ make_base
 
 echo "make cpu"
 make --no-print-directory cpu DOCKER="buildah --root $work/storage --runroot $work/runroot" IMAGE_NAME=opkit \
-    BASE_IMAGE=localhost/opkit-base WEIGHTS=random >"$work/build.log" 2>&1 || {
+    BASE_IMAGE=localhost/opkit-base >"$work/build.log" 2>&1 || {
     tail -n 50 "$work/build.log" >&2
     wrong "the build failed"
 }

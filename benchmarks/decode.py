@@ -35,6 +35,7 @@ from benchmarks.photos import jpeg_photos
 from benchmarks.raw_engine import image_limits
 from benchmarks.report import machine_facts, markdown_table
 from opkit.inputs.images import decode_base64, decode_image
+from opkit.models.choice import choose_model
 from opkit.models.registry import MODELS, find_model
 from opkit.serving.lifecycle import load_operator
 from opkit.settings import Settings
@@ -100,7 +101,7 @@ def _pillow(file: bytes, size: tuple[int, int]) -> object:
 def _model(settings: Settings) -> Step:
     operator = load_operator(settings)
     operator.load()
-    spec = find_model(settings.model)
+    spec = choose_model(settings)
     images = np.full((1, spec.height, spec.width, 3), 128, np.uint8)
     return lambda *_: operator.infer(images)
 

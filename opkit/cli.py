@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib
 import json
 import logging
 import os
@@ -37,8 +38,21 @@ _SECTIONS = {
     "log_level": "what is told",
 }
 
+# Commands of other rooms: each module has an ``add_parser``, and imports nothing heavy.
+_COMMANDS = (
+    "opkit.training.command",
+    "opkit.evaluation.command",
+    "opkit.evaluation.compare_command",
+    "opkit.encode.whiten_command",
+    "opkit.pictures.command",
+    "opkit.collect.command",
+    "opkit.search.command",
+    "opkit.web.command",
+)
+
 _EXAMPLES = """\
 examples:
+  opkit run --photos ~/Pictures                    search your pictures in a browser
   opkit serve                                      serve CustomOperator on 127.0.0.1:50051
   opkit serve --model vgg16 --weights random       try it without downloading weights
   opkit info                                       every setting, and where its value comes from
@@ -113,6 +127,8 @@ def _parser() -> argparse.ArgumentParser:
     health = _add(commands, "health", _health, "ask a running operator whether it works; exit status 0 or 1")
     health.add_argument("-e", dest="remote", metavar="HOST:PORT", help="default: the port of OP_ENDPOINT, on this host")
     _add_encode(commands)
+    for name in _COMMANDS:
+        importlib.import_module(name).add_parser(commands)
     return parser
 
 
@@ -233,6 +249,7 @@ def _model_facts() -> dict[str, Any]:
         spec.name: {
             "dimension": spec.dimension,
             "input": f"{spec.width}x{spec.height}",
+            "pooling": spec.pooling,
             "weights": spec.weights_file,
             "licence": spec.weights_licence,
         }

@@ -15,30 +15,49 @@ import opkit
 ROOT = Path(__file__).parents[1]
 
 # Each room may import from itself, from the rooms below it, and from nothing else of ours.
+_CORE = {"errors", "settings", "contract"}
+_SERVED = _CORE | {"inputs", "serving", "client", "encode"}
 BELOW = {
     "errors": set(),
     "cores": set(),
     "settings": {"errors"},
     "contract": {"errors"},
-    "inputs": {"errors", "settings", "contract"},
-    "models": {"errors", "cores", "settings", "contract"},
-    "serving": {"errors", "cores", "settings", "contract", "inputs"},
+    "inputs": _CORE,
+    "pictures": {"errors", "cores"},
+    "models": _CORE | {"cores"},
+    "serving": _CORE | {"cores", "inputs"},
     "client": {"errors"},
-    "encode": {"errors", "settings", "contract", "inputs", "serving", "client"},
-    "cli": {"errors", "settings", "contract", "inputs", "models", "serving", "client", "encode"},
+    "encode": _CORE | {"inputs", "serving", "client", "models"},
+    "collect": _CORE | {"inputs", "encode"},
+    "evaluation": _SERVED | {"cores", "models", "pictures"},
+    "search": _SERVED | {"cores", "models", "evaluation"},
+    "web": _SERVED | {"cores", "models", "pictures", "search"},
+    "training": _SERVED | {"cores", "models", "pictures", "evaluation"},
+    "cli": _SERVED | {"models", "pictures", "collect", "evaluation", "search", "training", "web"},
     "__main__": {"cli"},
 }
 
 # Who may say these words.
 ONLY = {
-    "keras": {"opkit/models"},
+    "keras": {"opkit/models", "opkit/training"},
     "tensorflow": {"opkit/models"},
     "openvino": {"opkit/models"},
     "h5py": {"opkit/models"},
-    "PIL": {"opkit/inputs/images.py"},
+    "PIL": {
+        "opkit/inputs/images.py",
+        "opkit/pictures",
+        "opkit/evaluation",
+        "opkit/collect",
+        "opkit/training",
+        "opkit/search",
+        "opkit/web",
+    },
     "requests": {"opkit/inputs/fetch.py"},
     "urllib3": {"opkit/inputs/fetch.py"},
-    "socket": {"opkit/inputs/fetch.py"},
+    "socket": {"opkit/inputs/fetch.py", "opkit/serving/http/server.py"},  # the latter only listens
+    "fastapi": {"opkit/serving/http", "opkit/web"},
+    "uvicorn": {"opkit/serving/http"},
+    "pymilvus": {"opkit/search"},
     "rpc": {"opkit/serving/convert.py", "opkit/serving/service.py", "opkit/serving/lifecycle.py", "opkit/client"},
 }
 

@@ -1,0 +1,96 @@
+"""Speed of encoders side by side, through the whole gRPC path: base64 in, JPEG decoded, vectors out.
+
+    python -m benchmarks.encoders
+    python -m benchmarks.encoders --model embedded --model vgg16 --rounds 5 --seconds 10
+    python -m benchmarks.encoders --rounds 1 --seconds 1     # does it still run?
+
+Every encoder is a server.py of its own with default settings but for the model; those that are not shipped get seeded
+random weights, which cost the same time as any others. They take turns, round after round, so that a change of the
+machine meets them all alike. Requests hold one photo, or ``--images`` of them. Medians over the rounds, with the range.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from benchmarks.callers import Load, base64_request, drive
+from benchmarks.photos import jpeg_photos
+from benchmarks.report import machine_facts, markdown_table, median_and_range, percentile
+from benchmarks.server_process import ServerProcess
+from opkit.models.registry import MODELS
+
+
+def main() -> None:
+    args = _parse_args()
+    print(machine_facts(), flush=True)
+    photos = jpeg_photos(None)
+    requests = {1: [base64_request(photo) for photo in photos], args.images: [_many(photos, args.images)]}
+    loads: dict[tuple[str, int], list[Load]] = {(model, size): [] for model in args.model for size in requests}
+    with ExitStack() as stack:
+        cache = stack.enter_context(tempfile.TemporaryDirectory())
+        servers = {
+            model: stack.enter_context(ServerProcess(["server.py"], _environ(model, cache))) for model in args.model
+        }
+        for server in servers.values():
+            server.wait(requests[1][0])
+        for number in range(args.rounds):
+            for (model, size), measured in loads.items():
+                measured.append(
+                    drive(servers[model].address, requests[size], callers=args.callers, seconds=args.seconds)
+                )
+                rate = size * measured[-1].rate
+                print(
+                    f"round {number + 1}: {model}, {size} a request: {rate:.1f} images/s", file=sys.stderr, flush=True
+                )
+    print(f"{args.callers} callers, {args.rounds} rounds of {args.seconds:g} s, {len(photos)} photos of natural size\n")
+    print(_table(loads, args.model[-1]))
+
+
+def _parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", action="append", choices=MODELS, help="repeat it; default: embedded vgg16")
+    parser.add_argument("--images", type=int, default=16, help="in the larger requests; default: 16")
+    parser.add_argument("--callers", type=int, default=8, help="default: 8")
+    parser.add_argument("--rounds", type=int, default=5, help="default: 5")
+    parser.add_argument("--seconds", type=float, default=10, help="per row and round; default: 10")
+    args = parser.parse_args()
+    args.model = args.model or ["embedded", "vgg16"]
+    return args
+
+
+def _many(photos: Sequence[bytes], count: int) -> bytes:
+    return base64_request(*(photos[index % len(photos)] for index in range(count)))
+
+
+def _environ(model: str, cache: str) -> dict[str, str]:
+    weights = "auto" if MODELS[model].shipped else "random"
+    return {"OP_MODEL": model, "OP_WEIGHTS": weights, "OP_CACHE_DIR": cache}
+
+
+def _table(loads: dict[tuple[str, int], list[Load]], last: str) -> str:
+    header = ("encoder", "photos a request", "images/s", "p50 ms", "p99 ms", f"x {last}")
+    return markdown_table(header, [_row(loads, model, size, last) for model, size in loads])
+
+
+def _row(loads: dict[tuple[str, int], list[Load]], model: str, size: int, last: str) -> tuple[str, ...]:
+    measured = loads[model, size]
+    rates = [size * load.rate for load in measured]
+    ratio = statistics.median(a.rate / b.rate for a, b in zip(measured, loads[last, size], strict=True))
+    latencies_ms = [latency * 1000 for load in measured for latency in load.latencies_s]
+    return (
+        model,
+        str(size),
+        median_and_range(rates, lambda rate: f"{rate:.1f}"),
+        f"{percentile(latencies_ms, 50):.1f}",
+        f"{percentile(latencies_ms, 99):.1f}",
+        f"{ratio:.1f}",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -57,7 +57,7 @@ ONLY = {
     "socket": {"opkit/inputs/fetch.py", "opkit/serving/http/server.py"},  # the latter only listens
     "fastapi": {"opkit/serving/http", "opkit/web"},
     "uvicorn": {"opkit/serving/http"},
-    "pymilvus": {"opkit/search"},
+    "pymilvus": {"opkit/search/milvus.py"},
     "rpc": {"opkit/serving/convert.py", "opkit/serving/service.py", "opkit/serving/lifecycle.py", "opkit/client"},
 }
 

@@ -8,11 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from milvus_lite.adapter.grpc.server import start_server_in_thread
-from milvus_lite.exceptions import DataDirLockedError
-
 from opkit.errors import SettingsError
 from opkit.search.errors import StoreUnreachable
+from opkit.search.milvus import DataDirLockedError, start_server_in_thread
 from opkit.search.milvus_errors import damaged, of_text
 
 _STOP_S = 2.0

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import grpc
-from pymilvus import MilvusException
-from pymilvus.exceptions import ErrorCode, MilvusUnavailableException
 
 from opkit.errors import OperatorError
 from opkit.search.errors import (
@@ -21,6 +19,7 @@ from opkit.search.errors import (
     StoreUnreachable,
     WrongFilter,
 )
+from opkit.search.milvus import ErrorCode, MilvusException, MilvusUnavailableException
 
 # Milvus Lite sends the text of a Python exception, and an error number only at the start of it.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

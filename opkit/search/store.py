@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-from pymilvus import DataType, MilvusClient
 
 from opkit.contract import Vector
 from opkit.encode.vector_file import Origin
@@ -23,6 +22,7 @@ from opkit.errors import SettingsError
 from opkit.search.errors import NoSuchIndex
 from opkit.search.index_types import IndexType
 from opkit.search.lite import serve_lite
+from opkit.search.milvus import DataType, MilvusClient
 from opkit.search.milvus_errors import be_quiet, damaged, translated
 from opkit.search.schema import (
     ID_CHARS,

@@ -78,7 +78,7 @@ def test_a_damaged_file_is_said_to_be_damaged(filled, spoil):
 
 
 def test_a_collection_of_somebody_else_is_left_alone(store):
-    from pymilvus import MilvusClient
+    from opkit.search.milvus import MilvusClient
 
     client: MilvusClient = store._client
     client.create_collection("theirs__1", dimension=4)

@@ -1,0 +1,39 @@
+"""pymilvus, imported without what its import does to a process.
+
+It configures logging for everybody with ``logging.config.dictConfig``, which closes every handler that is there: those
+of the server, and those of TensorFlow together with the stream that they write to. Its own messages are silenced in
+``milvus_errors``. Milvus Lite imports pymilvus, so it comes through here, too.
+"""
+
+from __future__ import annotations
+
+import logging.config
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def _logging_left_alone() -> Iterator[None]:
+    configure = logging.config.dictConfig
+    logging.config.dictConfig = lambda config: None
+    try:
+        yield
+    finally:
+        logging.config.dictConfig = configure
+
+
+with _logging_left_alone():
+    from milvus_lite.adapter.grpc.server import start_server_in_thread
+    from milvus_lite.exceptions import DataDirLockedError
+    from pymilvus import DataType, MilvusClient, MilvusException
+    from pymilvus.exceptions import ErrorCode, MilvusUnavailableException
+
+__all__ = [
+    "DataDirLockedError",
+    "DataType",
+    "ErrorCode",
+    "MilvusClient",
+    "MilvusException",
+    "MilvusUnavailableException",
+    "start_server_in_thread",
+]

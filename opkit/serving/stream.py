@@ -39,7 +39,8 @@ class Window(Generic[Request, Started]):
         self._requests, self._start, self._idle_s = requests, start, idle_s
         self._room = threading.Semaphore(size)
         self._started: queue.SimpleQueue[Started | _End] = queue.SimpleQueue()
-        self._left = False
+        self._lock = threading.Lock()
+        self._over = False
         self._thread = threading.Thread(target=self._read, name="opkit-stream", daemon=True)
 
     def __enter__(self) -> Window[Request, Started]:
@@ -47,12 +48,14 @@ class Window(Generic[Request, Started]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._left = True
+        self._over = True
         self._room.release()
 
     def end(self, error: OperatorError) -> None:
-        """Answer what was read until now, then raise ``error``."""
-        self._started.put(_End(error))
+        """Answer what was read until now, then raise ``error``; nothing that is read later is started."""
+        with self._lock:
+            self._over = True
+            self._started.put(_End(error))
 
     def __iter__(self) -> Iterator[Started]:
         """What ``start`` returned, in order; whoever iterates waits for its result before asking for the next.
@@ -77,9 +80,10 @@ class Window(Generic[Request, Started]):
         try:
             for request in self._requests:
                 self._room.acquire()
-                if self._left:
-                    return
-                self._started.put(self._start(request))
+                with self._lock:
+                    if self._over:
+                        return
+                    self._started.put(self._start(request))
         except BaseException as err:  # noqa: BLE001 - it is raised where the answers are waited for
             self._started.put(_End(err))
         else:

@@ -69,3 +69,30 @@ def test_leaving_early_stops_the_reader() -> None:
         assert next(iter(window)) == 0
     window._thread.join(5)
     assert not window._thread.is_alive()
+
+
+def test_a_request_that_arrives_after_the_end_is_not_started() -> None:
+    """Its answer would go to nobody, who then sends it to another server: it would be worked on twice."""
+    ended, asked = threading.Event(), threading.Event()
+    started: list[int] = []
+
+    def requests() -> Iterator[int]:
+        yield 1
+        asked.set()
+        ended.wait()
+        yield 2
+
+    def start(request: int) -> int:
+        started.append(request)
+        return request
+
+    with Window(requests(), start, size=4, idle_s=10) as window:
+        asked.wait()
+        window.end(StreamIdle("draining"))
+        ended.set()
+        answers = iter(window)
+        assert next(answers) == 1
+        with pytest.raises(StreamIdle, match="draining"):
+            next(answers)
+        window._thread.join(10)
+    assert started == [1]

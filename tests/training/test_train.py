@@ -23,7 +23,7 @@ SMALL += ["--validation-pictures", "12", "--held-out", "0.25"]
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path_factory.mktemp("data") / "pictures"
     generate_folder(folder, 48, 64, 0, 1)
     return folder
 
@@ -66,7 +66,7 @@ def trained(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_leaves_an_encoder_file_with_its_card(trained: Path) -> None:
     header = read_header(trained)
     assert (header.model, header.pooling, header.dimension) == ("embedded", "gem", 256)
-    assert header.card["data"] == {"folder": "pictures0", "pictures": 36, "held_out": 12}
+    assert header.card["data"] == {"folder": "pictures", "pictures": 36, "held_out": 12}
     assert header.card["settings"]["epochs"] == 3
     assert set(header.card["metrics"]["recall_at_1"]) > {"mean", "rotate-90", "mirror"}
     assert header.card["calibration"]["pairs"] > 0

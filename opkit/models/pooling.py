@@ -78,9 +78,15 @@ class GeneralizedMean(layers.Layer):  # type: ignore[misc]  # Keras has no types
         axes = _places()
         features = ops.maximum(features, _EPSILON)
         scale = ops.stop_gradient(ops.max(features, axis=axes, keepdims=True))
-        # A factor rather than a divisor, and a power rather than exp and log: measured five times as fast in OpenVINO.
-        mean = ops.mean(ops.power(features * (1 / scale), self.p), axis=axes)
+        # A factor rather than a divisor: measured faster in OpenVINO.
+        mean = ops.mean(self._power(features * (1 / scale)), axis=axes)
         return ops.power(mean, 1 / self.p) * ops.squeeze(scale, axes)
+
+    def _power(self, values: Any) -> Any:
+        """values ** p, both above 0. In OpenVINO a power is quick where p is a whole number; else exp and log are."""
+        if float(self._initial).is_integer():
+            return ops.power(values, self.p)
+        return ops.exp(self.p * ops.log(values))
 
     def get_config(self) -> dict[str, Any]:
         """For Keras, to build it again."""

@@ -83,7 +83,7 @@ class GeneralizedMean(layers.Layer):  # type: ignore[misc]  # Keras has no types
         return ops.power(mean, 1 / self.p) * ops.squeeze(scale, axes)
 
     def _power(self, values: Any) -> Any:
-        """Compute values ** p, both above 0. OpenVINO is quick with a whole p as a power, with others as exp and log."""
+        """Compute values ** p, both above 0: OpenVINO is quick with whole powers, and with others as exp and log."""
         if float(self._initial).is_integer():
             return ops.power(values, self.p)
         return ops.exp(self.p * ops.log(values))

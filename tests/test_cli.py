@@ -1,6 +1,5 @@
 import csv
 import dataclasses
-import functools
 import json
 import signal
 import subprocess
@@ -52,10 +51,7 @@ def run(*arguments):
 def start(*arguments):
     """The command in a process of its own."""
     command = [sys.executable, "-m", "opkit", *map(str, arguments)]
-    # Where the tests themselves run in a shell's background, Ctrl-C is ignored, and children would inherit that.
-    heeds = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, preexec_fn=heeds)
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 # --- what every command has in common ---
@@ -309,6 +305,7 @@ def test_a_run_that_is_stopped_goes_on(photos, tmp_path, number, status):
         arguments = ["encode", photos, "--out", out, "-e", f"127.0.0.1:{port}", "--batch", "2"]
         process = start(*arguments)
         assert operator.stuck.wait(30)
+        process.send_signal(number)
         error = process.communicate(timeout=30)[1]
         assert process.returncode == status
         operator.released.set()

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -65,7 +66,7 @@ class Checkpoints:
             progress = Progress(**json.loads((epochs[-1] / _STATE).read_text()))
             self._refuse_other(progress, settings)
             _put(model, epochs[-1] / _ARRAYS)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
             raise TrainingFailed(f"{epochs[-1]} is damaged ({error}); --restart begins anew") from error
         return progress
 
@@ -111,7 +112,8 @@ def _variables(model: Any) -> list[Any]:
 
 def _put(model: Any, path: Path) -> None:
     variables = _variables(model)
-    with np.load(path) as arrays:
+    # Opened here: of a file that is no archive, NumPy would leave it open.
+    with path.open("rb") as file, np.load(file) as arrays:
         if len(arrays.files) != len(variables):
             raise ValueError(f"{len(arrays.files)} arrays for {len(variables)} variables")
         for name, variable in zip(sorted(arrays.files), variables, strict=True):

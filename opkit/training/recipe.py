@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
+from opkit.errors import SettingsError
 from opkit.models.registry import Pooling
 
 Labels = Literal["folders", "pictures"]
@@ -13,7 +15,11 @@ Mining = Literal["batch-hard", "semi-hard"]
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How to train. The defaults are those of ``opkit train``; see its help for what they mean."""
+    """How to train. The defaults are those of ``opkit train``; see its help for what they mean.
+
+    Raises:
+        SettingsError: a choice that cannot work; found here, because training would find it hours later.
+    """
 
     labels: Labels = "pictures"
     loss: Literal["contrastive", "triplet"] = "contrastive"
@@ -37,3 +43,32 @@ class Recipe:
     patience: int = 5
     seed: int = 0
     half: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            self._demand(name, getattr(self, name) >= least, f"at least {least}")
+        for name in _POSITIVE:
+            self._demand(name, 0 < getattr(self, name) < math.inf, "above 0 and finite")
+        self._demand("held_out", self.held_out < 1, "below 1")
+        self._demand("neighbours", self.neighbours <= self.identities, f"at most --identities {self.identities}")
+
+    def _demand(self, name: str, holds: bool, rule: str) -> None:
+        if not holds:
+            raise SettingsError(f"--{name.replace('_', '-')} {getattr(self, name):g}: must be {rule}")
+
+
+_LEAST = {
+    "epochs": 1,
+    "steps": 1,
+    "identities": 2,
+    "views": 2,
+    "neighbours": 1,
+    "validation_pictures": 2,
+    "side": 0,
+    "dimension": 0,
+    "patience": 0,
+    "seed": 0,
+    "spread": 0,
+    "weight_decay": 0,
+}
+_POSITIVE = ("learning_rate", "temperature", "margin", "held_out")

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from opkit.errors import SettingsError
+from opkit.training.recipe import Recipe
+
+
+@pytest.mark.parametrize(
+    ("choice", "rule"),
+    [
+        ({"epochs": 0}, "--epochs 0: must be at least 1"),
+        ({"steps": 0}, "--steps 0: must be at least 1"),
+        ({"identities": 1}, "--identities 1: must be at least 2"),
+        ({"views": 1}, "--views 1: must be at least 2"),
+        ({"neighbours": 0}, "--neighbours 0: must be at least 1"),
+        ({"neighbours": 9, "identities": 8}, "--neighbours 9: must be at most --identities 8"),
+        ({"validation_pictures": 1}, "--validation-pictures 1: must be at least 2"),
+        ({"learning_rate": 0.0}, "--learning-rate 0: must be above 0"),
+        ({"learning_rate": float("nan")}, "--learning-rate nan: must be above 0"),
+        ({"temperature": 0.0}, "--temperature 0: must be above 0"),
+        ({"held_out": 1.0}, "--held-out 1: must be below 1"),
+        ({"weight_decay": float("nan")}, "--weight-decay nan: must be at least 0"),
+        ({"learning_rate": float("inf")}, "--learning-rate inf: must be above 0 and finite"),
+        ({"held_out": 0.0}, "--held-out 0: must be above 0"),
+        ({"side": -1}, "--side -1: must be at least 0"),
+        ({"seed": -1}, "--seed -1: must be at least 0"),
+    ],
+)
+def test_a_choice_that_cannot_work_is_refused_before_the_work(choice: dict[str, Any], rule: str) -> None:
+    with pytest.raises(SettingsError, match=rule):
+        Recipe(**choice)
+
+
+def test_the_defaults_are_choices_that_work() -> None:
+    assert Recipe().views == 3

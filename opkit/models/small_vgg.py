@@ -194,6 +194,8 @@ def build_tied_vgg(input_shape: tuple[int, int, int]) -> Any:
 
 
 def _assemble(input_shape: tuple[int, int, int], convolution: Any) -> Any:
+    if any(side % 32 for side in input_shape if side != 3):
+        raise ValueError(f"the sides of the input must be multiples of 32, not {input_shape}")
     network = [layer for stage in STAGES for layer in _layers(stage, convolution)]
     network.append(BestOrientation(name="orientations"))
     pixels = keras.Input(input_shape, name="pixels")

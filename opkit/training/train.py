@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from opkit.cores import usable_cores
+from opkit.errors import SettingsError
 from opkit.inputs.images import ImageLimits, resize_image
 from opkit.models.encoder_file import write_encoder_file
 from opkit.models.registry import ModelSpec
@@ -75,7 +76,7 @@ def train(
     logger.info("%d pictures to train on, %d held out", len(training.paths), len(held_out.paths))
     spec = replace(spec, height=recipe.side, width=recipe.side) if recipe.side else spec
     precision = use_precision(recipe.precision)
-    trainee = Trainee(spec, weights, recipe.pooling, recipe.dimension, recipe.seed)
+    trainee = _build(spec, weights, recipe)
     _compile(trainee.model, recipe)
     work = out.with_name(f"{out.name}.run")
     checkpoints = Checkpoints(work)
@@ -94,6 +95,13 @@ def train(
     card = _card(trainee, progress, validation, facts, spec) | dict(says or {})
     _write(out, trainee, spec, card, half=recipe.half)
     return card
+
+
+def _build(spec: ModelSpec, weights: Weights, recipe: Recipe) -> Trainee:
+    try:
+        return Trainee(spec, weights, recipe.pooling, recipe.dimension, recipe.seed)
+    except ValueError as error:  # what Keras says of sizes that do not go
+        raise SettingsError(f"--side {recipe.side}: does not go with {spec.name}: {error}") from error
 
 
 def _plan(spec: ModelSpec, recipe: Recipe, settings: Settings) -> Plan:

@@ -114,6 +114,14 @@ def test_another_run_is_not_gone_on_with(pictures: Path, trained: Path) -> None:
     assert "--restart" in done.stderr
 
 
+@pytest.mark.timeout(300)
+def test_a_size_that_the_model_cannot_take_is_wrong_usage(pictures: Path, tmp_path: Path) -> None:
+    done = run(pictures, tmp_path / "a.safetensors", "--side", "100")
+    assert done.returncode == 2
+    assert "--side 100: does not go with embedded" in done.stderr
+    assert "multiples of 32" in done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("mining", ["batch-hard", "semi-hard"])

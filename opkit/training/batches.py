@@ -28,9 +28,9 @@ logger = logging.getLogger(__name__)
 
 Batch = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]
 
-# How much larger a picture is while it is edited than the input of the model: a cut to a third of a side still has
-# half of the pixels that the model sees.
-_WORKING_SCALE = 1.6
+# How much larger a picture is while it is edited than the input of the model: a cut to half of a side still has all of
+# the pixels that the model sees. More would cost little, but generated pictures have no more.
+_WORKING_SCALE = 2.0
 
 # How many other pictures are tried in place of one that cannot be read.
 _TRIES = 20

@@ -313,7 +313,7 @@ def _random_crop(image: Image.Image, rng: Rng) -> Image.Image:
 
 
 def _random_rotation(image: Image.Image, rng: Rng) -> Image.Image:
-    degrees = rng.uniform(-180, 180) if rng.random() < 0.6 else rng.normal(0, 10)
+    degrees = rng.uniform(-180, 180) if rng.random() < 0.7 else rng.normal(0, 10)
     return rotate(image, degrees, expand=bool(rng.random() < 0.6), fill=_frame_colour(rng))
 
 
@@ -348,8 +348,8 @@ def _random_colour(image: Image.Image, rng: Rng) -> Image.Image:
 
 # In the order in which they are applied: kind, edit, weight.
 _KINDS: tuple[tuple[str, Edit, float], ...] = (
-    ("crop", _random_crop, 6.0),
-    ("rotation", _random_rotation, 3.0),
+    ("crop", _random_crop, 9.0),
+    ("rotation", _random_rotation, 5.0),
     ("perspective", _random_perspective, 0.7),
     ("stretch", lambda image, rng: stretch(image, math.exp(rng.uniform(-0.7, 0.7))), 0.7),
     ("scale", _random_scale, 0.8),

@@ -6,20 +6,18 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from opkit import __version__
 from opkit.contract import Vector
 from opkit.encode.inputs import read_input
 from opkit.encode.local import LocalEncoder, open_local
 from opkit.errors import OperatorError, SettingsError
 from opkit.models.choice import choose_model, choose_pooling
-from opkit.models.encoder_file import SUFFIX, Tensors, read_tensors, write_encoder_file
+from opkit.models.encoder_file import SUFFIX, Tensors, made_now, read_tensors, write_encoder_file
 from opkit.models.export import convert_in_subprocess
 from opkit.models.fingerprint import fingerprint
 from opkit.models.registry import ModelSpec, Pooling
@@ -166,5 +164,5 @@ def _card(out: Path, base: Base, learning: Learning, whitening: Whitening) -> di
         "name": out.stem,
         "summary": f"{base.fingerprint}, whitened to {dimension} dimensions on {pictures} pictures",
         "whitening": {"base": base.fingerprint, "pictures": pictures, "variance_kept": round(whitening.kept, 6)},
-        "made": {"opkit": __version__, "date": datetime.now(UTC).date().isoformat(), "before": old.get("made")},
+        "made": made_now(before=old.get("made")),
     }

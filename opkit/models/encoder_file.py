@@ -16,6 +16,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeGuard, get_args
 
@@ -24,6 +25,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from opkit import __version__
 from opkit.errors import WeightsError
 from opkit.models.registry import Pooling
 
@@ -100,6 +102,16 @@ def write_encoder_file(
     if len(text) > _MAX_HEADER_BYTES // 2:
         raise WeightsError(f"{path}: the card has {len(text)} bytes, at most {_MAX_HEADER_BYTES // 2} fit")
     _replace(path, save(arrays, {"opkit": text}))
+
+
+def made_now(**more: Any) -> dict[str, Any]:
+    """The entry ``made`` of a card: by which opkit, and when.
+
+    The date is that of SOURCE_DATE_EPOCH where it is set, so that a build can be repeated byte for byte.
+    """
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    now = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
+    return {"opkit": __version__, "date": now.date().isoformat(), **more}
 
 
 def replace_card(path: Path, card: Mapping[str, Any]) -> None:

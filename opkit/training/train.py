@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +15,7 @@ import numpy as np
 from opkit.cores import usable_cores
 from opkit.errors import SettingsError
 from opkit.inputs.images import ImageLimits, resize_image
-from opkit.models.encoder_file import write_encoder_file
+from opkit.models.encoder_file import made_now, write_encoder_file
 from opkit.models.registry import ModelSpec
 from opkit.models.weights import Weights
 from opkit.settings import Settings
@@ -187,14 +184,8 @@ def _card(
             "recall_at_1": {"mean": math.fsum(recalls.values()) / len(recalls), **recalls},
         },
         "calibration": calibration.card(),
-        "made": {"opkit": version("opkit"), "keras": keras.__version__, "date": _today(), "seed": facts["seed"]},
+        "made": made_now(keras=keras.__version__, seed=facts["seed"]),
     }
-
-
-def _today() -> str:
-    """The date; that of SOURCE_DATE_EPOCH where it is set, so that a build can be repeated byte for byte."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    return (datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)).date().isoformat()
 
 
 def _write(out: Path, trainee: Trainee, spec: ModelSpec, card: dict[str, Any], *, half: bool) -> None:

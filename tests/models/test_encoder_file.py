@@ -180,3 +180,9 @@ def test_reading_a_header_imports_no_framework() -> None:
     code = f"import opkit.models.encoder_file, sys; print(*{heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.stdout.split() == []
+
+
+def test_a_build_that_is_repeated_has_the_same_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    assert encoder_file.made_now(seed=7)["date"] == "1970-01-02"
+    assert encoder_file.made_now(seed=7)["seed"] == 7

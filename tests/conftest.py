@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import base64
 import io
 import os
@@ -29,6 +30,15 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("OP_"):
             monkeypatch.delenv(name)
+
+
+def run_command(add_parser: Callable[[Any], None], *words: object) -> int:
+    """A command as it is typed, but for ``main`` around it: errors come through. The exit status."""
+    parser = argparse.ArgumentParser()
+    add_parser(parser.add_subparsers())
+    arguments = parser.parse_args([str(word) for word in words])
+    status: int = arguments.run(arguments)
+    return status
 
 
 def make_image(

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,11 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from opkit.encode import whiten_command
 from opkit.encode.local import open_local
+from opkit.encode.whiten_command import add_parser
 from opkit.errors import SettingsError
 from opkit.models.encoder_file import read_header, read_tensors
 from opkit.settings import Settings
+from tests.conftest import run_command
 
 PICTURES = 40
 
@@ -37,11 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*arguments: object) -> int:
-    parser = argparse.ArgumentParser()
-    whiten_command.add_parser(parser.add_subparsers())
-    parsed = parser.parse_args(["whiten", *map(str, arguments)])
-    status: int = parsed.run(parsed)
-    return status
+    return run_command(add_parser, "whiten", *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from opkit.commands import Commands
 from opkit.search import duplicates_command, index_command, reindex_command, search_command
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add ``index``, ``search``, ``duplicates`` and ``reindex`` to the commands of ``opkit``."""
     index_command.add_parser(commands)
     search_command.add_parser(commands)

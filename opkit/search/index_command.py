@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from opkit.errors import OperatorError, SettingsError
-from opkit.search.arguments import (
-    EXIT_STATUS,
-    add_command,
-    add_encoder_flags,
-    add_index_flags,
-    settings_of,
-    token,
-)
+from opkit.commands import FAILED, Commands, add_command, complain, resumable, tell_retries
+from opkit.search.arguments import EXIT_STATUS, add_encoder_flags, add_index_flags, open_index
 
 if TYPE_CHECKING:
     from opkit.search.failures import Failures
     from opkit.search.index import Added
-
-FAILED, UNFINISHED, INTERRUPTED = 1, 3, 130
-
-_KEPT = "What is done is kept; the same command goes on from there."
 
 _NOTES = f"""\
 A picture is known by its content: indexing again costs next to nothing, a renamed file is not encoded again, and the
@@ -41,7 +29,7 @@ examples:
 """
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add ``index`` to the commands of ``opkit``."""
     parser = add_command(commands, "index", run, "make pictures searchable, or bring an index up to date", _NOTES)
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="folders, files, http(s) URLs, LIST.txt, LIST.csv")
@@ -63,44 +51,26 @@ def run(arguments: argparse.Namespace) -> int:
     """Index, with a bar; the exit status."""
     from opkit.search.failures import Failures
 
-    settings_of(arguments)  # wrong ones are wrong usage, found before anything is opened
     if not arguments.quiet:
-        _tell_retries()
+        tell_retries()
     failures = Failures(arguments.errors or Path(f"{arguments.index}.errors.csv"))
-    try:
-        added = _add(arguments, failures)
-    except KeyboardInterrupt:
-        return _complain(f"interrupted. {_KEPT}", INTERRUPTED)
-    except SettingsError:
-        raise
-    except (OperatorError, OSError) as error:
-        return _complain(f"not finished: {getattr(error, 'detail', error)}. {_KEPT}", UNFINISHED)
+    return resumable(lambda: _index(arguments, failures))
+
+
+def _index(arguments: argparse.Namespace, failures: Failures) -> int:
+    added = _add(arguments, failures)
     if not arguments.quiet:
         sys.stdout.write(_summary(arguments, added))
     if added.failed:
-        return _complain(f"{added.failed} inputs failed; {failures.path} says why", FAILED)
+        return complain(f"{added.failed} inputs failed; {failures.path} says why", FAILED)
     return 0
-
-
-def _tell_retries() -> None:
-    """So that a run that waits for its operator to come back does not look like one that hangs."""
-    logging.basicConfig(format="opkit: %(message)s")
-    logging.getLogger("opkit.client").setLevel(logging.INFO)
 
 
 def _add(arguments: argparse.Namespace, failures: Failures) -> Added:
     from tqdm import tqdm
 
-    from opkit.search.index import Index
-
     with (
-        Index.open(
-            arguments.uri,
-            arguments.index,
-            operators=arguments.operators,
-            settings=settings_of(arguments),
-            token=token(),
-        ) as index,
+        open_index(arguments) as index,
         # None: a bar on a terminal, and none in a log.
         tqdm(unit=" pictures", disable=arguments.quiet or None) as bar,
     ):
@@ -119,8 +89,3 @@ def _summary(arguments: argparse.Namespace, added: Added) -> str:
     facts += [f"{added.named} of them under new names"] if added.named else []
     facts += [f"{added.removed} removed"] if arguments.prune else []
     return f"{arguments.uri}, index {arguments.index}: {', '.join(facts)}\n"
-
-
-def _complain(text: str, status: int) -> int:
-    sys.stderr.write(f"opkit: {text}\n")
-    return status

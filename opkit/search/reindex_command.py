@@ -5,18 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from opkit.errors import OperatorError, SettingsError
-from opkit.search.arguments import EXIT_STATUS, add_command, add_encoder_flags, add_index_flags, settings_of, token
+from opkit.commands import FAILED, KEPT, Commands, add_command, complain, imports, resumable, tell_retries
+from opkit.search.arguments import EXIT_STATUS, add_encoder_flags, add_index_flags, settings_of, token
 
 if TYPE_CHECKING:
     from opkit.search.failures import Failures
     from opkit.search.reindex import Reindexed
-
-FAILED, UNFINISHED, INTERRUPTED = 1, 3, 130
-
-_KEPT = "The index is as it was, and what is done is kept; the same command goes on from there."
 
 _NOTES = f"""\
 Vectors of two encoders do not fit together, so another encoder needs new vectors of every picture. They are made in a
@@ -31,7 +27,7 @@ examples:
 """
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add ``reindex`` to the commands of ``opkit``."""
     parser = add_command(commands, "reindex", run, "make the vectors of an index anew with another encoder", _NOTES)
     add_index_flags(parser)
@@ -46,15 +42,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Reindex, with a bar; the exit status."""
     from opkit.search.failures import Failures
 
+    if not arguments.quiet:
+        tell_retries()
     failures = Failures(arguments.errors or Path(f"{arguments.index}.errors.csv"))
-    try:
-        done = _reindex(arguments, failures)
-    except KeyboardInterrupt:
-        return _complain(f"interrupted. {_KEPT}", INTERRUPTED)
-    except SettingsError:
-        raise
-    except (OperatorError, OSError) as error:
-        return _complain(f"not finished: {getattr(error, 'detail', error)}. {_KEPT}", UNFINISHED)
+    return resumable(lambda: _reindex(arguments, failures), f"The index is as it was. {KEPT}")
+
+
+def _reindex(arguments: argparse.Namespace, failures: Failures) -> int:
+    done = _remake(arguments, failures)
     if done is None:
         sys.stdout.write(f"{arguments.uri}, index {arguments.index}: has the vectors of this encoder already\n")
         return 0
@@ -62,18 +57,19 @@ def run(arguments: argparse.Namespace) -> int:
         more = f", {done.kept} were done already" if done.kept else ""
         sys.stdout.write(f"{arguments.uri}, index {arguments.index}: {done.made} vectors made anew{more}\n")
     if done.failed:
-        return _complain(f"{done.failed} pictures failed and are not in the index; {failures.path} says why", FAILED)
+        return complain(f"{done.failed} pictures failed and are not in the index; {failures.path} says why", FAILED)
     return 0
 
 
-def _reindex(arguments: argparse.Namespace, failures: Failures) -> Reindexed | None:
-    from tqdm import tqdm
+def _remake(arguments: argparse.Namespace, failures: Failures) -> Reindexed | None:
+    with imports("to search: pip install 'opkit[search]'"):
+        from tqdm import tqdm
 
-    from opkit.search.digests import Digests
-    from opkit.search.encoders import open_encoders
-    from opkit.search.reader import Reader
-    from opkit.search.reindex import Reindex
-    from opkit.search.store import Store
+        from opkit.search.digests import Digests
+        from opkit.search.encoders import open_encoders
+        from opkit.search.reader import Reader
+        from opkit.search.reindex import Reindex
+        from opkit.search.store import Store
 
     settings = settings_of(arguments)
     with (
@@ -88,8 +84,3 @@ def _reindex(arguments: argparse.Namespace, failures: Failures) -> Reindexed | N
         with tqdm(total=reindex.pictures, unit=" pictures", disable=arguments.quiet or None) as bar:
             done = reindex.run(keep=arguments.keep, index_type=arguments.index_type, on_done=bar.update)
         return done if was_needed else None
-
-
-def _complain(text: str, status: int) -> int:
-    sys.stderr.write(f"opkit: {text}\n")
-    return status

@@ -9,15 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from opkit.search.arguments import (
-    add_command,
-    add_encoder_flags,
-    add_index_flags,
-    positive,
-    rate,
-    settings_of,
-    token,
-)
+from opkit.commands import Commands, add_calibration, add_command, note, printable, whole
+from opkit.search.arguments import add_encoder_flags, add_index_flags, open_index, settings_of, threshold_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,20 +32,17 @@ examples:
 """
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add ``search`` to the commands of ``opkit``."""
     parser = add_command(commands, "search", run, "find the pictures that are most like one", _NOTES)
     parser.add_argument("image", metavar="IMAGE", help="a file or an http(s) URL")
     add_index_flags(parser)
-    parser.add_argument("--k", type=positive, default=10, metavar="N", help="how many (default 10)")
+    parser.add_argument("--k", type=whole(1), default=10, metavar="N", help="how many (default 10)")
     parser.add_argument("--filter", default="", metavar="EXPR", help="search only among pictures that this holds for")
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="for programs")
     output.add_argument("--html", type=Path, metavar="FILE", help="write a page with thumbnails")
-    parser.add_argument("--fpr", type=rate, default=1e-3, metavar="RATE", help="false-positive rate (default 1e-3)")
-    parser.add_argument(
-        "--calibration", type=Path, metavar="FILE", help="calibration.json of `opkit evaluate` (default: the encoder's)"
-    )
+    add_calibration(parser)
     parser.add_argument("--no-previews", action="store_true", help="no small pictures in the terminal")
     add_encoder_flags(parser)
 
@@ -60,7 +50,7 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Search and print; the exit status."""
     settings = settings_of(arguments)
-    matches = _search(arguments, settings)
+    matches = _search(arguments)
     if arguments.json:
         sys.stdout.write(json.dumps([_plain(match) for match in matches], indent=2) + "\n")
     elif arguments.html:
@@ -73,15 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _search(arguments: argparse.Namespace, settings: Settings) -> Sequence[Match]:
-    from opkit.search.calibration import copy_threshold
-    from opkit.search.index import Index
-
-    with Index.open(
-        arguments.uri, arguments.index, operators=arguments.operators, settings=settings, token=token()
-    ) as index:
-        origin = index.collection.origin
-        index.use_threshold(copy_threshold(origin, settings, fpr=arguments.fpr, file=arguments.calibration))
+def _search(arguments: argparse.Namespace) -> Sequence[Match]:
+    with open_index(arguments) as index:
+        index.use_threshold(threshold_of(arguments, index))
         return index.search(arguments.image, arguments.k, arguments.filter)
 
 
@@ -94,7 +78,7 @@ def _print(matches: Sequence[Match], settings: Settings, *, previews: bool) -> N
     from opkit.search.preview import can_preview, preview_of
 
     if not matches:
-        sys.stderr.write("opkit: nothing found: the index is empty, or the filter holds for none of its pictures\n")
+        note("nothing found: the index is empty, or the filter holds for none of its pictures")
     shown = previews and can_preview(sys.stdout)
     for number, match in enumerate(matches, 1):
         if shown:
@@ -107,6 +91,4 @@ def _line(match: Match) -> str:
     verdict = {None: "", True: "copy  ", False: "      "}[match.is_copy]
     size = f"{picture.width}x{picture.height}" if picture.width else "-"
     more = f"  (and {len(picture.names) - 1} more)" if len(picture.names) > 1 else ""
-    # Names are whatever somebody called a file: no control character of theirs reaches the terminal.
-    name = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in picture.names[0])
-    return f"{match.score:8.4f}  {match.cosine:7.4f}  {verdict}{size:>11}  {name}{more}"
+    return f"{match.score:8.4f}  {match.cosine:7.4f}  {verdict}{size:>11}  {printable(picture.names[0])}{more}"

@@ -6,10 +6,10 @@ import argparse
 import functools
 import os
 from pathlib import Path
-from typing import Any
 
+from opkit.commands import Commands, add_calibration, add_command, imports
 from opkit.errors import SettingsError
-from opkit.search.arguments import DEFAULT_NAME, DEFAULT_URI, add_command, rate, token
+from opkit.search.arguments import DEFAULT_NAME, DEFAULT_URI, token
 from opkit.settings import load_settings
 
 DEFAULT_HTTP = "127.0.0.1:8080"
@@ -29,7 +29,7 @@ examples:
 """
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add ``run`` to the commands of ``opkit``."""
     parser = add_command(commands, "run", run, "search your pictures in a browser", _NOTES)
     parser.add_argument(
@@ -54,10 +54,7 @@ def add_parser(commands: Any) -> None:
         help="where pictures go that are uploaded on the page; `off` takes none (default: "
         f"{DEFAULT_UPLOADS} if only this machine can reach the page, else off)",
     )
-    parser.add_argument("--fpr", type=rate, default=1e-3, metavar="RATE", help="of the verdict `copy` (default 1e-3)")
-    parser.add_argument(
-        "--calibration", type=Path, metavar="FILE", help="calibration.json of `opkit evaluate` (default: the encoder's)"
-    )
+    add_calibration(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -67,13 +64,9 @@ def run(arguments: argparse.Namespace) -> int:
         flags.setdefault("http_endpoint", DEFAULT_HTTP)
     effective = load_settings(os.environ, flags)
     _check_photos(arguments.photos)
-    try:
+    with imports("to search in a browser: pip install 'opkit[web]'"):
         from opkit.serving.lifecycle import serve
         from opkit.web.run import Choice, open_site
-    except ModuleNotFoundError as error:
-        raise SettingsError(
-            f"{error.name} is not installed; to search in a browser: pip install 'opkit[web]'"
-        ) from None
     choice = Choice(
         uri=arguments.uri or DEFAULT_URI,
         name=arguments.index,

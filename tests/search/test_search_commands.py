@@ -1,12 +1,12 @@
 """The commands as they are typed, with a toy operator in this process."""
 
-import argparse
 import json
 
 import pytest
 
 from opkit.errors import OperatorError, SettingsError
 from opkit.search.command import add_parser
+from tests.conftest import run_command
 from tests.search.conftest import write_pictures
 
 ENCODER = ["--class", "tests.toys:ToyOperator"]
@@ -16,13 +16,10 @@ ENCODER = ["--class", "tests.toys:ToyOperator"]
 def run(uri, tmp_path, monkeypatch):
     """One command; its exit status, as cli.main would have it."""
     monkeypatch.setenv("OP_CACHE_DIR", str(tmp_path / "cache"))
-    parser = argparse.ArgumentParser()
-    add_parser(parser.add_subparsers())
 
     def command(name, *arguments, encoder=ENCODER):
-        parsed = parser.parse_args([name, *map(str, arguments), "--uri", uri, "--index", "test", *encoder])
         try:
-            return parsed.run(parsed)
+            return run_command(add_parser, name, *arguments, "--uri", uri, "--index", "test", *encoder)
         except SettingsError as error:
             print(error)
             return 2
@@ -113,6 +110,11 @@ def test_reindex_is_for_another_encoder(run, folder, capsys):
 def test_a_flag_for_the_operator_in_this_process_does_not_go_with_a_running_one(run, folder, capsys):
     assert run("index", folder, encoder=["--operator", "127.0.0.1:1", "--model", "vgg16"]) == 2
     assert "has no effect on a running operator" in capsys.readouterr().out
+
+
+def test_the_flag_that_is_complained_of_is_the_one_that_was_typed(run, folder, capsys):
+    assert run("index", folder, encoder=["--operator", "127.0.0.1:1", *ENCODER]) == 2
+    assert capsys.readouterr().out.startswith("--class: has no effect")
 
 
 def test_a_run_that_cannot_go_on_says_that_what_is_done_is_kept(run, folder, uri, capsys):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from opkit.errors import SettingsError
 from opkit.settings import Effective
 from opkit.web.command import add_parser
 from opkit.web.run import Choice
+from tests.conftest import run_command
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,10 +29,7 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr("opkit.serving.lifecycle.serve", serve)
 
     def run(*words: str) -> tuple[Any, Choice]:
-        parser = argparse.ArgumentParser()
-        add_parser(parser.add_subparsers())
-        arguments = parser.parse_args(["run", *words])
-        assert arguments.run(arguments) == 0
+        assert run_command(add_parser, "run", *words) == 0
         return found[0], found[1]
 
     return run

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from opkit.commands import (
+    FAILED,
+    Commands,
+    add_command,
+    add_settings,
+    complain,
+    imports,
+    number,
+    read_settings,
+    resumable,
+    whole,
+)
 from opkit.errors import SettingsError
-from opkit.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from opkit.settings import Settings
 
 _NOTES = """\
 A page's pictures are those of <img> and <picture>, also where scripts load them late (data-src, data-lazy-src, ...),
@@ -33,54 +45,28 @@ examples:
   opkit collect http://127.0.0.1:8000/ --out pictures/ --fetch-allow 127.0.0.1
 """
 
-_FAILED, _UNFINISHED, _INTERRUPTED = 1, 3, 130
 
-
-def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add the command to the parser of ``opkit``."""
-    parser = commands.add_parser(
-        "collect",
-        help="take the pictures of web pages into a folder",
-        description="Take the pictures of web pages into a folder, each once, with a manifest of where they come from.",
-        epilog=_NOTES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def add_parser(commands: Commands) -> None:
+    """Add ``collect`` to the commands of ``opkit``."""
+    parser = add_command(commands, "collect", run, "take the pictures of web pages into a folder", _NOTES)
     parser.add_argument("pages", nargs="*", metavar="PAGE_URL", help="web pages, http or https")
     parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the pictures go")
     parser.add_argument("--list", type=Path, metavar="FILE", help="more pages, one a line; - is stdin")
+    bounds = number(float, lambda value: 0.001 <= value <= 1000, "a number from 0.001 to 1000")
     rate = "requests per second to one host; less where its robots.txt says so (default 1)"
-    parser.add_argument("--rate", type=_rate, default=1.0, metavar="N", help=rate)
+    parser.add_argument("--rate", type=bounds, default=1.0, metavar="N", help=rate)
     full = "stop when the folder has so many pictures (default 10000)"
-    parser.add_argument("--max", type=_count, default=10_000, metavar="N", help=full)
+    parser.add_argument("--max", type=whole(1), default=10_000, metavar="N", help=full)
     side = "skip pictures with a side of fewer pixels: icons, and what counts visitors (default 64)"
-    parser.add_argument("--min-side", type=_count, default=64, metavar="N", help=side)
+    parser.add_argument("--min-side", type=whole(1), default=64, metavar="N", help=side)
     near = "keep pictures that differ by little more than size, compression or colour; else the first that is met stays"
     parser.add_argument("--keep-near-duplicates", action="store_true", help=near)
     links = "also the image files that a page links to, before what it shows: often the originals of thumbnails"
     parser.add_argument("--links", action="store_true", help=links)
     parser.add_argument("--retry-failed", action="store_true", help="try again what failed in an earlier run")
     parser.add_argument("--refetch-pages", action="store_true", help="read known pages again, for new pictures")
-    allow = "hosts, *.domains and networks that may be fetched although they are private [OP_FETCH_ALLOW]"
-    parser.add_argument("--fetch-allow", metavar="A,B,...", help=allow)
+    add_settings(parser, ["fetch_allow"])
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
-    parser.set_defaults(run=run)
-
-
-def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0.001 <= rate <= 1000:
-        raise argparse.ArgumentTypeError(f"{text}: must be a number from 0.001 to 1000")
-    return rate
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:10]) <= 10**9:
-        raise argparse.ArgumentTypeError(f"{text}: must be a whole number from 1")
-    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -91,25 +77,18 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from opkit.encode.inputs import read_list
 
-    flags = {} if arguments.fetch_allow is None else {"fetch_allow": arguments.fetch_allow}
-    settings = load_settings(os.environ, flags).settings
+    settings = read_settings(arguments).settings
     if not settings.fetch:
         raise SettingsError("OP_FETCH=off: collecting is fetching; set it to on")
     lines = read_list(arguments.list) if arguments.list else []
     pages = [*arguments.pages, *(line.strip() for line in lines if line.strip())]
     if not pages:
         raise SettingsError("nothing to collect: name a page, or a list of pages with --list")
-    kept = "What is done is kept; the same command goes on from there."
-    try:
-        return _collect(pages, settings, arguments)
-    except KeyboardInterrupt:
-        return _complain(f"interrupted. {kept}", _INTERRUPTED)
-    except OSError as error:
-        return _complain(f"not finished: {error.strerror or error}. {kept}", _UNFINISHED)
+    return resumable(lambda: _collect(pages, settings, arguments))
 
 
 def _collect(pages: list[str], settings: Settings, arguments: argparse.Namespace) -> int:
-    try:
+    with imports("to collect pictures: pip install 'opkit[tools]'"):
         from tqdm import tqdm
 
         from opkit.collect.crawler import Crawler
@@ -118,8 +97,6 @@ def _collect(pages: list[str], settings: Settings, arguments: argparse.Namespace
         from opkit.collect.run import Collection, Wishes, has_failures, summarise
         from opkit.inputs.fetch import Fetcher
         from opkit.inputs.images import ImageLimits
-    except ImportError as error:
-        raise SettingsError(f"the package {error.name} is missing; pip install 'opkit[tools]'") from None
     wishes = Wishes(
         min_side=arguments.min_side,
         max_pictures=arguments.max,
@@ -140,10 +117,5 @@ def _collect(pages: list[str], settings: Settings, arguments: argparse.Namespace
             print("\n".join(summarise(folder)))
             print(f"{arguments.out / MANIFEST} says what became of every page and picture")
         if has_failures(folder):
-            return _complain(f"some failed; {arguments.out / MANIFEST} says why, --retry-failed tries again", _FAILED)
+            return complain(f"some failed; {arguments.out / MANIFEST} says why, --retry-failed tries again", FAILED)
     return 0
-
-
-def _complain(text: str, status: int) -> int:
-    print(f"opkit: {text}", file=sys.stderr)
-    return status

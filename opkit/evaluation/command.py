@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from opkit.commands import Commands, add_command, imports, note, whole
 from opkit.errors import SettingsError
 from opkit.settings import load_settings
 
@@ -40,16 +40,10 @@ examples:
 """
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add ``evaluate`` to the commands of ``opkit``."""
-    parser = commands.add_parser(
-        "evaluate",
-        help="measure how well encoders find edited copies of your pictures",
-        description="Measure how well encoders find edited copies of your pictures.",
-        epilog=_NOTES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    summary = "measure how well encoders find edited copies of your pictures"
+    parser = add_command(commands, "evaluate", run, summary, _NOTES)
     parser.add_argument("folder", metavar="FOLDER", help="pictures; those below it, too")
     parser.add_argument(
         "--encoder",
@@ -59,7 +53,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("evaluation"), metavar="FOLDER", help="default: evaluation")
     parser.add_argument(
-        "--limit", type=_positive, metavar="N", help="so many pictures, drawn by the seed (default: all)"
+        "--limit", type=whole(1), metavar="N", help="so many pictures, drawn by the seed (default: all)"
     )
     parser.add_argument("--transformations", default="", metavar="A,B", help="default: all; the report explains each")
     parser.add_argument(
@@ -72,14 +66,7 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="write the thresholds and what was measured into the cards of the encoder files, too",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all random choices (default 0)")
-    parser.set_defaults(run=run)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: must be a whole number from 1")
-    return int(text)
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of all random choices (default 0)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -89,10 +76,11 @@ def run(arguments: argparse.Namespace) -> int:
         SettingsError: wrong usage, or nothing to measure.
         OperatorError: an encoder failed.
     """
-    from tqdm import tqdm
+    with imports("to evaluate: pip install 'opkit[tools]'"):
+        from tqdm import tqdm
 
-    from opkit.evaluation.encoders import open_encoder, short_names
-    from opkit.evaluation.evaluate import evaluate
+        from opkit.evaluation.encoders import open_encoder, short_names
+        from opkit.evaluation.evaluate import evaluate
 
     job = _job(arguments)
     _make_folder(arguments.out)
@@ -176,9 +164,9 @@ def _report(folder: Path, job: Job, gallery: Gallery, outcomes: Sequence[Outcome
 
     print(text_table(outcomes))
     for path, reason in gallery.skipped.items():
-        print(f"left out: {path}: {reason}", file=sys.stderr)
+        note(f"left out: {path}: {reason}")
     if gallery.duplicates:
-        print(f"left out: {len(gallery.duplicates)} files with the same pixels as another one", file=sys.stderr)
+        note(f"left out: {len(gallery.duplicates)} files with the same pixels as another one")
     write_csv(folder / "results.csv", outcomes)
     write_calibrations(folder / "calibration.json", outcomes)
     write_report(folder / "report.html", job, gallery, outcomes)

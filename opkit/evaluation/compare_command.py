@@ -5,23 +5,29 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from opkit.commands import (
+    ENCODER_SETTINGS,
+    Commands,
+    add_calibration,
+    add_command,
+    add_settings,
+    complain,
+    imports,
+    read_settings,
+    reason,
+)
 from opkit.errors import OperatorError
-from opkit.settings import Settings, env_name, flag_name, load_settings
 
 if TYPE_CHECKING:
     from opkit.contract import Encoder, Image
     from opkit.evaluation.compare import Comparison
+    from opkit.settings import Settings
 
 # As `cmp` and `diff` have it: for scripts, "no" is not an error.
 COPY, NOT_A_COPY, TROUBLE = 0, 1, 2
-
-# What of the settings decides what the vectors are.
-_SETTINGS = ("operator", "model", "weights", "pooling", "resize", "device", "precision")
 
 _NOTES = """\
 A threshold comes with the encoder file: it was calibrated on pictures whose edited copies were known, so that no more
@@ -41,41 +47,18 @@ examples:
 """
 
 _NO_VERDICT = """\
-opkit: no verdict: this encoder has no calibration. `opkit evaluate FOLDER --encoder ...` measures one on your pictures,
+no verdict: this encoder has no calibration. `opkit evaluate FOLDER --encoder ...` measures one on your pictures,
 and --calibration evaluation/calibration.json uses it"""
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add ``compare`` to the commands of ``opkit``."""
-    parser = commands.add_parser(
-        "compare",
-        help="say whether a picture is an edited copy of another; exit status 0 or 1",
-        description="Say whether a picture is an edited copy of another, and why that can be trusted.",
-        epilog=_NOTES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    summary = "say whether a picture is an edited copy of another; exit status 0 or 1"
+    parser = add_command(commands, "compare", run, summary, _NOTES)
     parser.add_argument("pictures", nargs=2, metavar="PICTURE", help="a file or an http(s) URL")
-    parser.add_argument("--fpr", type=_rate, default=1e-3, metavar="RATE", help="false-positive rate (default 1e-3)")
-    parser.add_argument(
-        "--calibration", type=Path, metavar="FILE", help="calibration.json of `opkit evaluate` (default: the encoder's)"
-    )
+    add_calibration(parser)
     parser.add_argument("--json", action="store_true", help="for programs")
-    for spec in dataclasses.fields(Settings):
-        if spec.name in _SETTINGS:
-            text = f"{spec.metadata['help']} [{env_name(spec.name)}; default: {spec.default}]".replace("%", "%%")
-            parser.add_argument(flag_name(spec.name), dest=f"setting_{spec.name}", metavar="VALUE", help=text)
-    parser.set_defaults(run=run)
-
-
-def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate < 1:
-        raise argparse.ArgumentTypeError(f"{text}: must be between 0 and 1, such as 1e-3")
-    return rate
+    add_settings(parser.add_argument_group("the operator in this process"), ["operator", *ENCODER_SETTINGS])
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -83,21 +66,19 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         comparison = _compare(arguments)
     except OperatorError as error:
-        print(f"opkit: {getattr(error, 'detail', error)}", file=sys.stderr)
-        return TROUBLE
+        return complain(reason(error), TROUBLE)
     print(json.dumps(dataclasses.asdict(comparison), indent=2) if arguments.json else _words(comparison))
     if comparison.is_copy is None:
-        print(_NO_VERDICT, file=sys.stderr)
-        return TROUBLE
+        return complain(_NO_VERDICT, TROUBLE)
     return COPY if comparison.is_copy else NOT_A_COPY
 
 
 def _compare(arguments: argparse.Namespace) -> Comparison:
-    from opkit.evaluation.compare import calibration_from, calibration_of, compare
-    from opkit.serving.lifecycle import load_operator
+    with imports("to compare: pip install 'opkit[tools]'"):
+        from opkit.evaluation.compare import calibration_from, calibration_of, compare
+        from opkit.serving.lifecycle import load_operator
 
-    given = {name: getattr(arguments, f"setting_{name}") for name in _SETTINGS}
-    settings = load_settings(os.environ, {name: text for name, text in given.items() if text is not None}).settings
+    settings = read_settings(arguments).settings
     operator = load_operator(settings)
     operator.load()
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from opkit.collect.command import add_parser
 from opkit.collect.folder import MANIFEST
 from tests.collect.pages_site import PagesSite, open_site
+from tests.conftest import run_command
 
 Collect = Callable[..., int]
 Manifest = Callable[[], list[dict[str, Any]]]
@@ -27,16 +27,8 @@ def web() -> Iterator[PagesSite]:
 @pytest.fixture
 def collect(tmp_path: Path) -> Collect:
     """The command, into ``tmp_path / "out"``, allowed to reach the site; the exit status."""
-    parser = argparse.ArgumentParser()
-    add_parser(parser.add_subparsers())
-    allow = ["--out", str(tmp_path / "out"), "--rate", "1000", "--fetch-allow", "127.0.0.1"]
-
-    def run(*arguments: str) -> int:
-        parsed = parser.parse_args(["collect", *allow, *arguments])
-        status: int = parsed.run(parsed)
-        return status
-
-    return run
+    allow = ["--out", tmp_path / "out", "--rate", "1000", "--fetch-allow", "127.0.0.1"]
+    return lambda *arguments: run_command(add_parser, "collect", *allow, *arguments)
 
 
 @pytest.fixture

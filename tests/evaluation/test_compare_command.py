@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
 import pytest
 
 from opkit.evaluation import command, compare_command
-from tests.conftest import make_image
+from tests.conftest import make_image, run_command
 from tests.evaluation.test_compare import CALIBRATION
 
 
@@ -32,11 +31,7 @@ def file_of(tmp_path: Path, *colour: int) -> Path:
 
 
 def run(*arguments: object) -> int:
-    parser = argparse.ArgumentParser()
-    compare_command.add_parser(parser.add_subparsers())
-    parsed = parser.parse_args(["compare", *map(str, arguments)])
-    status: int = parsed.run(parsed)
-    return status
+    return run_command(compare_command.add_parser, "compare", *arguments)
 
 
 def test_a_copy_is_exit_status_0_and_says_why(
@@ -103,13 +98,9 @@ def test_a_network_is_evaluated_and_then_compares_with_its_calibration(
         monkeypatch.delenv(name)
     monkeypatch.setenv("OP_CACHE_DIR", str(tmp_path / "cache"))
     out = tmp_path / "out"
-    evaluate = argparse.ArgumentParser()
-    command.add_parser(evaluate.add_subparsers())
+    arguments = ("--encoder", "mobilenetv2:random", "--out", out, "--limit", "24")
     edits = ("--transformations", "mirror,jpeg-20,grey")
-    parsed = evaluate.parse_args(
-        ["evaluate", str(folder), "--encoder", "mobilenetv2:random", "--out", str(out), "--limit", "24", *edits]
-    )
-    assert parsed.run(parsed) == 0
+    assert run_command(command.add_parser, "evaluate", folder, *arguments, *edits) == 0
     model = ("--model", "mobilenetv2", "--weights", "random", "--calibration", out / "calibration.json")
     assert run(folder / "00.png", folder / "00.png", "--fpr", "1e-2", *model) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith("24 pictures (pictures, 3 transformations)")

@@ -11,15 +11,11 @@ from opkit.errors import SettingsError
 from opkit.evaluation import command
 from opkit.evaluation.evaluate import Gallery, Job, Outcome
 from opkit.models.encoder_file import read_header, write_encoder_file
-from tests.conftest import Running
+from tests.conftest import Running, run_command
 
 
 def run(*arguments: object) -> int:
-    parser = argparse.ArgumentParser()
-    command.add_parser(parser.add_subparsers())
-    parsed = parser.parse_args(["evaluate", *map(str, arguments)])
-    status: int = parsed.run(parsed)
-    return status
+    return run_command(command.add_parser, "evaluate", *arguments)
 
 
 def test_the_report_the_table_and_the_files_are_written(

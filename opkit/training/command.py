@@ -10,12 +10,13 @@ import os
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+from opkit.commands import Commands, add_command, add_settings, imports, read_settings
 from opkit.errors import SettingsError
 
 _NOTES = """\
 Every picture is its own identity (--labels pictures), with edited copies of it to be found again: turned, mirrored,
 cut, made brighter or darker, compressed, written over, ... Or the sub-folders are the identities (--labels folders).
-A tenth of the identities is held out, and never trained on in any form.
+A tenth of the identities is held out, and never trained on in any form. --weights random starts from nothing.
 
 written:
   OUT.safetensors        the encoder and its card; OP_WEIGHTS=OUT.safetensors serves it at once
@@ -30,6 +31,11 @@ examples:
   opkit train products/ --labels folders --out products.safetensors --model vgg16 --identities 16 --views 4
   OP_WEIGHTS=mine.safetensors opkit serve
 """
+
+_INSTALL = "to train: pip install 'opkit[train]' tensorflow-cpu (or jax, or torch, with KERAS_BACKEND)"
+
+# Those of Keras that can train.
+_BACKENDS = ("tensorflow", "jax", "torch")
 
 # Entries of a card that are words, not facts of the run.
 _SAID = ("name", "summary", "for", "not_for")
@@ -60,22 +66,13 @@ _HELP = {
 }
 
 
-def add_parser(commands: Any) -> None:
-    """Add ``train`` to the command line."""
+def add_parser(commands: Commands) -> None:
+    """Add ``train`` to the commands of ``opkit``."""
     from opkit.training.recipe import Recipe
 
-    parser = commands.add_parser(
-        "train",
-        help="train an encoder on a folder of pictures",
-        description="Train an encoder on a folder of pictures.",
-        epilog=_NOTES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = add_command(commands, "train", _run, "train an encoder on a folder of pictures", _NOTES)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="pictures, also in folders below")
     parser.add_argument("--out", required=True, type=Path, metavar="OUT.safetensors", help="the encoder file")
-    parser.add_argument("--model", default="auto", help="as OP_MODEL (default: the encoder that is shipped)")
-    parser.add_argument("--weights", default="auto", help="as OP_WEIGHTS: what to start from; random is from nothing")
     parser.add_argument(
         "--card", type=Path, metavar="FILE.json", help="what the card says: any of name, summary, for, not_for"
     )
@@ -84,7 +81,7 @@ def add_parser(commands: Any) -> None:
     hints = get_type_hints(Recipe)
     for each in dataclasses.fields(Recipe):
         _add(parser, each.name, hints[each.name], each.default)
-    parser.set_defaults(run=_run)
+    add_settings(parser.add_argument_group("what to start from"), ("model", "weights"))
 
 
 def _add(parser: argparse.ArgumentParser, name: str, kind: Any, default: Any) -> None:
@@ -98,33 +95,36 @@ def _add(parser: argparse.ArgumentParser, name: str, kind: Any, default: Any) ->
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from opkit.settings import load_settings
     from opkit.training.recipe import Recipe
 
-    given = {"model": arguments.model, "weights": arguments.weights}
-    settings = load_settings(os.environ, given).settings
-    recipe = Recipe(**{each.name: getattr(arguments, each.name) for each in dataclasses.fields(Recipe)})
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    from opkit.models.choice import choose_model
-    from opkit.models.weights import find_weights
-    from opkit.training.train import train
+    with imports(_INSTALL):
+        from opkit.models.choice import choose_model
+        from opkit.models.encoder_file import SUFFIX
+        from opkit.models.weights import find_weights
 
+    if arguments.out.suffix != SUFFIX or not arguments.out.parent.is_dir():
+        raise SettingsError(f"--out {arguments.out}: must be a name that ends in {SUFFIX}, in a folder that is there")
+    recipe = Recipe(**{each.name: getattr(arguments, each.name) for each in dataclasses.fields(Recipe)})
+    settings = read_settings(arguments).settings
+    says = _read_card(arguments.card) if arguments.card else None
     spec = choose_model(settings)
     weights = find_weights(spec, settings.weights, settings.data_dir)
-    card = train(
-        arguments.folder,
-        arguments.out,
-        spec,
-        weights,
-        recipe,
-        settings,
-        says=_read_card(arguments.card) if arguments.card else None,
-        restart=arguments.restart,
-        quiet=arguments.quiet,
-    )
+    _choose_backend()
+    with imports(_INSTALL):
+        from opkit.training.train import train
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    how = {"says": says, "restart": arguments.restart, "quiet": arguments.quiet}
+    card = train(arguments.folder, arguments.out, spec, weights, recipe, settings, **how)
     print(f"{arguments.out}: recall@1 {card['metrics']['recall_at_1']['mean']:.3f} over all transformations")
     return 0
+
+
+def _choose_backend() -> None:
+    """Keras reads the variable when it is imported."""
+    backend = os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or _BACKENDS[0]
+    if backend not in _BACKENDS:
+        raise SettingsError(f"KERAS_BACKEND={backend}: must be one of {', '.join(_BACKENDS)}")
 
 
 def _read_card(path: Path) -> dict[str, Any]:

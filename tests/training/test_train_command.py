@@ -1,0 +1,66 @@
+"""``opkit train``, as it is typed, up to the point at which training would begin."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from opkit.errors import SettingsError
+from opkit.training.command import add_parser
+from tests.conftest import run_command
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("out", ["mine.npy", "mine", "nowhere/mine.safetensors"])
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(
+    out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match=rf"--out {out}: must be a name that ends in \.safetensors, in a folder"):
+        run_command(add_parser, "train", tmp_path, "--out", out)
+
+
+_WITHOUT = """
+import sys
+from opkit.cli import main
+
+class Absent:
+    def find_spec(self, name, *_):
+        if name == sys.argv[1]:
+            raise ModuleNotFoundError(name=name)
+
+sys.meta_path.insert(0, Absent())
+sys.exit(main(["train", *sys.argv[2:]]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("missing", "backend"), [("tensorflow", ""), ("jax", "jax"), ("keras", ""), ("safetensors", "")]
+)
+def test_a_package_that_is_missing_is_named_with_the_way_to_install_it(
+    missing: str, backend: str, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", _WITHOUT, missing, str(tmp_path), "--out", str(tmp_path / "mine.safetensors")]
+    done = subprocess.run(command, cwd=ROOT, env={"KERAS_BACKEND": backend}, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"opkit: {missing} is not installed; to train: pip install 'opkit[")
+
+
+@pytest.mark.parametrize("backend", ["openvino", "theano"])
+def test_a_backend_that_cannot_train_is_refused(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    with pytest.raises(SettingsError, match=f"KERAS_BACKEND={backend}: must be one of tensorflow, jax, torch"):
+        run_command(add_parser, "train", tmp_path, "--out", tmp_path / "mine.safetensors")
+
+
+def test_the_environment_says_what_to_start_from_and_the_flag_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OP_WEIGHTS", "gone.safetensors")
+    for flags, name in (((), "gone"), (("--weights", "other.safetensors"), "other")):
+        with pytest.raises(SettingsError, match=rf"^{name}\.safetensors"):
+            run_command(add_parser, "train", tmp_path, "--out", tmp_path / "mine.safetensors", *flags)

@@ -1,6 +1,8 @@
 import csv
 import dataclasses
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import pytest
 
 from opkit import cli
 from opkit.cli import main
+from opkit.commands import spoken
 from opkit.errors import OperatorError
 from opkit.models.registry import MODELS
 from opkit.settings import Settings, flag_name
@@ -100,6 +103,50 @@ def heavy_imports(arguments):
     return set(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split())
 
 
+_CLIENT_ONLY = """
+import sys
+from opkit.cli import main
+
+installed = {"opkit", "rpc", "tests", "grpc", "grpc_status", "google", "numpy", "tqdm", *sys.stdlib_module_names}
+
+class Absent:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] not in installed:
+            raise ModuleNotFoundError(name=name)
+
+sys.meta_path.insert(0, Absent())
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "serve",
+        "encode a.png --out v.npy",
+        "train . --out e.safetensors",
+        "evaluate .",
+        "compare a.png a.png",
+        "whiten . --out e.safetensors",
+        "generate out --count 1",
+        "collect http://127.0.0.1:1/ --out out",
+        "index .",
+        "search a.png",
+        "duplicates",
+        "reindex",
+        "run",
+    ],
+)
+def test_a_command_that_needs_more_than_a_client_says_what_to_install(command, tmp_path):
+    (tmp_path / "a.png").write_bytes(make_image())
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", _CLIENT_ONLY, *command.split()], cwd=tmp_path, env=environment, capture_output=True
+    )
+    assert done.returncode == 2, done.stderr.decode()
+    assert re.match(r"opkit: [\w.]+ is not installed; to .*: pip install 'opkit\[\w+\]'", done.stderr.decode())
+
+
 def test_a_reader_that_has_enough_is_no_error():
     process = subprocess.run(
         f"{sys.executable} -m opkit info --json | head -c 1", shell=True, cwd=ROOT, capture_output=True, check=True
@@ -128,7 +175,7 @@ def test_serve_passes_settings_on_and_the_exit_status_back(served, monkeypatch):
 
 @pytest.mark.parametrize("name", [spec.name for spec in dataclasses.fields(Settings)])
 def test_every_setting_is_a_flag(served, name):
-    run("serve", flag_name(name), cli._spoken(getattr(Settings(), name)))
+    run("serve", flag_name(name), spoken(getattr(Settings(), name)))
     assert [name for name, source in served[0].sources.items() if source == "flag"] == [name]
 
 

@@ -42,7 +42,9 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no ty
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: D102 - Keras's
         measured = {name: float(value) for name, value in (logs or {}).items()}
-        _refuse_collapse(measured)
+        _refuse_no_number(measured)
+        if self._progress.epoch:  # the first epoch's mean has the start in it: random networks know one vector only
+            _refuse_collapse(measured)
         measured["val_recall"] = self._validation.recall(self.model)
         self._progress.history.append(measured)
         self._checkpoints.save(self.model, self._progress)
@@ -63,9 +65,12 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no ty
         tqdm.write(f"epoch {self._progress.epoch}: {values}{best}")
 
 
-def _refuse_collapse(measured: dict[str, float]) -> None:
+def _refuse_no_number(measured: dict[str, float]) -> None:
     if not math.isfinite(measured["loss"]):
         raise TrainingFailed("the loss is no longer a number; a smaller --learning-rate helps, or --precision f32")
+
+
+def _refuse_collapse(measured: dict[str, float]) -> None:
     if measured["impostor_similarity"] > _COLLAPSED:
         alike = measured["impostor_similarity"]
         raise TrainingFailed(

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
-from opkit.errors import OperatorError, SettingsError
+from opkit.errors import OperatorError, SettingsError, TrainingFailed
 from opkit.settings import Effective, Settings, env_name, flag_name, load_settings
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -142,13 +142,13 @@ def resumable(work: Callable[[], int], kept: str = KEPT) -> int:
         The exit status: that of the work, or of what stopped it.
 
     Raises:
-        SettingsError: the same command again would lead nowhere.
+        SettingsError, TrainingFailed: the same command again would lead nowhere.
     """
     try:
         return work()
     except KeyboardInterrupt:
         return complain(f"interrupted. {kept}", INTERRUPTED)
-    except SettingsError:
+    except (SettingsError, TrainingFailed):
         raise
     except (OperatorError, OSError) as error:
         return complain(f"not finished: {reason(error)}. {kept}", UNFINISHED)

@@ -16,7 +16,7 @@ from opkit.commands import (
     setting_flag,
     whole,
 )
-from opkit.errors import ModelFailed, SettingsError, Unreachable
+from opkit.errors import ModelFailed, SettingsError, TrainingFailed, Unreachable
 
 
 def raising(error):
@@ -129,9 +129,10 @@ def test_work_that_is_stopped_says_why_and_what_is_kept(error, status, words, ca
     assert capsys.readouterr().err == f"opkit: {words}. {KEPT}\n"
 
 
-def test_wrong_settings_are_not_what_goes_on_later():
-    with pytest.raises(SettingsError, match="wrong"):
-        resumable(raising(SettingsError("wrong")))
+@pytest.mark.parametrize("kind", [SettingsError, TrainingFailed])
+def test_what_the_same_command_would_not_mend_is_not_what_goes_on_later(kind):
+    with pytest.raises(kind, match="wrong"):
+        resumable(raising(kind("wrong")))
 
 
 def test_no_control_character_of_a_name_reaches_the_terminal():

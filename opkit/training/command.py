@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from opkit.commands import Commands, add_command, add_settings, imports, read_settings
+from opkit.commands import Commands, add_command, add_settings, imports, read_settings, resumable
 from opkit.errors import SettingsError
 
 _NOTES = """\
@@ -113,11 +113,14 @@ def _run(arguments: argparse.Namespace) -> int:
     with imports(_INSTALL):
         from opkit.training.train import train
 
+    def work() -> int:
+        how = {"says": says, "restart": arguments.restart, "quiet": arguments.quiet}
+        card = train(arguments.folder, arguments.out, spec, weights, recipe, settings, **how)
+        print(f"{arguments.out}: recall@1 {card['metrics']['recall_at_1']['mean']:.3f} over all transformations")
+        return 0
+
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    how = {"says": says, "restart": arguments.restart, "quiet": arguments.quiet}
-    card = train(arguments.folder, arguments.out, spec, weights, recipe, settings, **how)
-    print(f"{arguments.out}: recall@1 {card['metrics']['recall_at_1']['mean']:.3f} over all transformations")
-    return 0
+    return resumable(work)
 
 
 def _choose_backend() -> None:

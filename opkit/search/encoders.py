@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -48,7 +48,7 @@ class Encoders:
     max_image_bytes: int
     members: dict[str, StreamEncoder]
 
-    def encode(self, items: Iterable[Item]) -> Iterator[tuple[Item, Vector | OperatorError]]:
+    def encode(self, items: Iterable[Item]) -> Generator[tuple[Item, Vector | OperatorError]]:
         """Turn pictures into vectors, each for itself, in bounded memory; the order is free with several encoders.
 
         Args:
@@ -105,7 +105,7 @@ def _running(clients: Sequence[Client]) -> Encoders:
     return Encoders(origin, smallest, {client.target: client for client in clients})
 
 
-def _encode(name: str, encoder: StreamEncoder, items: Iterator[Item]) -> Iterator[tuple[Item, Vector | OperatorError]]:
+def _encode(name: str, encoder: StreamEncoder, items: Iterator[Item]) -> Generator[tuple[Item, Vector | OperatorError]]:
     under_way: deque[Item] = deque()
 
     def sent() -> Iterator[bytes | str | OperatorError]:
@@ -127,7 +127,7 @@ def _check_health(name: str, encoder: StreamEncoder) -> None:
 
 def _encode_on_all(
     members: dict[str, StreamEncoder], items: Iterable[Item]
-) -> Iterator[tuple[Item, Vector | OperatorError]]:
+) -> Generator[tuple[Item, Vector | OperatorError]]:
     """What an encoder took and did not answer before it failed goes to the others."""
     shared = _Shared(items)
     working = dict(members)

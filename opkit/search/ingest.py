@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import numpy as np
 
 from opkit.contract import Vector
 from opkit.errors import InvalidInput, OperatorError
+from opkit.search.ahead import in_order, one_ahead
 from opkit.search.encoders import Encoders
 from opkit.search.failures import Failures
 from opkit.search.pictures import size_of
@@ -32,7 +35,8 @@ _CHUNK_BYTES = 64 << 20
 _READERS = 8
 _READ_AHEAD = 16
 
-# Rows per write, and how long the first of them may wait; what is not written is encoded again after a crash.
+# Rows per write, and how long the first of them may wait; what is not written is encoded again after a crash. One write
+# is under way while the rows of the next are gathered.
 _ROWS = 256
 _WRITE_INTERVAL_S = 2.0
 
@@ -87,12 +91,13 @@ class Ingest:
         self._collection, self._encoders, self._reader = collection, encoders, reader
         self._failures, self._on_done = failures, on_done
         self.progress = Progress()
-        # Inputs are looked up in the thread of whatever encoder takes them; rows are written by the thread that runs.
+        # Contents are looked up in one thread, ahead of the encoders, and written in another, behind them, so that the
+        # encoders never wait for the store. The store is used under this lock: what is looked up is written or begun.
         self._lock = threading.Lock()
         self._begun: set[str] = set()
         self._names: defaultdict[str, dict[str, int]] = defaultdict(dict)
         self._rows: list[Row] = []
-        self._written_at = time.monotonic()
+        self._handed_over_at = time.monotonic()
 
     def run(self, names: Iterable[str]) -> Progress:
         """Index files and URLs.
@@ -100,22 +105,41 @@ class Ingest:
         Raises:
             OperatorError: the run cannot go on. What is written stays written.
         """
-        for content, result in self._encoders.encode(self._new_contents(names)):
-            if isinstance(result, OperatorError):
-                self._fail(content.seen, result)
-            else:
-                self._add(content, result)
-            self._on_done()
-        self._write()
+        with (
+            ThreadPoolExecutor(1, "opkit-write") as writer,
+            closing(self._new_contents(names)) as contents,
+            closing(self._encoders.encode(contents)) as results,
+        ):
+            written: Future[None] = writer.submit(self._write, [])
+            for content, result in results:
+                if isinstance(result, OperatorError):
+                    self._fail(content.seen, result)
+                else:
+                    self._rows.append(_row(content, result))
+                self._on_done()
+                if self._is_time_to_write():
+                    written.result()
+                    written = self._hand_over(writer)
+            written.result()
+            self._hand_over(writer).result()
         return self.progress
 
-    # --- what is to be done, in the thread that asks for it ---
+    # --- what is to be done: in a thread that is a chunk ahead of the encoders ---
 
-    def _new_contents(self, names: Iterable[str]) -> Iterator[_Content]:
-        with ThreadPoolExecutor(_READERS, "opkit-read") as pool:
-            for chunk in self._chunks(_in_order(pool, self._reader.identify, names)):
-                for seen in self._sort_out(chunk):
-                    yield from self._loaded(seen)
+    def _new_contents(self, names: Iterable[str]) -> Generator[_Content]:
+        is_left = threading.Event()
+        names = takewhile(lambda _: not is_left.is_set(), names)
+        with (
+            ThreadPoolExecutor(_READERS, "opkit-read") as readers,
+            ThreadPoolExecutor(1, "opkit-look-up") as looker,
+        ):
+            chunks = self._chunks(in_order(readers, self._reader.identify, names, _READ_AHEAD))
+            try:
+                for new in one_ahead(looker, (self._sort_out(chunk) for chunk in chunks)):
+                    for seen in new:
+                        yield from self._loaded(seen)
+            finally:
+                is_left.set()
 
     def _chunks(self, inputs: Iterable[tuple[str, Seen | OperatorError]]) -> Iterator[list[Seen]]:
         chunk: list[Seen] = []
@@ -171,18 +195,15 @@ class Ingest:
             for other in self._sort_out([now]):
                 yield from self._loaded(other)
 
-    # --- what came of it, in the thread that runs ---
+    # --- what came of it: rows are gathered in the thread that runs, and written in another ---
 
-    def _add(self, content: _Content, vector: Vector) -> None:
-        if abs(float(np.linalg.norm(vector)) - 1.0) > _UNIT_TOLERANCE:
-            length = f"{np.linalg.norm(vector):g}"
-            raise OperatorError(f"the operator's vectors have length {length}, not 1: scores would mean nothing")
-        width, height = size_of(content.data)
-        seen = content.seen
-        picture = Picture(seen.id, (seen.name,), width, height, len(content.data), seen.modified, int(time.time()))
-        self._rows.append(Row(picture, vector))
-        if len(self._rows) >= _ROWS or time.monotonic() - self._written_at > _WRITE_INTERVAL_S:
-            self._write()
+    def _is_time_to_write(self) -> bool:
+        return len(self._rows) >= _ROWS or time.monotonic() - self._handed_over_at > _WRITE_INTERVAL_S
+
+    def _hand_over(self, writer: ThreadPoolExecutor) -> Future[None]:
+        rows, self._rows = self._rows, []
+        self._handed_over_at = time.monotonic()
+        return writer.submit(self._write, rows)
 
     def _fail(self, seen: Seen, error: OperatorError) -> None:
         """A content that cannot be encoded fails under every name that it came with."""
@@ -199,28 +220,19 @@ class Ingest:
             self.progress.failed += 1
         self._failures.add(name, error)
 
-    def _write(self) -> None:
+    def _write(self, rows: Sequence[Row]) -> None:
         """Write the rows, and the names that came for contents that are in the index."""
-        rows, self._rows = self._rows, []
-        if rows:
-            with self._lock:
-                rows = [self._named(row) for row in rows]
-            self._collection.upsert(rows)
-            with self._lock:
-                self._begun -= {row.picture.id for row in rows}
-                self.progress.new += len(rows)
-        self._write_names()
-        self._written_at = time.monotonic()
-
-    def _write_names(self) -> None:
         with self._lock:
+            self._upsert(rows)
+            self._begun -= {row.picture.id for row in rows}
+            self.progress.new += len(rows)
             ready = [id_ for id_ in self._names if id_ not in self._begun]
-        for start in range(0, len(ready), _ROWS):
-            rows = self._collection.rows(ready[start : start + _ROWS])
-            with self._lock:
-                rows = [self._named(row) for row in rows]
-            if rows:
-                self._collection.upsert(rows)
+            for start in range(0, len(ready), _ROWS):
+                self._upsert(self._collection.rows(ready[start : start + _ROWS]))
+
+    def _upsert(self, rows: Sequence[Row]) -> None:
+        if rows:
+            self._collection.upsert([self._named(row) for row in rows])
 
     def _named(self, row: Row) -> Row:
         """The row with the names that came for it since."""
@@ -234,15 +246,11 @@ class Ingest:
         return replace(row, picture=replace(picture, names=tuple(names[:MAX_NAMES]), modified=modified))
 
 
-def _in_order(
-    pool: ThreadPoolExecutor, work: Callable[[str], Seen | OperatorError], names: Iterable[str]
-) -> Iterator[tuple[str, Seen | OperatorError]]:
-    """``map`` in threads, a bounded number ahead of whoever takes the results."""
-    waiting: deque[tuple[str, Future[Seen | OperatorError]]] = deque()
-    for name in names:
-        waiting.append((name, pool.submit(work, name)))
-        if len(waiting) == _READ_AHEAD:
-            first, future = waiting.popleft()
-            yield first, future.result()
-    for name, future in waiting:
-        yield name, future.result()
+def _row(content: _Content, vector: Vector) -> Row:
+    if abs(float(np.linalg.norm(vector)) - 1.0) > _UNIT_TOLERANCE:
+        length = f"{np.linalg.norm(vector):g}"
+        raise OperatorError(f"the operator's vectors have length {length}, not 1: scores would mean nothing")
+    width, height = size_of(content.data)
+    seen = content.seen
+    size, now = len(content.data), int(time.time())
+    return Row(Picture(seen.id, (seen.name,), width, height, size, seen.modified, now), vector)

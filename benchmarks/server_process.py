@@ -68,7 +68,7 @@ class ServerProcess:
         Raises:
             RuntimeError: the process ended or did not answer; holds the end of its log.
         """
-        self._wait_for_port(timeout_s)
+        self.wait_for_port(timeout_s)
         with grpc.insecure_channel(self.address) as channel:
             try:
                 answer = execute_rpc(channel)(request, timeout=timeout_s)
@@ -77,7 +77,8 @@ class ServerProcess:
         self.answered_after_s = time.perf_counter() - self._started
         return answer
 
-    def _wait_for_port(self, timeout_s: float) -> None:
+    def wait_for_port(self, timeout_s: float = 300.0) -> None:
+        """Return as soon as the server listens. Raises RuntimeError as ``wait`` does."""
         # With a bare socket: gRPC waits 0.1 s or more between two attempts, which would count as the server's start.
         host, port = self.address.split(":")
         end = time.perf_counter() + timeout_s

@@ -1,0 +1,142 @@
+"""Memory of indexing against the number of pictures: of the process that indexes, and of the store.
+
+    python -m benchmarks.index_memory
+    python -m benchmarks.index_memory --pictures 2000     # does it still run?
+
+Milvus Lite is a server in a process of its own here, so that the rows, which it keeps in memory, are not counted as
+ours. Nothing but the pipeline is measured: the pictures have 8 x 8 pixels, each of another content, and the operator
+answers random vectors, over which no graph is built.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as PILImage
+
+from benchmarks.report import machine_facts, markdown_table
+from benchmarks.server_process import ServerProcess
+from opkit.contract import Encoder
+from opkit.encode.local import LocalEncoder
+from opkit.search.encoders import Encoders, origin_of
+from opkit.search.index import Index
+from opkit.serving.pipeline import Pipeline
+from opkit.settings import Settings
+
+DEFAULT_PICTURES = 100_000
+
+_READ_AT = (1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000)
+_DIMENSION = 256
+
+# As ServerProcess wants it: where it listens comes in a variable.
+_MILVUS_LITE = """
+import os, sys
+from milvus_lite.adapter.grpc.server import run_server
+host, port = os.environ["OP_ENDPOINT"].split(":")
+run_server(sys.argv[1], host, int(port))
+"""
+
+
+class Noise(Encoder):
+    """Random directions, whatever the picture."""
+
+    name = "noise"
+    dimension = _DIMENSION
+    metric_type = "IP"
+    fingerprint = "noise-1"
+
+    def __init__(self) -> None:
+        self._rng = np.random.default_rng(0)
+
+    def infer(self, batch: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """(N, 256) float32; the base class normalises."""
+        return self._rng.standard_normal((len(batch), _DIMENSION), np.float32)
+
+
+class Curve:
+    """Resident memory of this process and of the store, in MiB, after so many pictures."""
+
+    def __init__(self, store: ServerProcess, last: int) -> None:
+        self._store, self._last = store, last
+        self._lock = threading.Lock()
+        self._done = 0
+        self.points: dict[int, tuple[float, float]] = {}
+        self._read()
+
+    def count(self) -> None:
+        """One more picture is done."""
+        with self._lock:
+            self._done += 1
+            if self._done in _READ_AT or self._done == self._last:
+                self._read()
+
+    def _read(self) -> None:
+        self.points[self._done] = resident_mib(), self._store.resident_mib()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pictures", type=int, default=DEFAULT_PICTURES, help=f"default: {DEFAULT_PICTURES}")
+    arguments = parser.parse_args()
+    print(machine_facts(), flush=True)
+    print(memory_table(arguments.pictures))
+
+
+def memory_table(pictures: int) -> str:
+    """Index so many pictures, made on the spot; a Markdown table of both memories."""
+    with tempfile.TemporaryDirectory(prefix="opkit-") as scratch:
+        folder = Path(scratch) / "pictures"
+        make_small_pictures(folder, pictures)
+        with ServerProcess(["-c", _MILVUS_LITE, f"{scratch}/memory.db"]) as store:
+            store.wait_for_port()
+            curve, seconds = index_pictures(
+                folder, pictures, store, replace(Settings(), cache_dir=Path(scratch) / "cache")
+            )
+    rows = [(f"{done:,}", f"{ours:.0f}", f"{theirs:.0f}") for done, (ours, theirs) in curve.points.items()]
+    title = f"{pictures:,} pictures without an encoder: {pictures / seconds:.0f} pictures/s"
+    return f"{title}\n\n{markdown_table(('pictures', 'indexing MiB', 'Milvus Lite MiB'), rows)}"
+
+
+def make_small_pictures(folder: Path, count: int) -> None:
+    """Random PNG files of 8 x 8 pixels, old enough for their content to be remembered."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        path = folder / f"{number:07}.png"
+        PILImage.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8)).save(path)
+        os.utime(path, (1_600_000_000, 1_600_000_000))
+
+
+def index_pictures(folder: Path, pictures: int, store: ServerProcess, settings: Settings) -> tuple[Curve, float]:
+    """Index a folder; the memory while it went on, and how many seconds it took."""
+    operator = Noise()
+    with Pipeline(operator, settings) as pipeline:
+        encoder = LocalEncoder(operator.info(), pipeline)
+        members = Encoders(origin_of(encoder.info), settings.max_image_bytes, {"noise": encoder})
+        with Index.open(f"http://{store.address}", "memory", settings=settings, encoders=members) as index:
+            curve = Curve(store, pictures)
+            started = time.perf_counter()
+            added = index.add(folder, index_type="FLAT", on_done=curve.count)
+            elapsed = time.perf_counter() - started
+    if added.new != pictures:
+        raise SystemExit(f"{added.new} of {pictures} pictures were indexed")
+    return curve, elapsed
+
+
+def resident_mib() -> float:
+    """What this process has in memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+if __name__ == "__main__":
+    main()

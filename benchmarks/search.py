@@ -1,9 +1,11 @@
 """Search in numbers: recall against brute force, speed of indexing against the bare encoder, latency, memory.
 
-    python benchmarks/search.py                    20,000 generated pictures, 200 transformed queries
-    python benchmarks/search.py --pictures 500     a trial
+    python -m benchmarks.search                                  20,000 pictures, 200 transformed queries
+    python -m benchmarks.search --pictures 500 --memory 2000     # does it still run?
 
-Pictures are generated once, into --folder, and used again. Everything runs in this process, with Milvus Lite.
+First memory, as ``benchmarks.index_memory`` measures it, then the rest with the configured encoder and Milvus Lite in
+this process. Pictures are generated once, into --folder, and used again. Seconds of CPU are those of all threads: on a
+machine that is not quiet they say more than the rates.
 """
 
 from __future__ import annotations
@@ -16,12 +18,14 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image as PILImage
 
+from benchmarks.index_memory import DEFAULT_PICTURES, memory_table, resident_mib
+from benchmarks.report import machine_facts
 from opkit.cores import usable_cores
 from opkit.encode.inputs import read_input
 from opkit.encode.local import LocalEncoder, open_local
@@ -36,13 +40,40 @@ _K = 10
 _SAMPLE_S = 0.2
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What a number of pictures took.
+
+    Attributes:
+        cpu_s: of all threads of this process.
+        last_s: from the last picture to the end.
+    """
+
+    pictures: int
+    wall_s: float
+    cpu_s: float
+    last_s: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Pictures per second."""
+        return self.pictures / self.wall_s
+
+    def __str__(self) -> str:
+        return f"{self.rate:8.1f} pictures/s, {1000 * self.cpu_s / self.pictures:.2f} ms of CPU each"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=int, default=20_000)
-    parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--pictures", type=int, default=20_000, help="default: 20000")
+    parser.add_argument("--queries", type=int, default=200, help="default: 200")
+    parser.add_argument("--memory", type=int, default=DEFAULT_PICTURES, help="pictures for memory; 0 leaves it out")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "opkit-benchmark-search")
     parser.add_argument("--uri", default="", help="a Milvus in place of Milvus Lite")
     arguments = parser.parse_args()
+    print(machine_facts(), flush=True)
+    if arguments.memory:
+        print(f"\n{memory_table(arguments.memory)}\n", flush=True)
     paths = make_pictures(arguments.folder / "pictures", arguments.pictures)
     settings = load_settings(os.environ).settings
     with tempfile.TemporaryDirectory(dir=arguments.folder) as scratch:
@@ -63,40 +94,41 @@ def measure(paths: Sequence[Path], queries: int, uri: str, settings: Settings) -
         members = Encoders(origin_of(encoder.info), settings.max_image_bytes, {"here": encoder})
         with Index.open(uri, "benchmark", settings=settings, encoders=members) as index:
             with memory_curve() as curve:
-                rate, again_s = add(index, paths)
+                cost, again_s = add(index, paths)
             chosen = [int(number) for number in np.linspace(0, len(paths) - 1, min(queries, len(paths)))]
             images = list(transformed(paths, chosen))
             recall, first, latencies = search(index, images, chosen, paths, vectors)
             print(f"encoder        {encoder.info.fingerprint}, {encoder.info.dimension} dimensions")
             print(f"pictures       {index.count():,} in an index of type {index.collection.index_type.kind}")
-    report(bare, rate, again_s, recall, first, latencies, curve)
+    report(bare, cost, again_s, recall, first, latencies, curve)
 
 
 def encode_bare(
     encoder: LocalEncoder, paths: Sequence[Path], settings: Settings
-) -> tuple[float, np.ndarray[tuple[int, int], np.dtype[np.float32]]]:
-    """Files through the encoder and nothing else: pictures per second, and the vectors for the exact answer."""
+) -> tuple[Cost, np.ndarray[tuple[int, int], np.dtype[np.float32]]]:
+    """Files through the encoder and nothing else; and the vectors, for the exact answer."""
     warm = (read_input(str(path), settings.max_image_bytes) for path in paths[:64])
     list(encoder.encode_stream(warm, batch=16))
-    started = time.perf_counter()
+    started, cpu_started = time.perf_counter(), time.process_time()
     data = (read_input(str(path), settings.max_image_bytes) for path in paths)
     rows = list(encoder.encode_stream(data, batch=16))
-    elapsed = time.perf_counter() - started
+    cost = Cost(len(paths), time.perf_counter() - started, time.process_time() - cpu_started)
     bad = [row for row in rows if isinstance(row, OperatorError)]
     if bad:
         raise bad[0]
-    return len(paths) / elapsed, np.stack([row for row in rows if not isinstance(row, OperatorError)])
+    return cost, np.stack([row for row in rows if not isinstance(row, OperatorError)])
 
 
-def add(index: Index, paths: Sequence[Path]) -> tuple[float, float]:
-    """Pictures per second into the index, its building included; then how long it takes to see that nothing changed."""
+def add(index: Index, paths: Sequence[Path]) -> tuple[Cost, float]:
+    """Pictures into the index, its building included; then how long it takes to see that nothing changed."""
     names = [str(path) for path in paths]
-    started = time.perf_counter()
+    done_at: list[float] = []
+    started, cpu_started = time.perf_counter(), time.process_time()
+    index.add(names, on_done=lambda: done_at.append(time.perf_counter()))
+    ended = time.perf_counter()
+    cost = Cost(len(paths), ended - started, time.process_time() - cpu_started, ended - max(done_at))
     index.add(names)
-    rate = len(paths) / (time.perf_counter() - started)
-    started = time.perf_counter()
-    index.add(names)
-    return rate, time.perf_counter() - started
+    return cost, time.perf_counter() - ended
 
 
 def transformed(paths: Sequence[Path], chosen: Sequence[int]) -> Iterator[np.ndarray]:
@@ -149,14 +181,9 @@ def memory_curve() -> Iterator[list[tuple[float, float]]]:
         thread.join()
 
 
-def resident_mib() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
 def report(
-    bare: float,
-    rate: float,
+    bare: Cost,
+    cost: Cost,
     again_s: float,
     recall: float,
     first: float,
@@ -164,8 +191,9 @@ def report(
     curve: Sequence[tuple[float, float]],
 ) -> None:
     p50, p99 = np.percentile(np.array(latencies) * 1000, [50, 99])
-    print(f"bare encoder   {bare:8.1f} pictures/s")
-    print(f"indexing       {rate:8.1f} pictures/s, {rate / bare:.1%} of the bare encoder")
+    print(f"bare encoder   {bare}")
+    print(f"indexing       {cost}: {cost.rate / bare.rate:.1%} of the rate of the bare encoder")
+    print(f"last writes    {cost.last_s:8.2f} s of that, with building the index, after the last picture")
     print(f"again          {again_s:8.2f} s to find that nothing changed")
     print(f"recall@{_K}      {recall:8.4f} of the exact neighbours")
     print(f"original first {first:8.4f} of the transformed queries")

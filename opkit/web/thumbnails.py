@@ -1,27 +1,30 @@
 """Small versions of pictures, made when somebody first looks at one, and kept in the cache folder.
 
 Not made while indexing: most pictures of a large index are never looked at, and many an index has no page. A thumbnail
-is kept under the digest of its picture, so it never grows old; the folder may be deleted at any time.
+is kept under the digest of its picture, so it never grows old; the folder may be deleted at any time, and loses those
+that were made first when it is full.
 """
 
 from __future__ import annotations
 
 import io
 import logging
-import os
 import threading
-from contextlib import suppress
 from pathlib import Path
 
 from opkit.cores import usable_cores
 from opkit.inputs.images import ImageLimits
 from opkit.search.pictures import thumbnail
 from opkit.search.schema import Picture
+from opkit.web.bounded_folder import BoundedFolder
 from opkit.web.originals import Originals
 
 _log = logging.getLogger("opkit.web")
 
 _QUALITY = 80
+
+# Some 30,000 of 320 pixels.
+_MAX_BYTES = 512 << 20
 
 
 class Thumbnails:
@@ -34,7 +37,7 @@ class Thumbnails:
     """
 
     def __init__(self, folder: Path, originals: Originals, limits: ImageLimits) -> None:
-        self._folder, self._originals, self._limits = folder, originals, limits
+        self._kept, self._originals, self._limits = BoundedFolder(folder, _MAX_BYTES), originals, limits
         # Browsers ask for many at once, and the model wants its cores, too.
         self._busy = threading.BoundedSemaphore(usable_cores())
 
@@ -44,21 +47,18 @@ class Thumbnails:
         Raises:
             OperatorError: the picture's file is gone, or cannot be decoded any more.
         """
-        path = self._folder / str(side) / picture.id[:2] / f"{picture.id}.webp"
-        with suppress(OSError):
-            return path.read_bytes()
+        name = f"{side}/{picture.id[:2]}/{picture.id}.webp"
+        if (kept := self._kept.read(name)) is not None:
+            return kept
         with self._busy:
             file = io.BytesIO()
             thumbnail(self._originals.read(picture), self._limits, side).save(file, "WEBP", quality=_QUALITY)
-        self._keep(path, file.getvalue())
+        self._keep(name, file.getvalue())
         return file.getvalue()
 
-    def _keep(self, path: Path, data: bytes) -> None:
-        """Whole or not at all. Where it cannot be written, it is made again."""
-        part = path.with_suffix(f".{threading.get_ident()}-{os.getpid()}.part")
+    def _keep(self, name: str, data: bytes) -> None:
+        """Where it cannot be written, it is made again."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(data)
-            part.replace(path)
+            self._kept.keep(name, data)
         except OSError as error:
-            _log.warning("without the cache of thumbnails: %s: %s", self._folder, error.strerror)
+            _log.warning("without the cache of thumbnails: %s: %s", self._kept.folder, error.strerror)

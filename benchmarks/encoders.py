@@ -6,7 +6,8 @@
 
 Every encoder is a server.py of its own with default settings but for the model; those that are not shipped get seeded
 random weights, which cost the same time as any others. They take turns, round after round, so that a change of the
-machine meets them all alike. Requests hold one photo, or ``--images`` of them. Medians over the rounds, with the range.
+machine meets them all alike. Requests hold one photo of natural size, or ``--images`` of them, or as many previews of
+some 250 x 250 pixels, of which decoding takes less. Medians over the rounds, with the range.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from benchmarks.callers import Load, base64_request, drive
 from benchmarks.photos import jpeg_photos
@@ -24,29 +26,44 @@ from benchmarks.report import machine_facts, markdown_table, median_and_range, p
 from benchmarks.server_process import ServerProcess
 from opkit.models.registry import MODELS
 
+_PREVIEW_MEGAPIXELS = 0.0625
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """What is asked for: requests, each with so many images of one kind."""
+
+    image: str
+    count: int
+    requests: Sequence[bytes]
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.image}{'s' if self.count > 1 else ''}"
+
 
 def main() -> None:
     args = _parse_args()
     print(machine_facts(), flush=True)
-    photos = jpeg_photos(None)
-    requests = {1: [base64_request(photo) for photo in photos], args.images: [_many(photos, args.images)]}
-    loads: dict[tuple[str, int], list[Load]] = {(model, size): [] for model in args.model for size in requests}
+    photos, previews = jpeg_photos(None), jpeg_photos(_PREVIEW_MEGAPIXELS)
+    kinds = (
+        Kind("photo", 1, [base64_request(photo) for photo in photos]),
+        Kind("photo", args.images, [_many(photos, args.images)]),
+        Kind("preview", args.images, [_many(previews, args.images)]),
+    )
+    loads: dict[tuple[str, Kind], list[Load]] = {(model, kind): [] for model in args.model for kind in kinds}
     with ExitStack() as stack:
         cache = stack.enter_context(tempfile.TemporaryDirectory())
         servers = {
             model: stack.enter_context(ServerProcess(["server.py"], _environ(model, cache))) for model in args.model
         }
         for server in servers.values():
-            server.wait(requests[1][0])
+            server.wait(kinds[0].requests[0])
         for number in range(args.rounds):
-            for (model, size), measured in loads.items():
-                measured.append(
-                    drive(servers[model].address, requests[size], callers=args.callers, seconds=args.seconds)
-                )
-                rate = size * measured[-1].rate
-                print(
-                    f"round {number + 1}: {model}, {size} a request: {rate:.1f} images/s", file=sys.stderr, flush=True
-                )
+            for (model, kind), measured in loads.items():
+                address, requests = servers[model].address, kind.requests
+                measured.append(drive(address, requests, callers=args.callers, seconds=args.seconds))
+                rate = kind.count * measured[-1].rate
+                print(f"round {number + 1}: {model}, {kind}: {rate:.1f} images/s", file=sys.stderr, flush=True)
     print(f"{args.callers} callers, {args.rounds} rounds of {args.seconds:g} s, {len(photos)} photos of natural size\n")
     print(_table(loads, args.model[-1]))
 
@@ -72,19 +89,19 @@ def _environ(model: str, cache: str) -> dict[str, str]:
     return {"OP_MODEL": model, "OP_WEIGHTS": weights, "OP_CACHE_DIR": cache}
 
 
-def _table(loads: dict[tuple[str, int], list[Load]], last: str) -> str:
-    header = ("encoder", "photos a request", "images/s", "p50 ms", "p99 ms", f"x {last}")
-    return markdown_table(header, [_row(loads, model, size, last) for model, size in loads])
+def _table(loads: dict[tuple[str, Kind], list[Load]], last: str) -> str:
+    header = ("encoder", "a request", "images/s", "p50 ms", "p99 ms", f"x {last}")
+    return markdown_table(header, [_row(loads, model, kind, last) for model, kind in loads])
 
 
-def _row(loads: dict[tuple[str, int], list[Load]], model: str, size: int, last: str) -> tuple[str, ...]:
-    measured = loads[model, size]
-    rates = [size * load.rate for load in measured]
-    ratio = statistics.median(a.rate / b.rate for a, b in zip(measured, loads[last, size], strict=True))
+def _row(loads: dict[tuple[str, Kind], list[Load]], model: str, kind: Kind, last: str) -> tuple[str, ...]:
+    measured = loads[model, kind]
+    rates = [kind.count * load.rate for load in measured]
+    ratio = statistics.median(a.rate / b.rate for a, b in zip(measured, loads[last, kind], strict=True))
     latencies_ms = [latency * 1000 for load in measured for latency in load.latencies_s]
     return (
         model,
-        str(size),
+        str(kind),
         median_and_range(rates, lambda rate: f"{rate:.1f}"),
         f"{percentile(latencies_ms, 50):.1f}",
         f"{percentile(latencies_ms, 99):.1f}",

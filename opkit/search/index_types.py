@@ -14,6 +14,9 @@ FLAT_UP_TO = 2000
 
 TYPES = ("FLAT", "HNSW", "HNSW_SQ", "IVF_FLAT", "IVF_SQ8", "DISKANN", "SCANN", "AUTOINDEX")
 
+#: Those that Milvus Lite has; it takes any other, too, and cannot open the file again.
+LITE_TYPES = ("FLAT", "HNSW", "HNSW_SQ", "IVF_FLAT", "IVF_SQ8", "AUTOINDEX")
+
 _FORM = re.compile(r"(?P<kind>[A-Za-z_0-9]+)(:(?P<params>\w+=[\w.]+(,\w+=[\w.]+)*))?")
 
 
@@ -39,10 +42,20 @@ class IndexType:
         if self.kind.startswith("HNSW"):
             return {"ef": max(200, 2 * k)}
         if self.kind.startswith("IVF"):
-            return {"nprobe": max(16, int(self.params.get("nlist", 128)) // 8)}
+            return {"nprobe": self._probes()}
+        if self.kind == "SCANN":
+            return {"nprobe": self._probes(), "reorder_k": max(200, 2 * k)}
         if self.kind == "DISKANN":
             return {"search_list": max(100, 2 * k)}
         return {}
+
+    def __str__(self) -> str:
+        """As ``--index-type`` takes it."""
+        params = ",".join(f"{name}={value}" for name, value in self.params.items())
+        return f"{self.kind}:{params}" if params else self.kind
+
+    def _probes(self) -> int:
+        return max(16, int(self.params.get("nlist", 128)) // 8)
 
 
 def default_index_type(pictures: int) -> IndexType:
@@ -68,7 +81,7 @@ def _with_defaults(chosen: IndexType, pictures: int) -> IndexType:
     """Parameters that are safe for image descriptors, under those that were given."""
     if chosen.kind.startswith("HNSW"):
         return IndexType(chosen.kind, {"M": "24", "efConstruction": "200", **chosen.params})
-    if chosen.kind.startswith("IVF"):
+    if chosen.kind.startswith(("IVF", "SCANN")):
         # Faiss's guideline: between 4 and 16 times the square root of the number of vectors.
         nlist = min(65536, max(16, 4 * math.isqrt(pictures)))
         return IndexType(chosen.kind, {"nlist": str(nlist), **chosen.params})

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import grpc
 
-from opkit.errors import OperatorError
+from opkit.errors import OperatorError, SettingsError
 from opkit.search.errors import (
     NoSuchIndex,
     StoreDamaged,
@@ -26,8 +26,10 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 _DAMAGED = ("manifest.json", "schema.json", "aliases.json", "not valid JSON", "Parquet", "parquet", "Arrow", ".idx")
 
-# Milvus's "invalid parameter", and the legacy number that Milvus Lite has for it.
+# Milvus's "invalid parameter", the legacy number that Milvus Lite has for it, and Milvus 2.3's for nearly everything.
 _INVALID = (1100, 6)
+_UNEXPECTED = 65535
+_NO_EXPRESSION = "cannot parse expression"
 
 # A collection that is released while its index is built anew.
 _NOT_LOADED = 101
@@ -50,20 +52,21 @@ def _is_of_ours(record: logging.LogRecord) -> bool:
 
 
 @contextmanager
-def translated(uri: str, collection: str = "", expression: str = "") -> Iterator[None]:
+def translated(uri: str, collection: str = "", expression: str = "", index_type: str = "") -> Iterator[None]:
     """Raise our errors for whatever is raised inside.
 
     Args:
         uri: of the store, without credentials.
         collection: that is worked on, if any.
         expression: the user's filter that is sent, if any.
+        index_type: that is to be built, if any.
     """
     try:
         yield
     except grpc.RpcError as error:
         raise _of_rpc(error, uri) from None
     except MilvusException as error:
-        raise _of_milvus(error, uri, collection, expression) from None
+        raise _of_milvus(error, uri, collection, expression, index_type) from None
     except OSError as error:
         raise of_text(f"[Errno {error.errno}] {error.strerror}", uri) from None
 
@@ -71,28 +74,37 @@ def translated(uri: str, collection: str = "", expression: str = "") -> Iterator
 def _of_rpc(error: grpc.RpcError, uri: str) -> OperatorError:
     if error.code() in _AWAY:
         return unreachable(uri)
+    if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+        return SettingsError(f"the Milvus at {uri} asks who we are ({error.details()}): set MILVUS_TOKEN=user:password")
+    if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+        return SettingsError(
+            f"what answers at {uri} is no Milvus that opkit knows ({error.details()}): its port is 19530 as a rule, "
+            "and its version must be 2.3.5 or newer"
+        )
     return of_text(f"{error.code().name}: {error.details()}", uri)
 
 
-def _of_milvus(error: MilvusException, uri: str, collection: str, expression: str) -> OperatorError:
+def _of_milvus(error: MilvusException, uri: str, collection: str, expression: str, index_type: str) -> OperatorError:
     text = error.message or type(error).__name__
-    if isinstance(error, MilvusUnavailableException) or ("connect" in text and "Fail" in text):
-        return unreachable(uri)
     if isinstance(error.__cause__, grpc.RpcError):
         return _of_rpc(error.__cause__, uri)
+    if isinstance(error, MilvusUnavailableException) or ("connect" in text and "Fail" in text):
+        return unreachable(uri)
     if error.code == ErrorCode.COLLECTION_NOT_FOUND:
         return NoSuchIndex(f"{uri} has no collection {collection} any more: it was deleted, or replaced by a reindex")
     if error.code == _NOT_LOADED:
         return StoreUnreachable(f"{uri}: the index over {collection} is being built; try again in a moment")
-    if expression and (error.code in _INVALID or error.is_input_error):
+    if expression and (error.code in _INVALID or error.is_input_error or _NO_EXPRESSION in text):
         return WrongFilter(f"--filter {expression}: {text}")
+    if index_type and error.code in (*_INVALID, _UNEXPECTED):
+        return SettingsError(f"--index-type {index_type}: the Milvus at {uri} refuses it: {text}")
     return of_text(text, uri)
 
 
 def unreachable(uri: str) -> StoreUnreachable:
     """Nobody is there."""
     return StoreUnreachable(
-        f"no Milvus answers at {uri}: is it running, and are host, port and credentials right? "
+        f"no Milvus answers at {uri}: is it running, and are host and port right? "
         "(curl http://HOST:9091/healthz asks a Milvus server)"
     )
 

@@ -20,7 +20,7 @@ from opkit.contract import Vector
 from opkit.encode.vector_file import Origin
 from opkit.errors import SettingsError
 from opkit.search.errors import NoSuchIndex
-from opkit.search.index_types import IndexType
+from opkit.search.index_types import LITE_TYPES, IndexType
 from opkit.search.lite import serve_lite
 from opkit.search.milvus import DataType, MilvusClient
 from opkit.search.milvus_errors import be_quiet, damaged, translated
@@ -44,6 +44,11 @@ _CONNECT_S = 10.0
 _CALL_S = 60.0
 # Building an index over millions of vectors takes a while, and the call waits for it.
 _BUILD_S = 3600.0
+
+# What is read is all that was written before, by anybody: an upsert that did not see a name would lose it. A server
+# waits 0.2 s for its next time tick to be sure of that, which is too long for a search: see ``_search``. Set for the
+# collection and not for each query, because pymilvus's query iterator heeds no other.
+_CONSISTENCY = "Strong"
 
 # Per answer; a message has 64 MB at most, and a row with a vector of 2048 dimensions about 10 KB.
 _PAGE = 8000
@@ -128,24 +133,44 @@ class Store:
             origin = origin_of_text(text, collection)
             if self._loss:
                 raise damaged(self.uri, "; ".join(self._loss))
+            if not self._client.list_indexes(collection, timeout=_CALL_S):  # killed before it had one
+                self.build_index(collection, IndexType("FLAT"), origin.metric_type)
             self._client.load_collection(collection, timeout=_BUILD_S)
             return Collection(self, self._client, collection, origin)
 
     def create(self, index: str, number: int, origin: Origin, index_type: IndexType) -> Collection:
-        """An empty collection of this number for an index; no alias points to it yet."""
+        """An empty collection of this number for an index; no alias points to it yet.
+
+        Raises:
+            SettingsError: this Milvus does not have the index type, or not with these parameters.
+        """
         check_name(index)
         name, text = collection_name(index, number), about(origin)
-        params = MilvusClient.prepare_index_params()
-        _add_index(params, index_type, origin.metric_type)
         with translated(self.uri, name):
             self._client.create_collection(
                 name,
                 schema=_schema(origin.dimension, text),
-                index_params=params,
                 properties={_PROPERTY: text} if self.is_lite else None,
+                consistency_level=_CONSISTENCY,
                 timeout=_CALL_S,
             )
+        try:
+            self.build_index(name, index_type, origin.metric_type)
+        except SettingsError:
+            self.drop(index, number)
+            raise
         return self.open(name)
+
+    def build_index(self, collection: str, index_type: IndexType, metric: str) -> None:
+        """Build an index over the vectors of a collection that has none. Raises as ``create``."""
+        if self.is_lite and index_type.kind not in LITE_TYPES:
+            there = ", ".join(LITE_TYPES)
+            raise SettingsError(f"--index-type {index_type}: Milvus Lite has {there}; a Milvus server has more")
+        build = {name: int(value) if value.isdecimal() else value for name, value in index_type.params.items()}
+        params = MilvusClient.prepare_index_params()
+        params.add_index(_FIELD, index_type=index_type.kind, index_name=_FIELD, metric_type=metric, params=build)
+        with translated(self.uri, collection, index_type=str(index_type)):
+            self._client.create_index(collection, params, timeout=_BUILD_S)
 
     def indexes(self) -> list[str]:
         """The names of all indexes."""
@@ -159,11 +184,14 @@ class Store:
 
     def target_of(self, index: str) -> str | None:
         """The collection that the alias of an index points to; None if there is no such alias."""
-        with translated(self.uri):
-            for name in self._collections():
-                if _split(name)[0] == index and index in self._aliases(name):
-                    return name
-        return None
+        try:
+            # In a database of a Milvus 2.3, ``list_aliases`` and ``describe_alias`` tell of those of another database.
+            with translated(self.uri, index):
+                facts = self._client.describe_collection(index, timeout=_CALL_S)
+        except NoSuchIndex:
+            return None
+        name = str(facts["collection_name"])
+        return name if _split(name)[0] == index != name else None
 
     def point(self, index: str, number: int) -> None:
         """Let the alias of an index point to the collection of this number, at once for everybody."""
@@ -195,10 +223,6 @@ class Store:
             names: list[str] = self._client.list_collections(timeout=_CALL_S)
             return names
 
-    def _aliases(self, collection: str) -> list[str]:
-        aliases: list[str] = self._client.list_aliases(collection, timeout=_CALL_S)["aliases"]
-        return aliases
-
 
 class Collection:
     """The pictures of one index. Made by a ``Store``.
@@ -211,12 +235,14 @@ class Collection:
     def __init__(self, store: Store, client: MilvusClient, name: str, origin: Origin) -> None:
         self._store, self._client, self.name, self.origin = store, client, name, origin
         self._unsettled = 0
+        self._has_written = False
         self.index_type = self._describe_index()
 
     def upsert(self, rows: Sequence[Row]) -> None:
         """Write rows, whole or not at all; rows of the same id are replaced. Safe against kill -9 on return."""
         with self._translated():
             self._client.upsert(self.name, [row.fields() for row in rows], timeout=_CALL_S)
+        self._has_written = True
         self._unsettled += len(rows)
         if self._store.is_lite and self._unsettled >= _LITE_SETTLE_ROWS:
             self.settle()
@@ -225,6 +251,7 @@ class Collection:
         """Delete rows; those that are not there do no harm."""
         with self._translated():
             self._client.delete(self.name, ids=list(ids), timeout=_CALL_S)
+        self._has_written = True
 
     def known(self, ids: Sequence[str]) -> dict[str, Picture]:
         """Those of these pictures that are there, by id; what was written before is seen."""
@@ -234,9 +261,9 @@ class Collection:
         """Those of these pictures that are there, with their vectors."""
         return [_row(fields) for fields in self._get(ids, [*PICTURE_FIELDS, _FIELD])]
 
-    def pictures(self) -> Iterator[list[Picture]]:
-        """All pictures, page by page."""
-        return ([Picture.of(fields) for fields in page] for page in self._pages(PICTURE_FIELDS, _PAGE))
+    def pictures(self, page: int = _PAGE) -> Iterator[list[Picture]]:
+        """All pictures, by their ids, so many on a page."""
+        return ([Picture.of(fields) for fields in each] for each in self._pages(PICTURE_FIELDS, page))
 
     def all_rows(self) -> Iterator[list[Row]]:
         """All pictures with their vectors, page by page."""
@@ -244,6 +271,8 @@ class Collection:
 
     def search(self, vectors: Sequence[Vector], k: int, expression: str = "") -> list[list[Hit]]:
         """The nearest pictures of each vector, nearest first.
+
+        What this collection wrote is seen; what others wrote, a few seconds later at most.
 
         Args:
             vectors: (dimension,) float32 each, of unit length.
@@ -264,9 +293,7 @@ class Collection:
     def count(self) -> int:
         """How many pictures there are, exactly."""
         with self._translated():
-            answer = self._client.query(
-                self.name, filter="", output_fields=["count(*)"], consistency_level="Strong", timeout=_CALL_S
-            )
+            answer = self._client.query(self.name, filter="", output_fields=["count(*)"], timeout=_CALL_S)
         return int(answer[0]["count(*)"])
 
     def settle(self) -> None:
@@ -277,16 +304,24 @@ class Collection:
         self._unsettled = 0
 
     def rebuild_index(self, index_type: IndexType) -> None:
-        """Build another index over the vectors. Until it is done, the collection cannot be searched."""
+        """Build another index over the vectors. Until it is done, the collection cannot be searched.
+
+        Raises:
+            SettingsError: this Milvus does not have it; the index is as it was.
+        """
         self.settle()
-        params = self._client.prepare_index_params()
-        _add_index(params, index_type, self.origin.metric_type)
         with self._translated():
             self._client.release_collection(self.name, timeout=_CALL_S)
             self._client.drop_index(self.name, _FIELD, timeout=_CALL_S)
-            self._client.create_index(self.name, params, timeout=_BUILD_S)
-            self._client.load_collection(self.name, timeout=_BUILD_S)
-        self.index_type = index_type
+        try:
+            self._store.build_index(self.name, index_type, self.origin.metric_type)
+            self.index_type = index_type
+        except SettingsError:
+            self._store.build_index(self.name, self.index_type, self.origin.metric_type)
+            raise
+        finally:
+            with self._translated():
+                self._client.load_collection(self.name, timeout=_BUILD_S)
 
     def _search(self, vectors: Sequence[Vector], k: int, fields: Sequence[str], expression: str) -> Any:
         with self._translated(expression):
@@ -297,6 +332,7 @@ class Collection:
                 filter=expression,
                 output_fields=list(fields),
                 search_params={"params": self.index_type.search_params(k)},
+                consistency_level="Session" if self._has_written else "Bounded",
                 timeout=_CALL_S,
             )
 
@@ -305,15 +341,13 @@ class Collection:
             return []
         with self._translated():
             found: list[Mapping[str, Any]] = self._client.query(
-                self.name, ids=list(ids), output_fields=list(fields), consistency_level="Strong", timeout=_CALL_S
+                self.name, ids=list(ids), output_fields=list(fields), timeout=_CALL_S
             )
             return found
 
     def _pages(self, fields: Sequence[str], size: int) -> Iterator[list[Mapping[str, Any]]]:
         with self._translated():
-            pages = self._client.query_iterator(
-                self.name, batch_size=size, output_fields=list(fields), consistency_level="Strong", timeout=_CALL_S
-            )
+            pages = self._client.query_iterator(self.name, batch_size=size, output_fields=list(fields), timeout=_CALL_S)
             try:
                 while page := pages.next():
                     yield page
@@ -372,11 +406,6 @@ def _schema(dimension: int, description: str) -> Any:
     for name in ("bytes", "modified", "added"):
         schema.add_field(name, DataType.INT64)
     return schema
-
-
-def _add_index(params: Any, index_type: IndexType, metric: str) -> None:
-    build = {name: int(value) if value.isdecimal() else value for name, value in index_type.params.items()}
-    params.add_index(_FIELD, index_type=index_type.kind, index_name=_FIELD, metric_type=metric, params=build)
 
 
 def _row(fields: Mapping[str, Any]) -> Row:

@@ -1,11 +1,12 @@
-"""An index over real Milvus Lite, with an operator that has a vector for every colour."""
+"""An index over real Milvus Lite, or a real server, with an operator that has a vector for every colour."""
 
 from __future__ import annotations
 
 import io
 import os
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +17,14 @@ from PIL import Image as PILImage
 from opkit.encode.local import LocalEncoder
 from opkit.search.encoders import Encoders, origin_of
 from opkit.search.index import Index
+from opkit.search.milvus import MilvusClient
 from opkit.search.store import Collection, Store
 from opkit.serving.pipeline import Pipeline
 from opkit.settings import Settings
 from tests.toys import ToyOperator
+
+#: ``http://HOST:PORT`` of a Milvus to test in place of Milvus Lite, ``user:password@`` before HOST if need be.
+SERVER = os.environ.get("OPKIT_TEST_MILVUS", "").rstrip("/")
 
 
 def picture_file(colour: tuple[int, int, int], size: tuple[int, int] = (16, 12)) -> bytes:
@@ -60,8 +65,26 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def uri(tmp_path: Path) -> str:
+def lite_uri(tmp_path: Path) -> str:
     return str(tmp_path / "test.db")
+
+
+@pytest.fixture
+def uri(lite_uri: str) -> Iterator[str]:
+    """An empty store; of a server, a database that goes with the test."""
+    if not SERVER:
+        yield lite_uri
+        return
+    name = f"opkit_test_{uuid.uuid4().hex[:12]}"
+    with closing(MilvusClient(SERVER)) as client:
+        client.create_database(name)
+    yield f"{SERVER}/{name}"
+    with closing(MilvusClient(f"{SERVER}/{name}")) as client:
+        for collection in client.list_collections():
+            for alias in client.describe_collection(collection)["aliases"]:
+                client.drop_alias(alias)
+            client.drop_collection(collection)
+        client.drop_database(name)
 
 
 @pytest.fixture

@@ -18,6 +18,16 @@ def test_clusters_follow_the_square_root():
     assert parse_index_type("IVF_FLAT", 1_000_000).params == {"nlist": "4000"}
 
 
+def test_every_type_that_needs_clusters_has_them():
+    assert parse_index_type("SCANN", 10_000).params == {"nlist": "400"}
+    assert parse_index_type("SCANN", 10_000).search_params(10) == {"nprobe": 50, "reorder_k": 200}
+
+
+def test_an_index_type_reads_as_it_is_typed():
+    assert str(parse_index_type("HNSW:M=8", 10)) == "HNSW:M=8,efConstruction=200"
+    assert str(IndexType("FLAT")) == "FLAT"
+
+
 def test_a_graph_looks_at_more_than_it_answers():
     assert parse_index_type("HNSW", 10).search_params(1000)["ef"] >= 1000
 

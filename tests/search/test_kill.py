@@ -28,8 +28,8 @@ sys.exit(given.run(given))
 """
 
 
-def start(tmp_path: Path, uri: Path) -> subprocess.Popen[str]:
-    command = ["index", tmp_path / "photos", "--uri", uri, "--index", "test", "--class", "tests.search.test_kill:Slow"]
+def start(tmp_path: Path, uri: str, index: str) -> subprocess.Popen[str]:
+    command = ["index", tmp_path / "photos", "--uri", uri, "--index", index, "--class", "tests.search.test_kill:Slow"]
     environment = {**os.environ, "OP_CACHE_DIR": str(tmp_path / "cache")}
     errors = ["--errors", tmp_path / "errors.csv", "--quiet"]
     return subprocess.Popen(
@@ -42,39 +42,39 @@ def start(tmp_path: Path, uri: Path) -> subprocess.Popen[str]:
     )
 
 
-def finish(tmp_path: Path, uri: Path) -> None:
-    process = start(tmp_path, uri)
+def finish(tmp_path: Path, uri: str, index: str) -> None:
+    process = start(tmp_path, uri, index)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 1, errors  # for the bad files
     assert "30 inputs failed" in errors
 
 
-def there(uri: Path) -> dict:
-    with Store(str(uri)) as store:
-        return contents(store.find("test"))
+def there(uri: str, index: str) -> dict:
+    with Store(uri) as store:
+        return contents(store.find(index))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_an_index_that_was_killed_ten_times_is_that_of_an_unbroken_run(tmp_path):
+def test_an_index_that_was_killed_ten_times_is_that_of_an_unbroken_run(tmp_path, uri):
     photos = write_pictures(tmp_path / "photos", 1500)
     for number in range(0, 1500, 10):
         photos[number].with_name(f"copy{number}.png").write_bytes(photos[number].read_bytes())
     for number in range(30):
         (tmp_path / "photos" / f"bad{number}.jpg").write_bytes(b"bad %d" % number)
-    finish(tmp_path, tmp_path / "whole.db")
+    finish(tmp_path, uri, "whole")
     rng = random.Random(1)
     for _ in range(10):
-        process = start(tmp_path, tmp_path / "killed.db")
+        process = start(tmp_path, uri, "killed")
         assert process.stdout.readline() == "begun\n"
         try:
             process.wait(rng.uniform(0.3, 4))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
         process.communicate()
-    finish(tmp_path, tmp_path / "killed.db")
-    expected = there(tmp_path / "whole.db")
-    assert there(tmp_path / "killed.db") == expected
+    finish(tmp_path, uri, "killed")
+    expected = there(uri, "whole")
+    assert there(uri, "killed") == expected
     assert len(expected) == 1500
 
 

@@ -7,7 +7,7 @@ import pytest
 from opkit.errors import OperatorError, SettingsError
 from opkit.search.command import add_parser
 from tests.conftest import run_command
-from tests.search.conftest import write_pictures
+from tests.search.conftest import SERVER, write_pictures
 
 ENCODER = ["--class", "tests.toys:ToyOperator"]
 
@@ -117,6 +117,7 @@ def test_the_flag_that_is_complained_of_is_the_one_that_was_typed(run, folder, c
     assert capsys.readouterr().out.startswith("--class: has no effect")
 
 
+@pytest.mark.skipif(bool(SERVER), reason="a server is not locked")
 def test_a_run_that_cannot_go_on_says_that_what_is_done_is_kept(run, folder, uri, capsys):
     from opkit.search.store import Store
 

@@ -1,27 +1,27 @@
-"""The failures of a store: each with its own words, and nothing lost."""
+"""What a store promises, whatever it is: a file or a server. Its failures, each with its own words."""
 
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
+from concurrent import futures
+from contextlib import ExitStack
 
+import grpc
+import numpy as np
 import pytest
 
+from opkit.encode.vector_file import Origin
 from opkit.errors import SettingsError
-from opkit.search.errors import NoSuchIndex, StoreDamaged, StoreFull, StoreReadOnly, StoreUnreachable
+from opkit.search.errors import NoSuchIndex, StoreFull, StoreReadOnly, StoreUnreachable
+from opkit.search.index_types import IndexType
+from opkit.search.milvus import MilvusClient
+from opkit.search.schema import Picture, Row
 from opkit.search.store import Store
-from tests.search.conftest import contents
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def filled(open_index, folder, uri):
-    """A store on disk that holds ten pictures."""
+    """A store that holds ten pictures."""
     with open_index() as index:
         index.add([folder])
-    return Path(uri)
+    return uri
 
 
 def test_a_server_that_is_not_there_is_named_without_its_password():
@@ -30,56 +30,13 @@ def test_a_server_that_is_not_there_is_named_without_its_password():
     assert "secret" not in str(caught.value)
 
 
-def test_a_file_that_another_process_has_open_says_so(store, uri):
-    with pytest.raises(StoreUnreachable, match="is open in another process"):
-        Store(uri)
-
-
 @pytest.mark.parametrize("name", ["photos", "photos.txt"])
 def test_a_path_that_is_no_db_is_refused(name):
     with pytest.raises(SettingsError, match=r"must be a path that ends in .db"):
         Store(name)
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(SettingsError, match=f"there is no folder {tmp_path}/none"):
-        Store(str(tmp_path / "none" / "x.db"))
-
-
-def test_a_file_of_an_older_milvus_lite_is_left_alone(tmp_path):
-    (tmp_path / "old.db").write_bytes(b"SQLite format 3\0")
-    with pytest.raises(StoreDamaged, match="not Milvus Lite 3"):
-        Store(str(tmp_path / "old.db"))
-    assert (tmp_path / "old.db").read_bytes() == b"SQLite format 3\0"
-
-
-def spoil_schema(path):
-    next(path.rglob("schema.json")).write_text("junk")
-
-
-def spoil_rows(path):
-    next(path.rglob("*.parquet")).write_text("junk")
-
-
-def lose_rows(path):
-    next(path.rglob("*.parquet")).unlink()
-
-
-def spoil_manifest(path):
-    for manifest in path.rglob("manifest.json*"):
-        manifest.write_text("junk")
-
-
-@pytest.mark.parametrize("spoil", [spoil_schema, spoil_rows, lose_rows, spoil_manifest])
-def test_a_damaged_file_is_said_to_be_damaged(filled, spoil):
-    spoil(filled)
-    with Store(str(filled)) as store, pytest.raises(StoreDamaged, match=r"is damaged: .*index again"):
-        store.find("test")
-
-
 def test_a_collection_of_somebody_else_is_left_alone(store):
-    from opkit.search.milvus import MilvusClient
-
     client: MilvusClient = store._client
     client.create_collection("theirs__1", dimension=4)
     client.create_alias("theirs__1", "theirs")
@@ -94,49 +51,8 @@ def test_a_name_that_milvus_does_not_take_is_refused(store, name):
 
 
 def test_an_index_that_is_not_there_names_those_that_are(filled):
-    with Store(str(filled)) as store, pytest.raises(NoSuchIndex, match="has no index 'other'; there are: test"):
+    with Store(filled) as store, pytest.raises(NoSuchIndex, match="has no index 'other'; there are: test"):
         store.find("other")
-
-
-_FILL = """
-import resource, signal, sys
-import numpy as np
-from opkit.search.store import Store
-from opkit.search.schema import Picture, Row
-from opkit.search.errors import StoreFull
-
-with Store(sys.argv[1]) as store:
-    there = store.find("test")
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
-    try:
-        for number in range(100):
-            there.upsert([Row(Picture(f"{number:064x}", ("n" * 1000,), 1, 1, 1, 1, 1), np.eye(3, dtype="f4")[0])] * 9)
-    except StoreFull as error:
-        print(error)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-"""
-
-
-def test_a_full_disk_loses_nothing_that_was_there(filled, uri):
-    """A limit on the size of a file stands for the end of the disk: the same call fails, in the same place."""
-    done = subprocess.run([sys.executable, "-c", _FILL, uri], cwd=REPOSITORY, capture_output=True, text=True)
-    assert "no space is left on the disk" in done.stdout, done.stderr
-    with Store(uri) as store:
-        there = contents(store.find("test"))
-    assert sum(names[0].endswith(".png") for names, _ in there.values()) == 10
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anything")
-def test_a_file_that_cannot_be_written_is_said_to_be_read_only(filled):
-    for path in [filled, *filled.rglob("*")]:
-        path.chmod(0o500 if path.is_dir() else 0o400)
-    try:
-        with pytest.raises(StoreReadOnly, match="cannot be written"):
-            Store(str(filled))
-    finally:
-        for path in [filled, *filled.rglob("*")]:
-            path.chmod(0o700)
 
 
 def test_read_only_in_the_words_of_the_system():
@@ -146,14 +62,129 @@ def test_read_only_in_the_words_of_the_system():
     assert isinstance(of_text("[Errno 28] No space left on device", "x.db"), StoreFull)
 
 
-def test_what_was_confirmed_survives_kill_nine(uri, filled):
-    """The rows that were not in a segment yet are read from the journal."""
-    copy = filled.with_name("copy.db")
-    with Store(uri) as store:
-        there = store.find("test")
-        rows = [row for page in there.all_rows() for row in page]
-        there.upsert(rows[:3])
-        shutil.copytree(filled, copy)  # as it stands if the process dies now
-        before = contents(there)
-    with Store(str(copy)) as store:
-        assert contents(store.find("test")) == before
+def row(number, vector):
+    return Row(Picture(f"{number:064x}", (f"/{number}",), 1, 1, 1, 1, 1), np.asarray(vector, np.float32))
+
+
+def on_a_circle(count):
+    angles = np.arange(count) * (2 * np.pi / count)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+@pytest.fixture
+def make(store):
+    """A collection of rows on a circle, each as far from the next."""
+
+    def made(count, kind="FLAT", metric="L2"):
+        collection = store.create("circle", 1, Origin("toy", "toy", 2, metric), IndexType(kind))
+        vectors = on_a_circle(count)
+        for start in range(0, count, 5000):
+            numbers = range(start, min(count, start + 5000))
+            collection.upsert([row(number, vectors[number]) for number in numbers])
+        return collection
+
+    return made
+
+
+def test_what_was_written_is_found_at_once(make):
+    collection = make(1)
+    for number, vector in enumerate(on_a_circle(10)):
+        collection.upsert([row(number, vector)])
+        assert collection.search([vector], 1)[0][0].picture.id == f"{number:064x}"
+        assert collection.count() == number + 1
+
+
+def test_what_was_written_is_there_for_another_connection(make, uri, store):
+    if store.is_lite:
+        pytest.skip("Milvus Lite is for one process at a time")
+    collection = make(1)
+    with Store(uri) as other:
+        there = other.open("circle__1")
+        for number, vector in enumerate(on_a_circle(10)):
+            collection.upsert([row(number, vector)])
+            assert list(there.known([f"{number:064x}"])) == [f"{number:064x}"]
+            assert sum(len(page) for page in there.pictures()) == number + 1
+
+
+def test_more_rows_than_milvus_answers_at_once_come_in_pages_each_once(make):
+    collection = make(20_000)
+    assert collection.count() == 20_000
+    ids = [picture.id for page in collection.pictures() for picture in page]
+    assert ids == [f"{number:064x}" for number in range(20_000)]
+
+
+def test_a_deleted_row_is_gone_at_once(make):
+    collection = make(3)
+    collection.delete([f"{1:064x}"])
+    assert [picture.id for page in collection.pictures() for picture in page] == [f"{0:064x}", f"{2:064x}"]
+    assert len(collection.search([on_a_circle(3)[1]], 3)[0]) == 2
+
+
+def test_an_index_type_that_milvus_does_not_have_is_refused_and_leaves_nothing(make, store):
+    with pytest.raises(SettingsError, match=r"--index-type NONE: .*Milvus"):
+        make(3, "NONE")
+    assert store.numbers("circle") == []
+
+
+def test_an_index_that_cannot_be_changed_stays_as_it_was(make):
+    collection = make(3)
+    with pytest.raises(SettingsError, match=r"--index-type NONE:M=3: .*Milvus"):
+        collection.rebuild_index(IndexType("NONE", {"M": "3"}))
+    assert collection.index_type.kind == "FLAT"
+    assert len(collection.search([on_a_circle(3)[1]], 3)[0]) == 3
+
+
+def test_a_collection_whose_maker_was_killed_before_it_had_an_index_gets_one(make, store):
+    make(3)
+    store._client.release_collection("circle__1")
+    store._client.drop_index("circle__1", "vector")
+    collection = store.open("circle__1")
+    assert collection.index_type.kind == "FLAT"
+    assert len(collection.search([on_a_circle(3)[1]], 3)[0]) == 3
+
+
+def test_the_alias_moves_to_the_new_collection_at_once(make, store, uri):
+    make(3)
+    store.point("circle", 1)
+    second = store.create("circle", 2, Origin("toy", "toy-2", 2, "L2"), IndexType("FLAT"))
+    store.point("circle", 2)
+    assert store.find("circle").name == second.name == "circle__2"
+    store.drop("circle", 1)
+    assert (store.indexes(), store.numbers("circle")) == (["circle"], [2])
+
+
+class Refusing(grpc.GenericRpcHandler):
+    """Answers every call as a Milvus that does not know who asks."""
+
+    def service(self, details):
+        def refuse(request, context):
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, "auth check failure")
+
+        return grpc.unary_unary_rpc_method_handler(refuse)
+
+
+@pytest.fixture
+def serve():
+    """Start a gRPC server on a free port; its URI."""
+    with ExitStack() as stack:
+
+        def start(*handlers):
+            server = grpc.server(futures.ThreadPoolExecutor(2), handlers=handlers)
+            port = server.add_insecure_port("127.0.0.1:0")
+            server.start()
+            stack.callback(lambda: server.stop(None).wait())
+            return f"http://127.0.0.1:{port}"
+
+        yield start
+
+
+def test_a_server_that_is_no_milvus_is_said_to_be_none(serve):
+    uri = serve()
+    with pytest.raises(SettingsError, match=rf"what answers at {uri} is no Milvus .* its port is 19530"):
+        Store(uri)
+
+
+def test_a_server_that_does_not_take_the_password_says_where_to_put_it(serve):
+    with pytest.raises(SettingsError, match=r"asks who we are .*: set MILVUS_TOKEN=user:password") as caught:
+        Store(serve(Refusing()), "user:secret")
+    assert "secret" not in str(caught.value)

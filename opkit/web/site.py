@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from opkit.contract import Vector
@@ -75,8 +74,7 @@ class Site:
     def some(self, count: int) -> list[Picture]:
         """Pictures to begin with: the first by their digests, which is as good as by chance, and stays the same."""
         with told_safely():
-            first = next(self.index.collection.pictures(), [])
-        return list(islice(first, count))
+            return next(self.index.collection.pictures(count), [])
 
     def status(self) -> dict[str, Any]:
         """What is searched, and how far indexing is."""

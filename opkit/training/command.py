@@ -128,6 +128,8 @@ def _choose_backend() -> None:
     backend = os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or _BACKENDS[0]
     if backend not in _BACKENDS:
         raise SettingsError(f"KERAS_BACKEND={backend}: must be one of {', '.join(_BACKENDS)}")
+    # TensorFlow tells of its instruction sets before it says what is wrong; errors are still told.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
 def _read_card(path: Path) -> dict[str, Any]:

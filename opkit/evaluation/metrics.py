@@ -6,7 +6,7 @@ Ties count against the encoder: a network that answers the same vector for every
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,8 @@ class Ranking:
         similarity: float32, cosine of the best true picture.
         impostor: int64, row of the most similar picture that is not a true one; -1 if there is none.
         impostor_similarity: float32, its cosine; -inf if there is none.
+        first_apart: int64, what ``first`` would be without related pictures in the gallery; None if nobody said which
+            are related.
     """
 
     first: npt.NDArray[np.int64]
@@ -39,6 +41,7 @@ class Ranking:
     similarity: Floats
     impostor: npt.NDArray[np.int64]
     impostor_similarity: Floats
+    first_apart: npt.NDArray[np.int64] | None
 
     def recall_at(self, rank: int) -> float:
         """Share of the queries whose first true picture is among the ``rank`` most similar ones."""
@@ -71,8 +74,8 @@ def rank(
         gallery: (N, D) float, unit vectors.
         labels: (Q,) what each query shows. The gallery pictures with the same label are the true ones.
         gallery_labels: (N,) of the gallery; None if a label is a row of the gallery.
-        related: groups of the queries (Q,) and of the gallery (N,): pairs within a group are no impostors. None: all
-            pairs are that are not true.
+        related: groups of the queries (Q,) and of the gallery (N,): pairs within a group are no impostors, but are
+            ranked. None: all pairs are impostors that are not true.
         on_impostors: called with the cosines of all impostors, in portions, (any,) float32.
 
     Returns:
@@ -89,11 +92,13 @@ def rank(
     for rows in _blocks(len(queries), len(gallery)):
         similarities = queries[rows] @ gallery.T
         is_true = labels[rows, None] == gallery_labels
+        alike = is_true if related is None else is_true | (related[0][rows, None] == related[1])
         if on_impostors is not None:
-            alike = is_true if related is None else is_true | (related[0][rows, None] == related[1])
             on_impostors(similarities[~alike])
-        blocks.append(_rank_block(similarities, is_true))
-    return Ranking(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
+        blocks.append(_rank_block(similarities, is_true, alike))
+    columns: list[npt.NDArray[Any]] = [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
+    ranking = Ranking(*columns)
+    return ranking if related is not None else replace(ranking, first_apart=None)
 
 
 def _check(queries: Floats, gallery: Floats, labels: Labels, gallery_labels: Labels) -> None:
@@ -114,7 +119,9 @@ def _blocks(queries: int, gallery: int) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, queries, step))
 
 
-def _rank_block(similarities: Floats, is_true: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[Any], ...]:
+def _rank_block(
+    similarities: Floats, is_true: npt.NDArray[np.bool_], alike: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[Any], ...]:
     """The columns of a Ranking, for a block of queries. Overwrites ``similarities``.
 
     The k-th best true picture of a query has rank k + a, where a counts the impostors that are at least as similar;
@@ -138,7 +145,8 @@ def _rank_block(similarities: Floats, is_true: npt.NDArray[np.bool_]) -> tuple[n
             first = ahead + 1
     best = similarities.argmax(axis=1)
     highest = similarities.max(axis=1)
-    return first, precision / counts, values[starts], np.where(np.isinf(highest), -1, best), highest
+    ahead = np.count_nonzero((similarities >= (values[starts] - np.float32(TIE))[:, None]) & ~alike, axis=1)
+    return first, precision / counts, values[starts], np.where(np.isinf(highest), -1, best), highest, ahead + 1
 
 
 def _descending(rows: npt.NDArray[np.int64], values: Floats) -> tuple[npt.NDArray[np.int64], Floats]:

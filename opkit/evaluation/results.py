@@ -16,13 +16,22 @@ from opkit.evaluation.metrics import Ranking
 #: The row that sums up all transformations: the mean of theirs.
 ALL = "all"
 
-MEASURES = ("recall@1", "recall@10", "mAP", "median rank")
+#: Measures, in the order of a report. ``ACROSS`` is recall@1 if no picture of the same group were in the gallery; it is
+#: there where groups were told.
+ACROSS = "recall@1 across groups"
+MEASURES = ("recall@1", ACROSS, "recall@10", "mAP", "median rank")
 
 
 def measures(ranking: Ranking) -> dict[str, float]:
     """``MEASURES`` of one transformation."""
-    values = (ranking.recall_at(1), ranking.recall_at(10), ranking.mean_average_precision, ranking.median_rank)
-    return dict(zip(MEASURES, values, strict=True))
+    apart = {} if ranking.first_apart is None else {ACROSS: float(np.mean(ranking.first_apart == 1))}
+    return {
+        "recall@1": ranking.recall_at(1),
+        **apart,
+        "recall@10": ranking.recall_at(10),
+        "mAP": ranking.mean_average_precision,
+        "median rank": ranking.median_rank,
+    }
 
 
 def table(outcome: Outcome) -> dict[str, dict[str, float]]:

@@ -117,3 +117,14 @@ def test_related_pictures_are_ranked_but_are_no_impostors() -> None:
     expected = [gallery[i] @ gallery[j] for i in range(6) for j in range(6) if groups[i] != groups[j]]
     np.testing.assert_allclose(np.concatenate(seen), expected, atol=1e-6)
     assert ranking.first.tolist() == rank(gallery, gallery, np.arange(6)).first.tolist()
+
+
+def test_a_related_picture_that_is_nearer_is_in_the_way_only_where_it_counts() -> None:
+    gallery = np.eye(3, dtype=np.float32)
+    queries = np.array([[0.6, 0.8, 0.0]], np.float32)  # shows picture 0, looks like its relative 1
+    ranking = rank(queries, gallery, [0], related=(np.array([0]), np.array([0, 0, 1])))
+    assert (ranking.first.tolist(), ranking.first_apart.tolist()) == ([2], [1])
+
+
+def test_without_groups_nothing_is_said_of_them() -> None:
+    assert rank(np.eye(2), np.eye(2), [0, 1]).first_apart is None

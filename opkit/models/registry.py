@@ -58,8 +58,8 @@ _SPECS = (
     ModelSpec(
         name="embedded",
         constructor="opkit.models.small_vgg:build_small_vgg",
-        height=160,
-        width=160,
+        height=192,
+        width=192,
         preprocessing="included",
         dimension=256,
         pooling="gem",

@@ -7,8 +7,8 @@ mirroring the picture then only turns the maps and permutes their channels; pool
 that away, so that the descriptor of a picture and of its quarter turns and mirror images is the same by construction,
 and training spends nothing on learning it.
 
-The same filters see every picture twice, as it is and at half the size, and both maps are pooled together: what a cut
-made twice as large is found in the other map.
+The same filters see every picture three times, as it is, at half and at a quarter of the size, and the maps are pooled
+together: what a cut made twice or four times as large is found in another map.
 
 Training knows the tied form (``EquivariantConv``); what is saved and served is the same network written out, with
 ordinary convolutions (``build_small_vgg``).
@@ -178,12 +178,12 @@ def build_small_vgg(input_shape: tuple[int, int, int]) -> Any:
     """Build the network as it is served, without weights worth anything.
 
     Args:
-        input_shape: (H, W, 3), or (3, H, W) where Keras is set to channels first; H and W multiples of 32.
+        input_shape: (H, W, 3), or (3, H, W) where Keras is set to channels first; H and W multiples of 64.
 
     Returns:
-        A Keras model from pixels, (N, H, W, 3) from 0 to 255, to maps (N, H / 8, W / 16, 256) float, or channels
-        first: above the map of the picture, below that of the picture at half the size, each place of it four times,
-        so that both weigh the same.
+        A Keras model from pixels, (N, H, W, 3) from 0 to 255, to maps (N, 3 H / 16, W / 16, 256) float, or channels
+        first: one above the other those of the picture, of it at half and at a quarter of the size. Places of the
+        smaller ones are there four and sixteen times, so that all three weigh the same.
     """
     return _assemble(input_shape, lambda stage: _plain(stage))
 
@@ -194,17 +194,18 @@ def build_tied_vgg(input_shape: tuple[int, int, int]) -> Any:
 
 
 def _assemble(input_shape: tuple[int, int, int], convolution: Any) -> Any:
-    if any(side % 32 for side in input_shape if side != 3):
-        raise ValueError(f"the sides of the input must be multiples of 32, not {input_shape}")
+    if any(side % 64 for side in input_shape if side != 3):
+        raise ValueError(f"the sides of the input must be multiples of 64, not {input_shape}")
     network = [layer for stage in STAGES for layer in _layers(stage, convolution)]
     network.append(BestOrientation(name="orientations"))
     pixels = keras.Input(input_shape, name="pixels")
-    whole = Standardise(dtype="float32", name="standardise")(pixels)
-    half = layers.AveragePooling2D(2, name="half")(whole)
-    fine, coarse = (_run(network, image) for image in (whole, half))
-    coarse = layers.UpSampling2D(name="coarse")(coarse)
+    image = Standardise(dtype="float32", name="standardise")(pixels)
+    maps = [_run(network, image)]
+    for factor in (2, 4):
+        image = layers.AveragePooling2D(2, name=f"smaller_{factor}")(image)
+        maps.append(layers.UpSampling2D(factor, name=f"scale_{factor}")(_run(network, image)))
     height = 2 if keras.config.image_data_format() == "channels_first" else 1
-    return keras.Model(pixels, layers.Concatenate(axis=height, name="scales")([fine, coarse]), name="small_vgg")
+    return keras.Model(pixels, layers.Concatenate(axis=height, name="scales")(maps), name="small_vgg")
 
 
 def _layers(stage: Stage, convolution: Any) -> list[Any]:

@@ -348,17 +348,17 @@ def _random_colour(image: Image.Image, rng: Rng) -> Image.Image:
 
 # In the order in which they are applied: kind, edit, weight.
 _KINDS: tuple[tuple[str, Edit, float], ...] = (
-    ("crop", _random_crop, 9.0),
+    ("crop", _random_crop, 8.0),
     ("rotation", _random_rotation, 5.0),
     ("perspective", _random_perspective, 0.7),
     ("stretch", lambda image, rng: stretch(image, math.exp(rng.uniform(-0.7, 0.7))), 0.7),
     ("scale", _random_scale, 0.8),
     ("blur", lambda image, rng: blur(image, rng.uniform(0.003, 0.025)), 0.6),
-    ("brightness", _random_brightness, 2.2),
+    ("brightness", _random_brightness, 3.5),
     ("contrast", _random_contrast, 1.0),
-    ("grey", lambda image, _rng: grey(image), 1.0),
+    ("grey", lambda image, _rng: grey(image), 2.0),
     ("colour", _random_colour, 1.0),
-    ("text", lambda image, rng: write_text(image, rng, rng.uniform(0.05, 0.3)), 0.7),
+    ("text", lambda image, rng: write_text(image, rng, rng.uniform(0.05, 0.3)), 1.0),
     ("cover", lambda image, rng: cover(image, rng, rng.uniform(0.1, 0.4)), 0.3),
     ("caption", lambda image, rng: caption(image, rng, rng.uniform(0.1, 0.3)), 0.4),
     ("border", lambda image, rng: border(image, rng.uniform(0.03, 0.4), _frame_colour(rng)), 1.0),

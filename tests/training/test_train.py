@@ -17,7 +17,7 @@ from opkit.models.encoder_file import read_header, read_tensors
 from opkit.pictures.generate import generate_folder
 
 ROOT = Path(__file__).parents[2]
-SMALL = ["--epochs", "3", "--steps", "3", "--side", "32", "--identities", "8", "--precision", "f32"]
+SMALL = ["--epochs", "3", "--steps", "3", "--side", "64", "--identities", "8", "--precision", "f32"]
 SMALL += ["--validation-pictures", "12", "--held-out", "0.25"]
 
 
@@ -115,11 +115,21 @@ def test_another_run_is_not_gone_on_with(pictures: Path, trained: Path) -> None:
 
 
 @pytest.mark.timeout(300)
+def test_a_state_that_cannot_be_kept_ends_the_run_in_words(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.safetensors.run").write_text("in the way of the folder")
+    done = run(pictures, tmp_path / "a.safetensors", "--steps", "1")
+    assert done.returncode == 3
+    assert "a.safetensors.run" in done.stderr.splitlines()[-1]
+    assert "opkit: not finished" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.timeout(300)
 def test_a_size_that_the_model_cannot_take_is_wrong_usage(pictures: Path, tmp_path: Path) -> None:
     done = run(pictures, tmp_path / "a.safetensors", "--side", "100")
     assert done.returncode == 2
     assert "--side 100: does not go with embedded" in done.stderr
-    assert "multiples of 32" in done.stderr
+    assert "multiples of 64" in done.stderr
 
 
 @pytest.mark.slow

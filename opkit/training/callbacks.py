@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 # Vectors of different pictures whose mean cosine is above this are one vector, for all that a search can tell.
 _COLLAPSED = 0.98
+# Epochs in which that may still be the start.
+_YOUNG = 3
 
 
 class Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
@@ -43,8 +45,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no ty
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: D102 - Keras's
         measured = {name: float(value) for name, value in (logs or {}).items()}
         _refuse_no_number(measured)
-        if self._progress.epoch:  # the first epoch's mean has the start in it: random networks know one vector only
-            _refuse_collapse(measured)
+        _refuse_collapse(measured, self._progress.history)
         measured["val_recall"] = self._validation.recall(self.model)
         self._progress.history.append(measured)
         self._checkpoints.save(self.model, self._progress)
@@ -70,8 +71,12 @@ def _refuse_no_number(measured: dict[str, float]) -> None:
         raise TrainingFailed("the loss is no longer a number; a smaller --learning-rate helps, or --precision f32")
 
 
-def _refuse_collapse(measured: dict[str, float]) -> None:
-    if measured["impostor_similarity"] > _COLLAPSED:
+def _refuse_collapse(measured: dict[str, float], before: list[dict[str, float]]) -> None:
+    # Random networks know one vector only, too: what is new, or still gets better, has not collapsed.
+    is_new = len(before) < _YOUNG
+    if measured["impostor_similarity"] > _COLLAPSED and not (
+        is_new or measured["impostor_similarity"] < before[-1]["impostor_similarity"]
+    ):
         alike = measured["impostor_similarity"]
         raise TrainingFailed(
             f"the vectors have collapsed: different pictures have a mean cosine of {alike:.3f}. A smaller "

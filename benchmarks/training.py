@@ -49,7 +49,7 @@ def _parse_args() -> argparse.Namespace:
     parser.add_argument("--held-out", type=int, default=200, help="to measure on; default: 200")
     parser.add_argument("--epochs", type=int, default=10, help="default: 10")
     parser.add_argument("--steps", type=int, default=50, help="in an epoch; default: 50")
-    parser.add_argument("--side", type=int, default=96, help="input size in training; default: 96")
+    parser.add_argument("--side", type=int, default=128, help="input size in training; default: 128")
     return parser.parse_args()
 
 

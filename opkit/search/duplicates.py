@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from opkit.search.collection import Collection
 from opkit.search.schema import Picture, Row
-from opkit.search.store import Collection
 from opkit.search.verdict import cosine_of
 
 # Neighbours that are asked for at first; one with more copies than that is asked about again.

@@ -14,6 +14,7 @@ from opkit.contract import Vector
 from opkit.encode.inputs import is_url
 from opkit.encode.vector_file import Origin
 from opkit.errors import InvalidInput, OperatorError, SettingsError
+from opkit.search.collection import Collection
 from opkit.search.digests import Digests
 from opkit.search.encoders import Encoders, open_encoders
 from opkit.search.errors import NoSuchIndex
@@ -26,7 +27,7 @@ from opkit.search.pictures import as_file
 from opkit.search.prune import prune
 from opkit.search.reader import Reader, read_bytes
 from opkit.search.schema import Picture
-from opkit.search.store import Collection, Store, collection_name
+from opkit.search.store import Store, collection_name
 from opkit.search.verdict import Match, judge
 from opkit.settings import Settings, load_settings
 

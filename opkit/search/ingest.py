@@ -20,12 +20,12 @@ import numpy as np
 from opkit.contract import Vector
 from opkit.errors import InvalidInput, OperatorError
 from opkit.search.ahead import in_order, one_ahead
+from opkit.search.collection import Collection
 from opkit.search.encoders import Encoders
 from opkit.search.failures import Failures
 from opkit.search.pictures import size_of
 from opkit.search.reader import Reader, Seen
 from opkit.search.schema import MAX_NAMES, Picture, Row
-from opkit.search.store import Collection
 
 # Inputs looked up at once, and bytes of their contents that may wait for it.
 _CHUNK = 128

@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
+from opkit.search.collection import Collection
 from opkit.search.digests import Digests
 from opkit.search.reader import path_of
 from opkit.search.schema import Picture, Row
-from opkit.search.store import Collection
 
 _DELETE = 1000
 _RENAME = 256

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from opkit.errors import InvalidInput, OperatorError
+from opkit.search.collection import Collection
 from opkit.search.encoders import Encoders
 from opkit.search.failures import Failures
 from opkit.search.index_types import default_index_type, parse_index_type
 from opkit.search.reader import Reader, path_of
 from opkit.search.schema import Picture, Row
-from opkit.search.store import Collection, Store, collection_name
+from opkit.search.store import Store, collection_name
 
 _CHUNK = 128
 _ROWS = 256

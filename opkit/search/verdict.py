@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from opkit.search.collection import Hit
 from opkit.search.schema import Picture
-from opkit.search.store import Hit
 
 
 @dataclass(frozen=True)

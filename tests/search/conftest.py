@@ -15,10 +15,11 @@ import pytest
 from PIL import Image as PILImage
 
 from opkit.encode.local import LocalEncoder
+from opkit.search.collection import Collection
 from opkit.search.encoders import Encoders, origin_of
 from opkit.search.index import Index
 from opkit.search.milvus import MilvusClient
-from opkit.search.store import Collection, Store
+from opkit.search.store import Store
 from opkit.serving.pipeline import Pipeline
 from opkit.settings import Settings
 from tests.toys import ToyOperator

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
+from opkit.search.collection import Collection
 from opkit.search.errors import StoreFull
-from opkit.search.store import Collection
 from tests.search.conftest import contents, write_pictures
 
 
@@ -14,7 +14,7 @@ def small_steps(monkeypatch):
     """Every few pictures a look-up, a write and a segment."""
     monkeypatch.setattr("opkit.search.ingest._CHUNK", 4)
     monkeypatch.setattr("opkit.search.ingest._ROWS", 4)
-    monkeypatch.setattr("opkit.search.store._LITE_SETTLE_ROWS", 8)
+    monkeypatch.setattr("opkit.search.collection._LITE_SETTLE_ROWS", 8)
 
 
 def test_pictures_are_encoded_while_others_are_written(index, operator, tmp_path, monkeypatch):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from opkit.search.collection import Hit
 from opkit.search.schema import Picture
-from opkit.search.store import Hit
 from opkit.search.verdict import judge
 
 PICTURE = Picture("0" * 64, ("/a",), 1, 1, 1, 1, 1)

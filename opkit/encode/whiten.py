@@ -17,7 +17,7 @@ from opkit.encode.inputs import read_input
 from opkit.encode.local import LocalEncoder, open_local
 from opkit.errors import OperatorError, SettingsError
 from opkit.models.choice import choose_model, choose_pooling
-from opkit.models.encoder_file import SUFFIX, Tensors, made_now, read_tensors, write_encoder_file
+from opkit.models.encoder_file import SUFFIX, Tensors, check_out, made_now, read_tensors, write_encoder_file
 from opkit.models.export import convert_in_subprocess
 from opkit.models.fingerprint import fingerprint
 from opkit.models.registry import ModelSpec, Pooling
@@ -77,8 +77,7 @@ def check_request(out: Path, dimension: int | None, pictures: int, base: Base) -
     Raises:
         SettingsError: the name of the file, the dimension or the number of pictures will not do.
     """
-    if out.suffix != SUFFIX or not out.parent.is_dir():
-        raise SettingsError(f"{out}: must be a name that ends in {SUFFIX}, in a folder that is there")
+    check_out(out)
     if dimension is not None and dimension > base.spec.dimension:
         raise SettingsError(f"--dimension {dimension}: the vectors of {base.spec.name} have only {base.spec.dimension}")
     if pictures <= max(dimension or 1, 1):

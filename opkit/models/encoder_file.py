@@ -26,7 +26,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from opkit import __version__
-from opkit.errors import WeightsError
+from opkit.errors import SettingsError, WeightsError
 from opkit.models.registry import Pooling
 
 SUFFIX = ".safetensors"
@@ -102,6 +102,16 @@ def write_encoder_file(
     if len(text) > _MAX_HEADER_BYTES // 2:
         raise WeightsError(f"{path}: the card has {len(text)} bytes, at most {_MAX_HEADER_BYTES // 2} fit")
     _replace(path, save(arrays, {"opkit": text}))
+
+
+def check_out(path: Path) -> None:
+    """Find out before hours of work what would keep an encoder file from being written after them.
+
+    Raises:
+        SettingsError: the name or the folder will not do.
+    """
+    if path.suffix != SUFFIX or not path.parent.is_dir():
+        raise SettingsError(f"--out {path}: must be a name that ends in {SUFFIX}, in a folder that is there")
 
 
 def made_now(**more: Any) -> dict[str, Any]:

@@ -99,11 +99,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
     with imports(_INSTALL):
         from opkit.models.choice import choose_model
-        from opkit.models.encoder_file import SUFFIX
+        from opkit.models.encoder_file import check_out
         from opkit.models.weights import find_weights
 
-    if arguments.out.suffix != SUFFIX or not arguments.out.parent.is_dir():
-        raise SettingsError(f"--out {arguments.out}: must be a name that ends in {SUFFIX}, in a folder that is there")
+    check_out(arguments.out)
     recipe = Recipe(**{each.name: getattr(arguments, each.name) for each in dataclasses.fields(Recipe)})
     settings = read_settings(arguments).settings
     says = _read_card(arguments.card) if arguments.card else None

@@ -59,7 +59,9 @@ def build_encoder(
     """
     rest = rest or {}
     images = keras.Input((spec.height, spec.width, 3), dtype="uint8", name="images")
-    vectors = pool(backbone(_preprocess(images, spec)), pooling, float(rest.get("gem/p", DEFAULT_P)))
+    maps = backbone(_preprocess(images, spec))
+    maps = maps if isinstance(maps, list) else [maps]
+    vectors = pool(maps, pooling, float(rest.get("gem/p", DEFAULT_P)))
     vectors = normalise(_linear(vectors, "head", rest) if "head/kernel" in rest else vectors)
     if "whitening/kernel" in rest:
         vectors = normalise(_linear(vectors, "whitening", rest))

@@ -1,12 +1,14 @@
 """From the last feature map to one vector, as part of the graph: the descriptors of the retrieval literature.
 
 Feature maps are (N, height, width, C), or (N, C, height, width) where Keras is set to channels first, of any float type
-and of a height and width that are known. Descriptors are (N, C) float32, computed in float32 even where the maps are
-bfloat16.
+and of a height and width that are known. A network that sees the picture at several sizes has several of them, each of
+which counts as much as any other. Descriptors are (N, C) float32, computed in float32 even where the maps are bfloat16.
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -21,11 +23,11 @@ DEFAULT_P = 3.0
 _EPSILON = 1e-6
 
 
-def pool(features: Any, pooling: Pooling, p: float = DEFAULT_P) -> Any:
-    """Pool a feature map.
+def pool(maps: Sequence[Any], pooling: Pooling, p: float = DEFAULT_P) -> Any:
+    """Pool the feature maps of a picture, mostly one.
 
     Args:
-        features: see above.
+        maps: see above.
         pooling: ``avg``: the mean over all positions: SPoC without its centre prior, Babenko & Lempitsky 2015,
             "Aggregating deep convolutional features for image retrieval", eq. 2.
             ``max``: the maximum: MAC, Tolias et al. 2016, "Particular object retrieval with integral max-pooling of CNN
@@ -38,14 +40,22 @@ def pool(features: Any, pooling: Pooling, p: float = DEFAULT_P) -> Any:
     Returns:
         (N, C) float32, not normalised.
     """
-    features = ops.cast(features, "float32")
+    maps = [ops.cast(each, "float32") for each in maps]
     if pooling == "avg":
-        return layers.GlobalAveragePooling2D(dtype="float32")(features)
+        return _mean([ops.mean(each, axis=_places()) for each in maps])
     if pooling == "max":
-        return layers.GlobalMaxPooling2D(dtype="float32")(features)
+        return _maximum([ops.max(each, axis=_places()) for each in maps])
     if pooling == "gem":
-        return GeneralizedMean(p, dtype="float32", name="gem")(features)
-    return regional_maximum(features, weighted=pooling == "ramac")
+        return GeneralizedMean(p, dtype="float32", name="gem")(maps)
+    return _mean([regional_maximum(each, weighted=pooling == "ramac") for each in maps])
+
+
+def _mean(vectors: Sequence[Any]) -> Any:
+    return functools.reduce(ops.add, vectors) / len(vectors)
+
+
+def _maximum(vectors: Sequence[Any]) -> Any:
+    return functools.reduce(ops.maximum, vectors)
 
 
 def normalise(vectors: Any) -> Any:
@@ -57,7 +67,8 @@ class GeneralizedMean(layers.Layer):  # type: ignore[misc]  # Keras has no types
     """GeM: the p-th root of the mean of the p-th powers, by channel, over all positions; p is trainable.
 
     Radenović et al. 2018, "Fine-tuning CNN image retrieval with no human annotation", eq. 3, with one p for all
-    channels. p = 1 is the mean, and large p approaches the maximum. What is below 1e-6 counts as 1e-6, as in the
+    channels. Of several maps, the powers have one mean, to which each adds alike. p = 1 is the mean, and large p
+    approaches the maximum. What is below 1e-6 counts as 1e-6, as in the
     authors' code. Each channel is divided by its maximum before the power and multiplied by it after, so that no
     activation is too large or too small for float32 or bfloat16; as the factor cancels out, it takes no gradient.
     """
@@ -66,21 +77,22 @@ class GeneralizedMean(layers.Layer):  # type: ignore[misc]  # Keras has no types
         super().__init__(**kwargs)
         self._initial = p
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: list[tuple[int | None, ...]]) -> None:
         """Make the exponent, a number."""
         self.p = self.add_weight(
             shape=(), initializer=keras.initializers.Constant(self._initial), constraint=_at_least_1, name="p"
         )
         super().build(input_shape)
 
-    def call(self, features: Any) -> Any:
-        """(N, height, width, C), or channels first -> (N, C)."""
-        axes = _places()
-        features = ops.maximum(features, _EPSILON)
-        scale = ops.stop_gradient(ops.max(features, axis=axes, keepdims=True))
+    def call(self, maps: Sequence[Any]) -> Any:
+        """Several (N, height, width, C), or channels first -> (N, C)."""
+        maps = [ops.maximum(each, _EPSILON) for each in maps]
+        highest = [ops.max(each, axis=_places(), keepdims=True) for each in maps]
+        scale = ops.stop_gradient(_maximum(highest))
         # A factor rather than a divisor: measured faster in OpenVINO.
-        mean = ops.mean(self._power(features * (1 / scale)), axis=axes)
-        return ops.power(mean, 1 / self.p) * ops.squeeze(scale, axes)
+        factor = 1 / scale
+        mean = _mean([ops.mean(self._power(each * factor), axis=_places()) for each in maps])
+        return ops.power(mean, 1 / self.p) * ops.squeeze(scale, _places())
 
     def _power(self, values: Any) -> Any:
         """Compute values ** p, both above 0: OpenVINO is quick with whole powers, and with others as exp and log."""

@@ -49,7 +49,7 @@ class Trainee:
         self._backbone, rest = _fill_tied(spec, weights) if self._tied else _fill(spec, weights)
         rest = {name: tensor for name, tensor in rest.items() if not name.startswith("whitening/")}
         if dimension:
-            rest |= _new_head(self._backbone.output_shape[-1], dimension, np.random.default_rng(seed))
+            rest |= _new_head(self._backbone.outputs[0].shape[-1], dimension, np.random.default_rng(seed))
         self.model = build_encoder(spec, self._backbone, pooling, rest)
         self.pooling = pooling
         self.dimension: int = self.model.output_shape[-1]

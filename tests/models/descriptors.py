@@ -2,8 +2,9 @@
 
     python -m tests.models.descriptors pool BACKEND MAPS.npz OUT.npz
 
-pools every (N, H, W, C) array of MAPS in every way and makes unit vectors: on tensorflow by calling the layers; on
-openvino, channels first, by exporting them, as serving does, and running OpenVINO.
+pools every (N, H, W, C) array of MAPS in every way and makes unit vectors, those whose names are the same up to a | as
+several maps of the same pictures: on tensorflow by calling the layers; on openvino, channels first, by exporting them,
+as serving does, and running OpenVINO.
 
     python -m tests.models.descriptors encoder ENCODER.safetensors IMAGES.npz OUT.npz
 
@@ -31,31 +32,39 @@ import numpy as np
 
 from opkit.models.choice import choose_model
 from opkit.models.pooling import GeneralizedMean, normalise, pool
-from opkit.models.precision import Precision
-from opkit.models.registry import Pooling
+from opkit.models.registry import Pooling, Precision
 from opkit.models.weights import find_weights
 from opkit.settings import Settings
 
+PRECISIONS: tuple[Precision, ...] = ("f32", "bf16")  # of the GPU engine
 
-def pooled(maps: np.ndarray, pooling: Any) -> np.ndarray:
+
+def pooled(maps: list[np.ndarray], pooling: Any) -> np.ndarray:
     if keras.backend.backend() == "tensorflow":
         return np.asarray(normalise(pool(maps, pooling)))
     import openvino as ov
 
-    maps = np.ascontiguousarray(np.moveaxis(maps, -1, 1))
-    features = keras.Input(maps.shape[1:])
+    # One input holds all maps side by side: Keras exports no graph of several.
+    widths, height = [each.shape[2] for each in maps], max(each.shape[1] for each in maps)
+    tall = [np.pad(each, ((0, 0), (0, height - each.shape[1]), (0, 0), (0, 0))) for each in maps]
+    side_by_side = np.ascontiguousarray(np.moveaxis(np.concatenate(tall, axis=2), -1, 1))
+    given = keras.Input(side_by_side.shape[1:])
+    starts = np.cumsum([0, *widths])
+    features = [given[:, :, : each.shape[1], starts[i] : starts[i + 1]] for i, each in enumerate(maps)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.xml"
-        keras.Model(features, normalise(pool(features, pooling))).export(str(path), format="openvino", verbose=False)
+        keras.Model(given, normalise(pool(features, pooling))).export(str(path), format="openvino", verbose=False)
         model = ov.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-        return np.array(model([maps])[0])
+        return np.array(model([side_by_side])[0])
 
 
 def pool_all(maps: Path, out: Path) -> None:
     keras.config.set_image_data_format("channels_first" if keras.backend.backend() == "openvino" else "channels_last")
     arrays = np.load(maps)
+    names = {key.partition("|")[0] for key in arrays}
+    groups = {name: [arrays[key] for key in arrays if key.partition("|")[0] == name] for name in names}
     np.savez(
-        out, **{f"{name} {pooling}": pooled(arrays[name], pooling) for name in arrays for pooling in get_args(Pooling)}
+        out, **{f"{name} {pooling}": pooled(groups[name], pooling) for name in names for pooling in get_args(Pooling)}
     )
 
 
@@ -72,9 +81,11 @@ def run_encoder(file: Path, images: Path, out: Path) -> None:
     load_weights(spec, backbone, weights)
     vectors = {
         precision: KerasEngine(spec, weights, replace(settings, precision=precision), device="CPU")(pixels[:2])
-        for precision in get_args(Precision)
+        for precision in PRECISIONS
     }
-    np.savez(out, maps=np.asarray(backbone(pixels.astype(np.float32))), **vectors)
+    maps = backbone(pixels.astype(np.float32))
+    maps = maps if isinstance(maps, list) else [maps]
+    np.savez(out, **{f"maps{index}": np.asarray(each) for index, each in enumerate(maps)}, **vectors)
 
 
 def gradient(maps: Path, out: Path) -> None:
@@ -84,7 +95,7 @@ def gradient(maps: Path, out: Path) -> None:
     layer = GeneralizedMean(2.5, dtype="float64")
     with tf.GradientTape() as tape:
         tape.watch(features)
-        vectors = layer(features)
+        vectors = layer([features])
         total = tf.reduce_sum(vectors * tf.constant(np.load(maps)["weights"], "float64"))
     by_p, by_maps = tape.gradient(total, [layer.p.value, features])
     np.savez(out, vectors=vectors, by_p=by_p, by_maps=by_maps)

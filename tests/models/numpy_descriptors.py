@@ -17,6 +17,15 @@ def descriptor(maps: np.ndarray, pooling: str, p: float = 3.0) -> np.ndarray:
     return np.stack([_one(each.astype(np.float64), pooling, p) for each in maps])
 
 
+def descriptor_of_several(maps: list[np.ndarray], pooling: str, p: float = 3.0) -> np.ndarray:
+    """The same of several maps, each half as large as the one before, that count alike."""
+    if pooling in ("rmac", "ramac"):
+        return sum(descriptor(each, pooling) for each in maps)
+    # As of one map that holds every place of the smaller ones as often as it takes.
+    grown = [each.repeat(2**step, axis=1).repeat(2**step, axis=2) for step, each in enumerate(maps)]
+    return descriptor(np.concatenate(grown, axis=1), pooling, p)
+
+
 def _one(image: np.ndarray, pooling: str, p: float) -> np.ndarray:
     if pooling == "avg":
         return image.mean(axis=(0, 1))

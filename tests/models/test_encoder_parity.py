@@ -16,7 +16,7 @@ from opkit.models.registry import MODELS
 from opkit.models.weights import find_weights
 from opkit.settings import Settings
 from tests.models.conftest import Load, run_program
-from tests.models.numpy_descriptors import descriptor, unit
+from tests.models.numpy_descriptors import descriptor_of_several, unit
 from tests.models.photos import photos
 
 SPEC = MODELS["embedded"]
@@ -33,7 +33,8 @@ class Encoder:
 
     def expected(self) -> np.ndarray:
         """The vectors, by NumPy, from the feature maps."""
-        vectors = descriptor(self.arrays["maps"], "gem", float(self.tensors["gem/p"]))
+        maps = [self.arrays[f"maps{index}"] for index in range(3)]
+        vectors = descriptor_of_several(maps, "gem", float(self.tensors["gem/p"]))
         for part in ("head", "whitening"):
             vectors = unit(vectors @ self.tensors[f"{part}/kernel"] + self.tensors[f"{part}/bias"])
         return vectors

@@ -10,20 +10,23 @@ import pytest
 
 from opkit.models.registry import Pooling
 from tests.models.conftest import run_program
-from tests.models.numpy_descriptors import descriptor, unit
+from tests.models.numpy_descriptors import descriptor, descriptor_of_several, unit
 
 SHAPES = [(7, 7), (14, 7), (5, 9), (8, 64), (1, 1)]
+SEVERAL = [(12, 8), (6, 4), (3, 2)]  # maps of the same pictures, each half as large as the one before
 
 
 def make_maps() -> dict[str, np.ndarray]:
     """Like features after ReLU: half of them zero. One map of each batch is faint, one is huge, one has one place."""
     rng = np.random.default_rng(0)
     scale = np.array([1, 1e-3, 1e5, 1], np.float32)[:, None, None, None]
+    names = {f"{height}x{width}": (height, width) for height, width in SHAPES}
+    names |= {f"several|{index}": shape for index, shape in enumerate(SEVERAL)}
     found = {}
-    for height, width in SHAPES:
-        maps = np.maximum(rng.standard_normal((4, height, width, 24), np.float32), 0) * scale
+    for name, shape in names.items():
+        maps = np.maximum(rng.standard_normal((4, *shape, 24), np.float32), 0) * scale
         maps[3, 1:], maps[3, :, 1:] = 0, 0
-        found[f"{height}x{width}"] = maps
+        found[name] = maps
     return found
 
 
@@ -37,9 +40,17 @@ def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.mark.parametrize("pooling", get_args(Pooling))
 def test_every_descriptor_agrees_with_numpy(pooling: str, answers: dict[str, np.ndarray]) -> None:
-    for name, maps in make_maps().items():
-        expected = unit(descriptor(maps, pooling))
+    maps = make_maps()
+    for name in (f"{height}x{width}" for height, width in SHAPES):
+        expected = unit(descriptor(maps[name], pooling))
         np.testing.assert_allclose(answers[f"{name} {pooling}"], expected, rtol=0, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("pooling", get_args(Pooling))
+def test_each_of_several_maps_counts_as_much_as_any_other(pooling: str, answers: dict[str, np.ndarray]) -> None:
+    maps = [each for name, each in make_maps().items() if name.startswith("several|")]
+    expected = unit(descriptor_of_several(maps, pooling))
+    np.testing.assert_allclose(answers[f"several {pooling}"], expected, rtol=0, atol=1e-5)
 
 
 def test_a_generalised_mean_has_the_gradient_of_finite_differences(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
     .venv/bin/python -m benchmarks.accuracy [MODEL...]
 
-One table, a row for each model: the largest error of f32, and how well bf16 keeps twelve photos apart, all with the
-same seeded He-normal weights in the layout of the published files (tests/models/reference.py makes the reference).
+One table, a row for each model: the largest error of f32, and how well bf16 and int8 keep twelve photos apart, all with
+the same seeded He-normal weights in the layout of the published files (tests/models/reference.py makes the reference).
 
 Cosines are centred: a random network maps all photos to nearly the same direction, and a plain cosine would be 0.9999
 whatever happened. `own mean` takes each set's own mean away (an index never mixes precisions, so a shift that all
@@ -17,18 +17,20 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 
 from benchmarks.report import machine_facts, markdown_table
 from opkit.models.engine import load_engine
-from opkit.models.registry import MODELS
+from opkit.models.registry import MODELS, Precision
 from opkit.models.weights import find_weights
 from opkit.settings import Settings
 
+PUBLISHED = [name for name, spec in MODELS.items() if spec.weights_url]
 
-def vectors_of(name: str, folder: Path, images: np.ndarray, precision: Literal["f32", "bf16"]) -> np.ndarray:
+
+def vectors_of(name: str, folder: Path, images: np.ndarray, precision: Precision) -> np.ndarray:
     """Vectors of our CPU engine."""
     spec, path = MODELS[name], str(folder / f"{name}.h5")
     settings = Settings(weights=path, precision=precision, device="cpu", cache_dir=folder)
@@ -48,28 +50,27 @@ def row(name: str, folder: Path) -> list[str]:
     subprocess.run([sys.executable, "-m", "tests.models.reference", "vectors", str(folder), name], check=True)
     reference = np.load(folder / f"{name}.npz")
     images, expected = reference["images"], reference["avg"]
-    f32, bf16 = (vectors_of(name, folder, images, precision) for precision in ("f32", "bf16"))
+    f32, bf16, int8 = (vectors_of(name, folder, images, precision) for precision in get_args(Precision))
     mean = expected.mean(axis=0)
-    own = centred_cosines(bf16, expected, bf16.mean(axis=0), mean)
-    shared = centred_cosines(bf16, expected, mean, mean)
-    return [
-        name,
-        f"{np.abs(f32 - expected).max():.1e}",
-        f"{own.mean():.4f} ({own.min():.4f})",
-        f"{shared.mean():.4f} ({shared.min():.4f})",
-        "bf16" if MODELS[name].keeps_vectors_in_bf16 else "f32",
-    ]
+    own, shared, eight = (
+        centred_cosines(bf16, expected, bf16.mean(axis=0), mean),
+        centred_cosines(bf16, expected, mean, mean),
+        centred_cosines(int8, expected, int8.mean(axis=0), mean),
+    )
+    cosines = [f"{each.mean():.4f} ({each.min():.4f})" for each in (own, shared, eight)]
+    return [name, f"{np.abs(f32 - expected).max():.1e}", *cosines, MODELS[name].fastest]
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="*", metavar="MODEL", help=f"default: all of {', '.join(MODELS)}")
-    names = parser.parse_args().models or list(MODELS)
+    parser.add_argument("models", nargs="*", metavar="MODEL", help=f"default: all of {', '.join(PUBLISHED)}")
+    names = parser.parse_args().models or PUBLISHED
     print(machine_facts(), end="\n\n")
     with tempfile.TemporaryDirectory() as folder:
         rows = [row(name, Path(folder)) for name in names]
-    header = ["model", "f32, largest error", "bf16, own mean: mean (min)", "bf16, f32 mean: mean (min)", "auto takes"]
+    cosines = ["bf16, own mean: mean (min)", "bf16, f32 mean: mean (min)", "int8, own mean: mean (min)"]
+    header = ["model", "f32, largest error", *cosines, "auto takes"]
     print(markdown_table(header, rows))
 
 

@@ -82,7 +82,7 @@ def _parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="vgg19", choices=MODELS, help="default: vgg19")
     parser.add_argument("--weights", default="random", help="random (seeded; default), imagenet or a path")
-    parser.add_argument("--precision", default="bf16", choices=("f32", "bf16"), help="of opkit; default: bf16")
+    parser.add_argument("--precision", default="bf16", choices=("f32", "bf16", "int8"), help="of opkit; default: bf16")
     parser.add_argument("--resize", default="bilinear", choices=("bilinear", "nearest"), help="of opkit")
     parser.add_argument("--megapixels", type=float, help="scale the photos; default: their natural size")
     parser.add_argument("--callers", type=int, nargs="+", default=[1, 8, 32], metavar="N", help="default: 1 8 32")

@@ -61,7 +61,7 @@ def _parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="vgg19", choices=MODELS, help="default: vgg19")
     parser.add_argument("--weights", default="random", help="random (seeded; default), imagenet or a path")
-    parser.add_argument("--precision", default="bf16", choices=("f32", "bf16"), help="of opkit; default: bf16")
+    parser.add_argument("--precision", default="bf16", choices=("f32", "bf16", "int8"), help="of opkit; default: bf16")
     parser.add_argument("--runs", type=int, default=5, help="default: 5")
     return parser.parse_args()
 

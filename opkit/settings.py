@@ -54,9 +54,10 @@ class Settings:
     device: Literal["auto", "cpu", "gpu"] = _setting(
         "auto", "Where the model runs. A device that is asked for and missing is an error."
     )
-    precision: Literal["auto", "f32", "bf16"] = _setting(
+    precision: Literal["auto", "f32", "bf16", "int8"] = _setting(
         "auto",
-        "Arithmetic of the model; auto takes bf16 where the hardware has it and the vectors stay the same for search.",
+        "Arithmetic of the model; auto takes the fastest that the hardware has and that keeps vectors good for search; "
+        "int8 is there on the CPU only.",
     )
     threads: int = _setting(0, "CPU threads of the model; 0 means all cores.", **_at_least(0))
     data_dir: Path = _setting(Path("data"), "Where weights files are looked for first.")

@@ -25,7 +25,7 @@ BELOW = {
     "contract": {"errors"},
     "inputs": _CORE,
     "pictures": {"errors", "cores", "commands"},
-    "models": _CORE | {"cores"},
+    "models": _CORE | {"cores", "inputs", "pictures"},
     "serving": _CORE | {"cores", "inputs"},
     "client": {"errors"},
     "encode": _CORE | {"commands", "inputs", "serving", "client", "models"},

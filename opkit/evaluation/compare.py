@@ -15,11 +15,9 @@ from opkit.contract import Encoder, Image
 from opkit.errors import SettingsError
 from opkit.models.choice import choose_model
 from opkit.models.fingerprint import fingerprint
-from opkit.models.precision import Precision
+from opkit.models.precision import PRECISIONS
 from opkit.models.weights import find_weights
 from opkit.settings import Settings
-
-PRECISIONS: tuple[Precision, ...] = ("f32", "bf16")
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from opkit.errors import SettingsError
-from opkit.models.precision import Precision
-from opkit.models.registry import ModelSpec
+from opkit.models.registry import ModelSpec, Precision
 from opkit.models.telemetry import switch_off_telemetry
 from opkit.models.weights import Weights
 from opkit.settings import Settings
@@ -30,7 +29,7 @@ class Engine(Protocol):
     device: str
     """cpu or gpu."""
     precision: Precision
-    """f32 or bf16: of the arithmetic. Vectors are float32 in any case."""
+    """Of the arithmetic. Vectors are float32 in any case."""
     max_batch: int
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

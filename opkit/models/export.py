@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from opkit.errors import SettingsError, WeightsError
 from opkit.models.encoder_file import SUFFIX, write_encoder_file
@@ -29,14 +29,23 @@ _TIMEOUT_S = 600.0
 _REFUSED = 3  # 2 is what argparse ends with
 
 
-def export_in_subprocess(spec: ModelSpec, weights: Weights, pooling: Pooling, folder: Path) -> None:
+def export_in_subprocess(
+    spec: ModelSpec, weights: Weights, pooling: Pooling, folder: Path, *, quantised: bool = False
+) -> None:
     """Write ``model.xml`` and ``model.bin``, the OpenVINO IR in f32, into ``folder``.
+
+    Args:
+        spec: the model.
+        weights: its weights.
+        pooling: of the feature map.
+        folder: is there.
+        quantised: whether its convolutions are to compute in eight bits.
 
     Raises:
         WeightsError: the weights do not fit the model.
         SettingsError: the model could not be built or written.
     """
-    _export_in_subprocess(spec, weights, pooling, folder / MODEL_FILE)
+    _export_in_subprocess(spec, weights, pooling, folder / MODEL_FILE, *(["--quantise"] if quantised else []))
 
 
 def convert_in_subprocess(spec: ModelSpec, weights: Weights, pooling: Pooling, path: Path) -> None:
@@ -44,9 +53,9 @@ def convert_in_subprocess(spec: ModelSpec, weights: Weights, pooling: Pooling, p
     _export_in_subprocess(spec, weights, pooling, path)
 
 
-def _export_in_subprocess(spec: ModelSpec, weights: Weights, pooling: Pooling, path: Path) -> None:
+def _export_in_subprocess(spec: ModelSpec, weights: Weights, pooling: Pooling, path: Path, *options: str) -> None:
     source = [str(weights.path.absolute()), weights.sha256] if weights.path else []
-    command = [sys.executable, "-m", __name__, spec.name, pooling, str(path), *source]
+    command = [sys.executable, "-m", __name__, *options, spec.name, pooling, str(path), *source]
     done = _run(spec, command)
     if done.returncode == _REFUSED:
         raise WeightsError(done.stdout.strip())
@@ -72,7 +81,7 @@ def _run(spec: ModelSpec, command: list[str]) -> subprocess.CompletedProcess[str
             raise SettingsError(f"building {spec.name} took more than {_TIMEOUT_S:g} s") from error
 
 
-def export(spec: ModelSpec, weights: Weights, pooling: Pooling, path: Path) -> None:
+def export(spec: ModelSpec, weights: Weights, pooling: Pooling, path: Path, *, quantised: bool = False) -> None:
     """Do it in this process, which must not have imported Keras with another backend."""
     switch_off_telemetry()
     import keras
@@ -91,7 +100,22 @@ def export(spec: ModelSpec, weights: Weights, pooling: Pooling, path: Path) -> N
         tensors, dimension = {**backbone_tensors(backbone), **rest}, encoder.output_shape[-1]
         write_encoder_file(path, model=spec.name, pooling=pooling, dimension=dimension, tensors=tensors, card={})
     else:
-        encoder.export(str(path), format="openvino", verbose=False)
+        _write_graph(encoder, spec, path, quantised=quantised)
+
+
+def _write_graph(encoder: Any, spec: ModelSpec, path: Path, *, quantised: bool) -> None:
+    import openvino as ov
+
+    from opkit.models.quantise import calibration_pictures, fold_constants, quantise
+
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:  # what is read is still mapped while it is written
+        draft = Path(folder) / path.name
+        encoder.export(str(draft), format="openvino", verbose=False)
+        model = ov.Core().read_model(draft)
+        fold_constants(model)
+        if quantised:
+            quantise(model, calibration_pictures(spec))
+        ov.save_model(model, path, compress_to_fp16=False)
 
 
 def main(arguments: list[str]) -> int:
@@ -102,9 +126,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("path", type=Path, help=f"what to write: an OpenVINO IR, or, if it ends in {SUFFIX}, that")
     parser.add_argument("weights", type=Path, nargs="?")
     parser.add_argument("sha256", nargs="?", default="")
+    parser.add_argument("--quantise", action="store_true", help="let the convolutions of the IR compute in eight bits")
     args = parser.parse_args(arguments)
     try:
-        export(find_model(args.model), Weights("file", args.weights, args.sha256), args.pooling, args.path)
+        weights = Weights("file", args.weights, args.sha256)
+        export(find_model(args.model), weights, args.pooling, args.path, quantised=args.quantise)
     except WeightsError as error:
         sys.stdout.write(f"{error}\n")
         return _REFUSED

@@ -25,7 +25,7 @@ def fingerprint(spec: ModelSpec, weights: Weights, settings: Settings, precision
         spec: the model.
         weights: its weights.
         settings: pooling and resize are taken from them.
-        precision: of the engine, ``f32`` or ``bf16``.
+        precision: of the engine, ``f32``, ``bf16`` or ``int8``.
     """
     pooling = choose_pooling(settings, spec, weights)
     digest = _digest(_facts(spec, weights, pooling), settings.resize, precision)
@@ -40,7 +40,7 @@ def _after_pooling(weights: Weights) -> list[str]:
 
 
 def graph_key(spec: ModelSpec, weights: Weights, pooling: str, runtime: str) -> str:
-    """Return the name of a graph written for a runtime, as ``openvino 2026.4``; every precision can share it."""
+    """Return the name of a graph written for a runtime, as ``openvino 2026.4``; f32 and bf16 can share it."""
     return f"{spec.name}-{weights.kind}-{pooling}-{_digest(_facts(spec, weights, pooling), runtime)}"
 
 

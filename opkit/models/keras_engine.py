@@ -13,7 +13,7 @@ import numpy.typing as npt
 from opkit.errors import SettingsError
 from opkit.models.choice import choose_pooling
 from opkit.models.precision import choose_precision
-from opkit.models.registry import ModelSpec, Pooling
+from opkit.models.registry import ModelSpec, Pooling, Precision
 from opkit.models.weights import Weights
 from opkit.settings import Settings
 
@@ -36,7 +36,8 @@ class KerasEngine:
             tf.config.experimental.set_memory_growth(hardware, True)
         self.device = device.lower()
         capability = tf.config.experimental.get_device_details(hardware).get("compute_capability")
-        native = capability is None or capability >= _BF16_CAPABILITY  # None: not a GPU
+        has_bf16 = capability is None or capability >= _BF16_CAPABILITY  # None: not a GPU
+        native: set[Precision] = {"bf16"} if has_bf16 else set()
         self.precision = choose_precision(
             settings.precision, spec, native=native, device=f"a GPU of compute capability {capability}"
         )

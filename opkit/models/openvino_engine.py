@@ -14,8 +14,8 @@ from opkit.models.choice import choose_pooling
 from opkit.models.compiled import compiled_model
 from opkit.models.export import MODEL_FILE, export_in_subprocess
 from opkit.models.fingerprint import graph_key
-from opkit.models.precision import choose_precision
-from opkit.models.registry import ModelSpec
+from opkit.models.precision import PRECISIONS, choose_precision
+from opkit.models.registry import ModelSpec, Precision
 from opkit.models.weights import Weights
 from opkit.settings import Settings
 
@@ -31,15 +31,14 @@ class OpenVinoEngine:
 
     def __init__(self, spec: ModelSpec, weights: Weights, settings: Settings) -> None:
         core = ov.Core()
-        # Listed where there are instructions for it (AVX512_BF16, AMX, AVX_NE_CONVERT), not where it is emulated.
-        native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        self.precision = choose_precision(settings.precision, spec, native=native, device="this processor")
+        self.precision = choose_precision(settings.precision, spec, native=_native(core), device="this processor")
+        quantised = self.precision == "int8"
         self.max_batch = settings.max_batch or DEFAULT_BATCH
         pooling = choose_pooling(settings, spec, weights)
         with compiled_model(
             settings.cache_dir.expanduser(),
-            graph_key(spec, weights, pooling, f"openvino {ov.__version__}"),
-            lambda folder: export_in_subprocess(spec, weights, pooling, folder),
+            graph_key(spec, weights, pooling, f"openvino {ov.__version__}{' int8' if quantised else ''}"),
+            lambda folder: export_in_subprocess(spec, weights, pooling, folder, quantised=quantised),
         ) as folder:
             model = core.compile_model(folder / MODEL_FILE, "CPU", _options(self.precision, settings.threads))
         self._request: Any = model.create_infer_request()
@@ -56,10 +55,17 @@ class OpenVinoEngine:
         self._request = None
 
 
-def _options(precision: str, threads: int) -> dict[str, object]:
+def _native(core: ov.Core) -> set[Precision]:
+    # Listed where there are instructions (for bf16 AVX512_BF16, AMX, AVX_NE_CONVERT), not where it is emulated.
+    listed = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return {precision for precision in PRECISIONS if precision.upper() in listed}
+
+
+def _options(precision: Precision, threads: int) -> dict[str, object]:
     options: dict[str, object] = {
-        # Never left out: OpenVINO's own choice is bf16 wherever the processor has it.
-        "INFERENCE_PRECISION_HINT": precision,
+        # Never left out: OpenVINO's own choice is bf16 wherever the processor has it. A quantised graph says itself
+        # what is in int8; the rest is in f32, so that its vectors are the same on every processor.
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
         # THROUGHPUT would run two pictures side by side, each at half the speed, for 1 to 3 % more.
         "PERFORMANCE_HINT": "LATENCY",
     }

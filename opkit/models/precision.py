@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Set
+from typing import Literal, get_args
 
 from opkit.errors import SettingsError
-from opkit.models.registry import ModelSpec
+from opkit.models.registry import ModelSpec, Precision
 
-Precision = Literal["f32", "bf16"]
+#: From the most exact to the fastest.
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
-def choose_precision(asked: Literal["auto", "f32", "bf16"], spec: ModelSpec, *, native: bool, device: str) -> Precision:
+def choose_precision(
+    asked: Literal["auto"] | Precision, spec: ModelSpec, *, native: Set[Precision], device: str
+) -> Precision:
     """Choose the arithmetic.
 
     Args:
-        asked: the setting; auto takes bf16 where it is native and the model's vectors stay the same for search.
+        asked: the setting; auto takes the fastest that is native and leaves the model's vectors good for search.
         spec: the model.
-        native: whether the device has instructions for bf16; emulating them would only cost.
+        native: what the device has instructions for: emulating the others would only cost. f32 always is.
         device: what to call it in an error.
 
     Raises:
-        SettingsError: bf16 is asked for and the device has no instructions for it.
+        SettingsError: what is asked for is not native.
     """
-    if asked == "bf16" and not native:
-        raise SettingsError(f"OP_PRECISION=bf16: {device} has no bf16 instructions; take f32 or auto")
     if asked == "auto":
-        return "bf16" if native and spec.keeps_vectors_in_bf16 else "f32"
+        good = PRECISIONS[: PRECISIONS.index(spec.fastest) + 1]
+        return next(precision for precision in reversed(good) if precision == "f32" or precision in native)
+    if asked != "f32" and asked not in native:
+        raise SettingsError(f"OP_PRECISION={asked}: {device} has no {asked} instructions; take f32 or auto")
     return asked

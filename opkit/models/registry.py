@@ -15,6 +15,7 @@ from typing import Literal
 from opkit.errors import SettingsError
 
 Pooling = Literal["avg", "max", "gem", "rmac", "ramac"]
+Precision = Literal["f32", "bf16", "int8"]
 
 #: What OP_MODEL=auto means where no encoder file says otherwise.
 DEFAULT_MODEL = "embedded"
@@ -38,8 +39,9 @@ class ModelSpec:
     """Length of a vector: the channels of the feature map, if no encoder file says otherwise."""
     pooling: Pooling = "avg"
     """What OP_POOLING=auto means, if no encoder file says otherwise."""
-    keeps_vectors_in_bf16: bool
-    """Whether bf16 leaves photos where f32 has them: centred cosine of 0.998 or more, see docs/benchmarks.md."""
+    fastest: Precision
+    """The fastest arithmetic that leaves photos where f32 has them, see docs/benchmarks.md; OP_PRECISION=auto goes no
+    further. In bf16: a centred cosine of 0.998 or more. In int8: the same recall to a few tenths of a percent."""
     weights_url: str | None = None
     """The published ImageNet weights, without the classifier, as HDF5; None where there are none."""
     weights_md5: str | None = None
@@ -63,7 +65,7 @@ _SPECS = (
         preprocessing="included",
         dimension=256,
         pooling="gem",
-        keeps_vectors_in_bf16=True,
+        fastest="int8",
         weights_licence="Apache-2.0, as all of opkit: trained on pictures that it generates",
         shipped=Path(__file__).with_name("embedded.safetensors"),
     ),
@@ -74,7 +76,7 @@ _SPECS = (
         width=224,
         preprocessing="caffe",
         dimension=512,
-        keeps_vectors_in_bf16=True,
+        fastest="bf16",
         weights_url=f"{_PUBLISHED}/vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
         weights_md5="6d6bbae143d832006294945121d1f1fc",
         weights_licence="CC BY 4.0, Visual Geometry Group, University of Oxford",
@@ -86,7 +88,7 @@ _SPECS = (
         width=224,
         preprocessing="caffe",
         dimension=512,
-        keeps_vectors_in_bf16=True,
+        fastest="bf16",
         weights_url=f"{_PUBLISHED}/vgg19/vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
         weights_md5="253f8cb515780f3b799900260a226db6",
         weights_licence="CC BY 4.0, Visual Geometry Group, University of Oxford",
@@ -98,7 +100,7 @@ _SPECS = (
         width=299,
         preprocessing="tf",
         dimension=2048,
-        keeps_vectors_in_bf16=False,
+        fastest="f32",
         weights_url=f"{_PUBLISHED}/xception/xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
         weights_md5="b0042744bf5b25fce3cb969f33bebb97",
         weights_licence="MIT, François Chollet",
@@ -110,7 +112,7 @@ _SPECS = (
         width=224,
         preprocessing="caffe",
         dimension=2048,
-        keeps_vectors_in_bf16=True,
+        fastest="bf16",
         weights_url=f"{_PUBLISHED}/resnet/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
         weights_md5="4d473c1dd8becc155b73f8504c6f6626",
         weights_licence="MIT, Kaiming He",
@@ -122,7 +124,7 @@ _SPECS = (
         width=224,
         preprocessing="tf",
         dimension=1280,
-        keeps_vectors_in_bf16=False,
+        fastest="f32",
         weights_url=f"{_PUBLISHED}/mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
         weights_md5=None,
         weights_licence="Apache-2.0, the TensorFlow authors",
@@ -134,7 +136,7 @@ _SPECS = (
         width=224,
         preprocessing="included",
         dimension=1280,
-        keeps_vectors_in_bf16=True,
+        fastest="bf16",
         weights_url=f"{_PUBLISHED}/efficientnet_v2/efficientnetv2-b0_notop.h5",
         weights_md5="893217f2bb855e2983157299931e43ff",
         weights_licence="Apache-2.0, Google",

@@ -39,8 +39,8 @@ def test_an_encoder_file_decides_everything(encoder: Path) -> None:
 def test_whitened_vectors_stay_in_full_precision_unless_asked(tmp_path: Path) -> None:
     tensors = {"whitening/kernel": np.ones((512, 8), np.float32), "whitening/bias": np.ones(8, np.float32)}
     write_encoder_file(tmp_path / "w.safetensors", model="vgg16", pooling="avg", dimension=8, tensors=tensors, card={})
-    assert MODELS["vgg16"].keeps_vectors_in_bf16
-    assert not choose_model(Settings(weights=str(tmp_path / "w.safetensors"))).keeps_vectors_in_bf16
+    assert MODELS["vgg16"].fastest == "bf16"
+    assert choose_model(Settings(weights=str(tmp_path / "w.safetensors"))).fastest == "f32"
 
 
 def test_settings_that_say_the_same_as_the_file_are_taken(encoder: Path) -> None:

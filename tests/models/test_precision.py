@@ -1,27 +1,43 @@
 from __future__ import annotations
 
+from collections.abc import Set
+
 import pytest
 
 from opkit.errors import SettingsError
 from opkit.models.precision import choose_precision
-from opkit.models.registry import MODELS
+from opkit.models.registry import MODELS, Precision
+
+ALL: Set[Precision] = {"f32", "bf16", "int8"}
 
 
-def choose(asked: str, model: str, *, native: bool) -> str:
-    return choose_precision(asked, MODELS[model], native=native, device="this processor")
+def choose(asked: str, model: str, native: Set[Precision]) -> str:
+    return choose_precision(asked, MODELS[model], native=native, device="this processor")  # type: ignore[arg-type]
 
 
-def test_auto_takes_bf16_where_the_hardware_has_it_and_the_vectors_stay_the_same() -> None:
-    assert choose("auto", "vgg19", native=True) == "bf16"
-    assert choose("auto", "vgg19", native=False) == "f32"
-    assert choose("auto", "mobilenetv2", native=True) == "f32"
+@pytest.mark.parametrize(
+    ("model", "native", "expected"),
+    [
+        ("embedded", ALL, "int8"),
+        ("embedded", {"f32", "bf16"}, "bf16"),
+        ("embedded", {"f32"}, "f32"),
+        ("vgg19", ALL, "bf16"),
+        ("vgg19", {"f32", "int8"}, "f32"),
+        ("mobilenetv2", ALL, "f32"),
+    ],
+)
+def test_auto_takes_the_fastest_that_is_there_and_good_enough(
+    model: str, native: Set[Precision], expected: str
+) -> None:
+    assert choose("auto", model, native) == expected
 
 
-def test_what_is_asked_for_is_taken() -> None:
-    assert choose("f32", "vgg19", native=True) == "f32"
-    assert choose("bf16", "mobilenetv2", native=True) == "bf16"
+@pytest.mark.parametrize("asked", ["f32", "bf16", "int8"])
+def test_what_is_asked_for_is_taken(asked: str) -> None:
+    assert choose(asked, "mobilenetv2", ALL) == asked
 
 
-def test_bf16_on_hardware_without_it_is_refused() -> None:
-    with pytest.raises(SettingsError, match="OP_PRECISION=bf16: this processor has no bf16 instructions"):
-        choose("bf16", "vgg19", native=False)
+@pytest.mark.parametrize("asked", ["bf16", "int8"])
+def test_what_the_hardware_does_not_have_is_refused(asked: str) -> None:
+    with pytest.raises(SettingsError, match=f"OP_PRECISION={asked}: this processor has no {asked} instructions"):
+        choose(asked, "vgg19", {"f32"})

@@ -27,7 +27,7 @@ def test_it_is_small_enough_for_a_repository() -> None:
 def test_it_is_what_the_registry_says() -> None:
     header = read_header(FILE)
     assert (header.model, header.pooling, header.dimension) == ("embedded", SPEC.pooling, SPEC.dimension)
-    assert choose_model(Settings()).keeps_vectors_in_bf16 == SPEC.keeps_vectors_in_bf16
+    assert choose_model(Settings()).fastest == SPEC.fastest
 
 
 def test_its_card_says_what_it_is_for_and_not_for() -> None:
@@ -45,12 +45,13 @@ def test_it_is_served_without_any_settings(load: Load) -> None:
     assert (vectors @ vectors.T - np.eye(8)).max() < 0.9
 
 
-@pytest.mark.skipif(
-    "BF16" not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"), reason="this processor has no bf16"
-)
-def test_bf16_leaves_photos_where_f32_has_them(load: Load) -> None:
+# In int8 the deep field, a few bright points on black, has more in its maps than the ranges that most pictures keep to.
+@pytest.mark.parametrize(("precision", "least"), [("bf16", 0.998), ("int8", 0.95)])
+def test_faster_arithmetic_leaves_photos_where_f32_has_them(precision: str, least: float, load: Load) -> None:
+    if precision.upper() not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        pytest.skip(f"this processor has no {precision}")
     images = photos(SPEC.height, SPEC.width)[:8]
-    f32, bf16 = (load("embedded", weights="auto", precision=precision)(images) for precision in ("f32", "bf16"))
-    f32, bf16 = f32 - f32.mean(axis=0), bf16 - bf16.mean(axis=0)
-    cosines = (f32 * bf16).sum(axis=1) / np.linalg.norm(f32, axis=1) / np.linalg.norm(bf16, axis=1)
-    assert (cosines.min() >= 0.998) == SPEC.keeps_vectors_in_bf16
+    f32, fast = (load("embedded", weights="auto", precision=each)(images) for each in ("f32", precision))
+    f32, fast = f32 - f32.mean(axis=0), fast - fast.mean(axis=0)
+    cosines = (f32 * fast).sum(axis=1) / np.linalg.norm(f32, axis=1) / np.linalg.norm(fast, axis=1)
+    assert cosines.min() >= least

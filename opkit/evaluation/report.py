@@ -19,7 +19,7 @@ from PIL import Image as PILImage
 
 from opkit.evaluation import plots
 from opkit.evaluation.evaluate import Gallery, Job, Outcome
-from opkit.evaluation.results import ALL, MEASURES, at_fpr, table
+from opkit.evaluation.results import ACROSS, ALL, MEASURES, at_fpr, table
 from opkit.evaluation.samples import read_original, transform
 from opkit.evaluation.thresholds import LEAST_FALSE_POSITIVES, RATES
 
@@ -60,6 +60,7 @@ def _context(job: Job, gallery: Gallery, outcomes: Sequence[Outcome]) -> dict[st
         "outcomes": outcomes,
         "tables": {outcome.name: table(outcome) for outcome in outcomes},
         "all": ALL,
+        "across": ACROSS,
         "measures": [*MEASURES, *(at_fpr(fpr) for fpr in RATES)],
         "rates": RATES,
         "at_fpr": at_fpr,

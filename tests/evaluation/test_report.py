@@ -60,6 +60,16 @@ def test_the_page_has_the_numbers_and_the_pictures_of_failures(evaluated: Evalua
     assert page.count("<strong>copy</strong>") == 4  # two each of mirror and crop-25
 
 
+def test_the_summary_has_what_is_found_across_groups_where_they_were_told(folder: Path, tmp_path: Path) -> None:
+    job = job_of(folder, group=lambda path: str(int(Path(path).stem) // 10))
+    evaluated = (job, *evaluate(job, [Thumbnails()], on_done=lambda: None))
+    assert "Across groups" in page_of(evaluated, tmp_path)
+
+
+def test_the_summary_has_nothing_across_groups_where_there_are_none(evaluated: Evaluated, tmp_path: Path) -> None:
+    assert "cross groups" not in page_of(evaluated, tmp_path).lower()
+
+
 def test_what_a_folder_is_called_is_text_and_not_html(folder: Path, tmp_path: Path) -> None:
     (folder / "00.png").rename(folder / "<b onload=x>&.png")
     (folder / "<i>.png").write_bytes(b"x")

@@ -10,7 +10,7 @@ integer arithmetic; the same pictures, and so the same ranges, are made on every
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -53,9 +53,12 @@ def quantise(model: ov.Model, pictures: Sequence[npt.NDArray[np.uint8]]) -> None
         pictures: (height, width, 3) uint8 each, from which the ranges of activations are taken.
     """
     ranges = _ranges(model, pictures)
-    for convolution, (low, high) in zip(_convolutions(model), ranges, strict=True):
+    convolutions = _convolutions(model)
+    seen = {_name(convolution.input_value(0)): convolution.input_value(0) for convolution in convolutions}
+    rounded = {name: _rounded(maps, *ranges[name], _ACTIVATION_LEVELS) for name, maps in seen.items()}
+    for convolution in convolutions:
         activations, weights = convolution.input(0), convolution.input(1)
-        activations.replace_source_output(_rounded(activations.get_source_output(), low, high, _ACTIVATION_LEVELS))
+        activations.replace_source_output(rounded[_name(activations.get_source_output())])
         largest = np.abs(weights.get_source_output().get_node().get_data()).max(axis=(1, 2, 3), keepdims=True)
         largest = np.maximum(largest, _LEAST_RANGE)
         weights.replace_source_output(_rounded(weights.get_source_output(), -largest, largest, _WEIGHT_LEVELS))
@@ -78,28 +81,32 @@ def _convolutions(model: ov.Model) -> list[Any]:
     ]
 
 
-def _ranges(model: ov.Model, pictures: Sequence[npt.NDArray[np.uint8]]) -> list[tuple[Any, Any]]:
-    """What each convolution sees, lowest and highest, float32."""
-    seen = model.clone()
-    places = [convolution.input_value(0) for convolution in _convolutions(seen)]
-    outputs = seen.add_outputs(places)
-    compiled = ov.Core().compile_model(seen, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    compiled_outputs = compiled.outputs[-len(outputs) :] if outputs else []
-    bounds = np.zeros((len(compiled_outputs), 2), np.float32)
+def _name(maps: Any) -> tuple[str, int]:
+    """Of an output of a node; several convolutions may read the same."""
+    return maps.get_node().get_friendly_name(), maps.get_index()
+
+
+def _ranges(model: ov.Model, pictures: Sequence[npt.NDArray[np.uint8]]) -> dict[tuple[str, int], tuple[Any, Any]]:
+    """What convolutions see, lowest and highest, float32, by name."""
+    model = model.clone()
+    seen = {_name(convolution.input_value(0)): convolution.input_value(0) for convolution in _convolutions(model)}
+    first = len(model.outputs)
+    model.add_outputs(list(seen.values()))
+    compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    bounds = np.zeros((len(seen), 2), np.float32)
     for picture in pictures:
         results = compiled([picture[None]])
-        for bound, output in zip(bounds, compiled_outputs, strict=True):
-            low, high = np.percentile(results[output], (100 - _PERCENTILE, _PERCENTILE))
+        for index, bound in enumerate(bounds):
+            low, high = np.percentile(results[first + index], (100 - _PERCENTILE, _PERCENTILE))
             bound[:] = min(bound[0], low), max(bound[1], high)
-    return list(_aligned(bounds))
+    return {name: _aligned(low, high) for name, (low, high) in zip(seen, bounds, strict=True)}
 
 
-def _aligned(bounds: npt.NDArray[np.float32]) -> Iterator[tuple[np.float32, np.float32]]:
+def _aligned(low: float, high: float) -> tuple[np.float32, np.float32]:
     """Move the bounds such that 0, which is what borders are filled with, is one of the levels."""
-    for low, high in bounds:
-        step = max((high - low) / (_ACTIVATION_LEVELS - 1), _LEAST_RANGE)
-        below = np.ceil(-low / step)
-        yield np.float32(-below * step), np.float32((_ACTIVATION_LEVELS - 1 - below) * step)
+    step = max((high - low) / (_ACTIVATION_LEVELS - 1), _LEAST_RANGE)
+    below = np.ceil(-low / step)
+    return np.float32(-below * step), np.float32((_ACTIVATION_LEVELS - 1 - below) * step)
 
 
 def _rounded(values: Any, low: Any, high: Any, levels: int) -> Any:

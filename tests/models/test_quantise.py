@@ -66,6 +66,20 @@ def test_it_computes_what_numpy_does_with_numbers_of_eight_bits(relu: bool) -> N
     assert np.abs(answer - expected).mean() < 1e-3 * np.abs(expected).mean()
 
 
+def test_convolutions_that_read_the_same_maps_share_their_range() -> None:
+    pixels = operations.parameter([-1, 16, 16, 3], np.uint8)
+    planes = operations.transpose(operations.convert(pixels, np.float32), operations.constant([0, 3, 1, 2]))
+    first = operations.relu(convolve(planes, FIRST, 0))
+    ones = np.ones((2, CHANNELS, 3, 3), np.float32)
+    model = ov.Model([convolve(first, ones, 1), convolve(first, -ones, 1)], [pixels])
+    fold_constants(model)
+    picture = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    quantise(model, [picture])
+    answer = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([picture[None]])
+    np.testing.assert_array_equal(answer[0], -answer[1])
+    assert answer[0].max() > 0
+
+
 def test_activations_that_are_always_0_give_numbers() -> None:
     model = network(np.ones((1, CHANNELS, 3, 3), np.float32), relu=True)
     fold_constants(model)

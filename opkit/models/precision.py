@@ -24,11 +24,13 @@ def choose_precision(
         device: what to call it in an error.
 
     Raises:
-        SettingsError: what is asked for is not native.
+        SettingsError: what is asked for is not native, or is int8 and would ruin the model's vectors.
     """
     if asked == "auto":
         good = PRECISIONS[: PRECISIONS.index(spec.fastest) + 1]
         return next(precision for precision in reversed(good) if precision == "f32" or precision in native)
     if asked != "f32" and asked not in native:
         raise SettingsError(f"OP_PRECISION={asked}: {device} has no {asked} instructions; take f32 or auto")
+    if asked == "int8" and not spec.has_int8:
+        raise SettingsError(f"OP_PRECISION=int8: too little is left of the vectors of {spec.name}; take auto")
     return asked

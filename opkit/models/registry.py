@@ -42,6 +42,8 @@ class ModelSpec:
     fastest: Precision
     """The fastest arithmetic that leaves photos where f32 has them, see docs/benchmarks.md; OP_PRECISION=auto goes no
     further. In bf16: a centred cosine of 0.998 or more. In int8: the same recall to a few tenths of a percent."""
+    has_int8: bool = False
+    """Whether eight bits leave its vectors good for search; of separable convolutions next to nothing is left."""
     weights_url: str | None = None
     """The published ImageNet weights, without the classifier, as HDF5; None where there are none."""
     weights_md5: str | None = None
@@ -66,6 +68,7 @@ _SPECS = (
         dimension=256,
         pooling="gem",
         fastest="int8",
+        has_int8=True,
         weights_licence="Apache-2.0, as all of opkit: trained on pictures that it generates",
         shipped=Path(__file__).with_name("embedded.safetensors"),
     ),
@@ -77,6 +80,7 @@ _SPECS = (
         preprocessing="caffe",
         dimension=512,
         fastest="bf16",
+        has_int8=True,
         weights_url=f"{_PUBLISHED}/vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
         weights_md5="6d6bbae143d832006294945121d1f1fc",
         weights_licence="CC BY 4.0, Visual Geometry Group, University of Oxford",
@@ -89,6 +93,7 @@ _SPECS = (
         preprocessing="caffe",
         dimension=512,
         fastest="bf16",
+        has_int8=True,
         weights_url=f"{_PUBLISHED}/vgg19/vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
         weights_md5="253f8cb515780f3b799900260a226db6",
         weights_licence="CC BY 4.0, Visual Geometry Group, University of Oxford",

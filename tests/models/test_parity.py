@@ -72,6 +72,18 @@ def test_the_gpu_engine_keeps_the_photos_apart_in_bf16(model: str, reference: Ma
     assert centred_cosines(arrays["engine_bf16"], arrays["avg"]).mean() >= BF16_LEAST[model]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(
+    "INT8" not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"), reason="this processor has no int8"
+)
+@pytest.mark.parametrize("model", [name for name, spec in PUBLISHED.items() if spec.has_int8])
+def test_int8_keeps_the_photos_apart(model: str, reference: Make, load: Load) -> None:
+    expected = reference(model)
+    vectors = encode(load(model, weights=expected.weights, precision="int8"), expected.arrays["images"])
+    assert centred_cosines(vectors, expected.arrays["avg"]).mean() >= 0.99
+
+
 @needs_bf16
 def test_vgg_in_bf16_keeps_every_photo_where_it_was(load: Load) -> None:
     images = golden_photos(224, 224)

@@ -34,7 +34,12 @@ def test_auto_takes_the_fastest_that_is_there_and_good_enough(
 
 @pytest.mark.parametrize("asked", ["f32", "bf16", "int8"])
 def test_what_is_asked_for_is_taken(asked: str) -> None:
-    assert choose(asked, "mobilenetv2", ALL) == asked
+    assert choose(asked, "vgg19", ALL) == asked
+
+
+def test_int8_is_refused_where_it_would_ruin_the_vectors() -> None:
+    with pytest.raises(SettingsError, match="OP_PRECISION=int8: too little is left of the vectors of mobilenetv2"):
+        choose("int8", "mobilenetv2", ALL)
 
 
 @pytest.mark.parametrize("asked", ["bf16", "int8"])

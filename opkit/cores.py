@@ -1,4 +1,4 @@
-"""How many cores this process may use."""
+"""What there is of a processor: cores that this process may use, and instructions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_CPUINFO = Path("/proc/cpuinfo")
 
 
 def usable_cores(quota_file: Path = _QUOTA) -> int:
@@ -25,3 +26,18 @@ def usable_cores(quota_file: Path = _QUOTA) -> int:
         return max(1, min(cores, math.ceil(int(quota) / int(period))))
     except (OSError, ValueError):
         return cores
+
+
+def has_any_instructions(*names: str, cpuinfo: Path = _CPUINFO) -> bool:
+    """Whether the processor has one of these instruction sets, as Linux calls them; elsewhere it is never known.
+
+    Args:
+        names: such as ``avx512_bf16``.
+        cpuinfo: ``/proc/cpuinfo``; may be missing.
+    """
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    flags = next((line for line in lines if line.startswith("flags")), "").split()
+    return not set(names).isdisjoint(flags)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from opkit.cores import usable_cores
+from opkit.cores import has_any_instructions, usable_cores
 
 
 @pytest.fixture
@@ -33,3 +33,17 @@ def test_the_quota_of_a_container_limits_the_cores(text: str, cores: int, quota:
 
 def test_without_a_quota_all_cores_of_the_process_are_usable(quota: Path) -> None:
     assert usable_cores(quota) == 8
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"), [(("avx2",), True), (("amx_int8", "avx_vnni"), True), (("vnni",), False), ((), False)]
+)
+def test_instructions_are_those_that_linux_names(names: tuple[str, ...], expected: bool, tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text(
+        "processor\t: 0\nmodel name\t: vnni\nflags\t\t: fpu avx2 avx_vnni\n\nprocessor\t: 1\n"
+    )
+    assert has_any_instructions(*names, cpuinfo=tmp_path / "cpuinfo") == expected
+
+
+def test_where_nothing_tells_there_are_no_instructions(tmp_path: Path) -> None:
+    assert not has_any_instructions("avx2", cpuinfo=tmp_path / "none")

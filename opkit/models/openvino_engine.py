@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import openvino as ov
 
-from opkit.cores import usable_cores
+from opkit.cores import has_any_instructions, usable_cores
 from opkit.models.choice import choose_pooling
 from opkit.models.compiled import compiled_model
 from opkit.models.export import MODEL_FILE, export_in_subprocess
 from opkit.models.fingerprint import graph_key
-from opkit.models.precision import PRECISIONS, choose_precision
+from opkit.models.precision import choose_precision
 from opkit.models.registry import ModelSpec, Precision
 from opkit.models.weights import Weights
 from opkit.settings import Settings
@@ -22,6 +22,10 @@ from opkit.settings import Settings
 # One picture fills all cores already (measured: VGG19 no faster at 32 than at 1, MobileNetV2 1.2x at 8), and memory
 # grows with the batch: VGG19 in f32 takes 360 MiB at 1, 580 MiB at 8, 1.1 GiB at 32.
 DEFAULT_BATCH = 8
+
+# OpenVINO lists int8 everywhere. Without these, pairs of products are added in 16 bits, which they may not fit into,
+# and that changes vectors (https://oneapi-src.github.io/oneDNN/dev_guide_int8_computations.html).
+INT8 = ("avx512_vnni", "avx_vnni", "amx_int8")
 
 
 class OpenVinoEngine:
@@ -56,9 +60,13 @@ class OpenVinoEngine:
 
 
 def _native(core: ov.Core) -> set[Precision]:
-    # Listed where there are instructions (for bf16 AVX512_BF16, AMX, AVX_NE_CONVERT), not where it is emulated.
-    listed = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return {precision for precision in PRECISIONS if precision.upper() in listed}
+    native: set[Precision] = {"f32"}
+    # Listed where there are instructions for it (AVX512_BF16, AMX, AVX_NE_CONVERT), not where it is emulated.
+    if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        native.add("bf16")
+    if has_any_instructions(*INT8):
+        native.add("int8")
+    return native
 
 
 def _options(precision: Precision, threads: int) -> dict[str, object]:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from opkit.cores import has_any_instructions
 from opkit.models.graph import build_backbone, build_encoder
 from opkit.models.loading import backbone_tensors, load_weights
 from opkit.models.registry import ModelSpec, Pooling
@@ -16,6 +17,8 @@ from opkit.models.small_vgg import build_small_vgg, build_tied_vgg, tie, written
 from opkit.models.weights import Weights
 
 Tensors = dict[str, npt.NDArray[np.float32]]
+
+_BF16 = ("avx512_bf16", "amx_bf16")
 
 _TIED = "embedded"  # the one model that is trained in another form than it is served in
 
@@ -108,7 +111,7 @@ def use_precision(precision: str) -> str:
     Returns:
         The one in use.
     """
-    chosen = precision if precision != "auto" else "bf16" if _on_gpu() or _processor_has_bf16() else "f32"
+    chosen = precision if precision != "auto" else "bf16" if _on_gpu() or has_any_instructions(*_BF16) else "f32"
     keras.config.set_dtype_policy("mixed_bfloat16" if chosen == "bf16" else "float32")
     return chosen
 
@@ -117,12 +120,3 @@ def _on_gpu() -> bool:
     # Where a tensor lies by itself: the one question that every backend answers.
     device = str(keras.ops.zeros(1).device).lower()
     return "gpu" in device or "cuda" in device
-
-
-def _processor_has_bf16() -> bool:
-    try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
-            text = file.read()
-            return "avx512_bf16" in text or "amx_bf16" in text
-    except OSError:  # not Linux
-        return False

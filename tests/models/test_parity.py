@@ -10,6 +10,8 @@ import numpy as np
 import openvino as ov
 import pytest
 
+from opkit.cores import has_any_instructions
+from opkit.models.openvino_engine import INT8
 from opkit.models.registry import MODELS
 from tests.models.conftest import Load, Reference
 from tests.models.photos import golden_photos
@@ -74,9 +76,7 @@ def test_the_gpu_engine_keeps_the_photos_apart_in_bf16(model: str, reference: Ma
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.skipif(
-    "INT8" not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"), reason="this processor has no int8"
-)
+@pytest.mark.skipif(not has_any_instructions(*INT8), reason="this processor has no int8")
 @pytest.mark.parametrize("model", [name for name, spec in PUBLISHED.items() if spec.has_int8])
 def test_int8_keeps_the_photos_apart(model: str, reference: Make, load: Load) -> None:
     expected = reference(model)

@@ -7,7 +7,9 @@ import openvino as ov
 import pytest
 from openvino import opset13 as operations
 
+from opkit.cores import has_any_instructions
 from opkit.models.export import MODEL_FILE, export_in_subprocess
+from opkit.models.openvino_engine import INT8
 from opkit.models.quantise import fold_constants, quantise
 from opkit.models.registry import MODELS
 from opkit.models.weights import find_weights
@@ -96,9 +98,7 @@ def test_a_filter_of_zeros_gives_zeros() -> None:
     assert not ov.Core().compile_model(model, "CPU")([picture[None]])[0].any()
 
 
-@pytest.mark.skipif(
-    "INT8" not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"), reason="this processor has no int8"
-)
+@pytest.mark.skipif(not has_any_instructions(*INT8), reason="this processor has no int8")
 def test_all_convolutions_but_those_of_pixels_run_in_eight_bits(tmp_path: Path) -> None:
     export_in_subprocess(SPEC, find_weights(SPEC, "auto", tmp_path), "gem", tmp_path, quantised=True)
     compiled = ov.Core().compile_model(tmp_path / MODEL_FILE, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})

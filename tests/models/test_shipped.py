@@ -10,6 +10,7 @@ import pytest
 
 from opkit.models.choice import choose_model
 from opkit.models.encoder_file import read_header
+from opkit.models.openvino_engine import _native
 from opkit.models.registry import MODELS
 from opkit.settings import Settings
 from tests.models.conftest import Load
@@ -48,7 +49,7 @@ def test_it_is_served_without_any_settings(load: Load) -> None:
 # In int8 the deep field, a few bright points on black, has more in its maps than the ranges that most pictures keep to.
 @pytest.mark.parametrize(("precision", "least"), [("bf16", 0.998), ("int8", 0.95)])
 def test_faster_arithmetic_leaves_photos_where_f32_has_them(precision: str, least: float, load: Load) -> None:
-    if precision.upper() not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if precision not in _native(ov.Core()):
         pytest.skip(f"this processor has no {precision}")
     images = photos(SPEC.height, SPEC.width)[:8]
     f32, fast = (load("embedded", weights="auto", precision=each)(images) for each in ("f32", precision))

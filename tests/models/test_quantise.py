@@ -16,6 +16,7 @@ from opkit.models.weights import find_weights
 
 SPEC = MODELS["embedded"]
 CHANNELS = 4
+pytestmark = pytest.mark.skipif(not has_any_instructions(*INT8), reason="this processor has no int8")
 
 
 def network(kernel: np.ndarray, *, relu: bool) -> ov.Model:
@@ -98,7 +99,6 @@ def test_a_filter_of_zeros_gives_zeros() -> None:
     assert not ov.Core().compile_model(model, "CPU")([picture[None]])[0].any()
 
 
-@pytest.mark.skipif(not has_any_instructions(*INT8), reason="this processor has no int8")
 def test_all_convolutions_but_those_of_pixels_run_in_eight_bits(tmp_path: Path) -> None:
     export_in_subprocess(SPEC, find_weights(SPEC, "auto", tmp_path), "gem", tmp_path, quantised=True)
     compiled = ov.Core().compile_model(tmp_path / MODEL_FILE, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})

@@ -72,12 +72,10 @@ def _refuse_no_number(measured: dict[str, float]) -> None:
 
 
 def _refuse_collapse(measured: dict[str, float], before: list[dict[str, float]]) -> None:
-    # Random networks know one vector only, too: what is new, or still gets better, has not collapsed.
-    is_new = len(before) < _YOUNG
-    if measured["impostor_similarity"] > _COLLAPSED and not (
-        is_new or measured["impostor_similarity"] < before[-1]["impostor_similarity"]
-    ):
-        alike = measured["impostor_similarity"]
+    # Random networks know one vector only, too: what is new, or better than ever before, has not collapsed.
+    alike = measured["impostor_similarity"]
+    is_old = len(before) >= _YOUNG
+    if alike > _COLLAPSED and is_old and alike >= min(epoch["impostor_similarity"] for epoch in before):
         raise TrainingFailed(
             f"the vectors have collapsed: different pictures have a mean cosine of {alike:.3f}. A smaller "
             "--learning-rate, --mining semi-hard, or --loss contrastive help"

@@ -54,7 +54,11 @@ class Connection:
         if self.is_lite and index_type.kind not in LITE_TYPES:
             there = ", ".join(LITE_TYPES)
             raise SettingsError(f"--index-type {index_type}: Milvus Lite has {there}; a Milvus server has more")
-        build = {name: int(value) if value.isdecimal() else value for name, value in index_type.params.items()}
+        build: dict[str, Any] = {
+            name: int(value) if value.isdecimal() else value for name, value in index_type.params.items()
+        }
+        if self.is_lite:  # it reads what pymilvus takes apart for a server
+            build = {"params": build}
         params = MilvusClient.prepare_index_params()
         params.add_index(_FIELD, index_type=index_type.kind, index_name=_FIELD, metric_type=metric, params=build)
         with translated(self.uri, collection, index_type=str(index_type)):
@@ -207,7 +211,8 @@ class Collection:
     def _describe_index(self) -> IndexType:
         with self._translated():
             facts = self._client.describe_index(self.name, _FIELD, timeout=CALL_S)
-        params = {name: str(facts[name]) for name in ("M", "efConstruction", "nlist") if name in facts}
+        told = {**facts, **facts.get("params", {})}  # a server and Milvus Lite
+        params = {name: str(told[name]) for name in ("M", "efConstruction", "nlist") if name in told}
         return IndexType(str(facts["index_type"]), params)
 
     def _translated(self, expression: str = "") -> Any:

@@ -20,7 +20,7 @@ from opkit.search.encoders import Encoders, open_encoders
 from opkit.search.errors import NoSuchIndex
 from opkit.search.failures import Failures
 from opkit.search.guard import check_same_encoder
-from opkit.search.index_types import default_index_type, parse_index_type
+from opkit.search.index_types import IndexType, choose_index_type, parse_index_type
 from opkit.search.ingest import Ingest, Progress
 from opkit.search.inputs import gather
 from opkit.search.pictures import as_file
@@ -144,7 +144,7 @@ class Index:
         Args:
             inputs: folders, files, URLs, and lists of them (``.txt``, ``.csv``).
             prune_folders: then take out what is no longer in the folders among them.
-            index_type: ``auto``, or as ``parse_index_type`` reads it.
+            index_type: ``auto``, or as ``choose_index_type`` reads it.
             failures: gets the inputs that could not be indexed.
             on_start: called with the number of inputs.
             on_done: called after each of them, from any thread.
@@ -234,7 +234,7 @@ class Index:
         if self._collection is not None:
             self._check(self._collection.origin, origin)
             return self._collection
-        chosen = default_index_type(0) if index_type == "auto" else parse_index_type(index_type, inputs)
+        chosen = IndexType("FLAT") if index_type == "auto" else choose_index_type(index_type, inputs)
         # Killed before the alias was there, the next run takes up the collection.
         if 1 in self._store.numbers(self.name):
             self._check(self._store.open(collection_name(self.name, 1)).origin, origin)
@@ -250,13 +250,13 @@ class Index:
     def _tune(self, collection: Collection, index_type: str) -> None:
         """Build the index that fits the number of pictures. While they come in, it would be built again and again."""
         collection.settle()
-        pictures, now = collection.count(), collection.index_type
+        now, wanted = collection.index_type, choose_index_type(index_type, collection.count())
         if index_type == "auto":
-            wanted = default_index_type(pictures)
-            if now.kind == "FLAT" and wanted.kind != "FLAT":
-                collection.rebuild_index(wanted)
-        elif not now.is_like(parse_index_type(index_type, pictures)):
-            collection.rebuild_index(parse_index_type(index_type, pictures))
+            is_to_build = now.kind == "FLAT" != wanted.kind
+        else:
+            is_to_build = not now.has(parse_index_type(index_type))
+        if is_to_build:
+            collection.rebuild_index(wanted)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,9 @@ from opkit.errors import SettingsError
 #: Up to here every vector is compared: exact, and nothing to build. Beyond it the graph is faster to search.
 FLAT_UP_TO = 2000
 
+# Up to here a graph of less care is as good.
+_FEW = 100_000
+
 TYPES = ("FLAT", "HNSW", "HNSW_SQ", "IVF_FLAT", "IVF_SQ8", "DISKANN", "SCANN", "AUTOINDEX")
 
 #: Those that Milvus Lite has; it takes any other, too, and cannot open the file again.
@@ -32,10 +35,9 @@ class IndexType:
     kind: str
     params: Mapping[str, str] = field(default_factory=dict)
 
-    def is_like(self, other: IndexType) -> bool:
-        """Whether it is the same, as far as is known: Milvus Lite does not say with which parameters it built."""
-        known = self.params.keys() & other.params.keys()
-        return self.kind == other.kind and all(self.params[name] == other.params[name] for name in known)
+    def has(self, asked: IndexType) -> bool:
+        """Whether it is of that kind, and built with all parameters that are asked for."""
+        return self.kind == asked.kind and asked.params.items() <= self.params.items()
 
     def search_params(self, k: int) -> dict[str, int]:
         """How thoroughly to look for ``k`` neighbours."""
@@ -58,12 +60,7 @@ class IndexType:
         return max(16, int(self.params.get("nlist", 128)) // 8)
 
 
-def default_index_type(pictures: int) -> IndexType:
-    """FLAT for a few thousand pictures, a graph (HNSW, Malkov and Yashunin 2016) for more."""
-    return IndexType("FLAT") if pictures <= FLAT_UP_TO else _with_defaults(IndexType("HNSW"), pictures)
-
-
-def parse_index_type(text: str, pictures: int) -> IndexType:
+def parse_index_type(text: str) -> IndexType:
     """Read ``HNSW`` or ``HNSW:M=32,efConstruction=400``.
 
     Raises:
@@ -74,15 +71,29 @@ def parse_index_type(text: str, pictures: int) -> IndexType:
         rule = f"must be auto, or one of {', '.join(TYPES)}, with parameters as in HNSW:M=32,efConstruction=400"
         raise SettingsError(f"--index-type {text}: {rule}")
     params = dict(part.split("=", 1) for part in (match["params"] or "").split(",") if part)
-    return _with_defaults(IndexType(match["kind"].upper(), params), pictures)
+    return IndexType(match["kind"].upper(), params)
 
 
-def _with_defaults(chosen: IndexType, pictures: int) -> IndexType:
-    """Parameters that are safe for image descriptors, under those that were given."""
-    if chosen.kind.startswith("HNSW"):
-        return IndexType(chosen.kind, {"M": "24", "efConstruction": "200", **chosen.params})
-    if chosen.kind.startswith(("IVF", "SCANN")):
+def choose_index_type(text: str, pictures: int) -> IndexType:
+    """What to build for so many pictures: ``auto``, or what ``parse_index_type`` reads; parameters not given are ours.
+
+    Auto is FLAT for a few thousand pictures, a graph (HNSW, Malkov and Yashunin 2016) for more.
+
+    Raises:
+        SettingsError: as ``parse_index_type``.
+    """
+    if text == "auto":
+        text = "FLAT" if pictures <= FLAT_UP_TO else "HNSW"
+    asked = parse_index_type(text)
+    return IndexType(asked.kind, {**_defaults(asked.kind, pictures), **asked.params})
+
+
+def _defaults(kind: str, pictures: int) -> Mapping[str, str]:
+    """Parameters that are safe for image descriptors."""
+    if kind.startswith("HNSW"):
+        # With 20,000 pictures the recall of ten is 0.9995 at 100 and 1.0000 at 200, which takes twice as long.
+        return {"M": "24", "efConstruction": "100" if pictures <= _FEW else "200"}
+    if kind.startswith(("IVF", "SCANN")):
         # Faiss's guideline: between 4 and 16 times the square root of the number of vectors.
-        nlist = min(65536, max(16, 4 * math.isqrt(pictures)))
-        return IndexType(chosen.kind, {"nlist": str(nlist), **chosen.params})
-    return chosen
+        return {"nlist": str(min(65536, max(16, 4 * math.isqrt(pictures))))}
+    return {}

@@ -10,7 +10,7 @@ from opkit.errors import InvalidInput, OperatorError
 from opkit.search.collection import Collection
 from opkit.search.encoders import Encoders
 from opkit.search.failures import Failures
-from opkit.search.index_types import default_index_type, parse_index_type
+from opkit.search.index_types import IndexType, choose_index_type
 from opkit.search.reader import Reader, path_of
 from opkit.search.schema import Picture, Row
 from opkit.search.store import Store, collection_name
@@ -88,9 +88,8 @@ class Reindex:
             new = self._open_new(number)
             made = self._fill(new, on_done)
             new.settle()
-            pictures = new.count()
-            chosen = default_index_type(pictures) if index_type == "auto" else parse_index_type(index_type, pictures)
-            if chosen.kind != new.index_type.kind:
+            chosen = choose_index_type(index_type, new.count())
+            if not new.index_type.has(chosen):
                 new.rebuild_index(chosen)
             self._store.point(self._index, number)
         if not keep:
@@ -108,7 +107,7 @@ class Reindex:
     def _open_new(self, number: int) -> Collection:
         if number in self._store.numbers(self._index):
             return self._store.open(collection_name(self._index, number))
-        return self._store.create(self._index, number, self._encoders.origin, default_index_type(0))
+        return self._store.create(self._index, number, self._encoders.origin, IndexType("FLAT"))
 
     def _drop_others(self, number: int) -> None:
         for other in self._store.numbers(self._index):

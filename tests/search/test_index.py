@@ -203,6 +203,8 @@ def test_more_pictures_than_flat_is_good_for_get_a_graph(index, folder, monkeypa
 def test_the_index_type_can_be_chosen_and_changed(index, folder):
     index.add([folder], index_type="HNSW:M=8")
     assert index.collection.index_type.kind == "HNSW"
+    index.add([folder], index_type="HNSW:M=9")
+    assert index.collection.index_type.params["M"] == "9"
     index.add([folder], index_type="IVF_FLAT")
     assert index.collection.index_type.kind == "IVF_FLAT"
     assert len(index.search(folder / "3.png", 10)) == 10

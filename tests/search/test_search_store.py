@@ -126,6 +126,14 @@ def test_an_index_type_that_milvus_does_not_have_is_refused_and_leaves_nothing(m
     assert store.numbers("circle") == []
 
 
+@pytest.mark.parametrize(
+    "asked", [IndexType("HNSW", {"M": "9", "efConstruction": "33"}), IndexType("IVF_FLAT", {"nlist": "3"})]
+)
+def test_an_index_has_the_parameters_that_it_was_built_with(make, store, asked):
+    make(200).rebuild_index(asked)
+    assert store.open("circle__1").index_type == asked
+
+
 def test_an_index_that_cannot_be_changed_stays_as_it_was(make):
     collection = make(3)
     with pytest.raises(SettingsError, match=r"--index-type NONE:M=3: .*Milvus"):

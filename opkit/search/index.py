@@ -245,7 +245,9 @@ class Index:
 
     def _check(self, there: Origin, here: Origin) -> None:
         advice = f"Use the first, or `opkit reindex --index {self.name}` to make new vectors of all pictures"
-        check_same_encoder(there, here, f"the index {self.name} at {self._store.uri}", "this encoder", advice)
+        check_same_encoder(
+            there, here, f"the index {self.name} at {self._store.connection.uri}", "this encoder", advice
+        )
 
     def _tune(self, collection: Collection, index_type: str) -> None:
         """Build the index that fits the number of pictures. While they come in, it would be built again and again."""

@@ -28,8 +28,8 @@ _PROPERTY = "opkit"
 _CONNECT_S = 10.0
 
 # What is read is all that was written before, by anybody: an upsert that did not see a name would lose it. A server
-# waits 0.2 s for its next time tick to be sure of that, which is too long for a search: see ``_search``. Set for the
-# collection and not for each query, because pymilvus's query iterator heeds no other.
+# waits 0.2 s for its next time tick to be sure of that, which is too long for a search: see ``Collection._search``.
+# Set for the collection and not for each query, because pymilvus's query iterator heeds no other.
 _CONSISTENCY = "Strong"
 
 
@@ -40,6 +40,9 @@ class Store:
         uri: ``NAME.db``, a path for Milvus Lite, or the ``http(s)://`` address of a Milvus.
         token: of the server, if it asks for one: ``user:password``, or an API key.
 
+    Attributes:
+        connection: to the Milvus that it is.
+
     Raises:
         SettingsError: neither a path nor an address.
         StoreError: it cannot be opened; see ``opkit.search.errors``.
@@ -47,21 +50,16 @@ class Store:
 
     def __init__(self, uri: str, token: str = "") -> None:
         be_quiet()
-        self.uri = _shown(uri)
         self._stack = ExitStack()
         # For a notebook that never closes what it opens: Milvus Lite would keep the interpreter from ending.
         self._close = weakref.finalize(self, self._stack.close)
         self._loss: list[str] = []
         try:
-            self._client = self._connect(uri, token)
-            with translated(self.uri):
-                version = self._client.get_server_version(timeout=_CONNECT_S)
-            # It may also be a server: `milvus-lite server`.
-            self.is_lite = version.startswith("milvus_lite")
-            self._connection = Connection(self._client, self.uri, self.is_lite)
+            self.connection = self._connect(uri, token)
         except BaseException:
             self.close()
             raise
+        self._client = self.connection.client
 
     def __enter__(self) -> Store:
         return self
@@ -84,22 +82,24 @@ class Store:
         name = self.target_of(index)
         if name is None:
             there = ", ".join(self.indexes()) or "none"
-            raise NoSuchIndex(f"{self.uri} has no index {index!r}; there are: {there}. `opkit index` makes one")
+            raise NoSuchIndex(
+                f"{self.connection.uri} has no index {index!r}; there are: {there}. `opkit index` makes one"
+            )
         return self.open(name)
 
     def open(self, collection: str) -> Collection:
         """A collection by its own name. Raises as ``find``."""
-        with translated(self.uri, collection):
+        with translated(self.connection.uri, collection):
             facts = self._client.describe_collection(collection, timeout=CALL_S)
             # Milvus Lite keeps properties and no description; of a server, only a description takes any text.
             text = facts["properties"].get(_PROPERTY) or facts["description"]
             origin = origin_of_text(text, collection)
             if self._loss:
-                raise damaged(self.uri, "; ".join(self._loss))
+                raise damaged(self.connection.uri, "; ".join(self._loss))
             if not self._client.list_indexes(collection, timeout=CALL_S):  # killed before it had one
-                self._connection.build_index(collection, IndexType("FLAT"), origin.metric_type)
+                self.connection.build_index(collection, IndexType("FLAT"), origin.metric_type)
             self._client.load_collection(collection, timeout=BUILD_S)
-            return Collection(self._connection, collection, origin)
+            return Collection(self.connection, collection, origin)
 
     def create(self, index: str, number: int, origin: Origin, index_type: IndexType) -> Collection:
         """An empty collection of this number for an index; no alias points to it yet.
@@ -109,16 +109,16 @@ class Store:
         """
         check_name(index)
         name, text = collection_name(index, number), about(origin)
-        with translated(self.uri, name):
+        with translated(self.connection.uri, name):
             self._client.create_collection(
                 name,
                 schema=collection_schema(origin.dimension, text),
-                properties={_PROPERTY: text} if self.is_lite else None,
+                properties={_PROPERTY: text} if self.connection.is_lite else None,
                 consistency_level=_CONSISTENCY,
                 timeout=CALL_S,
             )
         try:
-            self._connection.build_index(name, index_type, origin.metric_type)
+            self.connection.build_index(name, index_type, origin.metric_type)
         except SettingsError:
             self.drop(index, number)
             raise
@@ -138,7 +138,7 @@ class Store:
         """The collection that the alias of an index points to; None if there is no such alias."""
         try:
             # In a database of a Milvus 2.3, ``list_aliases`` and ``describe_alias`` tell of those of another database.
-            with translated(self.uri, index):
+            with translated(self.connection.uri, index):
                 facts = self._client.describe_collection(index, timeout=CALL_S)
         except NoSuchIndex:
             return None
@@ -149,29 +149,32 @@ class Store:
         """Let the alias of an index point to the collection of this number, at once for everybody."""
         name = collection_name(index, number)
         move = self._client.create_alias if self.target_of(index) is None else self._client.alter_alias
-        with translated(self.uri, name):
+        with translated(self.connection.uri, name):
             move(name, index, timeout=CALL_S)
 
     def drop(self, index: str, number: int) -> None:
         """Delete a collection for good."""
         name = collection_name(index, number)
-        with translated(self.uri, name):
+        with translated(self.connection.uri, name):
             self._client.drop_collection(name, timeout=CALL_S)
 
-    def _connect(self, uri: str, token: str) -> MilvusClient:
+    def _connect(self, uri: str, token: str) -> Connection:
         address = uri
         if "://" not in uri:
             if not uri.endswith(".db"):
                 raise SettingsError(f"--uri {uri}: must be a path that ends in .db, or http://HOST:PORT of a Milvus")
             address, log = self._stack.enter_context(serve_lite(Path(uri).expanduser()))
             self._loss = log.messages
-        with translated(self.uri):
+        shown = _shown(uri)
+        with translated(shown):
             client = MilvusClient(address, token=token, timeout=_CONNECT_S)
             self._stack.callback(client.close)
-        return client
+            # It may also be a server: `milvus-lite server`.
+            is_lite = client.get_server_version(timeout=_CONNECT_S).startswith("milvus_lite")
+        return Connection(client, shown, is_lite)
 
     def _collections(self) -> list[str]:
-        with translated(self.uri):
+        with translated(self.connection.uri):
             names: list[str] = self._client.list_collections(timeout=CALL_S)
             return names
 

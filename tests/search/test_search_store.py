@@ -37,7 +37,7 @@ def test_a_path_that_is_no_db_is_refused(name):
 
 
 def test_a_collection_of_somebody_else_is_left_alone(store):
-    client: MilvusClient = store._client
+    client: MilvusClient = store.connection.client
     client.create_collection("theirs__1", dimension=4)
     client.create_alias("theirs__1", "theirs")
     with pytest.raises(SettingsError, match="the collection theirs__1 was not made by opkit"):
@@ -95,7 +95,7 @@ def test_what_was_written_is_found_at_once(make):
 
 
 def test_what_was_written_is_there_for_another_connection(make, uri, store):
-    if store.is_lite:
+    if store.connection.is_lite:
         pytest.skip("Milvus Lite is for one process at a time")
     collection = make(1)
     with Store(uri) as other:
@@ -144,8 +144,8 @@ def test_an_index_that_cannot_be_changed_stays_as_it_was(make):
 
 def test_a_collection_whose_maker_was_killed_before_it_had_an_index_gets_one(make, store):
     make(3)
-    store._client.release_collection("circle__1")
-    store._client.drop_index("circle__1", "vector")
+    store.connection.client.release_collection("circle__1")
+    store.connection.client.drop_index("circle__1", "vector")
     collection = store.open("circle__1")
     assert collection.index_type.kind == "FLAT"
     assert len(collection.search([on_a_circle(3)[1]], 3)[0]) == 3

@@ -25,7 +25,7 @@ DEFAULT_BATCH = 8
 
 # OpenVINO lists int8 everywhere. Without these, pairs of products are added in 16 bits, which they may not fit into,
 # and that changes vectors (https://oneapi-src.github.io/oneDNN/dev_guide_int8_computations.html).
-INT8 = ("avx512_vnni", "avx_vnni", "amx_int8")
+_INT8 = ("avx512_vnni", "avx_vnni", "amx_int8")
 
 
 class OpenVinoEngine:
@@ -35,7 +35,7 @@ class OpenVinoEngine:
 
     def __init__(self, spec: ModelSpec, weights: Weights, settings: Settings) -> None:
         core = ov.Core()
-        self.precision = choose_precision(settings.precision, spec, native=_native(core), device="this processor")
+        self.precision = choose_precision(settings.precision, spec, native=native_precisions(), device="this processor")
         quantised = self.precision == "int8"
         self.max_batch = settings.max_batch or DEFAULT_BATCH
         pooling = choose_pooling(settings, spec, weights)
@@ -59,12 +59,13 @@ class OpenVinoEngine:
         self._request = None
 
 
-def _native(core: ov.Core) -> set[Precision]:
+def native_precisions() -> set[Precision]:
+    """What this processor has instructions for."""
     native: set[Precision] = {"f32"}
     # Listed where there are instructions for it (AVX512_BF16, AMX, AVX_NE_CONVERT), not where it is emulated.
-    if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         native.add("bf16")
-    if has_any_instructions(*INT8):
+    if has_any_instructions(*_INT8):
         native.add("int8")
     return native
 

@@ -30,7 +30,7 @@ def choose_precision(
         good = PRECISIONS[: PRECISIONS.index(spec.fastest) + 1]
         return next(precision for precision in reversed(good) if precision == "f32" or precision in native)
     if asked != "f32" and asked not in native:
-        raise SettingsError(f"OP_PRECISION={asked}: {device} has no {asked} instructions; take f32 or auto")
+        raise SettingsError(f"OP_PRECISION={asked}: not available on {device}; take f32 or auto")
     if asked == "int8" and not spec.has_int8:
         raise SettingsError(f"OP_PRECISION=int8: too little is left of the vectors of {spec.name}; take auto")
     return asked

@@ -11,12 +11,18 @@ import numpy as np
 import pytest
 
 from opkit.models.engine import Engine, load_engine
+from opkit.models.openvino_engine import native_precisions
 from opkit.models.registry import MODELS
 from opkit.models.weights import find_weights
 from opkit.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 Load = Callable[..., Engine]
+
+
+def needs(precision: str) -> pytest.MarkDecorator:
+    """Skips a test where the processor would have to emulate this arithmetic."""
+    return pytest.mark.skipif(precision not in native_precisions(), reason=f"this processor has no {precision}")
 
 
 @pytest.fixture(scope="session")

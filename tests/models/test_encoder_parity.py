@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
 import pytest
 
 from opkit.models.encoder_file import read_tensors, write_encoder_file
@@ -15,7 +14,7 @@ from opkit.models.fingerprint import fingerprint
 from opkit.models.registry import MODELS
 from opkit.models.weights import find_weights
 from opkit.settings import Settings
-from tests.models.conftest import Load, run_program
+from tests.models.conftest import Load, needs, run_program
 from tests.models.numpy_descriptors import descriptor_of_several, unit
 from tests.models.photos import photos
 
@@ -72,9 +71,7 @@ def test_vectors_of_the_gpu_engine_are_those_of_numpy(encoder: Encoder) -> None:
     assert (encoder.arrays["bf16"] * encoder.expected()[:2]).sum(axis=1).min() > 0.99
 
 
-@pytest.mark.skipif(
-    "BF16" not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"), reason="this processor has no bf16"
-)
+@needs("bf16")
 def test_vectors_in_bf16_are_near_those_in_f32(encoder: Encoder, load: Load) -> None:
     engine = load("embedded", weights=str(encoder.path), precision="bf16")
     vectors = np.concatenate([engine(part) for part in np.split(encoder.images, [4, 8])])

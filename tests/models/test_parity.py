@@ -7,13 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
 import pytest
 
-from opkit.cores import has_any_instructions
-from opkit.models.openvino_engine import INT8
 from opkit.models.registry import MODELS
-from tests.models.conftest import Load, Reference
+from tests.models.conftest import Load, Reference, needs
 from tests.models.photos import golden_photos
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
@@ -24,9 +21,6 @@ EVERY_MODEL = [
 ]
 
 Make = Callable[[str], Reference]
-needs_bf16 = pytest.mark.skipif(
-    "BF16" not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"), reason="this processor has no bf16"
-)
 
 # What the mean of the centred cosines of bf16 with f32 must reach. Thin and separable layers lose more to the rounding
 # of weights, in TensorFlow's bf16 just as in OpenVINO's; there OP_PRECISION=auto stays in f32.
@@ -52,7 +46,7 @@ def test_f32_agrees_with_keras_on_the_same_weights(model: str, pooling: str, ref
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
 
 
-@needs_bf16
+@needs("bf16")
 @pytest.mark.parametrize("model", EVERY_MODEL)
 def test_bf16_keeps_the_photos_apart(model: str, reference: Make, load: Load) -> None:
     expected = reference(model)
@@ -76,7 +70,7 @@ def test_the_gpu_engine_keeps_the_photos_apart_in_bf16(model: str, reference: Ma
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.skipif(not has_any_instructions(*INT8), reason="this processor has no int8")
+@needs("int8")
 @pytest.mark.parametrize("model", [name for name, spec in PUBLISHED.items() if spec.has_int8])
 def test_int8_keeps_the_photos_apart(model: str, reference: Make, load: Load) -> None:
     expected = reference(model)
@@ -84,7 +78,7 @@ def test_int8_keeps_the_photos_apart(model: str, reference: Make, load: Load) ->
     assert centred_cosines(vectors, expected.arrays["avg"]).mean() >= 0.99
 
 
-@needs_bf16
+@needs("bf16")
 def test_vgg_in_bf16_keeps_every_photo_where_it_was(load: Load) -> None:
     images = golden_photos(224, 224)
     f32, bf16 = (load("vgg16", precision=precision)(images) for precision in ("f32", "bf16"))

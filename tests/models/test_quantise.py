@@ -7,16 +7,15 @@ import openvino as ov
 import pytest
 from openvino import opset13 as operations
 
-from opkit.cores import has_any_instructions
 from opkit.models.export import MODEL_FILE, export_in_subprocess
-from opkit.models.openvino_engine import INT8
 from opkit.models.quantise import fold_constants, quantise
 from opkit.models.registry import MODELS
 from opkit.models.weights import find_weights
+from tests.models.conftest import needs
 
 SPEC = MODELS["embedded"]
 CHANNELS = 4
-pytestmark = pytest.mark.skipif(not has_any_instructions(*INT8), reason="this processor has no int8")
+pytestmark = needs("int8")
 
 
 def network(kernel: np.ndarray, *, relu: bool) -> ov.Model:

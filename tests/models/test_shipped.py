@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
 import pytest
 
 from opkit.models.choice import choose_model
 from opkit.models.encoder_file import read_header
-from opkit.models.openvino_engine import _native
 from opkit.models.registry import MODELS
 from opkit.settings import Settings
-from tests.models.conftest import Load
+from tests.models.conftest import Load, needs
 from tests.models.photos import photos
 
 SPEC = MODELS["embedded"]
@@ -47,10 +45,11 @@ def test_it_is_served_without_any_settings(load: Load) -> None:
 
 
 # In int8 the deep field, a few bright points on black, has more in its maps than the ranges that most pictures keep to.
-@pytest.mark.parametrize(("precision", "least"), [("bf16", 0.998), ("int8", 0.95)])
+@pytest.mark.parametrize(
+    ("precision", "least"),
+    [pytest.param("bf16", 0.998, marks=needs("bf16")), pytest.param("int8", 0.95, marks=needs("int8"))],
+)
 def test_faster_arithmetic_leaves_photos_where_f32_has_them(precision: str, least: float, load: Load) -> None:
-    if precision not in _native(ov.Core()):
-        pytest.skip(f"this processor has no {precision}")
     images = photos(SPEC.height, SPEC.width)[:8]
     f32, fast = (load("embedded", weights="auto", precision=each)(images) for each in ("f32", precision))
     f32, fast = f32 - f32.mean(axis=0), fast - fast.mean(axis=0)

@@ -74,8 +74,8 @@ weights: ## Fetch the published weights of MODEL into data/, if it needs them
 EMBEDDED_DIR ?= build/embedded
 OPKIT = .venv/bin/python -m opkit
 
-# Most of the training is at less than half the cost of the size that is served, the end of it at that size: cut and scaled
-# copies show larger things than originals do (Touvron et al. 2019, "Fixing the train-test resolution discrepancy").
+# Most of the training is at less than half the cost of the size that is served, the end of it at that size: cut and
+# scaled copies show larger things than originals do (Touvron et al. 2019, "Fixing the train-test resolution discrepancy").
 # On a GPU: make train-embedded PICTURES=200000 EPOCHS=100 LAST_EPOCHS=100
 PICTURES ?= 32000
 EPOCHS ?= 30

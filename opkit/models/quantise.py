@@ -23,9 +23,9 @@ from opkit.inputs.images import resize_image
 from opkit.models.registry import ModelSpec
 from opkit.pictures.generate import SERIES, generate_picture
 
-# Ranges are the largest of all pictures' percentiles. Measured once, by hand, for edited photographs and an earlier state
-# of the embedded encoder, mean centred cosine with f32: 0.9954 with maxima, 0.9976 with the 99.95th; 0.9945 with the
-# 99.6th of 32 pictures. Recall hardly differs: 0.928 with the 99.95th, 0.927 with the 99.99th.
+# Ranges are the largest of all pictures' percentiles. Measured once, by hand, for edited photographs and an earlier
+# state of the embedded encoder, mean centred cosine with f32: 0.9954 with maxima, 0.9976 with the 99.95th; 0.9945 with
+# the 99.6th of 32 pictures. Recall hardly differs: 0.928 with the 99.95th, 0.927 with the 99.99th.
 _PERCENTILE = 99.95
 _PICTURES = 64
 

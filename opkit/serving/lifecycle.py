@@ -44,6 +44,7 @@ _SPARE_THREADS = 16
 _HEALTH_INTERVAL_S = 0.5
 _DRAIN_CHECK_S = 0.02
 _REFUSAL_S = 0.2
+_LEAVE_S = 1.0
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -55,6 +56,7 @@ def serve(effective: Effective, around: Around | None = None) -> int:
         around: what another room has beside the server, such as search; it adds its routes to the HTTP face.
     """
     settings = effective.settings
+    before = set(threading.enumerate())
     configure_logging(settings.log_level, settings.log_format)
     started = time.monotonic()
     try:
@@ -77,7 +79,20 @@ def serve(effective: Effective, around: Around | None = None) -> int:
         _log.error("the operator did not start: %s", getattr(err, "detail", err))
         return 1
     _log.info("stopped")
+    _leave_behind(before)
     return 0
+
+
+def _leave_behind(before: set[threading.Thread]) -> None:
+    """End the process here if threads of ours hang in what does not answer: Python would wait for them."""
+    ends = time.monotonic() + _LEAVE_S
+    ours = [thread for thread in threading.enumerate() if thread not in before and not thread.daemon]
+    for thread in ours:
+        thread.join(max(0.0, ends - time.monotonic()))
+    if left := sorted(thread.name for thread in ours if thread.is_alive()):
+        _log.warning("not waited for: %s", ", ".join(left))
+        logging.shutdown()
+        os._exit(0)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -63,7 +64,7 @@ def site_routes(site: Site) -> Extend:
 
     def extend(app: FastAPI, face: Face) -> None:
         app.include_router(_search_router(site, face))
-        app.include_router(_pictures_router(site))
+        app.include_router(_pictures_router(site, face))
         app.include_router(page_router())
 
     return extend
@@ -94,36 +95,45 @@ def _search_router(site: Site, face: Face) -> APIRouter:
         return await face.serve(request, lambda body: _upload_task(site, body))
 
     @router.get("/v1/index/status", summary="What is searched", responses=_answers(IndexStatus, *_READ_FAULTS))
-    def status() -> Response:
+    async def status(request: Request) -> Response:
         """How many pictures there are, and how far indexing in the background is."""
-        return Response(dump(site.status()), media_type=_JSON)
+        return await face.look(request, lambda: Response(dump(site.status()), media_type=_JSON))
 
     return router
 
 
-def _pictures_router(site: Site) -> APIRouter:
+def _pictures_router(site: Site, face: Face) -> APIRouter:
     router = APIRouter()
 
     @router.get("/v1/pictures", summary="Some pictures", responses=_answers(PicturesReply, *_READ_FAULTS))
-    def some(limit: Annotated[int, Query(ge=1, le=100)] = 24) -> Response:
+    async def some(request: Request, limit: Annotated[int, Query(ge=1, le=100)] = 24) -> Response:
         """To begin with, for who has no picture at hand."""
-        return Response(dump({"pictures": [site.plain(each) for each in site.some(limit)]}), media_type=_JSON)
+
+        def make() -> Response:
+            return Response(dump({"pictures": [site.plain(each) for each in site.some(limit)]}), media_type=_JSON)
+
+        return await face.look(request, make)
 
     @router.get("/v1/pictures/{id}", summary="A picture", responses=_file("image/*"))
-    def original(id: Id, request: Request) -> Response:  # noqa: A002 - the name in the path
+    async def original(id: Id, request: Request) -> Response:  # noqa: A002 - the name in the path
         """The file as it was indexed; 404 if it is gone or has changed since."""
-        picture = site.picture(check_id(id))
-        return _forever(request, picture.id, lambda: _as_it_is(site.originals.read(picture)))
+
+        def make() -> Response:
+            picture = site.picture(check_id(id))
+            return _forever(request, picture.id, lambda: _as_it_is(site.originals.read(picture)))
+
+        return await face.look(request, make)
 
     @router.get("/v1/pictures/{id}/thumbnail", summary="A small picture", responses=_file("image/webp"))
-    def small(id: Id, request: Request, side: Literal["320", "1280"] = "320") -> Response:  # noqa: A002 - as above
+    async def small(id: Id, request: Request, side: Literal["320", "1280"] = "320") -> Response:  # noqa: A002 - as above
         """Neither side longer than `side` pixels, upright, without the metadata of the file."""
-        picture = site.picture(check_id(id))
-        return _forever(
-            request,
-            f"{picture.id}-{side}",
-            lambda: Response(site.thumbnails.get(picture, int(side)), media_type="image/webp"),
-        )
+
+        def make() -> Response:
+            picture = site.picture(check_id(id))
+            file = functools.partial(site.thumbnails.get, picture, int(side))
+            return _forever(request, f"{picture.id}-{side}", lambda: Response(file(), media_type="image/webp"))
+
+        return await face.look(request, make)
 
     return router
 

@@ -1,15 +1,21 @@
-"""Operators that fail in ways that need a process of their own."""
+"""What fails in ways that need a process of its own."""
 
 from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from fastapi import FastAPI, Request, Response
 
 from opkit.contract import Encoder
+from opkit.serving.http.app import Extend
+from opkit.serving.http.face import Face, Task
+from opkit.serving.pipeline import Pipeline
 from opkit.settings import Settings
 from tests.toys import ToyOperator
 
@@ -45,3 +51,24 @@ class ConfiguredOperator(Encoder):
 
     def infer(self, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return np.ones((len(batch), 1))
+
+
+@contextmanager
+def hanging_store(_operator: Encoder, _pipeline: Pipeline) -> Iterator[Extend]:
+    """Routes beside the operator's that wait for what never answers, with a model and without."""
+
+    def extend(app: FastAPI, face: Face) -> None:
+        @app.get("/look")
+        async def look(request: Request) -> Response:
+            return await face.look(request, hang)
+
+        @app.post("/search")
+        async def search(request: Request) -> Response:
+            return await face.serve(request, lambda _: Task([], lambda _: hang()))
+
+    yield extend
+
+
+def hang() -> Any:
+    print("stuck", file=sys.stderr, flush=True)
+    threading.Event().wait()

@@ -10,19 +10,20 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from functools import partial
+from typing import TypeVar
 
 from fastapi import Request, Response
 from grpc import StatusCode
 from starlette.requests import ClientDisconnect
 
 from opkit.contract import Vector
-from opkit.errors import CallerGone, InvalidInput, OperatorError
-from opkit.serving.door import Door
+from opkit.errors import CallerGone, DeadlinePassed, InvalidInput, OperatorError
+from opkit.serving.door import Door, draining
 from opkit.serving.http.guard import REQUEST_ID
 from opkit.serving.pipeline import Call, Pipeline, Source
 from opkit.serving.report import Report
@@ -30,10 +31,15 @@ from opkit.settings import Settings
 
 _log = logging.getLogger("opkit.request")
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 Results = Sequence[Vector | OperatorError]
+
+# Requests that look something up and need no model: what hangs there keeps no call from being served.
+_LOOKS = 32
+
+# Beyond a call's deadline: the pipeline, which can say more, says it first.
+_GRACE_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -63,15 +69,24 @@ class Body:
 
 
 class Face:
-    """Serves tasks. A context manager; leaving it waits for nobody."""
+    """Serves requests, each within its deadline and until it is given up."""
 
     def __init__(self, pipeline: Pipeline, door: Door, settings: Settings) -> None:
         self._pipeline, self._door, self._settings = pipeline, door, settings
         self._pool = ThreadPoolExecutor(settings.max_calls, "opkit-http")
+        self._lookers = ThreadPoolExecutor(_LOOKS, "opkit-http-look")
+        self._limits: set[asyncio.Timeout] = set()
+
+    def give_up(self) -> None:
+        """Answer what is still being served with ShuttingDown. In the thread of the event loop."""
+        for limit in self._limits:
+            if not limit.expired():
+                limit.reschedule(0)
 
     def close(self) -> None:
-        """Give the threads back as their calls end."""
-        self._pool.shutdown(wait=False)
+        """Give the threads back as what they do ends; wait for none."""
+        for pool in (self._pool, self._lookers):
+            pool.shutdown(wait=False)
 
     @property
     def closing(self) -> bool:
@@ -93,28 +108,57 @@ class Face:
             OperatorError: as the same call over gRPC.
         """
         with self._reported(request) as report:
-            deadline = time.monotonic() + self._timeout_s(request)
+            timeout_s = self._timeout_s(request)
+            deadline = time.monotonic() + timeout_s
             self._door.check()  # before the body is paid for
-            data = [await _read(request)]
-            with self._door.entered():
-                # Popped, so that a large body is not kept while its inputs wait for the model.
-                task = await self._in_thread(parse, Body(data.pop(), request.headers.get("content-type", "")))
-                call = self._pipeline.start(task.sources, deadline - time.monotonic())
-                results = await self._results(call, request)
-                report.add(call, results)
-                answer = await self._in_thread(task.answer, results)
+            async with self._limited(timeout_s + _GRACE_S):
+                data = [await _read(request)]
+                with self._door.entered():
+                    # Popped, so that a large body is not kept while its inputs wait for the model.
+                    content_type = request.headers.get("content-type", "")
+                    task = await _in_thread(self._pool, partial(parse, Body(data.pop(), content_type)))
+                    call = self._pipeline.start(task.sources, deadline - time.monotonic())
+                    results = await self._results(call, request)
+                    report.add(call, results)
+                    answer = await _in_thread(self._pool, partial(task.answer, results))
             return Response(answer, media_type="application/json")
+
+    async def look(self, request: Request, make: Callable[[], Response]) -> Response:
+        """Serve a request that needs no model.
+
+        Args:
+            request: has no body.
+            make: makes the answer, in a thread; may block.
+
+        Raises:
+            OperatorError: what ``make`` raises; or the deadline passed, or the operator is draining.
+        """
+        if self._door.closed:
+            raise draining()
+        async with self._limited(self._timeout_s(request)):
+            return await _in_thread(self._lookers, make)
+
+    @asynccontextmanager
+    async def _limited(self, timeout_s: float) -> AsyncIterator[None]:
+        """Wait no longer than so many seconds, and not once all is given up. Threads go on: nobody can stop those."""
+        try:
+            async with asyncio.timeout(timeout_s) as limit:
+                self._limits.add(limit)
+                yield
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise draining() if self._door.closed else DeadlinePassed("the deadline passed before the answer") from None
+        finally:
+            self._limits.discard(limit)
 
     async def _results(self, call: Call, request: Request) -> Results:
         watch = asyncio.create_task(_cancel_when_gone(call, request))
         try:
-            return await self._in_thread(call.results)
+            return await _in_thread(self._pool, call.results)
         finally:
             watch.cancel()
             call.cancel()  # of use only if this task was cancelled: else there is nothing left to cancel
-
-    async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: function(*args, **kwargs))
 
     def _timeout_s(self, request: Request) -> float:
         text = request.headers.get("x-request-timeout")
@@ -153,6 +197,10 @@ class Face:
             error = OperatorError("internal error")
         report.end(error.code.name, error)
         raise error
+
+
+async def _in_thread(pool: ThreadPoolExecutor, function: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(pool, function)
 
 
 async def _read(request: Request) -> bytes:

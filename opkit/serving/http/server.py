@@ -47,7 +47,7 @@ class HttpServer:
         app = build_app(self._face, identity, settings, extend)
         self._socket = _listen(settings)
         self.address = f"{settings.http_endpoint.rpartition(':')[0]}:{self._socket.getsockname()[1]}"
-        self._server = uvicorn.Server(_config(app))
+        self._server = _Server(_config(app), self._face)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="opkit-http-loop")
 
     def start(self) -> None:
@@ -61,6 +61,19 @@ class HttpServer:
             self._thread.join()
         self._socket.close()
         self._face.close()
+
+
+class _Server(uvicorn.Server):
+    """Ends what has not ended by itself with an answer, where uvicorn would cut it off."""
+
+    def __init__(self, config: uvicorn.Config, face: Face) -> None:
+        super().__init__(config)
+        self._face = face
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Called by uvicorn, in its event loop, once it is to stop."""
+        self._face.give_up()
+        await super().shutdown(sockets)
 
 
 def _config(app: object) -> uvicorn.Config:

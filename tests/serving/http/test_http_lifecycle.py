@@ -144,6 +144,40 @@ def test_a_model_that_hangs_does_not_keep_the_process_from_stopping() -> None:
         assert isinstance(call.exception(20), httpx.HTTPError) or call.result().status_code >= 500
 
 
+HANGING = """
+import sys
+from opkit.serving.lifecycle import serve
+from opkit.settings import load_settings
+from tests.serving.stuck import hanging_store
+flags = {"operator": "tests.toys:ToyOperator", "endpoint": "127.0.0.1:0", "http_endpoint": "127.0.0.1:0"}
+sys.exit(serve(load_settings({}, flags | {"drain_timeout_s": "0.1"}), hanging_store))
+"""
+
+
+def test_what_hangs_is_answered_in_time_and_does_not_keep_the_process_from_stopping() -> None:
+    with (
+        subprocess.Popen([sys.executable, "-c", HANGING], cwd=ROOT, stderr=subprocess.PIPE, text=True) as process,
+        ThreadPoolExecutor() as pool,
+    ):
+        assert process.stderr
+        found = next(found for line in process.stderr if (found := re.search(r"http=(\S+)", line)))
+        requests = ("GET", f"http://{found[1]}/look"), ("POST", f"http://{found[1]}/search")
+        for method, url in requests:
+            late = httpx.request(method, url, headers={"X-Request-Timeout": "0.2"}, timeout=20)
+            assert (late.status_code, late.json()["code"]) == (504, "DEADLINE_EXCEEDED")
+        calls = [pool.submit(httpx.request, method, url, timeout=20) for method, url in requests]
+        stuck = (line for line in process.stderr if line == "stuck\n")
+        assert len([next(stuck) for _ in range(4)]) == 4
+        process.send_signal(signal.SIGTERM)
+        for call in calls:
+            answer = call.result(20)
+            assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE")
+        log = process.stderr.read()
+        assert process.wait(20) == 0
+    assert re.search(r"stopped\n.*not waited for: opkit-http-look_0, opkit-http-look_1, opkit-http_", log)
+    assert "Traceback" not in log
+
+
 def test_a_port_in_use_is_a_clear_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         endpoint = f"127.0.0.1:{taken.getsockname()[1]}"

@@ -12,6 +12,9 @@ from opkit.errors import SettingsError
 #: Up to here every vector is compared: exact, and nothing to build. Beyond it the graph is faster to search.
 FLAT_UP_TO = 2000
 
+# More rows than a Milvus Lite is for, those among them that were deleted.
+_MORE_THAN_ALL = 2**20
+
 # Up to here a graph of less care is as good.
 _FEW = 100_000
 
@@ -51,13 +54,22 @@ class IndexType:
             return {"search_list": max(100, 2 * k)}
         return {}
 
+    def exhaustive_params(self) -> dict[str, int]:
+        """For Milvus Lite to look at every row; empty where a search does so anyhow."""
+        if self.kind.startswith(("HNSW", "AUTOINDEX")):
+            return {"ef": _MORE_THAN_ALL}
+        return {"nprobe": self._clusters()} if self.kind.startswith("IVF") else {}
+
     def __str__(self) -> str:
         """As ``--index-type`` takes it."""
         params = ",".join(f"{name}={value}" for name, value in self.params.items())
         return f"{self.kind}:{params}" if params else self.kind
 
     def _probes(self) -> int:
-        return max(16, int(self.params.get("nlist", 128)) // 8)
+        return max(16, self._clusters() // 8)
+
+    def _clusters(self) -> int:
+        return int(self.params.get("nlist", 128))
 
 
 def parse_index_type(text: str) -> IndexType:

@@ -120,6 +120,18 @@ def test_a_deleted_row_is_gone_at_once(make):
     assert len(collection.search([on_a_circle(3)[1]], 3)[0]) == 2
 
 
+@pytest.mark.parametrize("kind", ["HNSW", "IVF_FLAT", "AUTOINDEX"])
+def test_a_filter_or_a_deletion_of_all_that_is_near_leaves_what_is_far(make, kind):
+    collection = make(3000)
+    collection.rebuild_index(IndexType(kind))
+    query = on_a_circle(3000)[0]
+    far = [f"{number:064x}" for number in range(1500, 1520)]
+    found = collection.search([query], 20, f"id in {far}")[0]
+    assert [hit.picture.id for hit in found] == far[::-1]
+    collection.delete([f"{number:064x}" for number in range(3000) if not 1500 <= number < 1520])
+    assert [hit.picture.id for hit in collection.search([query], 10)[0]] == far[:9:-1]
+
+
 def test_an_index_type_that_milvus_does_not_have_is_refused_and_leaves_nothing(make, store):
     with pytest.raises(SettingsError, match=r"--index-type NONE: .*Milvus"):
         make(3, "NONE")

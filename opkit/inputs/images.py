@@ -220,7 +220,7 @@ def _decode(data: bytes, limits: ImageLimits, decode_side: int | None) -> Image:
         if decode_side is not None:
             image.draft(None, (decode_side, decode_side))
         image.load()
-        upright = _UPRIGHT.get(_orientation(image))
+        upright = _UPRIGHT.get(orientation(image))
         picture = _to_rgb(image)
         return _to_array(picture if upright is None else picture.transpose(upright))
 
@@ -232,7 +232,8 @@ def _check_frames(image: Any, data: bytes, max_frames: int) -> None:
         raise ImageTooLarge(f"image has {frames:,} frames, the limit is {max_frames:,}")
 
 
-def _orientation(image: PIL.Image.Image) -> int:
+def orientation(image: PIL.Image.Image) -> int:
+    """How it lies, 1 (upright) to 8 (CIPA DC-008). Raises ImageTooLarge for Exif too large to be honest."""
     bombs.check_exif(image.info.get("exif", b""))
     try:
         value = image.getexif().get(ExifTags.Base.Orientation)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import warnings
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image
 
 from opkit.errors import InvalidInput
-from opkit.inputs.images import ImageLimits, decode_image
+from opkit.inputs.images import ImageLimits, decode_image, orientation
 
 # Orientations that lie on their side (CIPA DC-008).
 _TURNED = (5, 6, 7, 8)
@@ -19,15 +20,15 @@ _TURNED = (5, 6, 7, 8)
 
 def size_of(data: bytes) -> tuple[int, int]:
     """Width and height in pixels, upright, from the header of a picture that was decoded before; 0, 0 if unknown."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data)) as picture:
-                width, height = picture.size
-                turned = picture.getexif().get(ExifTags.Base.Orientation) in _TURNED
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
-        return 0, 0  # an operator of the user's own may read what Pillow does not
-    return (height, width) if turned else (width, height)
+    width, height, lies = 0, 0, 1
+    # An operator of the user's own may read what Pillow does not, and one elsewhere may take what is too large here.
+    with suppress(Exception), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(data)) as picture:
+            width, height = picture.size
+            # The Exif of a PNG may come after the pixels, and Pillow decodes them to look for it.
+            lies = orientation(picture) if picture.format != "PNG" or "exif" in picture.info else 1
+    return (height, width) if lies in _TURNED else (width, height)
 
 
 def thumbnail(data: bytes, limits: ImageLimits, side: int) -> Image.Image:

@@ -27,7 +27,6 @@ CREATE TABLE IF NOT EXISTS digests (
 # Documentation/technical/racy-git.txt explains).
 _SETTLED_NS = 2_000_000_000
 
-_COMMIT_S = 1.0
 _BUSY_S = 10.0
 
 
@@ -40,7 +39,6 @@ class Digests:
 
     def __init__(self, path: Path | None) -> None:
         self._lock = threading.Lock()
-        self._committed_at = time.monotonic()
         self._database: sqlite3.Connection | None = None
         if path is not None:
             with self._safely():
@@ -52,7 +50,6 @@ class Digests:
     def __exit__(self, *_: object) -> None:
         with self._safely():
             if self._database is not None:
-                self._database.commit()
                 self._database.close()
         self._database = None
 
@@ -73,9 +70,6 @@ class Digests:
             if self._database is not None:
                 values = (os.fsencode(name), size, modified_ns, bytes.fromhex(digest))
                 self._database.execute("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?)", values)
-                if time.monotonic() - self._committed_at > _COMMIT_S:
-                    self._database.commit()
-                    self._committed_at = time.monotonic()
 
     @contextmanager
     def _safely(self) -> Iterator[None]:
@@ -83,6 +77,8 @@ class Digests:
         with self._lock:
             try:
                 yield
+            except OverflowError:  # a time of change after 2262: that file alone is not remembered
+                pass
             except (sqlite3.Error, OSError) as error:
                 _log.warning("without the memory of files that did not change: %s", error)
                 self._database = None
@@ -90,9 +86,9 @@ class Digests:
 
 def _open(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    database = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
+    # Each row by itself, which costs little in a log: a transaction would keep other processes waiting for its end.
+    database = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False, isolation_level=None)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
     database.execute(_SCHEMA)
-    database.commit()
     return database

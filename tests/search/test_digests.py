@@ -28,6 +28,22 @@ def test_a_file_that_may_still_change_within_a_tick_of_the_clock_is_not_remember
         assert digests.get("/a", 10, now) is None
 
 
+def test_two_processes_remember_at_the_same_time(tmp_path):
+    with Digests(tmp_path / "d.sqlite") as one, Digests(tmp_path / "d.sqlite") as other:
+        one.put("/a", 10, OLD_NS, DIGEST)
+        other.put("/b", 10, OLD_NS, DIGEST)
+        assert one.get("/b", 10, OLD_NS) == other.get("/a", 10, OLD_NS) == DIGEST
+
+
+def test_a_file_from_a_far_future_is_the_only_one_that_is_not_remembered(tmp_path):
+    with Digests(tmp_path / "d.sqlite") as digests:
+        digests.put("/a", 10, OLD_NS, DIGEST)
+        for modified_ns in (2**63, -(2**63) - 1):
+            digests.put("/b", 10, modified_ns, DIGEST)
+            assert digests.get("/b", 10, modified_ns) is None
+        assert digests.get("/a", 10, OLD_NS) == DIGEST
+
+
 def test_a_broken_file_is_done_without(tmp_path):
     (tmp_path / "d.sqlite").write_bytes(b"junk" * 1000)
     with Digests(tmp_path / "d.sqlite") as digests:

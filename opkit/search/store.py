@@ -159,15 +159,16 @@ class Store:
             self._client.drop_collection(name, timeout=CALL_S)
 
     def _connect(self, uri: str, token: str) -> Connection:
-        address = uri
+        address, options = uri, {}
         if "://" not in uri:
             if not uri.endswith(".db"):
                 raise SettingsError(f"--uri {uri}: must be a path that ends in .db, or http://HOST:PORT of a Milvus")
             address, log = self._stack.enter_context(serve_lite(Path(uri).expanduser()))
             self._loss = log.messages
+            options = {"grpc.enable_http_proxy": 0}  # it is in this process, whatever the web is behind
         shown = _shown(uri)
         with translated(shown):
-            client = MilvusClient(address, token=token, timeout=_CONNECT_S)
+            client = MilvusClient(address, token=token, timeout=_CONNECT_S, grpc_options=options)
             self._stack.callback(client.close)
             # It may also be a server: `milvus-lite server`.
             is_lite = client.get_server_version(timeout=_CONNECT_S).startswith("milvus_lite")

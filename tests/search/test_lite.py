@@ -30,6 +30,13 @@ def filled(open_index, folder, uri):
     return Path(uri)
 
 
+def test_a_proxy_for_the_web_is_not_asked_for_a_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with Store(str(tmp_path / "a.db")) as store:
+        assert store.indexes() == []
+
+
 @pytest.mark.parametrize("kind", ["DISKANN", "SCANN"])
 def test_an_index_type_of_servers_is_refused_before_anything_is_made(index, folder, kind):
     with pytest.raises(SettingsError, match=rf"--index-type {kind}.*: Milvus Lite has FLAT, HNSW"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ _FIELD = "vector"
 CALL_S = 60.0
 # Building an index over millions of vectors takes a while, and the call waits for it.
 BUILD_S = 3600.0
+
+_ID = re.compile(f"[0-9a-f]{{{ID_CHARS}}}")
 
 # Per answer; a message has 64 MB at most, and a row with a vector of 2048 dimensions about 10 KB.
 _PAGE = 8000
@@ -45,15 +48,19 @@ class Connection:
     uri: str
     is_lite: bool
 
+    def check_index_type(self, index_type: IndexType) -> None:
+        """Raise SettingsError for what this Milvus is known not to have, before anything is done."""
+        if self.is_lite and index_type.kind not in LITE_TYPES:
+            there = ", ".join(LITE_TYPES)
+            raise SettingsError(f"--index-type {index_type}: Milvus Lite has {there}; a Milvus server has more")
+
     def build_index(self, collection: str, index_type: IndexType, metric: str) -> None:
         """Build an index over the vectors of a collection that has none.
 
         Raises:
             SettingsError: this Milvus does not have the index type, or not with these parameters.
         """
-        if self.is_lite and index_type.kind not in LITE_TYPES:
-            there = ", ".join(LITE_TYPES)
-            raise SettingsError(f"--index-type {index_type}: Milvus Lite has {there}; a Milvus server has more")
+        self.check_index_type(index_type)
         build: dict[str, Any] = {
             name: int(value) if value.isdecimal() else value for name, value in index_type.params.items()
         }
@@ -103,9 +110,10 @@ class Collection:
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete rows; those that are not there do no harm."""
-        with self._translated():
-            self._client.delete(self.name, ids=list(ids), timeout=CALL_S)
-        self._has_written = True
+        if ids := _only_ids(ids):
+            with self._translated():
+                self._client.delete(self.name, ids=ids, timeout=CALL_S)
+            self._has_written = True
 
     def known(self, ids: Sequence[str]) -> dict[str, Picture]:
         """Those of these pictures that are there, by id; what was written before is seen."""
@@ -200,11 +208,11 @@ class Collection:
         return found
 
     def _get(self, ids: Sequence[str], fields: Sequence[str]) -> list[Mapping[str, Any]]:
-        if not ids:
+        if not (ids := _only_ids(ids)):
             return []
         with self._translated():
             found: list[Mapping[str, Any]] = self._client.query(
-                self.name, ids=list(ids), output_fields=list(fields), timeout=CALL_S
+                self.name, ids=ids, output_fields=list(fields), timeout=CALL_S
             )
             return found
 
@@ -245,6 +253,11 @@ def collection_schema(dimension: int, description: str) -> Any:
     for name in ("bytes", "modified", "added"):
         schema.add_field(name, DataType.INT64)
     return schema
+
+
+def _only_ids(ids: Sequence[str]) -> list[str]:
+    """Those that a picture can have: pymilvus writes them into an expression as they are."""
+    return [each for each in ids if _ID.fullmatch(each)]
 
 
 def _row(fields: Mapping[str, Any]) -> Row:

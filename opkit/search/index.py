@@ -231,10 +231,11 @@ class Index:
             return self._encoders
 
     def _made(self, origin: Origin, inputs: int, index_type: str) -> Collection:
+        chosen = IndexType("FLAT") if index_type == "auto" else choose_index_type(index_type, inputs)
+        self._store.connection.check_index_type(chosen)
         if self._collection is not None:
             self._check(self._collection.origin, origin)
             return self._collection
-        chosen = IndexType("FLAT") if index_type == "auto" else choose_index_type(index_type, inputs)
         # Killed before the alias was there, the next run takes up the collection.
         if 1 in self._store.numbers(self.name):
             self._check(self._store.open(collection_name(self.name, 1)).origin, origin)

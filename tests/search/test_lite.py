@@ -41,7 +41,11 @@ def test_a_proxy_for_the_web_is_not_asked_for_a_file(tmp_path, monkeypatch):
 def test_an_index_type_of_servers_is_refused_before_anything_is_made(index, folder, kind):
     with pytest.raises(SettingsError, match=rf"--index-type {kind}.*: Milvus Lite has FLAT, HNSW"):
         index.add([folder], index_type=kind)
-    assert index.add([folder]).new == 10
+    index.add([folder / "1.png"])
+    with pytest.raises(SettingsError, match="--index-type"):
+        index.add([folder], index_type=kind)
+    assert index.count() == 1
+    assert index.add([folder]).new == 9
 
 
 def test_a_file_that_another_process_has_open_says_so(store, uri):

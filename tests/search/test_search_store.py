@@ -132,6 +132,14 @@ def test_a_filter_or_a_deletion_of_all_that_is_near_leaves_what_is_far(make, kin
     assert [hit.picture.id for hit in collection.search([query], 10)[0]] == far[:9:-1]
 
 
+def test_what_is_no_id_is_looked_up_as_none(make):
+    collection = make(3)
+    trick = f"x'] or width > 0 or id in ['{0:064x}"
+    assert collection.known([trick]) == {}
+    collection.delete([trick])
+    assert collection.count() == 3
+
+
 def test_an_index_type_that_milvus_does_not_have_is_refused_and_leaves_nothing(make, store):
     with pytest.raises(SettingsError, match=r"--index-type NONE: .*Milvus"):
         make(3, "NONE")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from tests.conftest import make_image
 from tests.search.conftest import colour_of, picture_file
@@ -245,15 +245,41 @@ def test_an_empty_index_says_what_to_do(open_page: Callable[..., Page], tmp_path
 def test_indexing_is_seen_while_it_goes_on(page: Page) -> None:
     running = {"state": "running", "done": 30, "total": 120, "failed": 2, "seconds_left": 100, "message": ""}
 
-    def told(route: object) -> None:
-        answer = route.fetch()  # type: ignore[attr-defined]
-        route.fulfill(json=answer.json() | {"indexing": running})  # type: ignore[attr-defined]
+    def told(route: Route) -> None:
+        route.fulfill(json=route.fetch().json() | {"indexing": running})
 
     page.route("**/v1/index/status", told)
     page.reload()
     words = "Indexing: 30 of 120 pictures, about 2 minutes left. 2 files could not be read"
     expect(page.locator("#indexing-text")).to_contain_text(words)
     assert page.get_by_role("progressbar", name="Indexing").evaluate("bar => bar.value / bar.max") == 0.25
+
+
+def test_pictures_that_come_in_pull_nothing_away(page: Page, shared: Site) -> None:
+    every = shared.web.get("/v1/pictures").json()["pictures"]
+    come = every[6:]
+
+    def status(route: Route) -> None:
+        told = shared.status()
+        route.fulfill(json=told | {"count": len(come), "indexing": told["indexing"] | {"state": "running"}})
+
+    page.route("**/v1/index/status", status)
+    page.route("**/v1/pictures?*", lambda route: route.fulfill(json={"pictures": come}))
+    page.reload()
+    expect(page.locator(".card")).to_have_count(4)
+    page.locator("#url").fill("ca")
+    page.locator(".open").first.click()
+    name = page.locator(".card .name").first.inner_text()
+    come = every[3:]  # the first by their digests: before those that are there
+    expect(page.locator(".card")).to_have_count(7)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name=f"Open {name}")).to_be_focused()
+    expect(page.locator("#url")).to_have_value("ca")
+    page.keyboard.press("Enter")
+    come = every
+    expect(page.locator(".card")).to_have_count(10)
+    page.get_by_role("button", name="Search with this").click()
+    expect(page.locator("#shown-name")).to_have_text(name)
 
 
 def test_a_server_that_went_away_is_told_in_words(page: Page) -> None:

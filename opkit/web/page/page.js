@@ -169,6 +169,7 @@ function replaceView(next) {
 }
 
 function show(next) {
+  const isAnother = next.query !== view.query;
   view = next;
   const { query } = view;
   document.body.classList.toggle("searching", Boolean(query));
@@ -176,16 +177,21 @@ function show(next) {
   $("shown-image").hidden = !query?.image;
   if (query?.image) $("shown-image").src = query.image;
   $("shown-name").textContent = query?.name ?? "";
-  $("url").value = query?.url && !query.url.startsWith("data:") ? query.url : "";
+  if (isAnother) $("url").value = query?.url && !query.url.startsWith("data:") ? query.url : "";
   $("keep").hidden = !(query?.file && status?.uploads && !query.kept);
-  $("heading").hidden = !view.pictures.length && !query;
-  $("heading").textContent = headingOf(view);
   $("note").textContent = noteOf(view);
   $("note").hidden = !$("note").textContent;
-  $("grid").replaceChildren(...view.pictures.map(card));
+  $("grid").replaceChildren();
+  showCards(view.pictures);
   $("more").hidden = !query || view.pictures.length < view.k || view.k >= MOST;
   document.title = query ? `${query.name} – search by picture` : "Search by picture";
   showEmpty();
+}
+
+function showCards(pictures) {
+  $("grid").append(...pictures.map(card));
+  $("heading").hidden = !view.pictures.length && !view.query;
+  $("heading").textContent = headingOf(view);
   showChosen();
 }
 
@@ -202,7 +208,7 @@ function noteOf({ query, threshold, pictures }) {
   return `Nearest first. ${copies === 1 ? "One of them is a copy" : `${copies} of them are copies`}: the same picture, perhaps edited.`;
 }
 
-function card(picture, index) {
+function card(picture) {
   const made = $("card").content.cloneNode(true).firstElementChild;
   const name = shortName(picture);
   const image = made.querySelector("img");
@@ -210,7 +216,7 @@ function card(picture, index) {
   image.addEventListener("error", () => image.replaceWith(gone()), { once: true });
   const open = made.querySelector(".open");
   open.setAttribute("aria-label", `Open ${name}`);
-  open.addEventListener("click", () => openViewer(index));
+  open.addEventListener("click", () => openViewer(picture));
   made.querySelector(".name").textContent = name;
   made.querySelector(".name").title = picture.names.join("\n");
   made.querySelector(".copy").hidden = !picture.copy;
@@ -240,14 +246,19 @@ function toHeading() {
 async function showStart() {
   try {
     const { pictures } = await call(`v1/pictures?limit=${PER_STEP}`);
-    if (view.query || sameIds(pictures, view.pictures)) return;
-    show({ query: null, pictures });
+    if (!view.query) addToStart(pictures);
   } catch (problem) {
     complain(problem);
   }
 }
 
-const sameIds = (some, others) => some.length === others.length && some.every(({ id }, at) => id === others[at].id);
+// Only adds, at the end: no picture moves, or loses the focus, while more of them are indexed.
+function addToStart(pictures) {
+  const shown = new Set(view.pictures.map(({ id }) => id));
+  const more = pictures.filter(({ id }) => !shown.has(id)).slice(0, PER_STEP - shown.size);
+  view = { ...view, pictures: [...view.pictures, ...more] };
+  showCards(more);
+}
 
 function showEmpty() {
   $("empty").hidden = !status || status.count > 0 || status.indexing.state === "running" || Boolean(view.query);
@@ -330,22 +341,24 @@ async function add(files) {
 
 // --- one picture, large ---
 
-let at = 0;
+let looking = null; // the pictures there were when it was opened, and at which of them it is
 
-function openViewer(index) {
-  at = index;
+const looked = () => looking.pictures[looking.at];
+
+function openViewer(picture) {
+  looking = { ...view, at: view.pictures.indexOf(picture) };
   showInViewer();
-  if (!$("viewer").open) $("viewer").showModal();
+  $("viewer").showModal();
 }
 
 function showInViewer() {
-  const picture = view.pictures[at];
+  const picture = looked();
   $("viewer-name").textContent = shortName(picture);
   $("viewer-image").src = thumbnail(picture, 1280);
   $("viewer-image").alt = shortName(picture);
   $("viewer-file").href = `v1/pictures/${picture.id}`;
-  $("before").disabled = at === 0;
-  $("after").disabled = at === view.pictures.length - 1;
+  $("before").disabled = looking.at === 0;
+  $("after").disabled = looking.at === looking.pictures.length - 1;
   $("viewer-choose").setAttribute("aria-pressed", chosen.has(picture.id));
   $("viewer-choose").textContent = chosen.has(picture.id) ? "Chosen to compare" : "Compare";
   $("viewer-facts").replaceChildren(...factsOf(picture).flatMap(([term, value]) => [element("dt", term), element("dd", value)]));
@@ -355,7 +368,7 @@ function factsOf(picture) {
   const facts = [];
   if (picture.score !== undefined) {
     if (picture.copy !== null) facts.push(["Verdict", picture.copy ? "a copy" : "too far apart to be called a copy"]);
-    if (view.metric === "L2") facts.push(["Distance", picture.score.toFixed(4)]);
+    if (looking.metric === "L2") facts.push(["Distance", picture.score.toFixed(4)]);
     facts.push(["Cosine", picture.cosine.toFixed(4)]);
   }
   const size = picture.width ? `${picture.width} × ${picture.height} pixels, ` : "";
@@ -373,7 +386,9 @@ function element(tag, text) {
 }
 
 function turn(by) {
-  if (view.pictures[at + by]) openViewer(at + by);
+  if (!looking.pictures[looking.at + by]) return;
+  looking.at += by;
+  showInViewer();
 }
 
 // --- two, side by side ---
@@ -489,10 +504,10 @@ function listenToViewer() {
   });
   $("viewer-like").addEventListener("click", () => {
     $("viewer").close();
-    searchPicture(view.pictures[at]);
+    searchPicture(looked());
   });
   $("viewer-choose").addEventListener("click", () => {
-    const picture = view.pictures[at];
+    const picture = looked();
     choose(picture, !chosen.has(picture.id));
     showInViewer();
   });

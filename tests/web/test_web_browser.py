@@ -173,6 +173,33 @@ def test_a_result_is_searched_with_and_back_leads_back(page: Page) -> None:
     expect(page.locator("#heading")).to_have_text("Most like it")
 
 
+def test_the_way_back_goes_through_a_reload_and_past_the_skip_link(page: Page) -> None:
+    def expect_like(name: str) -> None:
+        expect(page).to_have_title(f"{name} – search by picture")
+        expect(page.locator("#shown-name")).to_have_text(name)
+        assert name not in first_names(page, 10)
+
+    for name in ("3.png", "7.png"):
+        page.get_by_role("button", name=f"More like {name}").click()
+        expect_like(name)
+    page.reload()
+    expect_like("7.png")
+    page.go_back()
+    expect_like("3.png")
+    page.get_by_role("link", name="Skip to the pictures").press("Enter")
+    expect(page.locator("#results")).to_be_focused()
+    expect_like("3.png")
+    page.go_forward()
+    expect_like("7.png")
+    page.evaluate("location.hash = `#id=${'0'.repeat(64)}`")
+    expect(page.get_by_role("alert")).to_contain_text("No picture 000000000000... in the index")
+    expect(page.locator("#heading")).to_have_text("Or start from one of these")
+    page.go_back()
+    expect_like("7.png")
+    page.go_forward()
+    expect(page.get_by_role("alert")).to_contain_text("No picture 000000000000... in the index")
+
+
 def test_one_is_opened_with_the_keyboard_and_closed_with_escape(page: Page) -> None:
     find(page, 4)
     page.get_by_role("button", name="Open 4.png").focus()

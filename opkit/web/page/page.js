@@ -9,6 +9,7 @@ const $ = (id) => document.getElementById(id);
 let status = null; // of the index, as the server last told
 let view = { query: null, pictures: [] }; // what the grid shows
 let running = null; // the search under way
+const load = Math.random(); // history outlives a reload, and views do not
 const views = []; // by the number in history.state
 const chosen = new Map(); // id -> picture, at most two, to compare
 
@@ -96,8 +97,9 @@ async function search(query, { k = PER_STEP, keepPlace = false } = {}) {
   say("Searching…");
   try {
     const answer = await ask(query, k, signal);
-    const matches = answer.matches.filter((match) => match.id !== query.picture?.id).slice(0, k);
-    const found = { ...answer, query, k, pictures: matches };
+    const isItself = ({ id }) => id === query.picture?.id;
+    if (query.picture) nameAfter(query, answer.matches.find(isItself));
+    const found = { ...answer, query, k, pictures: answer.matches.filter((match) => !isItself(match)).slice(0, k) };
     keepPlace ? replaceView(found) : pushView(found);
     if (!keepPlace) toHeading();
     say(spokenSummary(found));
@@ -107,6 +109,11 @@ async function search(query, { k = PER_STEP, keepPlace = false } = {}) {
   } finally {
     if (running?.signal === signal) $("results").setAttribute("aria-busy", "false");
   }
+}
+
+// A link says no more than which picture it is; that it is like itself tells the rest.
+function nameAfter(query, picture) {
+  if (picture && !query.picture.names.length) Object.assign(query, { picture, name: shortName(picture) });
 }
 
 function ask(query, k, signal) {
@@ -142,9 +149,9 @@ function searchUrl(text) {
   return search({ url: whole, name: whole });
 }
 
-function searchPicture(picture) {
-  return search({ picture, name: shortName(picture), image: thumbnail(picture, 320) });
-}
+const searchPicture = (picture) => search(likePicture(picture));
+
+const likePicture = (picture) => ({ picture, name: shortName(picture), image: thumbnail(picture, 320) });
 
 function spokenSummary(found) {
   if (!found.pictures.length) return "Nothing found.";
@@ -159,12 +166,12 @@ function pushView(next) {
   views.push(next);
   const { picture, url } = next.query;
   const hash = picture ? `#id=${picture.id}` : url && !url.startsWith("data:") ? `#url=${encodeURIComponent(url)}` : "#file";
-  history.pushState({ view: views.length - 1 }, "", hash);
+  history.pushState({ load, view: views.length - 1 }, "", hash);
   show(next);
 }
 
 function replaceView(next) {
-  views[history.state?.view ?? 0] = next;
+  views[history.state.view] = next;
   show(next);
 }
 
@@ -457,6 +464,10 @@ function side(source, name, about) {
 // --- hands and keys ---
 
 function listen() {
+  $("skip").addEventListener("click", (event) => {
+    event.preventDefault(); // its address would be a step in history, and no search
+    $("results").focus();
+  });
   $("search").addEventListener("submit", (event) => {
     event.preventDefault();
     searchUrl($("url").value);
@@ -478,7 +489,6 @@ function listen() {
     if (event.key === "Escape" && !document.querySelector("dialog[open]")) forgive();
   });
   addEventListener("popstate", onPopState);
-  addEventListener("hashchange", () => history.state ?? begin());
 }
 
 function withFiles(input, use) {
@@ -551,24 +561,29 @@ function onPopState(event) {
   running?.abort();
   forgive();
   document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
-  const past = views[event.state?.view];
-  if (past) return show(past);
-  return begin();
+  const past = event.state?.load === load && views[event.state.view];
+  return past ? show(past) : begin();
 }
 
 function begin() {
-  const asked = new URLSearchParams(location.hash.slice(1));
-  const id = asked.get("id") ?? "";
-  if (/^[0-9a-f]{64}$/.test(id)) return reopen({ picture: { id, names: [] }, name: "", image: thumbnail({ id }, 320) });
-  if (asked.get("url")) return reopen({ url: asked.get("url"), name: asked.get("url") });
   show({ query: null, pictures: [] });
-  return showStart();
+  const query = queryOf(location.hash);
+  return query ? reopen(query) : showStart();
 }
 
-function reopen(query) {
-  views.push({ query, pictures: [], k: PER_STEP });
-  history.replaceState({ view: views.length - 1 }, "");
-  return search(query, { keepPlace: true });
+function queryOf(hash) {
+  const asked = new URLSearchParams(hash.slice(1));
+  const id = asked.get("id") ?? "";
+  const url = asked.get("url");
+  if (/^[0-9a-f]{64}$/.test(id)) return likePicture({ id, names: [] });
+  return url ? { url, name: url } : null;
+}
+
+async function reopen(query) {
+  views.push(null); // until there is an answer
+  history.replaceState({ load, view: views.length - 1 }, "");
+  await search(query, { keepPlace: true });
+  if (!view.query) await showStart();
 }
 
 listen();

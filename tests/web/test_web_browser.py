@@ -21,11 +21,14 @@ pytestmark = pytest.mark.slow
 DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 360, "height": 740}
 EVIL = "<img src=x onerror=alert(1)>.png"
 
-# Gives a file to the page as a person's drop or paste does.
-_GIVE = """([name, data, kind]) => {
-  const bytes = Uint8Array.from(atob(data), (each) => each.charCodeAt(0));
+# Gives files, or a text, to the page as a person's drop or paste does.
+_GIVE = """([files, text, kind]) => {
   const given = new DataTransfer();
-  given.items.add(new File([bytes], name, { type: "image/png" }));
+  for (const [name, data] of files) {
+    const bytes = Uint8Array.from(atob(data), (each) => each.charCodeAt(0));
+    given.items.add(new File([bytes], name, { type: "image/png" }));
+  }
+  if (text) given.setData("text/plain", text);
   const target = document.querySelector("#drop");
   if (kind === "paste") {
     target.dispatchEvent(new ClipboardEvent("paste", { clipboardData: given, bubbles: true }));
@@ -89,8 +92,9 @@ def page(open_page: Callable[..., Page], shared: Site) -> Page:
     return page
 
 
-def give(page: Page, number: int, kind: str) -> None:
-    page.evaluate(_GIVE, [f"given-{number}.png", base64.b64encode(picture_file(colour_of(number))).decode(), kind])
+def give(page: Page, kind: str, *numbers: int, text: str = "") -> None:
+    files = [[f"given-{number}.png", base64.b64encode(picture_file(colour_of(number))).decode()] for number in numbers]
+    page.evaluate(_GIVE, [files, text, kind])
 
 
 def choose(page: Page, number: int) -> None:
@@ -118,7 +122,7 @@ def test_a_first_visit_shows_pictures_to_start_from(page: Page) -> None:
 
 @pytest.mark.parametrize("way", ["choose", "drop", "paste"])
 def test_a_picture_that_is_given_finds_the_nearest(page: Page, way: str) -> None:
-    choose(page, 4) if way == "choose" else give(page, 4, way)
+    choose(page, 4) if way == "choose" else give(page, way, 4)
     expect(page.locator("#heading")).to_have_text("Most like it")
     assert first_names(page) == ["4.png"]
     card = page.locator(".card").first
@@ -153,7 +157,64 @@ def test_a_file_that_is_no_picture_or_too_large_is_told_in_words(page: Page) -> 
     page.set_input_files("#file", {"name": "a.txt", "mimeType": "text/plain", "buffer": b"hello"})
     expect(page.get_by_role("alert")).to_contain_text("Not an image")
     page.set_input_files("#file", {"name": "big.png", "mimeType": "image/png", "buffer": b"x" * 200_000})
-    expect(page.get_by_role("alert")).to_contain_text("big.png has 200 kB; the limit is 100 kB.")
+    expect(page.get_by_role("alert")).to_contain_text("The file has 200 kB; the limit is 100 kB.")
+
+
+def test_what_cannot_be_sent_is_told_in_words(page: Page, tmp_path: Path) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: request.method == "POST" and asked.append(request.url))
+    drop_chosen = """input => {
+      const given = new DataTransfer();
+      given.items.add(input.files[0]);
+      dispatchEvent(new DragEvent("drop", { dataTransfer: given }));
+    }"""
+    folder = tmp_path / "folder"
+    folder.touch()  # Playwright chooses no folders
+    page.evaluate("document.body.append(Object.assign(document.createElement('input'), { type: 'file', id: 'own' }))")
+    page.set_input_files("#own", folder)
+    folder.unlink()
+    folder.mkdir()
+    page.locator("#own").evaluate(drop_chosen)
+    expect(page.get_by_role("alert")).to_contain_text("The file cannot be read")
+    page.keyboard.press("Escape")
+    give(page, "paste", text="my-secret-password")
+    expect(page.get_by_role("alert")).to_contain_text("This is no address of a picture")
+    assert asked == []
+
+
+def test_of_several_files_the_first_is_searched_with_and_this_is_told(page: Page) -> None:
+    give(page, "drop", 4, 1, 2)
+    expect(page.locator("#shown-name")).to_have_text("given-4.png")
+    expect(page.locator("#note")).to_contain_text("Searched with the first of 3 files. Nearest first.")
+    expect(page.locator("#said")).to_contain_text("Searched with the first of 3 files. ")
+
+
+def test_an_answer_that_is_not_the_servers_is_told_in_words(page: Page) -> None:
+    for body, code in (("", 502), ("<p>Log in", 200)):
+        page.evaluate("([...answer]) => fetch = async () => new Response(...answer)", [body, {"status": code}])
+        choose(page, 1)
+        words = f"The server answered {code}, but with nothing that this page can read."
+        expect(page.get_by_role("alert")).to_contain_text(words)
+        page.keyboard.press("Escape")
+
+
+def test_a_path_is_named_as_it_is_and_an_address_without_its_query(page: Page) -> None:
+    names = {
+        "/C# trips/cat.jpg": "cat.jpg",
+        "/holiday #3.jpg": "holiday #3.jpg",
+        "/what? really.png": "what? really.png",
+        "/100%25.jpg": "100%25.jpg",
+        "https://example.org/my%20cat.jpg?at=/1#/2": "my cat.jpg",
+    }
+
+    def renamed(route: Route) -> None:
+        pictures = route.fetch().json()["pictures"]
+        named = [picture | {"names": [name]} for picture, name in zip(pictures, names, strict=False)]
+        route.fulfill(json={"pictures": named})
+
+    page.route("**/v1/pictures?*", renamed)
+    page.reload()
+    expect(page.locator(".card .name")).to_have_text(list(names.values()))
 
 
 def test_a_result_is_searched_with_and_back_leads_back(page: Page) -> None:

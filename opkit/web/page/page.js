@@ -4,6 +4,8 @@ const PER_STEP = 24;
 const MOST = 240;
 const POLL_MS = 1000;
 const RETRY_MS = 5000;
+// With a scheme, or at least with a dot and a slash: nothing else that was pasted is sent away, and looked up.
+const ADDRESS = /^(https?:\/\/|[^\s/]+\.[^\s/]+\/)\S+$/i;
 const $ = (id) => document.getElementById(id);
 
 let status = null; // of the index, as the server last told
@@ -25,16 +27,18 @@ async function call(path, options = {}) {
     if (error.name === "AbortError") throw error;
     throw new Problem("The server does not answer. Is it still running?");
   }
-  if (answer.ok) return answer.json();
-  const told = await answer.json().catch(() => ({}));
-  throw new Problem(inWords(answer.status, told.detail ?? answer.statusText));
+  const told = await answer.json().catch(() => null); // of a proxy, say, that answers with a page of its own
+  options.signal?.throwIfAborted();
+  if (answer.ok && told) return told;
+  throw new Problem(inWords(answer.status, told?.detail));
 }
 
 function inWords(code, detail) {
   if (code === 429) return "The server is busy. Try again in a moment.";
   if (code === 504) return "It took too long. Try again, or try a smaller picture.";
-  const text = detail.replace(/^(image|images|data|url)(\[\d+\])?: /, "");
-  return `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+  if (!detail) return `The server answered ${code}, but with nothing that this page can read.`;
+  const text = capital(detail.replace(/^(image|images|data|url)(\[\d+\])?: /, ""));
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 const post = (path, body, signal) => call(path, { method: "POST", body, signal });
@@ -48,14 +52,24 @@ const thumbnail = (picture, side) => `v1/pictures/${picture.id}/thumbnail?side=$
 
 // --- words ---
 
+const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
+
+const sentences = (...some) => some.filter(Boolean).join(" ");
+
 const plural = (count, word) => `${count.toLocaleString()} ${word}${count === 1 ? "" : "s"}`;
 
 function shortName(picture) {
-  const last = (picture.names[0] ?? "").replace(/[?#].*$/, "").split(/[/\\]/).pop();
+  const name = picture.names[0] ?? "";
+  const isUrl = /^(https?|file):\/\//i.test(name); // in a path, ?, # and % are letters like others
+  const last = (isUrl ? name.replace(/[?#].*$/, "") : name).split(/[/\\]/).pop();
+  return (isUrl ? decoded(last) : last) || picture.id.slice(0, 12);
+}
+
+function decoded(text) {
   try {
-    return decodeURIComponent(last) || picture.id.slice(0, 12);
+    return decodeURIComponent(text);
   } catch {
-    return last;
+    return text;
   }
 }
 
@@ -102,7 +116,7 @@ async function search(query, { k = PER_STEP, keepPlace = false } = {}) {
     const found = { ...answer, query, k, pictures: answer.matches.filter((match) => !isItself(match)).slice(0, k) };
     keepPlace ? replaceView(found) : pushView(found);
     if (!keepPlace) toHeading();
-    say(spokenSummary(found));
+    say(sentences(query.remark, spokenSummary(found)));
   } catch (problem) {
     if (problem.name !== "AbortError") say("");
     complain(problem);
@@ -116,8 +130,9 @@ function nameAfter(query, picture) {
   if (picture && !query.picture.names.length) Object.assign(query, { picture, name: shortName(picture) });
 }
 
-function ask(query, k, signal) {
+async function ask(query, k, signal) {
   if (query.file) {
+    await checkFile(query.file);
     const form = new FormData();
     form.append("image", query.file, "picture");
     form.append("k", String(k));
@@ -127,14 +142,16 @@ function ask(query, k, signal) {
   return postJson("v1/search", query.url.startsWith("data:") ? { data: query.url, k } : { url: query.url, k }, signal);
 }
 
-function searchFile(file) {
+// A file that cannot be read makes fetch() fail as if there were no server.
+async function checkFile(file) {
   const limit = status?.max_image_bytes ?? Infinity;
-  if (file.size > limit) {
-    complain(new Problem(`${file.name} has ${spokenBytes(file.size)}; the limit is ${spokenBytes(limit)}.`));
-    return;
-  }
-  search({ file, name: file.name, image: URL.createObjectURL(file) });
+  const tooLarge = `The file has ${spokenBytes(file.size)}; the limit is ${spokenBytes(limit)}.`;
+  if (file.size > limit) throw new Problem(tooLarge);
+  const start = file.size ? await file.slice(0, 1).arrayBuffer().catch(() => null) : null;
+  if (!start) throw new Problem("The file cannot be read: it is a folder, is empty, or has changed since it was chosen.");
 }
+
+const searchFile = (file, remark = "") => search({ file, name: file.name, image: URL.createObjectURL(file), remark });
 
 function searchUrl(text) {
   const url = text.trim();
@@ -143,7 +160,7 @@ function searchUrl(text) {
   if (!url) return complain(new Problem("Choose a picture, or type the address of one."));
   if (/^data:image\//i.test(url)) return search({ url, name: "A picture from the clipboard" });
   const whole = /^https?:\/\//i.test(url) ? url : `https://${url}`;
-  if (!URL.canParse(whole) || /\s/.test(url)) {
+  if (!ADDRESS.test(url) || !URL.canParse(whole)) {
     return complain(new Problem("This is no address of a picture. It should look like https://example.org/cat.jpg."));
   }
   return search({ url: whole, name: whole });
@@ -186,7 +203,7 @@ function show(next) {
   $("shown-name").textContent = query?.name ?? "";
   if (isAnother) $("url").value = query?.url && !query.url.startsWith("data:") ? query.url : "";
   $("keep").hidden = !(query?.file && status?.uploads && !query.kept);
-  $("note").textContent = noteOf(view);
+  $("note").textContent = sentences(query?.remark, noteOf(view));
   $("note").hidden = !$("note").textContent;
   $("grid").replaceChildren();
   showCards(view.pictures);
@@ -313,7 +330,7 @@ function showStatus(before) {
 function spokenIndexing({ state, done, total, failed, seconds_left: left, message }) {
   if (state === "failed") return `Indexing stopped: ${message}`;
   const bad = failed ? `${plural(failed, "file")} could not be read; the server's log says which` : "";
-  if (state !== "running") return bad && `${bad[0].toUpperCase()}${bad.slice(1)}.`;
+  if (state !== "running") return bad && `${capital(bad)}.`;
   if (!total) return "Looking for pictures…";
   const rest = left === null || done >= total ? "" : `, about ${spokenTime(left)} left`;
   return `Indexing: ${done.toLocaleString()} of ${plural(total, "picture")}${rest}${bad ? `. ${bad}` : ""}`;
@@ -328,6 +345,7 @@ async function add(files) {
     const form = new FormData();
     form.append("images", file, "picture");
     try {
+      await checkFile(file);
       known += (await post("v1/index", form)).pictures[0].known ? 1 : 0;
     } catch (problem) {
       failures.push(`${file.name}: ${problem.message}`);
@@ -444,8 +462,7 @@ async function pair(one, other) {
 function spokenPair({ match, metric }) {
   const cosine = metric === "L2" ? `, cosine ${match.cosine.toFixed(3)}` : "";
   const verdict = match.copy === null ? "" : match.copy ? ": one is a copy of the other" : ": too far apart to be called a copy";
-  const text = spokenScore(match, metric);
-  return `${text[0].toUpperCase()}${text.slice(1)}${cosine}${verdict}.`;
+  return `${capital(spokenScore(match, metric))}${cosine}${verdict}.`;
 }
 
 const sideOf = (picture) => side(thumbnail(picture, 1280), shortName(picture), `${picture.width} × ${picture.height}, ${spokenBytes(picture.bytes)}`);
@@ -549,8 +566,8 @@ function onPaste(event) {
 }
 
 function take(data) {
-  const [file] = data.files;
-  if (file) return searchFile(file);
+  const { length, 0: file } = data.files;
+  if (file) return searchFile(file, length > 1 ? `Searched with the first of ${length} files.` : "");
   const text = data.getData("text/uri-list").split("\n").find((line) => line && !line.startsWith("#")) || data.getData("text/plain");
   if (text) searchUrl(text);
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image as PILImage
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from tests.conftest import make_image
@@ -130,7 +132,7 @@ def test_a_picture_that_is_given_finds_the_nearest(page: Page, way: str) -> None
     expect(card.locator(".number")).to_have_text("distance 0.000")
     expect(page.locator("#said")).to_contain_text("the nearest has distance 0.000")
     expect(page.locator("#heading")).to_be_focused()
-    assert page.locator("#shown-image").evaluate("image => image.decode().then(() => image.naturalWidth)") == 16
+    assert page.locator("#shown img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 16
 
 
 def test_an_address_finds_the_nearest_and_a_wrong_one_is_told_in_words(page: Page, picture_server: str) -> None:
@@ -274,6 +276,55 @@ def test_one_is_opened_with_the_keyboard_and_closed_with_escape(page: Page) -> N
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(page.get_by_role("button", name="Open 4.png")).to_be_focused()
+
+
+def test_the_viewer_shows_no_picture_under_the_name_of_another(page: Page) -> None:
+    held: list[Route] = []
+    names = page.locator(".card .name").all_inner_texts()
+    page.locator(".open").first.click()
+    dialog = page.get_by_role("dialog")
+    loaded = "image => image.decode().then(() => image.naturalWidth)"
+    assert dialog.get_by_role("img").evaluate(loaded) == 16
+    page.route("**/thumbnail?side=1280", lambda route: held.append(route))
+    page.keyboard.press("ArrowRight")
+    expect(dialog.get_by_role("heading")).to_have_text(names[1])
+    assert dialog.get_by_role("img", name=names[1]).evaluate("image => image.naturalWidth") == 0
+    held[0].continue_()
+    assert dialog.get_by_role("img").evaluate(loaded) == 16
+    page.keyboard.press("ArrowRight")
+    expect(dialog.get_by_role("heading")).to_have_text(names[2])
+    held[1].fulfill(status=404)
+    expect(dialog).to_contain_text("No preview. The file may be gone, or have changed.")
+    expect(dialog.get_by_role("link", name="Open the file")).to_be_hidden()
+    page.keyboard.press("ArrowLeft")
+    expect(dialog.get_by_role("link", name="Open the file")).to_be_visible()
+
+
+def test_the_keys_turn_the_pictures_wherever_the_focus_is(page: Page) -> None:
+    names = page.locator(".card .name").all_inner_texts()
+    page.locator(".open").nth(8).click()
+    dialog = page.get_by_role("dialog")
+    heading, after = dialog.get_by_role("heading"), dialog.get_by_role("button", name="Next picture")
+    expect(heading).to_have_attribute("aria-live", "polite")
+    after.press("Enter")
+    expect(heading).to_have_text(names[9])
+    expect(after).to_be_disabled()
+    expect(after).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(heading).to_have_text(names[8])
+    dialog.get_by_role("img").click()
+    page.keyboard.press("ArrowLeft")
+    expect(heading).to_have_text(names[7])
+
+
+def test_a_picture_that_the_browser_cannot_show_is_searched_with(page: Page) -> None:
+    buffer = io.BytesIO()
+    PILImage.new("RGB", (16, 12), colour_of(4)).save(buffer, "TIFF")
+    page.set_input_files("#file", {"name": "a.tiff", "mimeType": "image/tiff", "buffer": buffer.getvalue()})
+    expect(page.locator("#shown")).to_contain_text("No preview in this browser.")
+    assert first_names(page) == ["4.png"]
+    find(page, 5)
+    expect(page.locator("#shown")).not_to_contain_text("No preview")
 
 
 def test_two_are_compared_side_by_side(page: Page) -> None:

@@ -30,7 +30,7 @@ async function call(path, options = {}) {
   const told = await answer.json().catch(() => null); // of a proxy, say, that answers with a page of its own
   options.signal?.throwIfAborted();
   if (answer.ok && told) return told;
-  throw new Problem(inWords(answer.status, told?.detail));
+  throw new Problem(inWords(answer.status, String(told?.detail ?? "")));
 }
 
 function inWords(code, detail) {
@@ -197,11 +197,7 @@ function show(next) {
   view = next;
   const { query } = view;
   document.body.classList.toggle("searching", Boolean(query));
-  $("shown").hidden = !query;
-  $("shown-image").hidden = !query?.image;
-  if (query?.image) $("shown-image").src = query.image;
-  $("shown-name").textContent = query?.name ?? "";
-  if (isAnother) $("url").value = query?.url && !query.url.startsWith("data:") ? query.url : "";
+  if (isAnother) showQuery(query);
   $("keep").hidden = !(query?.file && status?.uploads && !query.kept);
   $("note").textContent = sentences(query?.remark, noteOf(view));
   $("note").hidden = !$("note").textContent;
@@ -210,6 +206,14 @@ function show(next) {
   $("more").hidden = !query || view.pictures.length < view.k || view.k >= MOST;
   document.title = query ? `${query.name} – search by picture` : "Search by picture";
   showEmpty();
+}
+
+function showQuery(query) {
+  $("shown").hidden = !query;
+  $("shown-picture").replaceChildren();
+  if (query?.image) $("shown-picture").append(queryImage(query.image, "The picture that is searched with"));
+  $("shown-name").textContent = query?.name ?? "";
+  $("url").value = query?.url && !query.url.startsWith("data:") ? query.url : "";
 }
 
 function showCards(pictures) {
@@ -235,9 +239,7 @@ function noteOf({ query, threshold, pictures }) {
 function card(picture) {
   const made = $("card").content.cloneNode(true).firstElementChild;
   const name = shortName(picture);
-  const image = made.querySelector("img");
-  image.src = thumbnail(picture, 320);
-  image.addEventListener("error", () => image.replaceWith(gone()), { once: true });
+  fill(made.querySelector("img"), thumbnail(picture, 320), "");
   const open = made.querySelector(".open");
   open.setAttribute("aria-label", `Open ${name}`);
   open.addEventListener("click", () => openViewer(picture));
@@ -255,11 +257,22 @@ function card(picture) {
   return made;
 }
 
-function gone() {
-  const text = document.createElement("span");
-  text.className = "gone soft";
-  text.textContent = "The file is gone, or has changed";
-  return text;
+// Into a new element each time: one that had another picture shows it until the next one has come.
+function fill(image, source, name, otherwise = "No preview. The file may be gone, or have changed.") {
+  image.addEventListener("error", () => image.replaceWith(inItsPlace(otherwise)), { once: true });
+  image.alt = name;
+  image.src = source;
+  return image;
+}
+
+const pictureImage = (picture) => fill(new Image(), thumbnail(picture, 1280), shortName(picture));
+
+const queryImage = (source, name) => fill(new Image(), source, name, "No preview in this browser.");
+
+function inItsPlace(words) {
+  const made = element("span", words);
+  made.className = "gone soft";
+  return made;
 }
 
 function toHeading() {
@@ -379,11 +392,10 @@ function openViewer(picture) {
 function showInViewer() {
   const picture = looked();
   $("viewer-name").textContent = shortName(picture);
-  $("viewer-image").src = thumbnail(picture, 1280);
-  $("viewer-image").alt = shortName(picture);
+  $("viewer-picture").replaceChildren(pictureImage(picture));
   $("viewer-file").href = `v1/pictures/${picture.id}`;
-  $("before").disabled = looking.at === 0;
-  $("after").disabled = looking.at === looking.pictures.length - 1;
+  $("before").setAttribute("aria-disabled", looking.at === 0); // and not disabled, which would take its focus
+  $("after").setAttribute("aria-disabled", looking.at === looking.pictures.length - 1);
   $("viewer-choose").setAttribute("aria-pressed", chosen.has(picture.id));
   $("viewer-choose").textContent = chosen.has(picture.id) ? "Chosen to compare" : "Compare";
   $("viewer-facts").replaceChildren(...factsOf(picture).flatMap(([term, value]) => [element("dt", term), element("dd", value)]));
@@ -465,16 +477,19 @@ function spokenPair({ match, metric }) {
   return `${capital(spokenScore(match, metric))}${cosine}${verdict}.`;
 }
 
-const sideOf = (picture) => side(thumbnail(picture, 1280), shortName(picture), `${picture.width} × ${picture.height}, ${spokenBytes(picture.bytes)}`);
+function sideOf(picture) {
+  const about = `${picture.width} × ${picture.height}, ${spokenBytes(picture.bytes)}`;
+  return side(pictureImage(picture), `${shortName(picture)} (${about})`);
+}
 
-const querySide = (query) => side(query.picture ? thumbnail(query.picture, 1280) : query.image, query.name, "searched with");
+function querySide({ picture, image, name }) {
+  const shown = picture ? pictureImage(picture) : queryImage(image, name);
+  return side(shown, `${name} (searched with)`);
+}
 
-function side(source, name, about) {
+function side(image, caption) {
   const figure = document.createElement("figure");
-  const image = document.createElement("img");
-  image.src = source;
-  image.alt = name;
-  figure.append(image, element("figcaption", `${name} (${about})`));
+  figure.append(image, element("figcaption", caption));
   return figure;
 }
 
@@ -525,7 +540,8 @@ async function keep() {
 function listenToViewer() {
   $("before").addEventListener("click", () => turn(-1));
   $("after").addEventListener("click", () => turn(1));
-  $("viewer").addEventListener("keydown", (event) => {
+  document.addEventListener("keydown", (event) => {
+    if (!$("viewer").open) return;
     if (event.key === "ArrowLeft") turn(-1);
     if (event.key === "ArrowRight") turn(1);
   });

@@ -46,7 +46,8 @@ class SearchRequest(BaseModel):
         "",
         max_length=_MAX_FILTER_CHARS,
         description="Search only among pictures that this holds for: an expression of Milvus over id, width, height, "
-        "bytes, modified, added (seconds since 1970) and names, such as `width >= 1000`.",
+        "bytes, modified and added (seconds since 1970), such as `width >= 1000`; and over names, where answers tell "
+        "folders.",
     )
 
 

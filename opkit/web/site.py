@@ -14,6 +14,7 @@ from opkit.search.schema import Picture
 from opkit.search.verdict import Match
 from opkit.settings import Settings
 from opkit.web.faults import NotFound, told_safely
+from opkit.web.filters import check_public
 from opkit.web.indexing import Indexing
 from opkit.web.messages import Query, plain, plain_match
 from opkit.web.originals import Originals
@@ -55,8 +56,10 @@ class Site:
 
         Raises:
             NotFound: there is no such picture.
-            InvalidInput: the filter is none.
+            InvalidInput: the filter is none, or asks for what is not told here.
         """
+        if not self.whole_names:
+            check_public(query.expression)
         with told_safely(query.expression):
             vector = vectors[0] if vectors else self._vector_of(query.id or "")
             matches = self.index.search_vector(vector, query.k, query.expression)

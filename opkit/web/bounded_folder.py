@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from opkit.web.whole_file import write_whole
+
 # Of the size: written before the folder is looked at again, and made room for when it is.
 _SLACK = 0.1
 
@@ -38,11 +40,7 @@ class BoundedFolder:
         Raises:
             OSError: it cannot be written.
         """
-        path = self.folder / name
-        part = path.with_suffix(f".{threading.get_ident()}-{os.getpid()}.part")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        part.replace(path)
+        write_whole(self.folder / name, data)
         self._count(len(data))
 
     def _count(self, written: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -91,10 +92,13 @@ class Collection:
     Attributes:
         name: of the collection in Milvus.
         origin: what made the vectors.
+        changing: held by who looks rows up and writes them accordingly.
+        is_shared: whether others than one run of ``Index.add`` write beside it.
     """
 
     def __init__(self, connection: Connection, name: str, origin: Origin) -> None:
         self._connection, self._client, self.name, self.origin = connection, connection.client, name, origin
+        self.changing, self.is_shared = threading.Lock(), False
         self._unsettled = 0
         self._has_written = False
         self.index_type = self._describe_index()

@@ -25,7 +25,7 @@ from opkit.search.encoders import Encoders
 from opkit.search.failures import Failures
 from opkit.search.pictures import size_of
 from opkit.search.reader import Reader, Seen
-from opkit.search.schema import MAX_NAMES, Picture, Row
+from opkit.search.schema import MAX_NAMES, Picture, Row, joined
 
 # Inputs looked up at once, and bytes of their contents that may wait for it.
 _CHUNK = 128
@@ -93,7 +93,7 @@ class Ingest:
         self.progress = Progress()
         # Contents are looked up in one thread, ahead of the encoders, and written in another, behind them, so that the
         # encoders never wait for the store. The store is used under this lock: what is looked up is written or begun.
-        self._lock = threading.Lock()
+        self._lock = collection.changing
         self._begun: set[str] = set()
         self._names: defaultdict[str, dict[str, int]] = defaultdict(dict)
         self._rows: list[Row] = []
@@ -223,12 +223,19 @@ class Ingest:
     def _write(self, rows: Sequence[Row]) -> None:
         """Write the rows, and the names that came for contents that are in the index."""
         with self._lock:
-            self._upsert(rows)
+            self._upsert(self._joined(rows))
             self._begun -= {row.picture.id for row in rows}
             self.progress.new += len(rows)
             ready = [id_ for id_ in self._names if id_ not in self._begun]
             for start in range(0, len(ready), _ROWS):
                 self._upsert(self._collection.rows(ready[start : start + _ROWS]))
+
+    def _joined(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """The rows with what others wrote of them since they were looked up."""
+        if not self._collection.is_shared:
+            return rows
+        there = self._collection.known([row.picture.id for row in rows])
+        return [replace(row, picture=joined(row.picture, there.get(row.picture.id, row.picture))) for row in rows]
 
     def _upsert(self, rows: Sequence[Row]) -> None:
         if rows:

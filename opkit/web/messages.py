@@ -88,7 +88,7 @@ class PicturesReply(BaseModel):
 class KeptPicture(FoundPicture):
     """A picture that was uploaded."""
 
-    known: bool = Field(description="Whether it was in the index before.")
+    known: bool = Field(description="Whether it was there before, in the index and as a file.")
 
 
 class UploadReply(BaseModel):

@@ -30,6 +30,16 @@ _MEDIA_TYPES = {
     b"MM\x00*": "image/tiff",
 }
 
+# Not of the module mimetypes, which knows some of them only where the system has a list.
+_SUFFIXES = {
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/gif": ".gif",
+    "image/webp": ".webp",
+    "image/bmp": ".bmp",
+    "image/tiff": ".tiff",
+}
+
 
 class Originals:
     """Reads files and URLs; may be used from several threads. A context manager."""
@@ -56,6 +66,14 @@ class Originals:
                 return data
         raise NotFound("the picture is in the index, but its file is gone or has changed")
 
+    def has(self, picture: Picture) -> bool:
+        """Whether ``read`` would find it."""
+        try:
+            self.read(picture)
+        except NotFound:
+            return False
+        return True
+
     def _read(self, name: str) -> bytes | None:
         path = path_of(name)
         try:
@@ -70,3 +88,8 @@ def media_type_of(data: bytes) -> str:
     """What a file is, by how it begins."""
     found = (media_type for start, media_type in _MEDIA_TYPES.items() if data.startswith(start))
     return next(found, "application/octet-stream")
+
+
+def suffix_of(data: bytes) -> str:
+    """What the name of a file ends with, by how it begins; empty if it is of no known kind."""
+    return _SUFFIXES.get(media_type_of(data), "")

@@ -87,7 +87,7 @@ def open_site(choice: Choice, settings: Settings, operator: Encoder, pipeline: P
             ),
             originals=originals,
             thumbnails=Thumbnails(cache / "thumbnails", originals, ImageLimits.of(settings)),
-            uploads=Uploads(index, choice.uploads),
+            uploads=Uploads(index, originals, choice.uploads),
             settings=settings,
         )
         yield site_routes(site)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import mimetypes
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from opkit.contract import Vector
@@ -14,9 +13,10 @@ from opkit.errors import OperatorError
 from opkit.search.index import Index
 from opkit.search.pictures import size_of
 from opkit.search.reader import stored_name
-from opkit.search.schema import Picture, Row
+from opkit.search.schema import MAX_NAMES, Picture, Row
 from opkit.web.faults import UploadsOff
-from opkit.web.originals import media_type_of
+from opkit.web.originals import Originals, suffix_of
+from opkit.web.whole_file import write_whole
 
 _log = logging.getLogger("opkit.web")
 
@@ -25,7 +25,7 @@ _ID_CHARS_IN_NAME = 16
 
 @dataclass(frozen=True)
 class Kept:
-    """A picture that is in the index now, and whether it was there before."""
+    """A picture that is in the index now, and whether it was there before, together with its file."""
 
     picture: Picture
     known: bool
@@ -36,11 +36,14 @@ class Uploads:
 
     Args:
         index: that pictures come into; its collection is there.
+        originals: reads the files of those that are there.
         folder: where their files go, made when it is needed; None takes no uploads.
     """
 
-    def __init__(self, index: Index, folder: Path | None) -> None:
-        self._index, self._folder = index, folder
+    def __init__(self, index: Index, originals: Originals, folder: Path | None) -> None:
+        self._index, self._originals, self._folder = index, originals, folder
+        if self.allowed:
+            index.collection.is_shared = True
 
     @property
     def allowed(self) -> bool:
@@ -55,6 +58,8 @@ class Uploads:
     def keep(self, data: bytes, vector: Vector) -> Kept:
         """Keep a picture that was encoded. First the file, then the row: a crash in between leaves nothing amiss.
 
+        A picture that is in the index and whose file is gone gets this one.
+
         Args:
             data: the file, which was decoded within the limits.
             vector: what it was encoded to, (dimension,) float32 of unit length.
@@ -63,25 +68,34 @@ class Uploads:
             OperatorError: the file cannot be written, or the index not.
         """
         id_ = hashlib.sha256(data).hexdigest()
-        if known := self._index.get(id_):
-            return Kept(known, known=True)
+        before = self._index.get(id_)
+        if before and self._originals.has(before):
+            return Kept(before, known=True)
         now = int(time.time())
         name = stored_name(str(self._write(id_, data)))
-        picture = Picture(id_, (name,), *size_of(data), len(data), modified=now, added=now)
-        self._index.collection.upsert([Row(picture, vector)])
-        return Kept(picture, known=False)
+        row = Row(Picture(id_, (name,), *size_of(data), len(data), modified=now, added=now), vector)
+        collection = self._index.collection
+        with collection.changing:
+            there = next(iter(collection.rows([id_])), None)
+            if there and name in there.picture.names:  # it is back; or somebody else was faster
+                return Kept(there.picture, known=before is None or name not in before.names)
+            row = _with_name(there, name) if there else row
+            collection.upsert([row])
+        return Kept(row.picture, known=False)
 
     def _write(self, id_: str, data: bytes) -> Path:
         """No part of the name is the client's."""
         self.check()
-        suffix = mimetypes.guess_extension(media_type_of(data)) or ""
-        path = Path(self._folder or "").absolute() / f"upload-{id_[:_ID_CHARS_IN_NAME]}{suffix}"
-        part = path.with_suffix(".part")
+        path = Path(self._folder or "").absolute() / f"upload-{id_[:_ID_CHARS_IN_NAME]}{suffix_of(data)}"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(data)
-            part.replace(path)
+            write_whole(path, data)
         except OSError as error:
             _log.error("an upload could not be kept: %s: %s", path, error.strerror)
             raise OperatorError(f"the picture could not be kept: {error.strerror}") from None
         return path
+
+
+def _with_name(row: Row, name: str) -> Row:
+    """With one more name; of too many, none of which leads to the file, one gives way."""
+    names = sorted({name, *row.picture.names[: MAX_NAMES - 1]})
+    return replace(row, picture=replace(row.picture, names=tuple(names)))

@@ -1,11 +1,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
-from tests.conftest import make_image
-from tests.search.conftest import colour_of, picture_file
+import numpy as np
+import pytest
+
+from opkit.encode.inputs import find_inputs
+from opkit.encode.local import LocalEncoder
+from opkit.search.encoders import Encoders, origin_of
+from opkit.search.index import Index
+from opkit.serving.pipeline import Pipeline
+from opkit.settings import Settings
+from opkit.web.originals import Originals
+from opkit.web.uploads import Uploads
+from tests.conftest import make_image, unit
+from tests.search.conftest import colour_of, picture_file, write_pictures
+from tests.toys import ToyOperator
 from tests.web.conftest import Site
 
 
@@ -73,3 +87,69 @@ def test_only_a_form_of_images_is_an_upload(site: Site) -> None:
     assert site.web.post("/v1/index", json={"url": "http://example.org"}).status_code == 415
     answer = site.web.post("/v1/index", files={"files": b"x"})
     assert (answer.status_code, answer.json()["detail"]) == (400, "'files': there is no such part; there is images")
+
+
+def test_a_picture_whose_file_is_gone_is_brought_back(start_site: Callable[..., Site], tmp_path: Path) -> None:
+    site = start_site(2)
+    id_, gone = site.ids()["0.png"], site.folder / "0.png"
+    file = gone.read_bytes()
+    gone.unlink()
+    (kept,) = upload(site, file)["pictures"]
+    uploaded = tmp_path / "uploads" / f"upload-{id_[:16]}.png"
+    assert (kept["known"], kept["id"], kept["names"]) == (False, id_, [str(gone), str(uploaded)])
+    assert site.web.get(f"/v1/pictures/{id_}").content == file
+    assert site.web.get(f"/v1/pictures/{id_}/thumbnail").status_code == 200
+    assert site.search(id=id_, k=1).json()["matches"][0]["id"] == id_
+    assert (upload(site, file)["pictures"][0]["known"], site.status()["count"]) == (True, 2)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
+def test_what_is_uploaded_can_be_indexed_as_a_folder(
+    start_site: Callable[..., Site], tmp_path: Path, kind: str
+) -> None:
+    site = start_site(0)
+    upload(site, make_image(kind=kind))
+    assert find_inputs([str(tmp_path / "uploads")]) == [str(path) for path in (tmp_path / "uploads").iterdir()]
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[tuple[Index, ToyOperator]]:
+    operator, settings = ToyOperator(), replace(Settings(), cache_dir=tmp_path / "cache")
+    with Pipeline(operator, settings) as pipeline:
+        encoder = LocalEncoder(operator.info(), pipeline)
+        encoders = Encoders(origin_of(operator.info()), settings.max_image_bytes, {"toy": encoder})
+        with Index.open(str(tmp_path / "test.db"), "test", encoders=encoders, settings=settings) as index:
+            index.add([])
+            yield index, operator
+            operator.gate.set()
+
+
+def test_an_upload_beside_indexing_and_the_file_that_is_indexed_are_one_picture(
+    index: tuple[Index, ToyOperator], tmp_path: Path
+) -> None:
+    there, operator = index
+    (path,) = write_pictures(tmp_path / "photos", 1)
+    operator.gate.clear()
+    with ThreadPoolExecutor(1) as pool, Originals(Settings()) as originals:
+        indexing = pool.submit(there.add, [path])
+        assert operator.entered.acquire(timeout=20)  # it was looked up, and is not there
+        uploads = Uploads(there, originals, tmp_path / "uploads")
+        kept = uploads.keep(path.read_bytes(), unit(colour_of(0)).astype(np.float32))
+        operator.gate.set()
+        indexing.result()
+    picture = there.get(kept.picture.id)
+    assert picture is not None
+    assert picture.names == (str(path), *kept.picture.names)
+    assert (picture.added, picture.modified) == (kept.picture.added, 1_600_000_000)
+
+
+def test_the_same_file_may_be_uploaded_many_times_at_once(index: tuple[Index, ToyOperator], tmp_path: Path) -> None:
+    there, _ = index
+    with ThreadPoolExecutor(8) as pool, Originals(Settings()) as originals:
+        uploads = Uploads(there, originals, tmp_path / "uploads")
+        for number in range(15):
+            vector = unit(colour_of(number)).astype(np.float32)
+            kept = list(pool.map(uploads.keep, [picture_file(colour_of(number))] * 8, [vector] * 8))
+            assert sum(not each.known for each in kept) == 1
+    assert there.count() == 15
+    assert len(list((tmp_path / "uploads").iterdir())) == 15

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,3 +53,11 @@ def test_nothing_is_open_to_other_machines(services: dict[str, Any]) -> None:
     ports = [port for service in services.values() for port in service.get("ports", [])]
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_what_is_written_beside_the_index_has_a_place_to_stay(services: dict[str, Any]) -> None:
+    assert services["opkit"]["read_only"]
+    cache = re.search(r"OP_CACHE_DIR=(\S+)", (ROOT / "Dockerfile").read_text())
+    assert cache
+    assert f"cache:{cache[1]}" in services["opkit"]["volumes"]
+    assert "cache" in yaml.safe_load(COMPOSE.read_text())["volumes"]

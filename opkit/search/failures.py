@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import csv
+import errno
+import logging
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
 from opkit.errors import OperatorError, SettingsError
+
+_log = logging.getLogger(__name__)
 
 
 class Failures:
@@ -16,18 +21,25 @@ class Failures:
 
     Args:
         path: what an earlier run wrote there is replaced; None only counts.
+        or_count: count, and say so in the log, where the file cannot be written.
 
     Attributes:
+        path: None if failures are only counted.
         count: how many there are.
+
+    Raises:
+        SettingsError: the file cannot be written; from ``add`` as well, if that shows only then.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, or_count: bool = False) -> None:
         self.path, self.count = path, 0
+        self._or_count = or_count
         self._file: IO[str] | None = None
         self._writer: Any = None
         self._lock = threading.Lock()
         if path is not None:
-            self._check(path)
+            with self._attempted(path):
+                _forget(path)
 
     def __enter__(self) -> Self:
         return self
@@ -40,22 +52,32 @@ class Failures:
         """Write one down, safe against the death of this process."""
         with self._lock:
             self.count += 1
-            if self.path is None:
-                return
-            if self._file is None:
-                self._file = open(self.path, "w", encoding="utf-8", errors="surrogateescape", newline="")  # noqa: SIM115
-                self._writer = csv.writer(self._file, lineterminator="\n")
-                self._writer.writerow(("input", "code", "reason"))
-            self._writer.writerow((name, error.code.name, str(error)))
-            self._file.flush()
+            if self.path is not None:
+                with self._attempted(self.path):
+                    self._write(self.path, (name, error.code.name, str(error)))
 
-    @staticmethod
-    def _check(path: Path) -> None:
-        """Find out before the work what would fail in it; forget what an earlier run wrote."""
-        if path.is_dir() or not path.parent.is_dir():
-            raise SettingsError(f"--errors {path}: must be a file in a folder that is there")
+    def _write(self, path: Path, row: tuple[str, str, str]) -> None:
+        if self._file is None:
+            self._file = open(path, "w", encoding="utf-8", errors="surrogateescape", newline="")  # noqa: SIM115
+            self._writer = csv.writer(self._file, lineterminator="\n")
+            self._writer.writerow(("input", "code", "reason"))
+        self._writer.writerow(row)
+        self._file.flush()
+
+    @contextmanager
+    def _attempted(self, path: Path) -> Iterator[None]:
         try:
-            with suppress(FileNotFoundError):
-                path.unlink()
+            yield
         except OSError as error:
-            raise SettingsError(f"--errors {path}: {error.strerror}") from None
+            if not self._or_count:
+                raise SettingsError(f"--errors {path}: {error.strerror}") from None
+            _log.warning("%s: %s; inputs that cannot be indexed are only counted", path, error.strerror)
+            self.path = None
+
+
+def _forget(path: Path) -> None:
+    """Remove what an earlier run wrote; find out before the work what would fail in it."""
+    if path.is_dir() or not path.parent.is_dir():
+        raise OSError(errno.EISDIR, "must be a file in a folder that is there")
+    with suppress(FileNotFoundError):
+        path.unlink()

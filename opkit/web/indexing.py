@@ -71,11 +71,12 @@ class Indexing:
         index: that is filled.
         batches: inputs of ``Index.add``, one call after the other; may take their time to come.
         expected: how many inputs all batches have, where that is known before.
-        errors: CSV of what could not be indexed.
+        errors: CSV of what could not be indexed, if it can be written.
     """
 
     def __init__(self, index: Index, batches: Iterable[Sequence[str]], expected: int, errors: Path) -> None:
         self._index, self._batches, self._errors = index, batches, errors
+        self._listed_in: Path | None = None
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._progress = Progress("running", total=expected)
@@ -105,7 +106,7 @@ class Indexing:
                 self._add(inputs)
             self._update(state="done")
             failed = self._progress.failed
-            where = f"; {self._errors} says why" if failed else ""
+            where = f"; {self._listed_in} says why" if failed and self._listed_in else ""
             _log.info("indexed: %d pictures, %d inputs failed%s", self._index.count(), failed, where)
         except ShuttingDown:
             self._update(state="idle")
@@ -120,10 +121,9 @@ class Indexing:
         """Add one batch, and try again while the operator has no room for it."""
         before = self._progress
         while True:
+            failures = Failures(self._errors, or_count=True)
             try:
-                added = self._index.add(
-                    inputs, failures=Failures(self._errors), on_start=self._start, on_done=self._on_done
-                )
+                added = self._index.add(inputs, failures=failures, on_start=self._start, on_done=self._on_done)
             except (Overloaded, DeadlinePassed) as error:
                 _log.info("indexing waits: %s", error)
                 self._update(done=before.done, failed=before.failed)
@@ -131,6 +131,7 @@ class Indexing:
                     raise ShuttingDown("the server is shutting down") from None
             else:
                 self._update(failed=before.failed + added.failed)
+                self._listed_in = failures.path
                 return
 
     def _start(self, inputs: int) -> None:

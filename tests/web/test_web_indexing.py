@@ -106,3 +106,14 @@ def test_an_index_of_another_encoder_stops_the_start(tmp_path: Path) -> None:
         open_site(Choice(str(tmp_path / "test.db"), "test"), settings, operator, pipeline),
     ):
         pass
+
+
+def test_photos_are_indexed_where_failures_cannot_be_written_down(
+    start_site: Callable[..., Site], tmp_path: Path
+) -> None:
+    (tmp_path / "cache" / "test.errors.csv" / "in the way").mkdir(parents=True)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"not a picture")
+    status = start_site(3).status()
+    assert status["count"] == 3
+    assert (status["indexing"]["state"], status["indexing"]["failed"]) == ("done", 1)

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from opkit.errors import InvalidInput, SettingsError
+from opkit.search.failures import Failures
+
+
+def test_failures_are_written_down_once_there_are_any(tmp_path: Path) -> None:
+    (tmp_path / "e.csv").write_text("of an earlier run")
+    with Failures(tmp_path / "e.csv") as failures:
+        assert not (tmp_path / "e.csv").exists()
+        failures.add("a.jpg", InvalidInput("not an image"))
+    assert (tmp_path / "e.csv").read_text() == "input,code,reason\na.jpg,INVALID_ARGUMENT,not an image\n"
+
+
+@pytest.mark.parametrize("path", [".", "missing/e.csv"])
+def test_a_file_that_cannot_be_written_stops_a_command_before_its_work(tmp_path: Path, path: str) -> None:
+    with pytest.raises(SettingsError, match=r"--errors .*: must be a file in a folder that is there"):
+        Failures(tmp_path / path)
+
+
+def test_a_folder_that_vanishes_stops_a_command(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    with Failures(tmp_path / "gone" / "e.csv") as failures:
+        (tmp_path / "gone").rmdir()
+        with pytest.raises(SettingsError, match=r"--errors .*e.csv: No such file"):
+            failures.add("a.jpg", InvalidInput("not an image"))
+
+
+def test_a_server_counts_what_it_cannot_write_down(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "gone").mkdir()
+    with caplog.at_level(logging.WARNING), Failures(tmp_path / "gone" / "e.csv", or_count=True) as failures:
+        (tmp_path / "gone").rmdir()
+        for _ in range(3):
+            failures.add("a.jpg", InvalidInput("not an image"))
+    assert (failures.count, failures.path) == (3, None)
+    (line,) = caplog.messages
+    assert line.startswith(f"{tmp_path}/gone/e.csv: No such file or directory; ")

@@ -24,6 +24,7 @@ class TimedProtocol(H11Protocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._head: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         """Count it, and wait for a request."""
@@ -41,14 +42,24 @@ class TimedProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
         super().connection_lost(exc)
-        if self._head:
-            self._head.cancel()
+        for clock in (self._head, self._stall):
+            if clock:
+                clock.cancel()
+
+    def pause_writing(self) -> None:
+        """Wait until the client has read more: of a long answer, before there is an end of it."""
+        super().pause_writing()
+        self._time_progress()
+
+    def resume_writing(self) -> None:
+        """It has."""
+        super().resume_writing()
+        self._time_progress()
 
     def on_response_complete(self) -> None:
         """See to it that the client reads the answer, and stops sending."""
         super().on_response_complete()
-        if unread := self.transport.get_write_buffer_size():
-            self.loop.call_later(_STALL_S, self._check_progress, unread)
+        self._time_progress()
         if self.conn.their_state is h11.SEND_BODY:
             self.loop.call_later(_LINGER_S, self._end_linger, self.cycle)
 
@@ -60,12 +71,18 @@ class TimedProtocol(H11Protocol):
             self._head.cancel()
             self._head = None
 
-    def _check_progress(self, before: int) -> None:
+    def _time_progress(self) -> None:
+        """Start the clock anew, if there is anything to be read."""
+        if self._stall:
+            self._stall.cancel()
         unread = self.transport.get_write_buffer_size()
-        if unread >= before:
+        self._stall = self.loop.call_later(_STALL_S, self._check_progress, unread) if unread else None
+
+    def _check_progress(self, before: int) -> None:
+        if self.transport.get_write_buffer_size() >= before:
             self.transport.abort()
-        elif unread:
-            self.loop.call_later(_STALL_S, self._check_progress, unread)
+        else:
+            self._time_progress()
 
     def _end_linger(self, cycle: object) -> None:
         if cycle is self.cycle and self.conn.their_state is h11.SEND_BODY:

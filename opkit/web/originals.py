@@ -7,17 +7,16 @@ not the one that was indexed: nobody gets another file by putting it, or a link 
 from __future__ import annotations
 
 import hashlib
-from typing import Self
+import os
+import stat
+from contextlib import suppress
+from typing import BinaryIO, Self
 
-from opkit.errors import OperatorError
-from opkit.inputs.fetch import Fetcher
-from opkit.search.reader import path_of, read_bytes
+from opkit.search.reader import path_of
 from opkit.search.schema import Picture
 from opkit.settings import Settings
 from opkit.web.faults import NotFound
-
-# Of the names of one content that are tried: each may be a disk or a web server that does not answer.
-_MOST_NAMES = 8
+from opkit.web.web_files import WebFiles
 
 # How a file begins -> what a browser is told that it is. Anything else is a download.
 _MEDIA_TYPES = {
@@ -42,50 +41,56 @@ _SUFFIXES = {
 
 
 class Originals:
-    """Reads files and URLs; may be used from several threads. A context manager."""
+    """Opens files and URLs; may be used from several threads. A context manager."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._fetcher = Fetcher.of(settings)
+        self._max_bytes, self._web = settings.max_image_bytes, WebFiles(settings)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._fetcher.close()
+        self._web.close()
 
-    def read(self, picture: Picture) -> bytes:
-        """The file, exactly as it was indexed.
+    def open(self, picture: Picture) -> BinaryIO:
+        """The file, exactly as it was indexed, from its beginning. To be closed: what is fetched takes up room.
 
         Raises:
             NotFound: none of its names leads to this content any more.
+            Overloaded: too much is being fetched.
         """
-        for name in picture.names[:_MOST_NAMES]:
-            data = self._read(name)
-            if data is not None and hashlib.sha256(data).hexdigest() == picture.id:
-                return data
+        paths = {name: path_of(name) for name in picture.names}
+        for path in paths.values():
+            if path is not None and (file := self._open_checked(path, picture.id)):
+                return file
+        if file := self._web.open(picture.id, [name for name, path in paths.items() if path is None]):
+            return file
         raise NotFound("the picture is in the index, but its file is gone or has changed")
 
     def has(self, picture: Picture) -> bool:
-        """Whether ``read`` would find it."""
+        """Whether ``open`` would find it."""
         try:
-            self.read(picture)
+            self.open(picture).close()
         except NotFound:
             return False
         return True
 
-    def _read(self, name: str) -> bytes | None:
-        path = path_of(name)
-        try:
-            if path is not None:
-                return read_bytes(path, self._settings.max_image_bytes)
-            return self._fetcher.fetch(name) if self._settings.fetch else None
-        except OperatorError:
-            return None
+    def _open_checked(self, path: str, id_: str) -> BinaryIO | None:
+        """What is open stays what was checked, whatever comes to its path."""
+        with suppress(OSError, ValueError):  # ValueError: a NUL inside
+            facts = os.stat(path)
+            if not stat.S_ISREG(facts.st_mode) or facts.st_size > self._max_bytes:  # a pipe would be waited for
+                return None
+            file = open(path, "rb")  # noqa: SIM115 - handed on
+            if hashlib.file_digest(file, "sha256").hexdigest() == id_:
+                file.seek(0)
+                return file
+            file.close()
+        return None
 
 
 def media_type_of(data: bytes) -> str:
-    """What a file is, by how it begins."""
+    """What a file is, by how it begins: the first 16 bytes are enough."""
     found = (media_type for start, media_type in _MEDIA_TYPES.items() if data.startswith(start))
     return next(found, "application/octet-stream")
 

@@ -17,6 +17,7 @@ from opkit.serving.http.face import Body, Face, Results, Task
 from opkit.serving.http.messages import dump
 from opkit.serving.http.routes import inline, problems
 from opkit.web.assets import page_router
+from opkit.web.file_answer import FileAnswer
 from opkit.web.messages import (
     ID_PATTERN,
     IndexStatus,
@@ -27,7 +28,6 @@ from opkit.web.messages import (
     parse_search,
     parse_upload,
 )
-from opkit.web.originals import media_type_of
 from opkit.web.site import Site, check_id
 
 _JSON = "application/json"
@@ -120,7 +120,7 @@ def _pictures_router(site: Site, face: Face) -> APIRouter:
 
         def make() -> Response:
             picture = site.picture(check_id(id))
-            return _forever(request, picture.id, lambda: _as_it_is(site.originals.read(picture)))
+            return _forever(request, picture.id, lambda: FileAnswer(site.originals.open(picture)))
 
         return await face.look(request, make)
 
@@ -179,12 +179,6 @@ def _forever(request: Request, name: str, make: Callable[[], Response]) -> Respo
     return response
 
 
-def _as_it_is(data: bytes) -> Response:
-    media_type = media_type_of(data)
-    headers = {} if media_type.startswith("image/") else {"Content-Disposition": "attachment"}
-    return Response(data, media_type=media_type, headers=headers)
-
-
 # --- what the document says ---
 
 
@@ -194,7 +188,7 @@ def _answers(model: type[BaseModel], *faults: int) -> dict[int | str, dict[str, 
 
 def _file(media_type: str) -> dict[int | str, dict[str, Any]]:
     content = {media_type: {"schema": _FILE}}
-    return {200: {"description": "The file.", "content": content}} | _with_not_found(*_READ_FAULTS)
+    return {200: {"description": "The file.", "content": content}} | _with_not_found(*_READ_FAULTS, 429)
 
 
 def _with_not_found(*faults: int) -> dict[int | str, dict[str, Any]]:

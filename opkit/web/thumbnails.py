@@ -45,16 +45,17 @@ class Thumbnails:
         """A WebP file, upright, RGB, neither side above ``side`` pixels, without the metadata of the picture.
 
         Raises:
-            OperatorError: the picture's file is gone, or cannot be decoded any more.
+            OperatorError: the picture's file is gone, cannot be fetched now, or cannot be decoded any more.
         """
         name = f"{side}/{picture.id[:2]}/{picture.id}.webp"
         if (kept := self._kept.read(name)) is not None:
             return kept
-        with self._busy:
-            file = io.BytesIO()
-            thumbnail(self._originals.read(picture), self._limits, side).save(file, "WEBP", quality=_QUALITY)
-        self._keep(name, file.getvalue())
-        return file.getvalue()
+        made = io.BytesIO()
+        # What is fetched is waited for before; what is on disk is read only when it is its turn.
+        with self._originals.open(picture) as file, self._busy:
+            thumbnail(file.read(), self._limits, side).save(made, "WEBP", quality=_QUALITY)
+        self._keep(name, made.getvalue())
+        return made.getvalue()
 
     def _keep(self, name: str, data: bytes) -> None:
         """Where it cannot be written, it is made again."""

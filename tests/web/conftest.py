@@ -72,9 +72,7 @@ def open_test_site(
     }
     settings = replace(
         Settings(endpoint="127.0.0.1:0", http_endpoint="127.0.0.1:0", fetch_allow=("127.0.0.1",), drain_timeout_s=5),
-        cache_dir=home / "cache",
-        max_image_bytes=100_000,
-        **changes,
+        **{"cache_dir": home / "cache", "max_image_bytes": 100_000, **changes},
     )
     with (
         Pipeline(operator, settings) as pipeline,

@@ -2,13 +2,23 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image as PILImage
 
-from tests.search.conftest import colour_of, make_old, picture_file
+from tests.conftest import make_image
+from tests.search.conftest import colour_of, make_old, picture_file, write_pictures
 from tests.web.conftest import Site
 
 
@@ -95,3 +105,148 @@ def test_without_a_place_for_thumbnails_they_are_made_each_time(
     site = start_site(1)
     for _ in range(2):
         assert site.web.get(f"/v1/pictures/{site.ids()['0.png']}/thumbnail").status_code == 200
+
+
+def ask_and_read_nothing(site: Site, path: str) -> socket.socket:
+    """A connection whose answer has begun to come."""
+    connection = socket.create_connection((site.web.base_url.host, site.web.base_url.port), timeout=20)
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    assert connection.recv(12) == b"HTTP/1.1 200"
+    return connection
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def is_open(path: Path) -> bool:
+    return any(os.path.realpath(each) == str(path) for each in Path("/proc/self/fd").iterdir())
+
+
+@pytest.fixture
+def large(start_site: Callable[..., Site], tmp_path: Path) -> tuple[Site, Path]:
+    """A site with a picture of 12 MB."""
+    (tmp_path / "photos").mkdir()
+    path = tmp_path / "photos" / "large.bmp"
+    path.write_bytes(make_image(size=(2000, 2000), kind="BMP"))
+    return start_site(1, max_image_bytes=20_000_000), path
+
+
+def test_those_who_ask_for_originals_and_do_not_read_them_cost_little(large: tuple[Site, Path]) -> None:
+    site, path = large
+    address = f"/v1/pictures/{site.ids()[path.name]}"
+    assert site.web.get(address).content == path.read_bytes()
+    before = resident_bytes()
+    with ExitStack() as stack:
+        for _ in range(30):
+            stack.enter_context(ask_and_read_nothing(site, address))
+        assert resident_bytes() - before < 60_000_000
+        assert is_open(path)
+    while is_open(path):  # until pytest's own limit
+        pass
+
+
+def test_who_reads_nothing_of_a_long_answer_is_dropped(
+    large: tuple[Site, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, path = large
+    monkeypatch.setattr("opkit.serving.http.protocol._STALL_S", 0.1)
+    with ask_and_read_nothing(site, f"/v1/pictures/{site.ids()[path.name]}"):
+        while is_open(path):
+            pass
+
+
+def test_who_reads_slowly_is_not_dropped(large: tuple[Site, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    site, path = large
+    monkeypatch.setattr("opkit.serving.http.protocol._STALL_S", 1.0)
+    with ask_and_read_nothing(site, f"/v1/pictures/{site.ids()[path.name]}") as connection:
+        begun, received = time.monotonic(), 0
+        while received < path.stat().st_size:
+            received += len(part := connection.recv(1 << 16))
+            assert part
+            threading.Event().wait(0.008)
+    assert time.monotonic() - begun > 1.0
+
+
+@dataclass
+class SlowWeb:
+    """Pictures behind a server that answers at once until it is told not to."""
+
+    url: str = ""
+    asked: list[str] = field(default_factory=list)
+    gate: threading.Event = field(default_factory=threading.Event)
+
+
+@pytest.fixture
+def slow_web() -> Iterator[SlowWeb]:
+    web = SlowWeb()
+    web.gate.set()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            web.asked.append(self.path)
+            if not web.gate.is_set():
+                web.gate.wait(20)
+                return
+            body = make_image((int(self.path.removeprefix("/")), 7, 7))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        web.url = f"http://127.0.0.1:{server.server_port}"
+        yield web
+        web.gate.set()
+        server.shutdown()
+
+
+@pytest.fixture
+def half_dead(start_site: Callable[..., Site], slow_web: SlowWeb, tmp_path: Path) -> Callable[..., Site]:
+    """Start a site with one picture in a folder, and others behind a server that answers no longer."""
+
+    def start(pictures: int, **changes: float) -> Site:
+        write_pictures(tmp_path / "photos", 1)
+        urls = [f"{slow_web.url}/{number}" for number in range(pictures)]
+        site = start_site(1, choice={"photos": [str(tmp_path / "photos"), *urls]}, **changes)
+        slow_web.gate.clear()
+        slow_web.asked.clear()
+        return site
+
+    return start
+
+
+@pytest.mark.parametrize("path", ["", "/thumbnail"])
+def test_servers_that_do_not_answer_hold_up_no_other_picture(
+    half_dead: Callable[..., Site], slow_web: SlowWeb, path: str
+) -> None:
+    site = half_dead(45, fetch_timeout_s=15)
+    ids = site.ids()
+    local = ids.pop("0.png")
+    with ThreadPoolExecutor(45) as pool, httpx.Client(base_url=site.web.base_url, timeout=5) as other:
+        pending = [pool.submit(site.web.get, f"/v1/pictures/{id_}{path}") for id_ in ids.values()]
+        refused = next(each.result() for each in as_completed(pending))
+        assert (refused.status_code, refused.json()["code"]) == (429, "RESOURCE_EXHAUSTED")
+        assert "Retry-After" in refused.headers
+        assert other.get(f"/v1/pictures/{local}/thumbnail").status_code == 200
+        assert other.get(f"/v1/pictures/{local}").status_code == 200
+        assert other.get("/v1/index/status").status_code == 200
+        slow_web.gate.set()
+
+
+def test_all_urls_of_a_picture_together_have_the_time_of_one_and_then_rest(
+    half_dead: Callable[..., Site], slow_web: SlowWeb
+) -> None:
+    site = half_dead(1, fetch_timeout_s=0.5)
+    id_ = site.ids()["0"]
+    begun = time.monotonic()
+    assert site.web.get(f"/v1/pictures/{id_}/thumbnail").status_code == 404
+    assert time.monotonic() - begun < 5
+    assert slow_web.asked == ["/0"]
+    slow_web.gate.set()
+    assert site.web.get(f"/v1/pictures/{id_}").status_code == 404  # not asked again so soon
+    assert slow_web.asked == ["/0"]

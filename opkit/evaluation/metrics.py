@@ -76,7 +76,8 @@ def rank(
         gallery_labels: (N,) of the gallery; None if a label is a row of the gallery.
         related: groups of the queries (Q,) and of the gallery (N,): pairs within a group are no impostors, but are
             ranked. None: all pairs are impostors that are not true.
-        on_impostors: called with the cosines of all impostors, in portions, (any,) float32.
+        on_impostors: called with the cosines of all impostors, in portions, (any,) float32; without those of rows of
+            zeros, which are pictures that have no vector: a cosine of 0 says nothing of them.
 
     Returns:
         A row per query.
@@ -88,13 +89,14 @@ def rank(
     labels = np.asarray(labels)
     gallery_labels = np.arange(len(gallery)) if gallery_labels is None else np.asarray(gallery_labels)
     _check(queries, gallery, labels, gallery_labels)
+    there, gallery_there = (np.asarray(vectors.any(axis=1)) for vectors in (queries, gallery))
     blocks = []
     for rows in _blocks(len(queries), len(gallery)):
         similarities = queries[rows] @ gallery.T
         is_true = labels[rows, None] == gallery_labels
         alike = is_true if related is None else is_true | (related[0][rows, None] == related[1])
         if on_impostors is not None:
-            on_impostors(similarities[~alike])
+            on_impostors(similarities[~alike & there[rows, None] & gallery_there])
         blocks.append(_rank_block(similarities, is_true, alike))
     columns: list[npt.NDArray[Any]] = [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
     ranking = Ranking(*columns)

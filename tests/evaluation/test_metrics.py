@@ -73,6 +73,17 @@ def test_impostors_are_all_pairs_but_the_true_ones(monkeypatch: pytest.MonkeyPat
     np.testing.assert_allclose(np.sort(np.concatenate(portions)), np.sort(expected), atol=1e-6)
 
 
+def test_a_picture_without_a_vector_is_no_impostor() -> None:
+    rng = np.random.default_rng(7)
+    gallery, queries = unit(rng, 12, 4), unit(rng, 12, 4)
+    gallery[[2, 5]] = queries[[5, 6, 7]] = 0
+    portions: list[np.ndarray] = []
+    rank(queries, gallery, np.arange(12), on_impostors=portions.append)
+    pairs = [(i, j) for i in range(12) for j in range(12) if i != j and i not in (5, 6, 7) and j not in (2, 5)]
+    expected = [queries[i] @ gallery[j] for i, j in pairs]
+    np.testing.assert_allclose(np.sort(np.concatenate(portions)), np.sort(expected), atol=1e-6)
+
+
 def test_a_gallery_without_impostors_is_no_failure() -> None:
     ranking = rank(np.eye(2), np.eye(2), [7, 7], [7, 7])
     assert ranking.first.tolist() == [1, 1]

@@ -61,7 +61,7 @@ def transform(picture: PILImage.Image, transformation: Transformation, key: str,
 
 
 def choose_transformations(names: Sequence[str]) -> list[Transformation]:
-    """The named ones, or all if none is named.
+    """The named ones, each once, or all if none is named.
 
     Raises:
         SettingsError: there is none of that name; lists those that there are.
@@ -69,4 +69,4 @@ def choose_transformations(names: Sequence[str]) -> list[Transformation]:
     for name in names:
         if name not in TRANSFORMATIONS:
             raise SettingsError(f"--transformations {name}: must be of {', '.join(TRANSFORMATIONS)}")
-    return [TRANSFORMATIONS[name] for name in names or TRANSFORMATIONS]
+    return [TRANSFORMATIONS[name] for name in dict.fromkeys(names or TRANSFORMATIONS)]

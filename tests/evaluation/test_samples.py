@@ -57,3 +57,8 @@ def test_an_unknown_transformation_is_refused_and_the_known_ones_are_named() -> 
         choose_transformations(["mirror", "upwards"])
     assert [each.name for each in choose_transformations(["mirror"])] == ["mirror"]
     assert len(choose_transformations([])) == len(TRANSFORMATIONS)
+
+
+def test_a_transformation_that_is_named_twice_is_made_once() -> None:
+    chosen = choose_transformations(["noise", "mirror", "noise"])
+    assert [each.name for each in chosen] == ["noise", "mirror"]

@@ -27,9 +27,10 @@ class Trust:
     Attributes:
         threshold: a pair with this cosine or a higher one is a copy.
         fpr: the false-positive rate that the threshold was chosen for.
-        fpr_measured: share of the pairs of different pictures that reached it.
+        fpr_measured: share of the ``pairs`` that reached it.
         recall: share of the edited copies that reached it.
-        pairs: how many pairs of different pictures there were.
+        pairs: how many pairs of an edited copy and another picture there were.
+        picture_pairs: how many pairs of different pictures these were made of, which is what the rate rests on.
         pictures: how many originals.
         data: what they were.
     """
@@ -39,6 +40,7 @@ class Trust:
     fpr_measured: float
     recall: float
     pairs: int
+    picture_pairs: int
     pictures: int
     data: str
 
@@ -149,15 +151,21 @@ def trust_of(calibration: Mapping[str, Any], fpr: float) -> Trust:
         found = next((each for each in thresholds if math.isclose(each["fpr"], fpr, rel_tol=1e-6)), None)
         if found is None:
             rates = ", ".join(f"{each['fpr']:g}" for each in thresholds) or "none"
-            raise SettingsError(f"--fpr {fpr:g}: the encoder is calibrated for false-positive rates of {rates}")
+            raise SettingsError(
+                f"--fpr {fpr:g}: the encoder is calibrated for false-positive rates of {rates}, on "
+                f"{calibration['picture_pairs']:,} pairs of pictures; lower ones take more pictures"
+            )
         return Trust(
             threshold=float(found["similarity"]),
             fpr=float(found["fpr"]),
             fpr_measured=float(found["fpr_measured"]),
             recall=float(found["recall"]),
             pairs=int(calibration["pairs"]),
+            picture_pairs=int(calibration["picture_pairs"]),
             pictures=int(calibration["pictures"]),
             data=str(calibration["data"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise SettingsError(f"the calibration in the encoder's card is not as it should be: {error!r}") from error
+        raise SettingsError(
+            f"the calibration in the encoder's card is not as it should be: {error!r}; `opkit evaluate` makes one"
+        ) from error

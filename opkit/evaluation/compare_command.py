@@ -31,15 +31,16 @@ COPY, NOT_A_COPY, TROUBLE = 0, 1, 2
 
 _NOTES = """\
 A threshold comes with the encoder file: it was calibrated on pictures whose edited copies were known, so that no more
-than --fpr of the pairs of different pictures pass for copies. An encoder without a calibration gives the distance and
-no verdict; `opkit evaluate` measures one, and --calibration uses it.
+than --fpr of the pairs of different pictures pass for copies; how many pairs there were decides how low that rate can
+be. An encoder without a calibration gives the distance and no verdict; `opkit evaluate` measures one, and --calibration
+uses it.
 
 exit status:
   0 a copy    1 not a copy    2 an error, or no verdict
 
 examples:
   opkit compare original.jpg suspect.jpg
-  opkit compare original.jpg https://example.org/suspect.jpg --fpr 1e-4
+  opkit compare original.jpg https://example.org/suspect.jpg --fpr 1e-2
   opkit compare a.png b.png --weights my-encoder.safetensors --json
 
   opkit evaluate photos/ --encoder vgg16
@@ -117,7 +118,7 @@ def _words(comparison: Comparison) -> str:
     verdict, sign = ("a copy", "≥") if comparison.is_copy else ("not a copy", "<")
     return (
         f"{verdict}: {facts}; {comparison.similarity:.4f} {sign} {trust.threshold:.4f}, the threshold\n"
-        f"why: at this threshold, {trust.fpr_measured:.4%} of {trust.pairs:,} pairs of different pictures passed for "
-        f"copies,\nand {trust.recall:.1%} of the edited copies were recognised; measured on {trust.pictures:,} "
-        f"pictures ({trust.data})"
+        f"why: at this threshold, {trust.fpr_measured:.4%} of {trust.pairs:,} pairs of an edited copy and another "
+        f"picture passed for copies\n(they come of {trust.picture_pairs:,} pairs of pictures), and {trust.recall:.1%} "
+        f"of the edited copies were recognised; measured on {trust.pictures:,} pictures ({trust.data})"
     )

@@ -42,8 +42,8 @@ class Plot:
 
 
 def recall_plot(outcomes: Sequence[Outcome]) -> Plot:
-    """Recall against the false-positive rate, on a logarithmic axis; from the lowest rate that could be measured."""
-    decades = int(np.floor(np.log10(min(_lowest_rate(outcome.impostors) for outcome in outcomes))))
+    """Recall against the false-positive rate, on a logarithmic axis; from the lowest rate that is supported."""
+    decades = int(np.floor(np.log10(min(_lowest_rate(outcome) for outcome in outcomes))))
     x = _scale(decades, 0)
     curves = (Curve(outcome.name, _path(_recall_curve(outcome), x)) for outcome in outcomes)
     return Plot(
@@ -72,13 +72,13 @@ def distance_plot(outcome: Outcome) -> Plot:
     )
 
 
-def _lowest_rate(impostors: Impostors) -> float:
-    return min(max(impostors.least_fpr(), _LOWEST_RATE), 0.1)
+def _lowest_rate(outcome: Outcome) -> float:
+    return min(max(outcome.calibration.least_fpr, _LOWEST_RATE), 0.1)
 
 
 def _recall_curve(outcome: Outcome) -> list[tuple[float, float]]:
     true = np.concatenate([ranking.similarity for ranking in outcome.rankings.values()])
-    rates = np.geomspace(max(_lowest_rate(outcome.impostors), outcome.impostors.least_fpr()), 1, _RATES)
+    rates = np.geomspace(max(_lowest_rate(outcome), outcome.calibration.least_fpr), 1, _RATES)
     recalls = (float(np.mean(true >= threshold)) for threshold in outcome.impostors.thresholds(rates))
     return list(zip(np.log10(rates).tolist(), recalls, strict=True))
 

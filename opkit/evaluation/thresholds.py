@@ -18,8 +18,9 @@ from opkit.evaluation.metrics import Floats
 #: False-positive rates that a threshold is given for.
 RATES = (1e-2, 1e-3, 1e-4)
 
-#: A rate is measured with at least as many false positives as this, or not given: with 10, its standard error is a
-#: third of it (Poisson, 1 / sqrt(10)); with fewer, the threshold would be made of a few chance look-alikes.
+#: A rate is measured with at least so many pairs of pictures that pass, or not given: with 10, its standard error is a
+#: third of it (Poisson, 1 / sqrt(10)); with fewer, the threshold would be made of a few chance look-alikes. Each two
+#: pictures count once: where one copy passes for the other picture, most copies do.
 LEAST_FALSE_POSITIVES = 10
 
 # Cells of equal width over cosines of -1 to 1: 2e-6 wide, as fine as a dot product in float32 is exact. 8 MiB.
@@ -45,24 +46,19 @@ class Impostors:
         self._counts += np.bincount(cells, minlength=_CELLS + 1)
         self.pairs += values.size
 
-    def least_fpr(self) -> float:
-        """The smallest false-positive rate that so many pairs can support."""
-        return LEAST_FALSE_POSITIVES / self.pairs if self.pairs else np.inf
-
     def thresholds(self, rates: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """For each rate the lowest similarity on the grid that at most this share of the pairs reaches.
 
         It lies above 1 where too many reach even 1.
 
         Raises:
-            ValueError: there are too few pairs for one of the rates.
+            ValueError: there are no pairs.
         """
-        rates = np.asarray(rates, float)
-        if (lowest := rates.min()) < self.least_fpr():
-            needed = round(LEAST_FALSE_POSITIVES / lowest)
-            raise ValueError(f"a false-positive rate of {lowest:g} needs {needed:,} impostor pairs, not {self.pairs:,}")
+        if not self.pairs:
+            raise ValueError("no impostor pairs: there is nothing to keep out")
         from_above = np.cumsum(self._counts[::-1])
-        cells = len(from_above) - np.searchsorted(from_above, rates * self.pairs, side="right")
+        allowed = np.asarray(rates, float) * self.pairs
+        cells = len(from_above) - np.searchsorted(from_above, allowed, side="right")
         return np.asarray(cells * 2 / _CELLS - 1)
 
     def rate(self, similarity: float) -> float:
@@ -105,18 +101,25 @@ class Calibration:
     """Thresholds, and what they were measured on.
 
     Attributes:
-        pairs: impostor pairs.
+        pairs: impostor pairs: of an edited copy and another picture.
+        picture_pairs: of two different pictures, each counted once, whichever of the two was edited and how often.
         pictures: originals in the gallery.
         data: what pictures, in words.
-        thresholds: for the rates that so many pairs support.
+        thresholds: for the rates that so many pairs of pictures support.
         unsupported: the rates that they do not.
     """
 
     pairs: int
+    picture_pairs: int
     pictures: int
     data: str
     thresholds: tuple[Threshold, ...]
     unsupported: tuple[float, ...]
+
+    @property
+    def least_fpr(self) -> float:
+        """The smallest false-positive rate that so many pairs of pictures support; inf if there are none."""
+        return _least_fpr(self.picture_pairs)
 
     def card(self) -> dict[str, Any]:
         """As it stands in the card of an encoder, ready for JSON."""
@@ -127,6 +130,7 @@ class Calibration:
         return {
             "similarity": "cosine",
             "pairs": self.pairs,
+            "picture_pairs": self.picture_pairs,
             "pictures": self.pictures,
             "data": self.data,
             "thresholds": thresholds,
@@ -136,18 +140,32 @@ class Calibration:
 def calibrate(
     true: Mapping[str, Floats], impostors: Impostors, *, pictures: int, data: str, rates: Sequence[float] = RATES
 ) -> Calibration:
-    """Give a threshold for every rate that the number of impostor pairs supports.
+    """Give a threshold for every rate that the number of pairs of pictures supports.
+
+    That number follows from the impostors: every transformation had each two pictures among them in both directions.
+    Where not every picture was asked for, or some had no vector, it is less than there are, never more.
 
     Args:
-        true: per transformation, (any,) cosines of transformed pictures and their originals.
-        impostors: the cosines of all others.
+        true: per transformation, at least one, (any,) cosines of transformed pictures and their originals.
+        impostors: the cosines of all others, under all these transformations.
         pictures: originals in the gallery.
         data: what pictures, in words, for the card.
         rates: false-positive rates asked for.
     """
-    supported = tuple(fpr for fpr in rates if fpr >= impostors.least_fpr())
-    thresholds = tuple(_threshold(fpr, true, impostors) for fpr in supported)
-    return Calibration(impostors.pairs, pictures, data, thresholds, tuple(fpr for fpr in rates if fpr not in supported))
+    picture_pairs = impostors.pairs // (2 * len(true))
+    supported = tuple(fpr for fpr in rates if fpr >= _least_fpr(picture_pairs))
+    return Calibration(
+        pairs=impostors.pairs,
+        picture_pairs=picture_pairs,
+        pictures=pictures,
+        data=data,
+        thresholds=tuple(_threshold(fpr, true, impostors) for fpr in supported),
+        unsupported=tuple(fpr for fpr in rates if fpr not in supported),
+    )
+
+
+def _least_fpr(picture_pairs: int) -> float:
+    return LEAST_FALSE_POSITIVES / picture_pairs if picture_pairs else np.inf
 
 
 def _threshold(fpr: float, true: Mapping[str, Floats], impostors: Impostors) -> Threshold:

@@ -15,6 +15,9 @@ from opkit.evaluation.samples import choose_transformations
 from opkit.inputs.images import ImageLimits
 from opkit.settings import Settings
 
+# So many that a false-positive rate of 1e-2 is supported.
+PICTURES = 48
+
 EDITS = ["mirror", "brighter", "noise", "crop-25"]
 
 
@@ -40,14 +43,14 @@ def picture(seed: int) -> Image.Image:
 
 def write_pictures(folder: Path) -> Path:
     folder.mkdir()
-    for index in range(40):
+    for index in range(PICTURES):
         picture(index).save(folder / f"{index:02}.png")
     return folder
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Forty pictures."""
+    """``PICTURES`` pictures."""
     return write_pictures(tmp_path / "pictures")
 
 

@@ -15,7 +15,8 @@ from tests.toys import NAN, ToyOperator
 
 CALIBRATION: dict[str, Any] = {
     "similarity": "cosine",
-    "pairs": 1_000_000,
+    "pairs": 1_001_000,
+    "picture_pairs": 500_500,
     "pictures": 1001,
     "data": "holiday photos",
     "thresholds": [
@@ -46,7 +47,8 @@ def test_the_verdict_says_what_it_rests_on() -> None:
     trust = compare(ToyOperator(), plain(1, 2, 3), plain(1, 2, 3), calibration=CALIBRATION).trust
     assert trust is not None
     assert (trust.threshold, trust.fpr, trust.fpr_measured, trust.recall) == (0.8, 1e-3, 0.00098, 0.95)
-    assert (trust.pairs, trust.pictures, trust.data) == (1_000_000, 1001, "holiday photos")
+    assert (trust.pairs, trust.picture_pairs, trust.pictures) == (1_001_000, 500_500, 1001)
+    assert trust.data == "holiday photos"
 
 
 def test_without_a_calibration_there_is_a_distance_and_no_verdict() -> None:
@@ -56,7 +58,7 @@ def test_without_a_calibration_there_is_a_distance_and_no_verdict() -> None:
 
 
 def test_a_rate_without_a_threshold_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(SettingsError, match=r"--fpr 0.0001: the encoder is calibrated .* of 0.01, 0.001"):
+    with pytest.raises(SettingsError, match=r"--fpr 0.0001: .* rates of 0.01, 0.001, on 500,500 pairs"):
         compare(ToyOperator(), plain(1, 2, 3), plain(1, 2, 3), calibration=CALIBRATION, fpr=1e-4)
 
 

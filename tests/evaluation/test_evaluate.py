@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +10,28 @@ import pytest
 from opkit.errors import SettingsError
 from opkit.evaluation.evaluate import Gallery, Job, Outcome, evaluate
 from opkit.evaluation.hashes import HashEncoder
-from tests.evaluation.conftest import Thumbnails, job_of, picture
+from tests.evaluation.conftest import PICTURES, Thumbnails, job_of, picture
 
 
 def test_every_copy_is_looked_up_among_all_originals(evaluated: tuple[Job, Gallery, list[Outcome]]) -> None:
     _, gallery, [outcome] = evaluated
-    assert len(gallery.originals) == 40
+    assert len(gallery.originals) == PICTURES
     assert outcome.rankings.keys() == {"mirror", "brighter", "noise", "crop-25"}
     assert outcome.rankings["noise"].recall_at(1) == 1
     assert outcome.rankings["mirror"].recall_at(1) < 0.5
-    assert outcome.impostors.pairs == 4 * 40 * 39 == outcome.calibration.pairs
+    assert outcome.impostors.pairs == 4 * PICTURES * (PICTURES - 1) == outcome.calibration.pairs
     assert outcome.originals.recall_at(1) == 1
+
+
+def test_each_two_pictures_that_may_be_told_apart_are_counted_once(folder: Path) -> None:
+    def group(path: str) -> str:
+        return str(int(Path(path).stem) % 5)
+
+    names = [str(path) for path in folder.iterdir()]
+    apart = {frozenset(two) for two in product(names, names) if group(two[0]) != group(two[1])}
+    for edits in (["mirror"], ["mirror", "noise", "grey"]):
+        _, [outcome] = evaluate(job_of(folder, edits, group=group), [Thumbnails()], on_done=lambda: None)
+        assert outcome.calibration.picture_pairs == len(apart)
 
 
 def test_two_runs_give_the_same_numbers(folder: Path) -> None:
@@ -49,8 +61,8 @@ def test_bad_files_and_files_with_the_same_pixels_are_left_out_and_named(folder:
     assert {Path(path).name: reason for path, reason in gallery.skipped.items()} == {
         "broken.jpg": "image is damaged or incomplete"
     }
-    assert len(outcome.rankings["noise"].first) == 40
-    assert len(done) == 43
+    assert len(outcome.rankings["noise"].first) == PICTURES
+    assert len(done) == PICTURES + 3
 
 
 def test_an_encoder_with_one_vector_for_everything_has_no_duplicates_and_finds_nothing(folder: Path) -> None:
@@ -59,7 +71,7 @@ def test_an_encoder_with_one_vector_for_everything_has_no_duplicates_and_finds_n
             return np.full((len(super().encode(inputs)), 108), 108**-0.5, np.float32)  # type: ignore[arg-type]
 
     gallery, [outcome] = evaluate(job_of(folder), [Collapsed()], on_done=lambda: None)
-    assert len(gallery.originals) == 40
+    assert len(gallery.originals) == PICTURES
     assert all(ranking.recall_at(10) == 0 for ranking in outcome.rankings.values())
 
 
@@ -69,8 +81,8 @@ def test_a_picture_without_a_vector_is_counted_and_not_found(folder: Path) -> No
             return super().prepare(image) * (image.shape != (16, 20, 3))  # crop-25
 
     _, [outcome] = evaluate(job_of(folder), [Blind()], on_done=lambda: None)
-    assert outcome.failed == 40
-    assert (outcome.rankings["crop-25"].first == 40).all()
+    assert outcome.failed == PICTURES
+    assert (outcome.rankings["crop-25"].first == PICTURES).all()
 
 
 def test_a_single_picture_cannot_be_told_from_others(folder: Path) -> None:

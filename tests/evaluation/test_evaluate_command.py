@@ -12,6 +12,7 @@ from opkit.evaluation import command
 from opkit.evaluation.evaluate import Gallery, Job, Outcome
 from opkit.models.encoder_file import read_header, write_encoder_file
 from tests.conftest import Running, run_command
+from tests.evaluation.conftest import PICTURES
 
 
 def run(*arguments: object) -> int:
@@ -32,7 +33,7 @@ def test_the_report_the_table_and_the_files_are_written(
     }
     printed = capsys.readouterr()
     assert printed.out.splitlines()[0].split() == ["recall@1", "phash", "dhash"]
-    assert "40 pictures; the report is" in printed.out
+    assert f"{PICTURES} pictures; the report is" in printed.out
     assert "broken.png: not an image" in printed.err
 
 

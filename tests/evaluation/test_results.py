@@ -23,7 +23,7 @@ def test_the_csv_file_has_a_row_for_each_measure_of_each_transformation(evaluate
     write_csv(tmp_path / "results.csv", evaluated[2])
     with (tmp_path / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 5 * 5  # recall@1, @10, mAP, median rank, and 6,240 pairs support one rate only
+    assert len(rows) == 5 * 5  # recall@1, @10, mAP, median rank, and 1,128 pairs of pictures support one rate only
     [row] = [each for each in rows if (each["transformation"], each["measure"]) == ("noise", "recall@1")]
     assert (row["encoder"], row["fingerprint"], row["value"]) == ("thumbnails", "thumbnails-1", "1")
 

@@ -47,18 +47,23 @@ def test_no_similarity_is_a_copy_when_too_many_impostors_have_one() -> None:
     assert calibration.thresholds[0].recall == 0
 
 
-def test_a_rate_needs_ten_false_positives_to_be_measured() -> None:
-    counted = impostors(np.zeros(9_999))
-    with pytest.raises(ValueError, match=r"rate of 0.001 needs 10,000 impostor pairs, not 9,999"):
-        threshold_of(counted, 1e-3)
-    counted.add([0.0])
-    assert threshold_of(counted, 1e-3) > 0
+@pytest.mark.parametrize("edits", [1, 29])
+def test_two_pictures_support_a_rate_once_however_many_copies_there_are_of_them(edits: int) -> None:
+    # Pictures 0 to 141 make 142 * 141 / 2 = 10,011 pairs, and 141 pictures 9,870: ten are a thousandth of 10,000.
+    for pictures, rates in ((142, [1e-2, 1e-3]), (141, [1e-2])):
+        pairs = pictures * (pictures - 1) // 2
+        both_ways = np.tile(np.random.default_rng(4).uniform(-0.5, 0.5, pairs), 2)
+        true = {f"edit {number}": np.ones(pictures, np.float32) for number in range(edits)}
+        calibration = calibrate(true, impostors(np.tile(both_ways, edits)), pictures=pictures, data="noise")
+        assert calibration.picture_pairs == pairs
+        assert [each.fpr for each in calibration.thresholds] == rates
+        assert calibration.least_fpr == 10 / pairs
 
 
 def test_a_calibration_has_the_rates_that_its_pairs_support_and_names_the_others() -> None:
     rng = np.random.default_rng(2)
     true = {"mirror": np.float32([0.9, 0.95, 0.2, 0.99]), "crop": np.float32([0.8, 0.1])}
-    calibration = calibrate(true, impostors(rng.uniform(-0.5, 0.5, 20_000)), pictures=101, data="noise")
+    calibration = calibrate(true, impostors(rng.uniform(-0.5, 0.5, 40_000)), pictures=101, data="noise")
     assert [each.fpr for each in calibration.thresholds] == [1e-2, 1e-3]
     assert calibration.unsupported == (1e-4,)
     assert calibration.thresholds[1].recalls == {"mirror": 0.75, "crop": 0.5}
@@ -69,8 +74,13 @@ def test_the_card_is_plain_json_and_keeps_the_thresholds_exactly() -> None:
     values = np.random.default_rng(3).uniform(-1, 1, 20_000)
     calibration = calibrate({"same": np.ones(3, np.float32)}, impostors(values), pictures=50, data="noise")
     card = json.loads(json.dumps(calibration.card()))
-    assert card.keys() == {"similarity", "pairs", "pictures", "data", "thresholds"}
-    assert (card["similarity"], card["pairs"], card["pictures"]) == ("cosine", 20_000, 50)
+    assert card.keys() == {"similarity", "pairs", "picture_pairs", "pictures", "data", "thresholds"}
+    assert (card["similarity"], card["pairs"], card["picture_pairs"], card["pictures"]) == (
+        "cosine",
+        20_000,
+        10_000,
+        50,
+    )
     assert card["thresholds"][0].keys() == {"fpr", "similarity", "recall", "fpr_measured"}
     assert card["thresholds"][0]["similarity"] == calibration.thresholds[0].similarity
 
@@ -81,4 +91,8 @@ def test_a_histogram_holds_every_pair() -> None:
 
 
 def test_no_pairs_support_no_rate() -> None:
-    assert Impostors().least_fpr() == np.inf
+    calibration = calibrate({"same": np.ones(3, np.float32)}, Impostors(), pictures=3, data="")
+    assert calibration.least_fpr == np.inf
+    assert calibration.thresholds == ()
+    with pytest.raises(ValueError, match="no impostor pairs"):
+        Impostors().thresholds([0.5])

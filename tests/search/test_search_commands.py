@@ -86,7 +86,7 @@ def test_duplicates_without_a_threshold_say_where_to_get_one(run, folder, capsys
 
 def test_a_calibration_gives_verdicts(run, folder, tmp_path, capsys):
     thresholds = [{"fpr": 1e-3, "similarity": 0.999999, "recall": 0.9, "fpr_measured": 0.0005}]
-    calibration = {"pairs": 1, "pictures": 2, "data": "test", "thresholds": thresholds}
+    calibration = {"pairs": 2, "picture_pairs": 1, "pictures": 2, "data": "test", "thresholds": thresholds}
     (tmp_path / "c.json").write_text(json.dumps({"toy": {"fingerprint": "toy-1", "calibration": calibration}}))
     run("index", folder, "--quiet")
     assert run("search", folder / "3.png", "--k", 10, "--calibration", tmp_path / "c.json") == 0

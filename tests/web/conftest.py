@@ -90,7 +90,8 @@ def open_test_site(
 
 def write_calibration(path: Path) -> Path:
     threshold = {"fpr": 1e-3, "similarity": THRESHOLD, "recall": 0.9, "fpr_measured": 1e-3}
-    calibration = {"similarity": "cosine", "pairs": 1, "pictures": 1, "data": "toys", "thresholds": [threshold]}
+    calibration = {"similarity": "cosine", "pairs": 2, "pictures": 2, "data": "toys"}
+    calibration |= {"picture_pairs": 1, "thresholds": [threshold]}
     path.write_text(json.dumps({"toy": {"fingerprint": ToyOperator.fingerprint, "calibration": calibration}}))
     return path
 

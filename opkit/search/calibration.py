@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from opkit.encode.vector_file import Origin
+from opkit.errors import SettingsError
 from opkit.evaluation.compare import calibration_from, calibration_of, trust_of
 from opkit.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 #: One of a thousand pairs of different pictures passes for a copy.
 DEFAULT_FPR = 1e-3
@@ -17,6 +21,9 @@ def copy_threshold(
 ) -> float | None:
     """The threshold of the encoder that an index was made with; loads no model.
 
+    Verdicts are not worth a search that fails, unless they were asked for, by a rate or a file: what hinders them is
+    logged.
+
     Args:
         origin: of the index.
         settings: the operator that they configure is asked for its card, if it is this encoder.
@@ -24,10 +31,16 @@ def copy_threshold(
         file: ``calibration.json`` of ``opkit evaluate`` in place of the card.
 
     Returns:
-        A cosine; None if there is no calibration of this encoder.
+        A cosine; None if there is no calibration of this encoder, or none for ``DEFAULT_FPR``.
 
     Raises:
-        SettingsError: the calibration has no threshold for this rate, or the file is none of this encoder.
+        SettingsError: the calibration has no threshold for another rate, or the file is none of this encoder.
     """
-    calibration = calibration_from(file, origin) if file else calibration_of(origin, settings)
-    return None if calibration is None else trust_of(calibration, fpr).threshold
+    try:
+        calibration = calibration_from(file, origin) if file else calibration_of(origin, settings)
+        return None if calibration is None else trust_of(calibration, fpr).threshold
+    except SettingsError as error:
+        if file or fpr != DEFAULT_FPR:
+            raise
+        logger.warning("no verdict on copies: %s", error)
+        return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from pathlib import Path
 from opkit.contract import Encoder
 from opkit.encode.local import LocalEncoder
 from opkit.encode.vector_file import Origin
-from opkit.errors import SettingsError
 from opkit.inputs.images import ImageLimits
 from opkit.pictures.examples import COUNT, write_examples
 from opkit.search.calibration import DEFAULT_FPR, copy_threshold
@@ -27,8 +25,6 @@ from opkit.web.routes import site_routes
 from opkit.web.site import Site
 from opkit.web.thumbnails import Thumbnails
 from opkit.web.uploads import Uploads
-
-_log = logging.getLogger("opkit.web")
 
 _EXAMPLES = "examples"
 
@@ -75,7 +71,7 @@ def open_site(choice: Choice, settings: Settings, operator: Encoder, pipeline: P
     with ExitStack() as stack:
         index = stack.enter_context(Index.open(uri, name, encoders=encoders, settings=settings, token=choice.token))
         index.add([])  # makes it, if it is not there; else, checks that its vectors are of this encoder
-        threshold = _threshold(choice, origin, settings)
+        threshold = copy_threshold(origin, settings, fpr=choice.fpr, file=choice.calibration)
         index.use_threshold(threshold)
         originals = stack.enter_context(Originals(settings))
         batches = _example_batches(cache / _EXAMPLES) if choice.examples else [choice.photos] if choice.photos else []
@@ -101,14 +97,3 @@ def _examples_store(cache: Path, origin: Origin) -> tuple[str, str]:
 
 def _example_batches(folder: Path) -> Iterable[Sequence[str]]:
     return ([str(path) for path in paths] for paths in write_examples(folder))
-
-
-def _threshold(choice: Choice, origin: Origin, settings: Settings) -> float | None:
-    """Of the encoder's card, if it can be had: verdicts are not worth a start that fails, unless they are asked for."""
-    try:
-        return copy_threshold(origin, settings, fpr=choice.fpr, file=choice.calibration)
-    except SettingsError as error:
-        if choice.calibration or choice.fpr != DEFAULT_FPR:
-            raise
-        _log.warning("no verdict on copies: %s", error)
-        return None

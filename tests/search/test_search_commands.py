@@ -95,6 +95,16 @@ def test_a_calibration_gives_verdicts(run, folder, tmp_path, capsys):
     assert "copy" not in lines[-1]
 
 
+def test_an_encoder_that_has_no_threshold_at_the_usual_rate_still_searches(run, folder, tmp_path, capsys, monkeypatch):
+    few = {"pairs": 2, "picture_pairs": 1, "pictures": 2, "data": "few", "thresholds": []}
+    monkeypatch.setattr("opkit.search.calibration.calibration_of", lambda origin, settings: few)
+    run("index", folder, "--quiet")
+    assert run("search", folder / "3.png") == 0
+    assert "copy" not in capsys.readouterr().out
+    assert run("search", folder / "3.png", "--fpr", "1e-2") == 2
+    assert "--fpr 0.01: the encoder is calibrated for false-positive rates of none" in capsys.readouterr().out
+
+
 def test_reindex_is_for_another_encoder(run, folder, capsys):
     other = ["--class", "tests.search.test_reindex:Other"]
     run("index", folder, "--quiet")

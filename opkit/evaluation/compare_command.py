@@ -48,8 +48,8 @@ examples:
 """
 
 _NO_VERDICT = """\
-no verdict: this encoder has no calibration. `opkit evaluate FOLDER --encoder ...` measures one on your pictures,
-and --calibration evaluation/calibration.json uses it"""
+no verdict: there is no calibration of this very encoder. `opkit evaluate FOLDER --encoder ...` measures one on your
+pictures, and --calibration evaluation/calibration.json uses it"""
 
 
 def add_parser(commands: Commands) -> None:

@@ -219,7 +219,7 @@ def _measure(
         rankings=rankings,
         originals=rank(gallery, gallery, rows),
         impostors=impostors,
-        calibration=calibrate(true, impostors, pictures=len(gallery), data=job.data),
+        calibration=calibrate(true, impostors, pictures=len(gallery), data=job.data, fingerprint=encoder.fingerprint),
     )
 
 

@@ -101,6 +101,7 @@ class Calibration:
     """Thresholds, and what they were measured on.
 
     Attributes:
+        fingerprint: of the encoder that was measured; empty if it has none.
         pairs: impostor pairs: of an edited copy and another picture.
         picture_pairs: of two different pictures, each counted once, whichever of the two was edited and how often.
         pictures: originals in the gallery.
@@ -109,6 +110,7 @@ class Calibration:
         unsupported: the rates that they do not.
     """
 
+    fingerprint: str
     pairs: int
     picture_pairs: int
     pictures: int
@@ -128,6 +130,7 @@ class Calibration:
             for each in self.thresholds
         ]
         return {
+            "fingerprint": self.fingerprint,
             "similarity": "cosine",
             "pairs": self.pairs,
             "picture_pairs": self.picture_pairs,
@@ -138,7 +141,13 @@ class Calibration:
 
 
 def calibrate(
-    true: Mapping[str, Floats], impostors: Impostors, *, pictures: int, data: str, rates: Sequence[float] = RATES
+    true: Mapping[str, Floats],
+    impostors: Impostors,
+    *,
+    pictures: int,
+    data: str,
+    fingerprint: str = "",
+    rates: Sequence[float] = RATES,
 ) -> Calibration:
     """Give a threshold for every rate that the number of pairs of pictures supports.
 
@@ -150,11 +159,13 @@ def calibrate(
         impostors: the cosines of all others, under all these transformations.
         pictures: originals in the gallery.
         data: what pictures, in words, for the card.
+        fingerprint: of the encoder. A calibration without one is used for no verdict.
         rates: false-positive rates asked for.
     """
     picture_pairs = impostors.pairs // (2 * len(true))
     supported = tuple(fpr for fpr in rates if fpr >= _least_fpr(picture_pairs))
     return Calibration(
+        fingerprint=fingerprint,
         pairs=impostors.pairs,
         picture_pairs=picture_pairs,
         pictures=pictures,

@@ -6,6 +6,7 @@ import hashlib
 import json
 
 from opkit.models.choice import choose_pooling
+from opkit.models.precision import PRECISIONS
 from opkit.models.registry import ModelSpec
 from opkit.models.weights import Weights
 from opkit.settings import Settings
@@ -30,6 +31,19 @@ def fingerprint(spec: ModelSpec, weights: Weights, settings: Settings, precision
     pooling = choose_pooling(settings, spec, weights)
     digest = _digest(_facts(spec, weights, pooling), settings.resize, precision)
     return "-".join([spec.name, weights.kind, pooling, *_after_pooling(weights), settings.resize, precision, digest])
+
+
+def fingerprints(spec: ModelSpec, weights: Weights, settings: Settings) -> frozenset[str]:
+    """All that ``fingerprint`` can be of the built-in encoder: one for each precision that a device may choose."""
+    return frozenset(fingerprint(spec, weights, settings, precision) for precision in PRECISIONS)
+
+
+def digest_of(fingerprint: str) -> str:
+    """The last part of a fingerprint: all of what makes a vector, and not where the weights lie.
+
+    So it is the same for the encoder file inside the package (``shipped``) and for a copy of it (``file``).
+    """
+    return fingerprint.rpartition("-")[2]
 
 
 def _after_pooling(weights: Weights) -> list[str]:

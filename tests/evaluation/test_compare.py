@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ import pytest
 from opkit.contract import Encoder
 from opkit.errors import ModelFailed, SettingsError
 from opkit.evaluation.compare import calibration_from, calibration_of, compare
+from opkit.models.choice import choose_model
+from opkit.models.encoder_file import read_header
+from opkit.models.fingerprint import fingerprint
+from opkit.models.weights import find_weights
 from opkit.settings import Settings
 from tests.toys import NAN, ToyOperator
 
@@ -93,16 +98,27 @@ def test_another_file_is_no_calibration(content: str, tmp_path: Path) -> None:
         calibration_from(tmp_path / "c.json", ToyOperator())
 
 
-@pytest.fixture
-def encoder_file(tmp_path: Path) -> Path:
+def write_file(path: Path, weight: float, calibration: Mapping[str, Any] | None = None) -> Path:
     """A whole encoder file, whose network nobody loads."""
     from opkit.models.encoder_file import write_encoder_file
 
-    path = tmp_path / "mine.safetensors"
-    tensors = {"backbone/x/kernel": np.zeros((1, 2), np.float32)}
-    card = {"name": "mine", "calibration": CALIBRATION}
+    tensors = {"backbone/x/kernel": np.full((1, 2), weight, np.float32)}
+    card = {"name": "mine", "calibration": calibration}
     write_encoder_file(path, model="vgg16", pooling="avg", dimension=512, tensors=tensors, card=card)
     return path
+
+
+def fingerprint_of(settings: Settings, precision: str) -> str:
+    spec = choose_model(settings)
+    return fingerprint(spec, find_weights(spec, settings.weights, settings.data_dir), settings, precision)
+
+
+@pytest.fixture
+def encoder_file(tmp_path: Path) -> Path:
+    """Calibrated in eight bits."""
+    path = write_file(tmp_path / "mine.safetensors", 1.0)
+    measured_with = fingerprint_of(Settings(weights=str(path)), "int8")
+    return write_file(path, 1.0, CALIBRATION | {"fingerprint": measured_with})
 
 
 def named(fingerprint: str) -> Encoder:
@@ -111,16 +127,43 @@ def named(fingerprint: str) -> Encoder:
     return operator
 
 
-def test_the_card_of_the_encoder_file_is_used_for_the_operator_that_loaded_it(encoder_file: Path) -> None:
-    from opkit.models.choice import choose_model
-    from opkit.models.fingerprint import fingerprint
-    from opkit.models.weights import find_weights
-
+@pytest.mark.parametrize("precision", ["f32", "bf16", "int8"])
+def test_the_card_is_used_for_the_encoder_that_it_was_measured_with_in_any_precision(
+    precision: str, encoder_file: Path
+) -> None:
     settings = Settings(weights=str(encoder_file))
-    spec = choose_model(settings)
-    weights = find_weights(spec, settings.weights, settings.data_dir)
-    for precision in ("f32", "bf16"):
-        assert calibration_of(named(fingerprint(spec, weights, settings, precision)), settings) == CALIBRATION
+    found = calibration_of(named(fingerprint_of(settings, precision)), settings)
+    assert found is not None
+    assert found["thresholds"] == CALIBRATION["thresholds"]
+
+
+def test_the_card_is_used_whether_the_file_is_shipped_or_lies_elsewhere(encoder_file: Path) -> None:
+    settings = Settings(weights=str(encoder_file))
+    measured_with = fingerprint_of(settings, "int8").replace("vgg16-file-", "vgg16-shipped-")
+    write_file(encoder_file, 1.0, CALIBRATION | {"fingerprint": measured_with})
+    assert calibration_of(named(fingerprint_of(settings, "f32")), settings)
+
+
+def test_the_card_is_not_used_for_pictures_that_were_resized_otherwise(
+    encoder_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(weights=str(encoder_file), resize="nearest")
+    assert calibration_of(named(fingerprint_of(settings, "f32")), settings) is None
+    assert "was measured with vgg16-file-avg-bilinear-int8-" in caplog.text
+
+
+def test_the_card_of_another_encoder_is_not_used(encoder_file: Path, tmp_path: Path) -> None:
+    other = write_file(tmp_path / "other.safetensors", 2.0, read_header(encoder_file).card["calibration"])
+    settings = Settings(weights=str(other))
+    assert calibration_of(named(fingerprint_of(settings, "int8")), settings) is None
+
+
+@pytest.mark.parametrize("calibration", [CALIBRATION, 3, CALIBRATION | {"fingerprint": [1]}])
+def test_a_calibration_that_does_not_say_what_it_was_measured_with_is_not_used(
+    calibration: Any, tmp_path: Path
+) -> None:
+    settings = Settings(weights=str(write_file(tmp_path / "old.safetensors", 1.0, calibration)))
+    assert calibration_of(named(fingerprint_of(settings, "f32")), settings) is None
 
 
 def test_the_card_is_not_used_for_an_operator_of_ones_own(encoder_file: Path) -> None:

@@ -60,7 +60,7 @@ def test_no_calibration_is_exit_status_2_with_the_distance_and_what_to_do(
     assert run(file_of(tmp_path, 50, 0, 0), file_of(tmp_path, 50, 50, 0)) == 2
     printed = capsys.readouterr()
     assert "distance 0.7654" in printed.out
-    assert "no verdict: this encoder has no calibration. `opkit evaluate" in printed.err
+    assert "no verdict: there is no calibration of this very encoder. `opkit evaluate" in printed.err
 
 
 def test_programs_get_json(tmp_path: Path, calibration: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -106,3 +106,4 @@ def test_calibrating_writes_the_thresholds_into_the_card(
     assert found["metrics"]["val_recall"] == 0.5
     assert found["metrics"]["evaluated"]["pictures"] == len(outcome.originals.first)
     assert found["calibration"] == outcome.calibration.card()
+    assert found["calibration"]["fingerprint"] == "thumbnails-1"

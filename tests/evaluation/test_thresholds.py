@@ -72,15 +72,18 @@ def test_a_calibration_has_the_rates_that_its_pairs_support_and_names_the_others
 
 def test_the_card_is_plain_json_and_keeps_the_thresholds_exactly() -> None:
     values = np.random.default_rng(3).uniform(-1, 1, 20_000)
-    calibration = calibrate({"same": np.ones(3, np.float32)}, impostors(values), pictures=50, data="noise")
+    calibration = calibrate(
+        {"same": np.ones(3, np.float32)}, impostors(values), pictures=50, data="noise", fingerprint="e-1"
+    )
     card = json.loads(json.dumps(calibration.card()))
-    assert card.keys() == {"similarity", "pairs", "picture_pairs", "pictures", "data", "thresholds"}
+    assert card.keys() == {"fingerprint", "similarity", "pairs", "picture_pairs", "pictures", "data", "thresholds"}
     assert (card["similarity"], card["pairs"], card["picture_pairs"], card["pictures"]) == (
         "cosine",
         20_000,
         10_000,
         50,
     )
+    assert card["fingerprint"] == "e-1"
     assert card["thresholds"][0].keys() == {"fpr", "similarity", "recall", "fpr_measured"}
     assert card["thresholds"][0]["similarity"] == calibration.thresholds[0].similarity
 

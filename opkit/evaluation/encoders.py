@@ -17,7 +17,10 @@ from opkit.client import Client
 from opkit.contract import Encoder, Image
 from opkit.errors import OperatorError, SettingsError
 from opkit.evaluation.hashes import HASHES, HashEncoder
+from opkit.models.choice import choose_model
+from opkit.models.fingerprint import fingerprints
 from opkit.models.registry import MODELS
+from opkit.models.weights import find_weights
 from opkit.serving.lifecycle import load_operator
 from opkit.settings import Settings, load_settings
 
@@ -64,7 +67,8 @@ def open_encoder(text: str | None, environ: Mapping[str, str]) -> Iterator[Pictu
             pooling, which ``text`` says.
 
     Raises:
-        SettingsError: there is no such encoder, or its weights are missing.
+        SettingsError: there is no such encoder, its weights are missing, or ``text`` names a model or a file and the
+            environment (``OP_OPERATOR``) an operator that gives other vectors.
         Unreachable: the operator does not answer.
     """
     if text is None:
@@ -74,7 +78,9 @@ def open_encoder(text: str | None, environ: Mapping[str, str]) -> Iterator[Pictu
         yield HashEncoder(text)
     elif (flags := _flags(text)) is not None:
         others = {name: value for name, value in environ.items() if name not in _SAID}
-        with _open_operator(text, load_settings(others, flags).settings) as encoder:
+        settings = load_settings(others, flags).settings
+        with _open_operator(text, settings) as encoder:
+            _check_built_in(encoder, settings)
             yield encoder
     elif _ADDRESS.fullmatch(text):
         with Client(text) as client:
@@ -102,6 +108,18 @@ def _open_operator(name: str, settings: Settings) -> Iterator[PictureEncoder]:
         yield OperatorEncoder(name, operator)
     finally:
         operator.close()
+
+
+def _check_built_in(encoder: PictureEncoder, settings: Settings) -> None:
+    """What stands under the name of a model or a file, and may be written into its card, must be that."""
+    spec = choose_model(settings)
+    weights = find_weights(spec, settings.weights, settings.data_dir)
+    if encoder.fingerprint not in fingerprints(spec, weights, settings):
+        raise SettingsError(
+            f"--encoder {encoder.name}: OP_OPERATOR={settings.operator} gives vectors "
+            f"{encoder.fingerprint or '(no fingerprint)'}, and not those of the built-in {spec.name}. Leave --encoder out "
+            "to measure that operator; the built-in one takes custom_operator.py as opkit ships it"
+        )
 
 
 class OperatorEncoder:

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from opkit.contract import Encoder
 from opkit.errors import SettingsError, Unreachable
 from opkit.evaluation.encoders import OperatorEncoder, open_encoder, short_names
+from opkit.settings import Settings
 from tests.conftest import Running, unit
 from tests.toys import NAN, ToyOperator
 
@@ -58,14 +60,33 @@ def test_a_picture_without_a_vector_has_zeros_and_spoils_no_other() -> None:
 )
 def test_the_settings_that_an_encoder_names(text: str, flags: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    monkeypatch.setattr(
-        "opkit.evaluation.encoders.load_operator", lambda settings: seen.append(settings) or ToyOperator()
-    )
+
+    class EnoughError(Exception):
+        pass
+
+    def look(settings: Settings) -> Encoder:
+        seen.append(settings)
+        raise EnoughError
+
+    monkeypatch.setattr("opkit.evaluation.encoders.load_operator", look)
     environ = TOY | {"OP_MODEL": "vgg19", "OP_WEIGHTS": "imagenet", "OP_POOLING": "avg", "OP_RESIZE": "nearest"}
-    with open_encoder(text, environ):
+    with pytest.raises(EnoughError), open_encoder(text, environ):
         pass
     said = {"model": "auto", "weights": "auto", "pooling": "auto", "resize": "nearest"} | flags
     assert {name: getattr(seen[0], name) for name in said} == said
+
+
+@pytest.mark.parametrize("text", ["vgg16:random", "embedded"])
+def test_an_operator_of_ones_own_is_not_measured_under_the_name_of_a_model(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[None] = []
+    monkeypatch.setattr(ToyOperator, "close", lambda self: closed.append(None))
+    built_in = text.partition(":")[0]
+    match = f"--encoder {text}: OP_OPERATOR=tests.toys:ToyOperator gives vectors toy-1, .* the built-in {built_in}"
+    with pytest.raises(SettingsError, match=match), open_encoder(text, TOY):
+        pass
+    assert closed
 
 
 def test_what_is_no_encoder_is_refused_with_what_there_is() -> None:

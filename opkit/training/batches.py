@@ -32,9 +32,6 @@ Batch = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]
 # the pixels that the model sees. More would cost little, but generated pictures have no more.
 _WORKING_SCALE = 2.0
 
-# How many other pictures are tried in place of one that cannot be read.
-_TRIES = 20
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -71,13 +68,14 @@ class Reader:
         self.failures: dict[Path, str] = {}
 
     def read(self, path: Path) -> Pixels | None:
-        """A picture, of about the size that training works with; None if it cannot be read."""
+        """A picture, of about the size that training works with; None if it cannot be read, now or ever before."""
+        if path in self.failures:
+            return None
         try:
             return decode_image(path.read_bytes(), self._limits, self._side)
         except (OperatorError, OSError) as error:
-            if path not in self.failures:
-                self.failures[path] = str(error)
-                logger.warning("%s is left out: %s", path, error)
+            self.failures[path] = str(error)
+            logger.warning("%s is left out: %s", path, error)
             return None
 
 
@@ -92,46 +90,50 @@ class Batches:
     def make(self, step: int) -> Batch:
         """Make the batch of a step.
 
+        A picture that cannot be read is replaced by another one of the same identity, and an identity of which nothing
+        can be read by one that is not in the batch yet, so that no picture ever stands under the label of another. A
+        batch is smaller where there are not enough.
+
         Returns:
             Images (identities x views, height, width, 3) uint8, view by view, and labels as ``losses`` has them.
+
+        Raises:
+            TrainingFailed: fewer than two identities can be read.
         """
         rng = np.random.default_rng([self._plan.seed, step])
-        chosen = self._choose(rng)
-        count = len(chosen)
-        views = [self._views(identity, rng) for identity in chosen]
+        readable = (made for identity in self._order(rng) if (made := self._views(identity, rng)))
+        views = list(itertools.islice(readable, self._plan.identities))
+        if len(views) < 2:
+            path, reason = next(iter(self._reader.failures.items()))
+            raise TrainingFailed(f"of {len(self._groups)} identities fewer than 2 can be read; {path}: {reason}")
         images = np.stack([view[number] for number in range(self._plan.views) for view in views])
         labels = np.ones((len(images), 2), np.int32)
-        labels[:, 0] = np.tile(np.arange(count), self._plan.views)
+        labels[:, 0] = np.tile(np.arange(len(views)), self._plan.views)
         if self._own_label:
-            labels[count:, 1] = 0
+            labels[len(views) :, 1] = 0
         return images, labels
 
-    def _choose(self, rng: np.random.Generator) -> list[int]:
+    def _order(self, rng: np.random.Generator) -> Iterator[int]:
+        """All identities, those that the batch wants most first."""
         run = self._plan.neighbours
-        starts = rng.choice(
-            len(self._groups) // run, min(self._plan.identities, len(self._groups)) // run, replace=False
-        )
-        return [int(start) * run + offset for start in starts for offset in range(run)]
+        starts = rng.permutation(len(self._groups) // run)
+        return (int(start) * run + offset for start in starts for offset in range(run))
 
     def _views(self, identity: int, rng: np.random.Generator) -> list[Pixels]:
-        if self._own_label:
-            image = self._read(identity, rng)
-            edited = [self._edit(image, rng) for _ in range(self._plan.views - 1)]
-            return [self._plan.preprocess(image), *edited]
-        images = [self._read(identity, rng) for _ in range(self._plan.views)]
-        return [self._plan.preprocess(each) if rng.random() < 0.25 else self._edit(each, rng) for each in images]
+        """The model inputs of an identity; none if none of its pictures can be read."""
+        images = [self._read(identity, rng) for _ in range(1 if self._own_label else self._plan.views)]
+        readable = [image for image in images if image is not None]
+        if not self._own_label:
+            return [self._plan.preprocess(each) if rng.random() < 0.25 else self._edit(each, rng) for each in readable]
+        edited = [self._edit(image, rng) for image in readable for _ in range(self._plan.views - 1)]
+        return [self._plan.preprocess(image) for image in readable] + edited
 
-    def _read(self, identity: int, rng: np.random.Generator) -> Pixels:
-        """A picture of an identity, or, if it cannot be read, of another one."""
-        for _ in range(_TRIES):
-            paths = self._groups[identity]
-            image = self._reader.read(paths[rng.integers(len(paths))])
-            if image is not None:
-                return image
-            identity = int(rng.integers(len(self._groups)))
-        raise TrainingFailed(
-            f"{_TRIES} pictures in a row could not be read, such as {next(iter(self._reader.failures))}"
-        )
+    def _read(self, identity: int, rng: np.random.Generator) -> Pixels | None:
+        """A picture of an identity, or, if it cannot be read, the next one that can; None if there is none."""
+        paths = self._groups[identity]
+        first = int(rng.integers(len(paths)))
+        images = (self._reader.read(path) for path in (*paths[first:], *paths[:first]))
+        return next((image for image in images if image is not None), None)
 
     def _edit(self, image: Pixels, rng: np.random.Generator) -> Pixels:
         return self._plan.preprocess(edit_pixels(image, self._plan.working_side, rng))

@@ -65,29 +65,70 @@ def test_a_stream_gives_the_steps_in_order_from_any_on(folder: Path) -> None:
         np.testing.assert_array_equal(images, maker.make(step)[0])
 
 
-def test_neighbours_stand_together(folder: Path) -> None:
-    images, _ = batches(folder, neighbours=2).make(0)
-    order = {
-        preprocess(np.asarray(Image.open(path))).tobytes(): n for n, path in enumerate(sorted(folder.rglob("*.png")))
-    }
-    chosen = [order[image.tobytes()] for image in images[:4]]
-    assert chosen[1] == chosen[0] + 1
-    assert chosen[3] == chosen[2] + 1
+@pytest.fixture
+def blank_pictures(tmp_path: Path) -> Path:
+    """Twelve files in four folders; the red of each tells which it is."""
+    for number in range(12):
+        (tmp_path / str(number // 3)).mkdir(exist_ok=True)
+        Image.new("RGB", (80, 60), (number, 0, 0)).save(tmp_path / str(number // 3) / f"{number:02}.png")
+    return tmp_path
 
 
-def test_a_picture_that_cannot_be_read_is_replaced_and_remembered(folder: Path) -> None:
-    bad = sorted(folder.rglob("*.png"))[0]
-    bad.write_bytes(b"no picture")
-    maker = batches(folder)
+def unedited(folder: Path, labels: Labels = "pictures", **choice: int) -> Batches:
+    plan = Plan(
+        **{"identities": 4, "views": 3, "neighbours": 1, "seed": 0} | choice, side=(SIDE, SIDE), preprocess=preprocess
+    )
+    maker = Batches(find_pictures(folder, labels), plan, Reader(ImageLimits.of(Settings()), 64))
+    maker._edit = lambda image, _rng: preprocess(image)  # type: ignore[method-assign]
+    return maker
+
+
+def reds(images: np.ndarray) -> list[int]:
+    """The numbers of the pictures of ``blank_pictures`` that a batch shows."""
+    return [int(image[0, 0, 0]) for image in images]
+
+
+@pytest.mark.parametrize("step", range(8))
+def test_neighbours_stand_together(blank_pictures: Path, step: int) -> None:
+    chosen = reds(unedited(blank_pictures, neighbours=2).make(step)[0])[:4]
+    assert chosen[1] == (chosen[0] + 1) % 12
+    assert chosen[3] == (chosen[2] + 1) % 12
+
+
+def test_a_picture_that_cannot_be_read_is_replaced_by_another_of_the_same_identity(blank_pictures: Path) -> None:
+    for number in (0, 1):
+        (blank_pictures / "0" / f"{number:02}.png").write_bytes(b"no picture %d" % number)
     for step in range(6):
-        assert len(maker.make(step)[0]) == 12
+        images, labels = unedited(blank_pictures, "folders").make(step)
+        folders = [red // 3 for red in reds(images)]
+        assert sorted(folders) == sorted(3 * list(range(4)))
+        assert len(set(zip(labels[:, 0].tolist(), folders, strict=True))) == 4
+
+
+def test_an_identity_of_which_nothing_can_be_read_makes_way_for_one_that_is_not_there_yet(
+    blank_pictures: Path,
+) -> None:
+    for number in range(3, 12):
+        (blank_pictures / str(number // 3) / f"{number:02}.png").write_bytes(b"no picture %d" % number)
+    for step in range(6):
+        images, labels = unedited(blank_pictures, identities=2, views=2).make(step)
+        assert images.shape[0] == 4
+        assert len(set(zip(labels[:, 0].tolist(), reds(images), strict=True))) == 2
+
+
+def test_a_batch_is_smaller_rather_than_to_hold_a_picture_twice(blank_pictures: Path) -> None:
+    bad = blank_pictures / "0" / "00.png"
+    bad.write_bytes(b"no picture")
+    maker = unedited(blank_pictures, identities=12)
+    for step in range(3):
+        assert sorted(reds(maker.make(step)[0])) == sorted(3 * list(range(1, 12)))
     assert list(maker._reader.failures) == [bad]
 
 
-def test_a_folder_of_nothing_but_bad_pictures_ends_training(folder: Path) -> None:
-    for path in folder.rglob("*.png"):
+def test_a_folder_with_fewer_than_two_identities_that_can_be_read_ends_training(folder: Path) -> None:
+    for path in sorted(folder.rglob("*.png"))[1:]:
         path.write_bytes(b"no picture " + path.name.encode())
-    with pytest.raises(TrainingFailed, match="20 pictures in a row could not be read"):
+    with pytest.raises(TrainingFailed, match=r"of 12 identities fewer than 2 can be read; .*png: not an image"):
         batches(folder).make(0)
 
 

@@ -114,10 +114,11 @@ class Batches:
         return images, labels
 
     def _order(self, rng: np.random.Generator) -> Iterator[int]:
-        """All identities, those that the batch wants most first."""
-        run = self._plan.neighbours
-        starts = rng.permutation(len(self._groups) // run)
-        return (int(start) * run + offset for start in starts for offset in range(run))
+        """All identities, those that the batch wants most first: runs of neighbours, which begin anywhere."""
+        count, run = len(self._groups), self._plan.neighbours
+        circle = np.roll(np.arange(count), -rng.integers(count))
+        starts = run * rng.permutation(-(-count // run))
+        return (int(identity) for start in starts for identity in circle[start : start + run])
 
     def _views(self, identity: int, rng: np.random.Generator) -> list[Pixels]:
         """The model inputs of an identity; none if none of its pictures can be read."""

@@ -95,6 +95,20 @@ def test_neighbours_stand_together(blank_pictures: Path, step: int) -> None:
     assert chosen[3] == (chosen[2] + 1) % 12
 
 
+def test_every_identity_has_its_turn_and_batches_are_full_whatever_the_number_of_neighbours(
+    blank_pictures: Path,
+) -> None:
+    maker = unedited(blank_pictures, neighbours=5, identities=6)
+    batches = [reds(maker.make(step)[0])[:6] for step in range(20)]
+    assert {len(set(batch)) for batch in batches} == {6}
+    assert {number for batch in batches for number in batch} == set(range(12))
+
+
+def test_more_neighbours_than_there_are_identities_are_all_of_them(blank_pictures: Path) -> None:
+    chosen = reds(unedited(blank_pictures, neighbours=16, identities=16).make(0)[0])
+    assert sorted(chosen[:12]) == list(range(12))
+
+
 def test_a_picture_that_cannot_be_read_is_replaced_by_another_of_the_same_identity(blank_pictures: Path) -> None:
     for number in (0, 1):
         (blank_pictures / "0" / f"{number:02}.png").write_bytes(b"no picture %d" % number)

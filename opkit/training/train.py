@@ -32,8 +32,9 @@ logger = logging.getLogger(__name__)
 
 _CLIP_NORM = 1.0
 _WARM_UP_SHARE = 0.05
-# Exponents, gains and biases are not shrunk: only kernels are many enough to overfit.
-_NOT_DECAYED = ["bias", "gain", "gamma", "beta", "p"]
+# Exponents, gains and biases are not shrunk: only kernels are many enough to overfit. Keras searches with these in the
+# names of variables, so that a bare p would be in "depthwise_kernel".
+_NOT_DECAYED = ["^bias$", "^gain$", "^gamma$", "^beta$", "^p$"]
 
 
 def train(

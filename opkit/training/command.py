@@ -16,7 +16,7 @@ from opkit.errors import SettingsError
 _NOTES = """\
 Every picture is its own identity (--labels pictures), with edited copies of it to be found again: turned, mirrored,
 cut, made brighter or darker, compressed, written over, ... Or the sub-folders are the identities (--labels folders).
-A tenth of the identities is held out, and never trained on in any form. --weights random starts from nothing.
+A tenth of the identities is held out, and never trained on. --weights random starts from nothing.
 
 written:
   OUT.safetensors        the encoder and its card; OP_WEIGHTS=OUT.safetensors serves it at once

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -88,30 +89,32 @@ def _copies(paths: Iterable[Path]) -> list[Path]:
 
 
 def split(pictures: Pictures, share: float, folder: Path) -> tuple[Pictures, Pictures]:
-    """Hold out whole identities: what is validated was never trained on, in any form.
+    """Hold out whole identities: files that are validated with are never trained on, in any form.
 
-    Which ones depends on their names alone, so that a folder that grows keeps its split.
+    Which ones depends on the name of each alone, so that a folder that grows keeps its split; only where chance would
+    leave fewer than two on one side are the nearest ones taken. Copies that are not the same byte for byte, such as a
+    picture saved anew, have names of their own and may lie on both sides.
 
     Args:
         pictures: all.
-        share: of the identities that are held out, above 0 and below 1.
+        share: of the identities that are held out, above 0 and below 1; it is the chance of each.
         folder: what names are relative to.
 
     Returns:
         The training and the held-out pictures, with identities numbered anew.
 
     Raises:
-        SettingsError: either side has fewer than two identities.
+        SettingsError: either side would have fewer than two identities.
     """
     groups = pictures.by_identity()
-    order = sorted(range(len(groups)), key=lambda identity: _draw(groups[identity][0], pictures.labels, folder))
-    held = set(order[: round(share * len(groups))])
-    if len(held) < 2 or len(groups) - len(held) < 2:
+    if not 2 <= round(share * len(groups)) <= len(groups) - 2:
         raise SettingsError(
             f"{len(groups)} identities, of which {share:.0%} are held out: at least 2 are needed on either side"
         )
-    kept = [identity for identity in range(len(groups)) if identity not in held]
-    return tuple(_take(pictures, groups, chosen) for chosen in (kept, sorted(held)))  # type: ignore[return-value]
+    draws = [_draw(group[0], pictures.labels, folder) for group in groups]
+    count = min(max(2, sum(draw < share for draw in draws)), len(groups) - 2)
+    order = sorted(range(len(groups)), key=draws.__getitem__)
+    return _take(pictures, groups, sorted(order[count:])), _take(pictures, groups, sorted(order[:count]))
 
 
 def _take(pictures: Pictures, groups: Sequence[Sequence[Path]], chosen: Sequence[int]) -> Pictures:
@@ -120,7 +123,19 @@ def _take(pictures: Pictures, groups: Sequence[Sequence[Path]], chosen: Sequence
     return Pictures(paths, identities, pictures.labels)
 
 
-def _draw(path: Path, labels: Labels, folder: Path) -> bytes:
+def _draw(path: Path, labels: Labels, folder: Path) -> float:
+    """A number from 0 to 1 that depends on the name of the identity alone."""
     relative = path.relative_to(folder)
     name = relative.parts[0] if labels == "folders" else relative.as_posix()
-    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(hashlib.sha256(os.fsencode(name)).digest()[:8]) / 2**64
+
+
+def digest_names(paths: Iterable[Path], folder: Path) -> str:
+    """What stands for the very files of a run: the SHA-256 of their names below a folder and their sizes, hexadecimal.
+
+    Contents are not read: that would take as long as an epoch.
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(os.fsencode(path.relative_to(folder).as_posix()) + b"\0%d\0" % path.stat().st_size)
+    return digest.hexdigest()

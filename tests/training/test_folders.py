@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from opkit.errors import SettingsError
-from opkit.training.folders import find_pictures, split
+from opkit.training.folders import Pictures, digest_names, find_pictures, split
 
 
 @pytest.fixture
@@ -63,11 +63,45 @@ def test_a_split_shares_no_identity(folder: Path, labels: str) -> None:
     assert sorted(set(training.identities)) == list(range(max(training.identities) + 1))
 
 
-def test_what_is_held_out_stays_so_when_the_folder_moves_or_grows(folder: Path, tmp_path: Path) -> None:
+def test_what_is_held_out_stays_so_when_the_folder_moves(folder: Path, tmp_path: Path) -> None:
     before = {path.name + path.parent.name for path in split(find_pictures(folder, "pictures"), 0.5, folder)[1].paths}
     moved = folder.rename(tmp_path.with_name(f"{tmp_path.name}-moved"))
     after = {path.name + path.parent.name for path in split(find_pictures(moved, "pictures"), 0.5, moved)[1].paths}
     assert before == after
+
+
+def test_what_is_held_out_stays_so_when_the_folder_grows() -> None:
+    root = Path("root")
+    every = [root / f"{number:05}.jpg" for number in range(3000)]
+    before: set[Path] = set()
+    for count in (200, 1000, 3000):
+        training, held_out = split(Pictures(every[:count], range(count), "pictures"), 0.1, root)
+        assert before <= set(held_out.paths)
+        assert not before & set(training.paths)
+        assert 0.05 * count < len(held_out.paths) < 0.15 * count
+        before = set(held_out.paths)
+
+
+@pytest.mark.parametrize("count", [4, 5, 20])
+def test_either_side_has_two_identities_in_the_smallest_folder(count: int) -> None:
+    root = Path("root")
+    for trial in range(50):
+        paths = [root / f"{trial}-{number}.jpg" for number in range(count)]
+        for part in split(Pictures(paths, range(count), "pictures"), 2 / count, root):
+            assert len(part.paths) >= 2
+
+
+def test_a_digest_tells_other_names_and_sizes_but_not_where_the_folder_lies(folder: Path, tmp_path: Path) -> None:
+    def digest(root: Path) -> str:
+        return digest_names(find_pictures(root, "pictures").paths, root)
+
+    before = digest(folder)
+    moved = folder.rename(tmp_path.with_name(f"{tmp_path.name}-moved"))
+    assert digest(moved) == before
+    (moved / "a" / "0.png").rename(moved / "a" / "new.png")
+    renamed = digest(moved)
+    (moved / "a" / "new.png").write_bytes(b"another picture")
+    assert len({before, renamed, digest(moved)}) == 3
 
 
 def test_too_few_identities_are_refused(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ from opkit.training import losses
 from opkit.training.batches import Batches, Plan, Reader, stream
 from opkit.training.callbacks import Bar, Keeper
 from opkit.training.checkpoints import Checkpoints, Progress
-from opkit.training.folders import Pictures, find_pictures, split
+from opkit.training.folders import Pictures, digest_names, find_pictures, split
 from opkit.training.networks import Trainee, use_precision
 from opkit.training.recipe import Recipe
 from opkit.training.validation import Validation
@@ -80,7 +81,8 @@ def train(
     checkpoints = Checkpoints(work)
     if restart:
         checkpoints.clear()
-    facts = _facts(folder, training, spec, weights, replace(recipe, precision=precision))  # type: ignore[arg-type]
+    recipe = replace(recipe, precision=precision)  # type: ignore[arg-type]
+    facts = _facts(spec, weights, recipe, settings) | _files(folder, training, held_out)
     progress = checkpoints.load(trainee.model, facts)
     plan = _plan(spec, recipe, settings)
     reader = Reader(ImageLimits.of(settings), plan.working_side)
@@ -156,16 +158,26 @@ def _log_start(progress: Progress, validation: Validation, trainee: Trainee) -> 
         logger.info("recall@1 of edited held-out pictures before training: %.3f", validation.recall(trainee.model))
 
 
-def _facts(folder: Path, pictures: Pictures, spec: ModelSpec, weights: Weights, recipe: Recipe) -> dict[str, Any]:
-    """What makes this run this run."""
+def _facts(spec: ModelSpec, weights: Weights, recipe: Recipe, settings: Settings) -> dict[str, Any]:
+    """What makes this run this run, besides its pictures. JSON values."""
+    limits = asdict(ImageLimits.of(settings)) | {"formats": list(settings.formats)}
     return {
         "model": spec.name,
         "weights": weights.sha256,
-        "pictures": len(pictures.paths),
-        "folder": folder.name,
         "backend": keras.config.backend(),
+        "resize": settings.resize,
+        "limits": limits,
         **asdict(recipe),
     }
+
+
+def _files(folder: Path, training: Pictures, held_out: Pictures) -> dict[str, Any]:
+    """Which pictures make this run this run: ``_DATA``."""
+    digest = hashlib.sha256("".join(digest_names(each.paths, folder) for each in (training, held_out)).encode())
+    return {"folder": folder.name, "pictures": len(training.paths), "files": digest.hexdigest()}
+
+
+_DATA = ("folder", "pictures", "files")
 
 
 def _card(
@@ -177,8 +189,8 @@ def _card(
         "summary": f"{spec.name} with {trainee.pooling} pooling and vectors of {trainee.dimension} numbers.",
         "for": ["finding copies and near-duplicates of pictures like those that it was trained on"],
         "not_for": ["judging what it was not measured on: see metrics and calibration"],
-        "data": {"folder": facts["folder"], "pictures": facts["pictures"], "held_out": len(validation.identities)},
-        "settings": {name: value for name, value in facts.items() if name not in ("folder", "pictures")},
+        "data": {name: facts[name] for name in _DATA} | {"held_out": len(validation.identities)},
+        "settings": {name: value for name, value in facts.items() if name not in _DATA},
         "metrics": {
             "epoch": progress.best,
             "val_recall": progress.history[progress.best - 1]["val_recall"],

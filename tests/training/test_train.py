@@ -18,7 +18,7 @@ from opkit.pictures.generate import generate_folder
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--epochs", "3", "--steps", "3", "--side", "64", "--identities", "8", "--precision", "f32"]
-SMALL += ["--validation-pictures", "12", "--held-out", "0.25"]
+SMALL += ["--validation-pictures", "48", "--held-out", "0.25"]
 
 
 @pytest.fixture(scope="session")
@@ -66,8 +66,10 @@ def trained(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_leaves_an_encoder_file_with_its_card(trained: Path) -> None:
     header = read_header(trained)
     assert (header.model, header.pooling, header.dimension) == ("embedded", "gem", 256)
-    assert header.card["data"] == {"folder": "pictures", "pictures": 36, "held_out": 12}
-    assert header.card["settings"]["epochs"] == 3
+    data = header.card["data"]
+    assert (data["folder"], len(data["files"])) == ("pictures", 64)
+    assert data["pictures"] + data["held_out"] == 48
+    assert (header.card["settings"]["resize"], header.card["settings"]["epochs"]) == ("bilinear", 3)
     assert set(header.card["metrics"]["recall_at_1"]) > {"mean", "rotate-90", "mirror"}
     assert header.card["calibration"]["pairs"] > 0
 

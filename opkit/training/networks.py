@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from opkit.cores import has_any_instructions
+from opkit.errors import SettingsError
 from opkit.models.graph import build_backbone, build_encoder
 from opkit.models.loading import backbone_tensors, load_weights
 from opkit.models.registry import ModelSpec, Pooling
@@ -44,6 +45,7 @@ class Trainee:
             seed: of a new head, and of all weights that start as random ones.
 
         Raises:
+            SettingsError: the model cannot take pictures of that size.
             WeightsError: the weights do not fit.
         """
         keras.config.set_image_data_format("channels_last")
@@ -80,14 +82,21 @@ def _numpy(weight: Any) -> npt.NDArray[np.float32]:
     return np.array(keras.ops.convert_to_numpy(weight), np.float32)
 
 
+def _sized(spec: ModelSpec, build: Callable[[], Any]) -> Any:
+    try:
+        return build()
+    except ValueError as error:  # what Keras says of sizes that do not go
+        raise SettingsError(f"--side {spec.height}: does not go with {spec.name}: {error}") from error
+
+
 def _fill(spec: ModelSpec, weights: Weights) -> tuple[Any, Mapping[str, Any]]:
-    backbone = build_backbone(spec)
+    backbone = _sized(spec, lambda: build_backbone(spec))
     return backbone, load_weights(spec, backbone, weights)
 
 
 def _fill_tied(spec: ModelSpec, weights: Weights) -> tuple[Any, Mapping[str, Any]]:
     shape = (spec.height, spec.width, 3)
-    tied = build_tied_vgg(shape)
+    tied = _sized(spec, lambda: build_tied_vgg(shape))
     if weights.path is None:
         return tied, {}
     plain = build_small_vgg(shape)

@@ -46,7 +46,10 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
-            self._demand(name, getattr(self, name) >= least, f"at least {least}")
+            rule = f"at least {least} and finite" if getattr(self, name) == math.inf else f"at least {least}"
+            self._demand(name, least <= getattr(self, name) < math.inf, rule)
+        for name, most in _MOST.items():
+            self._demand(name, getattr(self, name) <= most, f"at most {most}")
         for name in _POSITIVE:
             self._demand(name, 0 < getattr(self, name) < math.inf, "above 0 and finite")
         self._demand("held_out", self.held_out < 1, "below 1")
@@ -54,7 +57,7 @@ class Recipe:
 
     def _demand(self, name: str, holds: bool, rule: str) -> None:
         if not holds:
-            raise SettingsError(f"--{name.replace('_', '-')} {getattr(self, name):g}: must be {rule}")
+            raise SettingsError(f"--{name.replace('_', '-')} {getattr(self, name):.10g}: must be {rule}")
 
 
 _LEAST = {
@@ -70,5 +73,10 @@ _LEAST = {
     "seed": 0,
     "spread": 0,
     "weight_decay": 0,
+}
+_MOST = {
+    "seed": 2**32 - 1,  # of NumPy's older generator, which Keras seeds as well
+    "dimension": 1 << 16,  # of an encoder file
+    "margin": 2,  # no two unit vectors are farther apart
 }
 _POSITIVE = ("learning_rate", "temperature", "margin", "held_out")

@@ -14,7 +14,6 @@ import keras
 import numpy as np
 
 from opkit.cores import usable_cores
-from opkit.errors import SettingsError
 from opkit.inputs.images import ImageLimits, resize_image
 from opkit.models.encoder_file import made_now, write_encoder_file
 from opkit.models.registry import ModelSpec
@@ -67,7 +66,7 @@ def train(
         The card.
 
     Raises:
-        SettingsError: the folder cannot be trained on.
+        SettingsError: the folder cannot be trained on, or the model not at that size.
         WeightsError: the weights do not fit the model.
         TrainingFailed: the run cannot go on; says why.
     """
@@ -75,7 +74,7 @@ def train(
     logger.info("%d pictures to train on, %d held out", len(training.paths), len(held_out.paths))
     spec = replace(spec, height=recipe.side, width=recipe.side) if recipe.side else spec
     precision = use_precision(recipe.precision)
-    trainee = _build(spec, weights, recipe)
+    trainee = Trainee(spec, weights, recipe.pooling, recipe.dimension, recipe.seed)
     _compile(trainee.model, recipe)
     work = out.with_name(f"{out.name}.run")
     checkpoints = Checkpoints(work)
@@ -95,13 +94,6 @@ def train(
     card = _card(trainee, progress, validation, facts, spec) | dict(says or {})
     _write(out, trainee, spec, card, half=recipe.half)
     return card
-
-
-def _build(spec: ModelSpec, weights: Weights, recipe: Recipe) -> Trainee:
-    try:
-        return Trainee(spec, weights, recipe.pooling, recipe.dimension, recipe.seed)
-    except ValueError as error:  # what Keras says of sizes that do not go
-        raise SettingsError(f"--side {recipe.side}: does not go with {spec.name}: {error}") from error
 
 
 def _plan(spec: ModelSpec, recipe: Recipe, settings: Settings) -> Plan:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from opkit.errors import SettingsError
+from opkit.models.encoder_file import _MAX_DIMENSION
 from opkit.training.recipe import Recipe
 
 
@@ -27,11 +28,21 @@ from opkit.training.recipe import Recipe
         ({"held_out": 0.0}, "--held-out 0: must be above 0"),
         ({"side": -1}, "--side -1: must be at least 0"),
         ({"seed": -1}, "--seed -1: must be at least 0"),
+        ({"seed": 2**32}, "--seed 4294967296: must be at most 4294967295"),
+        ({"dimension": 70_000}, "--dimension 70000: must be at most 65536"),
+        ({"margin": 50.0}, "--margin 50: must be at most 2"),
+        ({"spread": float("inf")}, "--spread inf: must be at least 0 and finite"),
     ],
 )
 def test_a_choice_that_cannot_work_is_refused_before_the_work(choice: dict[str, Any], rule: str) -> None:
     with pytest.raises(SettingsError, match=rule):
         Recipe(**choice)
+
+
+def test_the_largest_dimension_is_that_of_an_encoder_file() -> None:
+    assert Recipe(dimension=_MAX_DIMENSION).dimension == _MAX_DIMENSION
+    with pytest.raises(SettingsError):
+        Recipe(dimension=_MAX_DIMENSION + 1)
 
 
 def test_the_defaults_are_choices_that_work() -> None:

@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -159,3 +160,27 @@ def stream(make: Callable[[int], Batch], first: int, workers: int) -> Iterator[B
                 yield batch
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def unhidden(batches: Iterator[Batch]) -> Iterator[Iterator[Batch]]:
+    """Let an error in the making of a batch leave ``fit`` as what it is: TensorFlow makes one of its own of it.
+
+    Use:
+        ``with unhidden(stream(...)) as batches: model.fit(batches)``
+    """
+    failures: list[Exception] = []
+
+    def watched() -> Iterator[Batch]:
+        try:
+            yield from batches
+        except Exception as error:
+            failures.append(error)
+            raise
+
+    try:
+        yield watched()
+    except Exception as error:
+        if failures and error is not failures[0]:
+            raise failures[0] from None
+        raise

@@ -20,7 +20,7 @@ from opkit.models.registry import ModelSpec
 from opkit.models.weights import Weights
 from opkit.settings import Settings
 from opkit.training import losses
-from opkit.training.batches import Batches, Plan, Reader, stream
+from opkit.training.batches import Batches, Plan, Reader, stream, unhidden
 from opkit.training.callbacks import Bar, Keeper
 from opkit.training.checkpoints import Checkpoints, Progress
 from opkit.training.folders import Pictures, digest_names, find_pictures, split
@@ -132,15 +132,16 @@ def _objective(recipe: Recipe) -> tuple[losses.Loss, list[losses.Loss]]:
 def _fit(model: Any, batches: Batches, progress: Progress, recipe: Recipe, keeper: Keeper, *, quiet: bool) -> None:
     first = progress.epoch * recipe.steps
     bar = Bar(first, recipe.epochs * recipe.steps, quiet=quiet)
-    model.fit(
-        stream(batches.make, first, usable_cores()),
-        shuffle=False,
-        initial_epoch=progress.epoch,
-        epochs=recipe.epochs,
-        steps_per_epoch=recipe.steps,
-        callbacks=[bar, keeper],
-        verbose=0,
-    )
+    with unhidden(stream(batches.make, first, usable_cores())) as made:
+        model.fit(
+            made,
+            shuffle=False,
+            initial_epoch=progress.epoch,
+            epochs=recipe.epochs,
+            steps_per_epoch=recipe.steps,
+            callbacks=[bar, keeper],
+            verbose=0,
+        )
 
 
 def _log_start(progress: Progress, validation: Validation, trainee: Trainee) -> None:

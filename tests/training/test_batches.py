@@ -10,7 +10,7 @@ from PIL import Image
 from opkit.errors import TrainingFailed
 from opkit.inputs.images import ImageLimits, resize_image
 from opkit.settings import Settings
-from opkit.training.batches import Batches, Plan, Reader, stream
+from opkit.training.batches import Batches, Plan, Reader, stream, unhidden
 from opkit.training.folders import find_pictures
 from opkit.training.recipe import Labels
 
@@ -152,3 +152,23 @@ def test_a_stream_passes_on_what_goes_wrong() -> None:
 
     with pytest.raises(TrainingFailed, match="step 5"):
         next(stream(fail, 5, 2))  # type: ignore[arg-type]
+
+
+def test_what_goes_wrong_in_a_later_batch_leaves_keras_as_itself() -> None:
+    """TensorFlow would make an error of its own of it. Backend: TensorFlow."""
+    import keras
+
+    def make(step: int) -> tuple[np.ndarray, np.ndarray]:
+        if step == 9:
+            raise TrainingFailed("step 9")
+        return np.zeros((4, 2), np.float32), np.zeros((4, 1), np.float32)
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", loss="mse")
+    with pytest.raises(TrainingFailed, match="step 9"), unhidden(stream(make, 0, 2)) as made:  # type: ignore[arg-type]
+        model.fit(made, steps_per_epoch=20, verbose=0)
+
+
+def test_what_goes_wrong_elsewhere_stays_what_it_is() -> None:
+    with pytest.raises(ZeroDivisionError), unhidden(iter([])):
+        1 / 0  # noqa: B018 - is the error

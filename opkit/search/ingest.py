@@ -183,7 +183,7 @@ class Ingest:
         if seen.data is not None:
             yield _Content(seen, seen.data)
             return
-        now = self._reader.identify(seen.name, anew=True)
+        now = self._reader.read_again(seen.name)
         if isinstance(now, OperatorError):
             self._fail(seen, now)
             self._on_done()

@@ -60,8 +60,15 @@ class Reader:
     ) -> None:
         self._fetcher.close()
 
-    def identify(self, name: str, *, anew: bool = False) -> Seen | OperatorError:
-        """Find out the content of an input: without reading it if it is known, unless ``anew``."""
+    def identify(self, name: str) -> Seen | OperatorError:
+        """Find out the content of an input, a path or a URL: without reading it if it is known."""
+        return self._identify(name, anew=False)
+
+    def read_again(self, name: str) -> Seen | OperatorError:
+        """What is now under a name as the index keeps it (``Seen.name``), with its bytes."""
+        return self._identify(path_of(name) or name, anew=True)
+
+    def _identify(self, name: str, anew: bool) -> Seen | OperatorError:
         try:
             return self._identify_url(name, anew) if is_url(name) else self._identify_file(name, anew)
         except OperatorError as error:

@@ -11,7 +11,7 @@ from opkit.search.collection import Collection
 from opkit.search.encoders import Encoders
 from opkit.search.failures import Failures
 from opkit.search.index_types import IndexType, choose_index_type
-from opkit.search.reader import Reader, path_of
+from opkit.search.reader import Reader
 from opkit.search.schema import Picture, Row
 from opkit.search.store import Store, collection_name
 
@@ -149,7 +149,7 @@ class Reindex:
         """The content from whichever of its names still has it."""
         reasons: list[str] = []
         for name in picture.names:
-            seen = self._reader.identify(path_of(name) or name, anew=True)
+            seen = self._reader.read_again(name)
             if isinstance(seen, OperatorError):
                 reasons.append(str(seen))
             elif seen.id == picture.id and seen.data is not None:

@@ -158,6 +158,15 @@ def test_a_name_that_is_no_text_survives(index, tmp_path):
     assert index.add([tmp_path / "photos"], prune_folders=True).removed == 0
 
 
+def test_a_name_that_is_no_text_comes_into_a_second_index(uri, settings, encoders, tmp_path):
+    (path,) = write_pictures(tmp_path / "photos", 1)
+    os.rename(path, os.fsencode(tmp_path / "photos") + b"/caf\xe9.png")
+    for name in ("one", "two"):
+        with Index.open(uri, name, settings=settings, encoders=encoders) as index:
+            added = index.add([tmp_path / "photos"])
+            assert (added.new, added.failed) == (1, 0)
+
+
 def test_a_filter_narrows_the_search(index, folder):
     index.add([folder])
     (folder / "wide.png").write_bytes(picture_file((200, 10, 10), (300, 20)))

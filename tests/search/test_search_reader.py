@@ -1,4 +1,5 @@
 import hashlib
+import os
 
 import pytest
 
@@ -19,7 +20,15 @@ def test_a_file_that_is_known_is_not_read_again(reader, tmp_path):
     first, second = reader.identify(str(path)), reader.identify(str(path))
     assert first.id == second.id == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (first.data, second.data) == (path.read_bytes(), None)
-    assert reader.identify(str(path), anew=True).data == path.read_bytes()
+
+
+def test_what_an_index_keeps_is_read_again_under_any_name(reader, tmp_path):
+    (path,) = write_pictures(tmp_path, 1)
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png")
+    os.link(path, odd)
+    for name in (str(path), odd):
+        seen = reader.identify(name)
+        assert reader.read_again(seen.name).data == path.read_bytes()
 
 
 def test_a_name_is_absolute(reader, tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from typing import Any
 
 import jinja2
 
+from opkit.commands import printable
 from opkit.errors import OperatorError, SettingsError
 from opkit.inputs.images import ImageLimits
 from opkit.search.duplicates import Group
@@ -27,7 +28,7 @@ _MOST_PICTURES = 2000
 
 def write_search(path: Path, query: str, matches: Sequence[Match], settings: Settings) -> None:
     """Write what a search found. Raises SettingsError if the file cannot be written."""
-    _write(path, "search.html.jinja", {"query": query, "matches": matches}, settings)
+    _write(path, "search.html.jinja", {"query": printable(query), "matches": matches}, settings)
 
 
 def write_duplicates(path: Path, index: str, groups: Sequence[Group], threshold: float, settings: Settings) -> None:

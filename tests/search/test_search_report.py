@@ -27,6 +27,11 @@ def test_a_page_stands_alone_and_escapes_names(tmp_path, settings):
     assert "not readable from here" in page
 
 
+def test_a_query_whose_name_is_no_text_is_shown_as_far_as_it_is(tmp_path, settings):
+    write_search(tmp_path / "page.html", "caf\udce9.png", [], settings)
+    assert "<h1>Pictures like caf\ufffd.png</h1>" in (tmp_path / "page.html").read_text("utf-8")
+
+
 def test_groups_are_sections(tmp_path, settings):
     group = Group((picture("/a.png"), picture("/b.png")), 0.99, 0.95)
     write_duplicates(tmp_path / "page.html", "photos", [group, group], 0.9, settings)

@@ -94,8 +94,11 @@ class Ingest:
         # Contents are looked up in one thread, ahead of the encoders, and written in another, behind them, so that the
         # encoders never wait for the store. The store is used under this lock: what is looked up is written or begun.
         self._lock = collection.changing
-        self._begun: set[str] = set()
+        # Contents under way, by id, with the name that each is read from; and the other names that came for contents.
+        self._begun: dict[str, str] = {}
         self._names: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        # Inputs that were done as copies, and are to be done again as the first of their content.
+        self._taken_back = threading.Semaphore(0)
         self._rows: list[Row] = []
         self._handed_over_at = time.monotonic()
 
@@ -116,7 +119,7 @@ class Ingest:
                     self._fail(content.seen, result)
                 else:
                     self._rows.append(_row(content, result))
-                self._on_done()
+                self._done()
                 if self._is_time_to_write():
                     written.result()
                     written = self._hand_over(writer)
@@ -147,7 +150,7 @@ class Ingest:
         for name, seen in inputs:
             if isinstance(seen, OperatorError):
                 self._fail_name(name, seen)
-                self._on_done()
+                self._done()
                 continue
             chunk.append(seen)
             size += len(seen.data or b"")
@@ -168,32 +171,58 @@ class Ingest:
             for seen in chunk:
                 picture = known.get(seen.id)
                 if picture is None and seen.id not in self._begun:
-                    self._begun.add(seen.id)
+                    self._begun[seen.id] = seen.name
                     new.append(seen)
                     continue
-                if picture is None or seen.name not in picture.names:
+                if not self._has_name(seen, picture):
                     self._names[seen.id][seen.name] = seen.modified
                     self.progress.named += 1
                 self.progress.known += 1
-                self._on_done()
+        for _ in range(len(chunk) - len(new)):
+            self._done()
         return new
 
+    def _has_name(self, seen: Seen, picture: Picture | None) -> bool:
+        """Whether a content that is in the index, or under way, has this name already."""
+        there = (self._begun[seen.id],) if picture is None else picture.names
+        return seen.name in there or seen.name in self._names.get(seen.id, ())
+
     def _loaded(self, seen: Seen) -> Iterator[_Content]:
-        """The content with its bytes; if it is another one by now, that one, if it is new."""
+        """The content with its bytes, from the first of its names that still has it.
+
+        A name that has another content by now is sorted out with that one.
+        """
         if seen.data is not None:
             yield _Content(seen, seen.data)
             return
-        now = self._reader.read_again(seen.name)
-        if isinstance(now, OperatorError):
-            self._fail(seen, now)
-            self._on_done()
-        elif now.id == seen.id and now.data is not None:
-            yield _Content(replace(now, modified=seen.modified), now.data)
-        else:
-            with self._lock:
-                self._begun.discard(seen.id)
-            for other in self._sort_out([now]):
-                yield from self._loaded(other)
+        remembered: Seen | None = seen
+        while remembered is not None:
+            now = self._reader.read_again(remembered.name)
+            if isinstance(now, Seen) and now.id == seen.id and now.data is not None:
+                yield _Content(replace(now, modified=remembered.modified), now.data)
+                return
+            if isinstance(now, OperatorError):
+                self._fail_name(remembered.name, now)
+                self._done()
+            else:
+                for other in self._sort_out([now]):
+                    yield from self._loaded(other)
+            remembered = self._next_name(seen.id)
+
+    def _next_name(self, id_: str) -> Seen | None:
+        """Another input that is remembered to have this content, in place of the one that it was to be read from."""
+        with self._lock:
+            names = self._names.get(id_)
+            if not names:
+                del self._begun[id_]
+                self._names.pop(id_, None)
+                return None
+            name = self._begun[id_] = next(iter(names))
+            modified = names.pop(name)
+            self.progress.known -= 1
+            self.progress.named -= 1
+            self._taken_back.release()
+        return Seen(name, id_, modified, None)
 
     # --- what came of it: rows are gathered in the thread that runs, and written in another ---
 
@@ -205,10 +234,14 @@ class Ingest:
         self._handed_over_at = time.monotonic()
         return writer.submit(self._write, rows)
 
+    def _done(self) -> None:
+        if not self._taken_back.acquire(blocking=False):
+            self._on_done()
+
     def _fail(self, seen: Seen, error: OperatorError) -> None:
         """A content that cannot be encoded fails under every name that it came with."""
         with self._lock:
-            self._begun.discard(seen.id)
+            del self._begun[seen.id]
             others = self._names.pop(seen.id, {})
             self.progress.known -= len(others)
             self.progress.named -= len(others)
@@ -224,7 +257,8 @@ class Ingest:
         """Write the rows, and the names that came for contents that are in the index."""
         with self._lock:
             self._upsert(self._joined(rows))
-            self._begun -= {row.picture.id for row in rows}
+            for row in rows:
+                del self._begun[row.picture.id]
             self.progress.new += len(rows)
             ready = [id_ for id_ in self._names if id_ not in self._begun]
             for start in range(0, len(ready), _ROWS):

@@ -1,12 +1,15 @@
 """Looking up, encoding and writing at the same time; what comes of it is in ``test_index``."""
 
+import hashlib
 import threading
 
 import pytest
 
 from opkit.search.collection import Collection
+from opkit.search.digests import Digests
 from opkit.search.errors import StoreFull
-from tests.search.conftest import contents, write_pictures
+from opkit.search.failures import Failures
+from tests.search.conftest import contents, picture_file, write_pictures
 
 
 @pytest.fixture
@@ -40,6 +43,58 @@ def test_a_copy_that_comes_while_its_content_is_written_keeps_its_name(index, tm
     assert (added.new, added.known, added.named) == (40, 40, 40)
     names = [names for names, _ in contents(index.collection).values()]
     assert sorted(names) == sorted((str(path.with_stem(f"{path.stem} copy")), str(path)) for path in photos)
+
+
+@pytest.fixture
+def remember(settings):
+    """Let the memory of what addresses show have an earlier picture, of this colour, for some."""
+
+    def put(colour, *urls):
+        with Digests(settings.cache_dir / "digests.sqlite") as digests:
+            for url in urls:
+                digests.put(url, -1, 0, hashlib.sha256(picture_file(colour)).hexdigest())
+
+    return put
+
+
+def names_by_content(index):
+    return {id_: names for id_, (names, _) in contents(index.collection).items()}
+
+
+def test_a_copy_takes_the_place_of_an_address_that_shows_something_else(index, picture_server, remember):
+    changed, copy, another = (f"{picture_server}/{name}.png" for name in ("9-9-9", "7-8-9", "07-8-9"))
+    remember((7, 8, 9), changed, copy, another)
+    done = []
+    added = index.add([changed, copy, another], on_done=lambda: done.append(1))
+    assert (added.new, added.known, added.named, added.failed, len(done)) == (2, 1, 1, 0, 3)
+    assert sorted(names_by_content(index).values()) == sorted([(another, copy), (changed,)])
+
+
+def test_an_address_that_is_gone_fails_alone_and_its_copy_takes_its_place(index, picture_server, remember, tmp_path):
+    gone, also_gone, copy = (f"{picture_server}/{name}" for name in ("gone", "also-gone", "7-8-9.png"))
+    remember((7, 8, 9), gone, also_gone, copy)
+    done = []
+    with Failures(tmp_path / "errors.csv") as failures:
+        added = index.add([gone, also_gone, copy], failures=failures, on_done=lambda: done.append(1))
+    assert (added.new, added.known, added.named, added.failed, len(done)) == (1, 0, 0, 2, 3)
+    assert list(names_by_content(index).values()) == [(copy,)]
+    rows = (tmp_path / "errors.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[0] for row in rows] == [gone, also_gone]
+
+
+def test_a_file_that_is_given_twice_has_one_name(index, folder):
+    picture = folder / "1.png"
+    for new in (1, 0):
+        added = index.add([picture, picture, folder / ".." / folder.name / "1.png"])
+        assert (added.new, added.known, added.named) == (new, 3 - new, 0)
+    assert list(names_by_content(index).values()) == [(str(picture),)]
+
+
+def test_a_bad_file_that_is_given_twice_fails_once(index, tmp_path):
+    write_pictures(tmp_path / "photos", 1)
+    (tmp_path / "bad.png").write_bytes(b"bad")
+    added = index.add([tmp_path / "photos", tmp_path / "bad.png", tmp_path / "bad.png"])
+    assert (added.new, added.known, added.named, added.failed) == (1, 1, 0, 1)
 
 
 def test_a_write_that_fails_ends_the_run_and_the_next_one_goes_on(index, tmp_path, small_steps, monkeypatch):

@@ -26,14 +26,16 @@ class Reindexed:
 
     Attributes:
         made: vectors that were made in this run.
-        kept: vectors that an earlier, interrupted run had made.
-        failed: pictures that could not be read again, which the new index lacks.
+        kept: vectors that an earlier run had made.
+        failed: pictures that could not be read or encoded, which the new collection lacks.
+        is_switched: whether this run switched over to the new collection.
         collection: that the index is served from now.
     """
 
     made: int
     kept: int
     failed: int
+    is_switched: bool
     collection: str
 
 
@@ -70,31 +72,47 @@ class Reindex:
         """How many there are."""
         return self._old.count()
 
-    def run(self, *, keep: bool, index_type: str = "auto", on_done: Callable[[], object] = lambda: None) -> Reindexed:
-        """Make the new vectors and switch to them.
+    def run(
+        self,
+        *,
+        keep: bool,
+        accept_losses: bool = False,
+        index_type: str = "auto",
+        on_done: Callable[[], object] = lambda: None,
+    ) -> Reindexed:
+        """Make the new vectors, and switch to them if there is one for every picture.
+
+        A picture that cannot be read now may be on a disk that is not mounted, or at an address that does not answer
+        today: unless losses are accepted, the index stays as it is, and the next call goes on from there. Without a
+        single vector it stays in any case.
 
         Args:
             keep: leave the old collection where it is.
+            accept_losses: switch although pictures failed, which are not in the index any more then.
             index_type: of the new one, as ``Index.add`` takes it.
             on_done: called after each picture, from any thread.
 
         Raises:
             OperatorError: it cannot go on; the index is as it was, and the next call goes on from there.
         """
-        made = 0
-        number = _number(self._old.name)
-        if self.is_needed:
-            number = self._number_of_new()
-            new = self._open_new(number)
-            made = self._fill(new, on_done)
-            new.settle()
-            chosen = choose_index_type(index_type, new.count())
-            if not new.index_type.has(chosen):
-                new.rebuild_index(chosen)
-            self._store.point(self._index, number)
+        if not self.is_needed:
+            return self._result(0, self._old, is_switched=False)
+        number = self._number_of_new()
+        new = self._open_new(number)
+        made = self._fill(new, on_done)
+        new.settle()
+        if self._failures.count and not (accept_losses and made + self._kept):
+            return self._result(made, self._old, is_switched=False)
+        chosen = choose_index_type(index_type, new.count())
+        if not new.index_type.has(chosen):
+            new.rebuild_index(chosen)
+        self._store.point(self._index, number)
         if not keep:
             self._drop_others(number)
-        return Reindexed(made, self._kept, self._failures.count, collection_name(self._index, number))
+        return self._result(made, new, is_switched=True)
+
+    def _result(self, made: int, served: Collection, *, is_switched: bool) -> Reindexed:
+        return Reindexed(made, self._kept, self._failures.count, is_switched, served.name)
 
     def _number_of_new(self) -> int:
         """One that an earlier run began, if it was for this encoder; else one that is free."""

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 _NOTES = f"""\
 Vectors of two encoders do not fit together, so another encoder needs new vectors of every picture. They are made in a
 new collection beside the old one, which is searched until the new one is complete; then the index is switched over, and
-the old one goes. Pictures are read again from where they were found; those that are gone are not in the new index.
-Index nothing else meanwhile: it would be in the old collection only.
+the old one goes. Pictures are read again from where they were found. While some cannot be read, the index stays as it
+was, and the same command goes on from there; --accept-losses does without them. Index nothing else meanwhile: it would
+be in the old collection only.
 
 {EXIT_STATUS}
 examples:
@@ -26,12 +27,19 @@ examples:
   opkit reindex --index family --uri http://milvus:19530 --operator 10.0.0.7:50051 --keep
 """
 
+_STAYS = """\
+The index is as it was, with the vectors of its former encoder. Bring them back (is a disk not mounted, a network down?)
+and give the same command again, which goes on from there; or give --accept-losses, which switches over without them
+unless all of them are missing"""
+
 
 def add_parser(commands: Commands) -> None:
     """Add ``reindex`` to the commands of ``opkit``."""
     parser = add_command(commands, "reindex", run, "make the vectors of an index anew with another encoder", _NOTES)
     add_index_flags(parser)
     parser.add_argument("--keep", action="store_true", help="do not delete the old collection")
+    losses = "switch over even if pictures cannot be read again, which are then lost to the index"
+    parser.add_argument("--accept-losses", action="store_true", help=losses)
     parser.add_argument("--errors", type=Path, metavar="FILE", help="CSV of what failed (default NAME.errors.csv)")
     parser.add_argument("--index-type", default="auto", metavar="TYPE", help="as for `opkit index` (default auto)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
@@ -56,6 +64,8 @@ def _reindex(arguments: argparse.Namespace, failures: Failures) -> int:
     if not arguments.quiet:
         more = f", {done.kept} were done already" if done.kept else ""
         sys.stdout.write(f"{arguments.uri}, index {arguments.index}: {done.made} vectors made anew{more}\n")
+    if not done.is_switched:
+        return complain(f"{done.failed} pictures could not be read again; {failures.path} says why. {_STAYS}", FAILED)
     if done.failed:
         return complain(f"{done.failed} pictures failed and are not in the index; {failures.path} says why", FAILED)
     return 0
@@ -82,5 +92,10 @@ def _remake(arguments: argparse.Namespace, failures: Failures) -> Reindexed | No
         reindex = Reindex(store, arguments.index, encoders, reader, failures)
         was_needed = reindex.is_needed
         with tqdm(total=reindex.pictures, unit=" pictures", disable=arguments.quiet or None) as bar:
-            done = reindex.run(keep=arguments.keep, index_type=arguments.index_type, on_done=bar.update)
+            done = reindex.run(
+                keep=arguments.keep,
+                accept_losses=arguments.accept_losses,
+                index_type=arguments.index_type,
+                on_done=bar.update,
+            )
         return done if was_needed else None

@@ -36,13 +36,13 @@ def filled(open_index, folder):
 def reindex(uri, settings, other, filled, tmp_path):
     """Run a reindex with the other encoder."""
 
-    def run(encoders=other, keep=False, on_done=lambda: None):
+    def run(encoders=other, on_done=lambda: None, keep=False, **flags):
         with (
             Store(uri) as store,
             Reader(settings, Digests(None), settings.max_image_bytes) as reader,
             Failures(tmp_path / "errors.csv") as failures,
         ):
-            return Reindex(store, "test", encoders, reader, failures).run(keep=keep, on_done=on_done)
+            return Reindex(store, "test", encoders, reader, failures).run(keep=keep, on_done=on_done, **flags)
 
     return run
 
@@ -111,10 +111,48 @@ def test_pictures_that_are_gone_or_changed_are_named(reindex, filled, tmp_path):
     (filled / "1.png").unlink()
     (filled / "2.png").write_bytes(picture_file(colour_of(99)))
     done = reindex()
-    assert (done.made, done.failed) == (8, 2)
+    assert (done.made, done.failed, done.is_switched, done.collection) == (8, 2, False, "test__1")
     errors = (tmp_path / "errors.csv").read_text()
     assert "1.png,INVALID_ARGUMENT,cannot be read: No such file" in errors
     assert "2.png,INVALID_ARGUMENT,holds another picture by now" in errors
+
+
+def test_an_index_whose_pictures_cannot_be_read_again_stays_until_they_are_back(reindex, uri, filled):
+    with Store(uri) as store:
+        before = contents(store.find("test"))
+    away = filled.rename(filled.with_name("not mounted"))
+    filled.mkdir()
+    for flags in ({}, {"accept_losses": True}):
+        done = reindex(**flags)
+        assert (done.made, done.failed, done.is_switched, done.collection) == (0, 10, False, "test__1")
+        with Store(uri) as store:
+            assert contents(store.find("test")) == before
+    filled.rmdir()
+    away.rename(filled)
+    done = reindex()
+    assert (done.made, done.failed, done.is_switched, done.collection) == (10, 0, True, "test__2")
+
+
+def test_losses_can_be_accepted_and_nothing_is_made_twice(reindex, uri, filled):
+    (filled / "1.png").unlink()
+    assert not reindex().is_switched
+    done = reindex(accept_losses=True)
+    assert (done.made, done.kept, done.failed, done.is_switched) == (0, 9, 1, True)
+    with Store(uri) as store:
+        assert (store.find("test").name, store.find("test").count(), store.numbers("test")) == ("test__2", 9, [2])
+
+
+def test_an_index_with_no_pictures_is_switched_over(open_index, reindex, uri):
+    with open_index() as index:
+        index.collection.delete(list(contents(index.collection)))
+    assert reindex().is_switched
+
+
+def test_one_that_was_kept_outlives_a_reindex_with_nothing_to_do(reindex, uri):
+    reindex(keep=True)
+    assert not reindex().is_switched
+    with Store(uri) as store:
+        assert (store.find("test").name, store.numbers("test")) == ("test__2", [1, 2])
 
 
 def test_a_second_reindex_has_nothing_to_do(reindex, uri):

@@ -117,6 +117,22 @@ def test_reindex_is_for_another_encoder(run, folder, capsys):
     assert "has the vectors of this encoder already" in capsys.readouterr().out
 
 
+def test_a_reindex_with_losses_says_what_to_do_and_leaves_the_index(run, folder, capsys, tmp_path):
+    other, errors = ["--class", "tests.search.test_reindex:Other"], ["--errors", tmp_path / "e.csv"]
+    run("index", folder, "--quiet")
+    (folder / "1.png").unlink()
+    assert run("reindex", *errors, encoder=other) == 1
+    err = capsys.readouterr().err
+    assert f"1 pictures could not be read again; {tmp_path}/e.csv says why. The index is as it was" in err
+    assert "or give --accept-losses" in err
+    assert run("search", folder / "3.png", "--k", 1) == 0
+    assert run("reindex", "--accept-losses", *errors, encoder=other) == 1
+    captured = capsys.readouterr()
+    assert "0 vectors made anew, 9 were done already" in captured.out
+    assert "1 pictures failed and are not in the index" in captured.err
+    assert run("search", folder / "3.png", "--k", 1, encoder=other) == 0
+
+
 def test_a_flag_for_the_operator_in_this_process_does_not_go_with_a_running_one(run, folder, capsys):
     assert run("index", folder, encoder=["--operator", "127.0.0.1:1", "--model", "vgg16"]) == 2
     assert "has no effect on a running operator" in capsys.readouterr().out

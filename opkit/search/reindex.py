@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from opkit.errors import InvalidInput, OperatorError
 from opkit.search.collection import Collection
@@ -15,6 +15,8 @@ from opkit.search.reader import Reader
 from opkit.search.schema import Picture, Row
 from opkit.search.store import Store, collection_name
 
+# Pictures per page of what an earlier run made, and looked up at once.
+_PAGE = 8000
 _CHUNK = 128
 _ROWS = 256
 _WRITE_INTERVAL_S = 2.0
@@ -123,9 +125,22 @@ class Reindex:
         return max([_number(self._old.name), *numbers]) + 1
 
     def _open_new(self, number: int) -> Collection:
-        if number in self._store.numbers(self._index):
-            return self._store.open(collection_name(self._index, number))
-        return self._store.create(self._index, number, self._encoders.origin, IndexType("FLAT"))
+        if number not in self._store.numbers(self._index):
+            return self._store.create(self._index, number, self._encoders.origin, IndexType("FLAT"))
+        new = self._store.open(collection_name(self._index, number))
+        for page in new.pictures(_PAGE):
+            for start in range(0, len(page), _CHUNK):
+                self._follow(new, page[start : start + _CHUNK])
+        return new
+
+    def _follow(self, new: Collection, chunk: Sequence[Picture]) -> None:
+        """Repeat in what an earlier run made what happened to the index since: pictures that went, other names."""
+        now = self._old.known([picture.id for picture in chunk])
+        if gone := [picture.id for picture in chunk if picture.id not in now]:
+            new.delete(gone)
+        changed = [picture.id for picture in chunk if now.get(picture.id, picture) != picture]
+        if rows := new.rows(changed):
+            new.upsert([replace(row, picture=now[row.picture.id]) for row in rows])
 
     def _drop_others(self, number: int) -> None:
         for other in self._store.numbers(self._index):

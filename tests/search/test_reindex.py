@@ -155,6 +155,25 @@ def test_one_that_was_kept_outlives_a_reindex_with_nothing_to_do(reindex, uri):
         assert (store.find("test").name, store.numbers("test")) == ("test__2", [1, 2])
 
 
+def test_a_reindex_that_is_taken_up_follows_what_happened_to_the_index_since(
+    reindex, uri, open_index, filled, monkeypatch
+):
+    monkeypatch.setattr("opkit.search.reindex._PAGE", 3)
+    (filled / "9.png").rename(away := filled.parent / "9.png")
+    assert reindex().made == 9
+    for number in range(8):
+        (filled / f"{number}.png").unlink()
+    (filled / "8.png").rename(filled / "renamed.png")
+    away.rename(filled / "9.png")
+    with open_index() as index:
+        assert index.add([filled], prune_folders=True).removed == 8
+    done = reindex()
+    assert (done.made, done.kept, done.is_switched) == (1, 1, True)
+    with Store(uri) as store:
+        names = sorted(names for names, _ in contents(store.find("test")).values())
+        assert names == [(str(filled / "9.png"),), (str(filled / "renamed.png"),)]
+
+
 def test_a_second_reindex_has_nothing_to_do(reindex, uri):
     reindex()
     with Store(uri) as store:

@@ -117,8 +117,8 @@ def _check_built_in(encoder: PictureEncoder, settings: Settings) -> None:
     if encoder.fingerprint not in fingerprints(spec, weights, settings):
         raise SettingsError(
             f"--encoder {encoder.name}: OP_OPERATOR={settings.operator} gives vectors "
-            f"{encoder.fingerprint or '(no fingerprint)'}, and not those of the built-in {spec.name}. Leave --encoder out "
-            "to measure that operator; the built-in one takes custom_operator.py as opkit ships it"
+            f"{encoder.fingerprint or '(no fingerprint)'}, and not those of the built-in {spec.name}. Leave --encoder "
+            "out to measure that operator; the built-in one takes custom_operator.py as opkit ships it"
         )
 
 

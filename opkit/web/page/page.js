@@ -30,13 +30,14 @@ async function call(path, options = {}) {
   const told = await answer.json().catch(() => null); // of a proxy, say, that answers with a page of its own
   options.signal?.throwIfAborted();
   if (answer.ok && told) return told;
-  throw new Problem(inWords(answer.status, String(told?.detail ?? "")));
+  throw new Problem(inWords(answer.status, told?.detail));
 }
 
 function inWords(code, detail) {
   if (code === 429) return "The server is busy. Try again in a moment.";
   if (code === 504) return "It took too long. Try again, or try a smaller picture.";
-  if (!detail) return `The server answered ${code}, but with nothing that this page can read.`;
+  const isTold = typeof detail === "string" && detail;
+  if (!isTold) return `The server answered ${code}, but with nothing that this page can read.`;
   const text = capital(detail.replace(/^(image|images|data|url)(\[\d+\])?: /, ""));
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
@@ -148,7 +149,7 @@ async function checkFile(file) {
   const tooLarge = `The file has ${spokenBytes(file.size)}; the limit is ${spokenBytes(limit)}.`;
   if (file.size > limit) throw new Problem(tooLarge);
   const start = file.size ? await file.slice(0, 1).arrayBuffer().catch(() => null) : null;
-  if (!start) throw new Problem("The file cannot be read: it is a folder, is empty, or has changed since it was chosen.");
+  if (!start) throw new Problem("The file cannot be read. It is a folder or empty, or has changed meanwhile.");
 }
 
 const searchFile = (file, remark = "") => search({ file, name: file.name, image: URL.createObjectURL(file), remark });
@@ -211,7 +212,7 @@ function show(next) {
 function showQuery(query) {
   $("shown").hidden = !query;
   $("shown-picture").replaceChildren();
-  if (query?.image) $("shown-picture").append(queryImage(query.image, "The picture that is searched with"));
+  if (query?.image) $("shown-picture").append(queryImage(query, "The picture that is searched with"));
   $("shown-name").textContent = query?.name ?? "";
   $("url").value = query?.url && !query.url.startsWith("data:") ? query.url : "";
 }
@@ -267,7 +268,10 @@ function fill(image, source, name, otherwise = "No preview. The file may be gone
 
 const pictureImage = (picture) => fill(new Image(), thumbnail(picture, 1280), shortName(picture));
 
-const queryImage = (source, name) => fill(new Image(), source, name, "No preview in this browser.");
+function queryImage({ picture, image }, name) {
+  const otherwise = picture ? undefined : "No preview in this browser."; // which does not know, say, TIFF
+  return fill(new Image(), image, name, otherwise);
+}
 
 function inItsPlace(words) {
   const made = element("span", words);
@@ -482,9 +486,9 @@ function sideOf(picture) {
   return side(pictureImage(picture), `${shortName(picture)} (${about})`);
 }
 
-function querySide({ picture, image, name }) {
-  const shown = picture ? pictureImage(picture) : queryImage(image, name);
-  return side(shown, `${name} (searched with)`);
+function querySide(query) {
+  const image = query.picture ? pictureImage(query.picture) : queryImage(query, query.name);
+  return side(image, `${query.name} (searched with)`);
 }
 
 function side(image, caption) {

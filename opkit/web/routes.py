@@ -153,8 +153,7 @@ def _upload_task(site: Site, body: Body) -> Task:
     def answer(results: Results) -> bytes:
         refuse_bad(sources, results)
         files = [source.value for source in sources if isinstance(source.value, bytes)]
-        kept = [site.uploads.keep(file, vector) for file, vector in zip(files, _vectors(results), strict=True)]
-        return dump({"pictures": [site.plain(each.picture) | {"known": each.known} for each in kept]})
+        return dump({"pictures": [site.keep(*each) for each in zip(files, _vectors(results), strict=True)]})
 
     return Task(sources, answer)
 

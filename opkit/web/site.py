@@ -66,6 +66,12 @@ class Site:
             metric = self.index.collection.origin.metric_type
         return {"metric": metric, "threshold": self.threshold, "matches": self.plain_matches(matches)}
 
+    def keep(self, data: bytes, vector: Vector) -> dict[str, Any]:
+        """Keep an uploaded picture, as ``Uploads.keep``; as it is answered."""
+        with told_safely():
+            kept = self.uploads.keep(data, vector)
+        return self.plain(kept.picture) | {"known": kept.known}
+
     def plain_matches(self, matches: Sequence[Match]) -> list[dict[str, Any]]:
         """As they are answered."""
         return [plain_match(match, whole_names=self.whole_names) for match in matches]

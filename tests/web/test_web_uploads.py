@@ -153,3 +153,19 @@ def test_the_same_file_may_be_uploaded_many_times_at_once(index: tuple[Index, To
             assert sum(not each.known for each in kept) == 1
     assert there.count() == 15
     assert len(list((tmp_path / "uploads").iterdir())) == 15
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_an_upload_into_an_index_that_is_gone_is_told_as_a_search_is(
+    start_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    opened, open_index = [], Index.open
+    monkeypatch.setattr(Index, "open", lambda *args, **kwargs: opened.append(open_index(*args, **kwargs)) or opened[0])
+    site = start_site(1, http_endpoint=f"{host}:0")
+    id_ = site.ids()["0.png"]
+    client = opened[0].collection._client
+    client.drop_alias("test")
+    client.drop_collection(opened[0].collection.name)
+    told = site.search(id=id_).json()
+    assert (told["status"], told["detail"].partition(":")[0]) == (404, "there is no index any more")
+    assert upload(site, make_image()) == told | {"http": 404}

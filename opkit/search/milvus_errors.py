@@ -31,6 +31,14 @@ _INVALID = (1100, 6)
 _UNEXPECTED = 65535
 _NO_EXPRESSION = "cannot parse expression"
 
+# What Milvus Lite finds out of an expression only when it evaluates it, which it has no number for.
+_LITE_NO_EXPRESSION = {
+    "no kernel matching input types": "an operator does not fit the type of its field; names is a list, whose elements "
+    "are names[0] and so on, and which array_contains(names, ...) looks into",
+    "int too large to convert": "a number is too large: at most 9223372036854775807",
+    "maximum recursion depth exceeded": "it is nested too deeply, or too long",
+}
+
 # A collection that is released while its index is built anew.
 _NOT_LOADED = 101
 
@@ -96,6 +104,8 @@ def _of_milvus(error: MilvusException, uri: str, collection: str, expression: st
         return StoreUnreachable(f"{uri}: the index over {collection} is being built; try again in a moment")
     if expression and (error.code in _INVALID or error.is_input_error or _NO_EXPRESSION in text):
         return WrongFilter(f"--filter {expression}: {text}")
+    if expression and (reason := next((_LITE_NO_EXPRESSION[each] for each in _LITE_NO_EXPRESSION if each in text), "")):
+        return WrongFilter(f"--filter {expression}: {reason}")
     if index_type and error.code in (*_INVALID, _UNEXPECTED):
         return SettingsError(f"--index-type {index_type}: the Milvus at {uri} refuses it: {text}")
     return of_text(text, uri)

@@ -119,3 +119,23 @@ def test_an_empty_index_finds_nothing_and_says_so(start_site: Callable[..., Site
 def test_the_document_tells_of_all_routes(site: Site) -> None:
     paths = site.web.get("/openapi.json").json()["paths"]
     assert {"/v1/search", "/v1/index", "/v1/index/status", "/v1/pictures/{id}/thumbnail", "/v1/execute"} <= paths.keys()
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("names like '%'", "an operator does not fit the type of its field; names is a list"),
+        ("names == 'x'", "an operator does not fit the type of its field; names is a list"),
+        ("width > " + "9" * 40, "a number is too large"),
+        ("(" * 1900 + "width > 1" + ")" * 1900, "it is nested too deeply"),
+        ("width == " + "1+" * 1500 + "1", "it is nested too deeply"),
+        ("no such", "expected end of expression"),
+    ],
+)
+def test_a_filter_that_cannot_be_evaluated_is_its_senders_fault(
+    site: Site, caplog: pytest.LogCaptureFixture, expression: str, reason: str
+) -> None:
+    answer = site.search(id=site.ids()["0.png"], filter=expression)
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_ARGUMENT")
+    assert reason in answer.json()["detail"]
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

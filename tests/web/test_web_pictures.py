@@ -107,6 +107,14 @@ def test_without_a_place_for_thumbnails_they_are_made_each_time(
         assert site.web.get(f"/v1/pictures/{site.ids()['0.png']}/thumbnail").status_code == 200
 
 
+def test_head_tells_of_a_picture_what_get_would(site: Site) -> None:
+    for path in ("/", f"/v1/pictures/{site.ids()['3.png']}", f"/v1/pictures/{site.ids()['3.png']}/thumbnail"):
+        asked, head = site.web.get(path), site.web.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        for name in ("content-length", "content-type", "etag", "cache-control"):
+            assert head.headers[name] == asked.headers[name]
+
+
 def ask_and_read_nothing(site: Site, path: str) -> socket.socket:
     """A connection whose answer has begun to come."""
     connection = socket.create_connection((site.web.base_url.host, site.web.base_url.port), timeout=20)

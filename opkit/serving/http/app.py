@@ -12,6 +12,7 @@ from opkit.serving.http.body import BodyLimits
 from opkit.serving.http.docs import docs_router, document
 from opkit.serving.http.face import Face
 from opkit.serving.http.guard import Guard, hosts_of
+from opkit.serving.http.head import HeadAsGet
 from opkit.serving.http.problems import add_handlers
 from opkit.serving.http.routes import api_router
 from opkit.settings import Settings
@@ -55,6 +56,7 @@ def build_app(face: Face, identity: dict[str, Any], settings: Settings, extend: 
 
 def _add_guards(app: FastAPI, face: Face, settings: Settings) -> None:
     """The last one added is the outermost."""
+    app.add_middleware(HeadAsGet)
     app.add_middleware(
         BodyLimits,
         max_bytes=settings.max_message_bytes,

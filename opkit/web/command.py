@@ -88,7 +88,7 @@ def _check_photos(photos: list[str]) -> None:
 
 
 def _uploads(given: str | None, host: str) -> Path | None:
-    from opkit.web.site import is_loopback
+    from opkit.serving.http.guard import is_loopback
 
     if given is None:
         return Path(DEFAULT_UPLOADS) if is_loopback(host) else None

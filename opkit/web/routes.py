@@ -15,7 +15,7 @@ from opkit.serving.convert import refuse_bad
 from opkit.serving.http.app import Extend
 from opkit.serving.http.face import Body, Face, Results, Task
 from opkit.serving.http.messages import dump
-from opkit.serving.http.routes import inline, problems
+from opkit.serving.http.routes import body_of, inline, problems
 from opkit.web.assets import page_router
 from opkit.web.file_answer import FileAnswer
 from opkit.web.messages import (
@@ -28,7 +28,7 @@ from opkit.web.messages import (
     parse_search,
     parse_upload,
 )
-from opkit.web.site import Site, check_id
+from opkit.web.site import Site
 
 _JSON = "application/json"
 _FORM = "multipart/form-data"
@@ -56,7 +56,7 @@ _READ_FAULTS = (400, 421, 500, 503)
 # Content under its digest is the same for ever; but it is somebody's, and no cache of others may keep it.
 _FOR_EVER = "private, max-age=31536000, immutable"
 
-Id = Annotated[str, Path(description="SHA-256 of the file, hexadecimal.", json_schema_extra={"pattern": ID_PATTERN})]
+Id = Annotated[str, Path(description="SHA-256 of the file, hexadecimal.", pattern=ID_PATTERN)]
 
 
 def site_routes(site: Site) -> Extend:
@@ -77,7 +77,7 @@ def _search_router(site: Site, face: Face) -> APIRouter:
         "/v1/search",
         summary="The pictures that are most like one",
         responses=_answers(SearchReply, *_CALL_FAULTS),
-        openapi_extra=_body({_JSON: inline(SearchRequest), _FORM: _SEARCH_FORM}),
+        openapi_extra=body_of({_JSON: inline(SearchRequest), _FORM: _SEARCH_FORM}),
     )
     async def search(request: Request) -> Response:
         """The picture goes through the pipeline of `/v1/execute`, then to the index."""
@@ -87,7 +87,7 @@ def _search_router(site: Site, face: Face) -> APIRouter:
         "/v1/index",
         summary="Upload pictures into the index",
         responses=_answers(UploadReply, *_CALL_FAULTS),
-        openapi_extra=_body({_FORM: _UPLOAD_FORM}),
+        openapi_extra=body_of({_FORM: _UPLOAD_FORM}),
     )
     async def upload(request: Request) -> Response:
         """All or nothing: one file that is no picture fails the request. Where it is not allowed, 403."""
@@ -119,7 +119,7 @@ def _pictures_router(site: Site, face: Face) -> APIRouter:
         """The file as it was indexed; 404 if it is gone or has changed since."""
 
         def make() -> Response:
-            picture = site.picture(check_id(id))
+            picture = site.picture(id)
             return _forever(request, picture.id, lambda: FileAnswer(site.originals.open(picture)))
 
         return await face.look(request, make)
@@ -129,7 +129,7 @@ def _pictures_router(site: Site, face: Face) -> APIRouter:
         """Neither side longer than `side` pixels, upright, without the metadata of the file."""
 
         def make() -> Response:
-            picture = site.picture(check_id(id))
+            picture = site.picture(id)
             file = functools.partial(site.thumbnails.get, picture, int(side))
             return _forever(request, f"{picture.id}-{side}", lambda: Response(file(), media_type="image/webp"))
 
@@ -194,8 +194,3 @@ def _with_not_found(*faults: int) -> dict[int | str, dict[str, Any]]:
     known = problems(*faults)
     missing = {"description": "No such picture, or its file is gone.", "content": known[faults[0]]["content"]}
     return {**known, 404: missing}
-
-
-def _body(schemas: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    content = {media_type: {"schema": schema} for media_type, schema in schemas.items()}
-    return {"requestBody": {"required": True, "content": content}}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from opkit.contract import Vector
-from opkit.errors import InvalidInput
 from opkit.search.index import Index
 from opkit.search.schema import Picture
 from opkit.search.verdict import Match
+from opkit.serving.http.guard import is_loopback
 from opkit.settings import Settings
 from opkit.web.faults import NotFound, told_safely
 from opkit.web.filters import check_public
@@ -114,18 +113,3 @@ class Site:
         if not rows:
             raise NotFound(f"no picture {id_[:12]}... in the index")
         return rows[0].vector
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def check_id(id_: str) -> str:
-    """Raise InvalidInput unless it is a digest."""
-    if len(id_) != 64 or not set(id_) <= set("0123456789abcdef"):
-        raise InvalidInput("a picture's id is the SHA-256 of its file, 64 hexadecimal digits")
-    return id_

@@ -10,6 +10,7 @@ _WRONG = {
     "missing": "is missing",
     "extra_forbidden": "there is no such field",
     "string_type": "must be a string",
+    "string_pattern_mismatch": "must match {pattern}",
     "string_too_long": "must have at most {max_length} characters",
     "string_too_short": "must have at least {min_length} characters",
     "list_type": "must be a list",

@@ -75,12 +75,13 @@ def hosts_of(bound: str, configured: Collection[str]) -> Collection[str] | None:
 
     An address of the network is reached by names that nobody here knows, and guarded by more than a name.
     """
-    if "*" in configured or (not configured and not _is_loopback(bound)):
+    if "*" in configured or (not configured and not is_loopback(bound)):
         return None
     return {name.lower() for name in configured}
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

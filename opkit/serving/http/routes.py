@@ -73,7 +73,7 @@ def api_router(face: Face, identity: dict[str, Any], max_items: int) -> APIRoute
         "/v1/execute",
         summary="Images to vectors",
         responses=_answers(_json(ExecuteReply), *_FAULTS),
-        openapi_extra=_body({"application/json": inline(ExecuteRequest), "multipart/form-data": _FORM}),
+        openapi_extra=body_of({"application/json": inline(ExecuteRequest), "multipart/form-data": _FORM}),
     )
     async def execute(request: Request) -> Response:
         """`Execute` of rpc.proto: in the JSON mapping of protobuf, or as a form with image files."""
@@ -83,7 +83,7 @@ def api_router(face: Face, identity: dict[str, Any], max_items: int) -> APIRoute
         "/embed",
         summary="Images to vectors, as text-embeddings-inference answers",
         responses=_answers(_VECTORS, *_FAULTS),
-        openapi_extra=_body({"application/json": inline(EmbedRequest)}),
+        openapi_extra=body_of({"application/json": inline(EmbedRequest)}),
     )
     async def embed(request: Request) -> Response:
         """For Milvus's provider of that name, so that Milvus turns addresses of pictures into vectors itself."""
@@ -129,6 +129,7 @@ def inline(model: type[BaseModel]) -> dict[str, Any]:
     return model.model_json_schema()
 
 
-def _body(schemas: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def body_of(schemas: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What ``Face.serve`` reads, for the ``openapi_extra`` of a route: schemas by media type."""
     content = {media_type: {"schema": schema} for media_type, schema in schemas.items()}
     return {"requestBody": {"required": True, "content": content}, "parameters": [_TIMEOUT]}

@@ -143,6 +143,11 @@ def _job(arguments: argparse.Namespace) -> Job:
     if arguments.limit and arguments.limit < len(paths):
         chosen = np.random.default_rng(arguments.seed).choice(len(paths), arguments.limit, replace=False)
         paths = [paths[index] for index in sorted(chosen)]
+    if arguments.groups and len(set(map(os.path.dirname, paths))) < 2:
+        raise SettingsError(
+            f"--groups: all pictures lie in one folder of {arguments.folder}, so that no pair is left to measure; "
+            "leave --groups out, or give every group a folder"
+        )
     return Job(
         data=_described(arguments, len(transformations)),
         paths=paths,

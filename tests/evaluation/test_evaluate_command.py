@@ -67,6 +67,11 @@ def test_wrong_usage_is_told_before_the_work(
         run(*arguments)
 
 
+def test_groups_without_folders_are_refused_before_the_work(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="--groups: all pictures lie in one folder"):
+        run(folder, "--encoder", "no such encoder", "--groups", "--out", tmp_path / "out")
+
+
 def test_an_out_folder_that_cannot_be_made_is_named_before_the_work(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match=f"--out {tmp_path / 'file'}: "):

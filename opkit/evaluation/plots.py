@@ -42,10 +42,14 @@ class Plot:
 
 
 def recall_plot(outcomes: Sequence[Outcome]) -> Plot:
-    """Recall against the false-positive rate, on a logarithmic axis; from the lowest rate that is supported."""
+    """Recall against the false-positive rate, on a logarithmic axis; from the lowest rate that is supported.
+
+    An encoder that no rate is supported for has no curve.
+    """
     decades = int(np.floor(np.log10(min(_lowest_rate(outcome) for outcome in outcomes))))
     x = _scale(decades, 0)
-    curves = (Curve(outcome.name, _path(_recall_curve(outcome), x)) for outcome in outcomes)
+    measured = (outcome for outcome in outcomes if outcome.calibration.least_fpr < 1)
+    curves = (Curve(outcome.name, _path(_recall_curve(outcome), x)) for outcome in measured)
     return Plot(
         curves=tuple(curves),
         x_ticks=tuple((x(power), f"{10.0**power:g}".replace("e-0", "e-")) for power in range(decades, 1)),

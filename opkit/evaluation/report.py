@@ -17,10 +17,11 @@ import jinja2
 import numpy as np
 from PIL import Image as PILImage
 
+from opkit.errors import OperatorError
 from opkit.evaluation import plots
 from opkit.evaluation.evaluate import Gallery, Job, Outcome
 from opkit.evaluation.results import ACROSS, ALL, MEASURES, at_fpr, table
-from opkit.evaluation.samples import read_original, transform
+from opkit.evaluation.samples import digest, read_original, transform
 from opkit.evaluation.thresholds import LEAST_FALSE_POSITIVES, RATES
 
 _FAILURES = 12
@@ -45,11 +46,16 @@ class Failure:
 
 
 def write_report(path: Path, job: Job, gallery: Gallery, outcomes: Sequence[Outcome]) -> None:
-    """Write the page; reads the pictures that it shows once more."""
+    """Write the page; reads the pictures that it shows once more.
+
+    What is in a name and in no encoding becomes a question mark. The file is there when it is whole.
+    """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters |= {"percent": _percent, "heat": _heat}
     template = environment.from_string(files(__package__).joinpath("report.html").read_text("utf-8"))
-    path.write_text(template.render(_context(job, gallery, outcomes)), "utf-8")
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(template.render(_context(job, gallery, outcomes)), "utf-8", errors="replace")
+    part.replace(path)
 
 
 def _context(job: Job, gallery: Gallery, outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -76,7 +82,10 @@ def _context(job: Job, gallery: Gallery, outcomes: Sequence[Outcome]) -> dict[st
 
 
 class _Pictures:
-    """Thumbnails of originals by row, and of what transformations make of them."""
+    """Thumbnails of originals by row, and of what transformations make of them.
+
+    A file that went away since it was measured, or became another, is shown as an empty picture: the numbers stand.
+    """
 
     def __init__(self, job: Job, gallery: Gallery) -> None:
         self._job, self._rows = job, list(gallery.originals.items())
@@ -86,13 +95,28 @@ class _Pictures:
         return Path(self._rows[row][1]).name
 
     def original(self, row: int) -> str:
-        return _data_uri(read_original(self._rows[row][1], self._job.limits))
+        original = self._read(row)
+        return _data_uri(_empty() if original is None else original)
 
     def query(self, row: int, transformation: str) -> str:
-        key, path = self._rows[row]
-        original = read_original(path, self._job.limits)
-        image = transform(original, self._transformations[transformation], key, self._job.seed)
+        original = self._read(row)
+        if original is None:
+            return _data_uri(_empty())
+        image = transform(original, self._transformations[transformation], self._rows[row][0], self._job.seed)
         return _data_uri(PILImage.fromarray(image))
+
+    def _read(self, row: int) -> PILImage.Image | None:
+        key, path = self._rows[row]
+        try:
+            original = read_original(path, self._job.limits)
+        except OperatorError:
+            return None
+        return original if digest(original) == key else None
+
+
+def _empty() -> PILImage.Image:
+    """A grey pixel, which the page stretches."""
+    return PILImage.new("RGB", (1, 1), "grey")
 
 
 def _data_uri(picture: PILImage.Image) -> str:

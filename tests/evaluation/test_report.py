@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -92,6 +94,41 @@ def test_duplicates_are_named_on_the_page(folder: Path, tmp_path: Path) -> None:
     page = page_of((job, *evaluate(job, [Thumbnails()], on_done=lambda: None)), tmp_path)
     assert "1 files show the same pixels" in page
     assert "again.bmp" in page
+
+
+@pytest.mark.parametrize("pictures", [2, 3, 12], ids="{} pictures".format)
+def test_a_few_pictures_get_a_page_too(pictures: int, folder: Path, tmp_path: Path) -> None:
+    job = job_of(folder, ["mirror"])
+    job = replace(job, paths=job.paths[:pictures])
+    page = page_of((job, *evaluate(job, [Thumbnails()], on_done=lambda: None)), tmp_path)
+    assert ("Too few pictures to draw this" in page) == (pictures <= 5)  # ten pairs support a rate of 1
+    assert not re.search(r"[MLd\"=,](inf|nan)\b", page)
+
+
+def test_pictures_that_are_all_of_one_group_get_a_page_too(folder: Path, tmp_path: Path) -> None:
+    job = job_of(folder, group=lambda path: "the same")
+    page = page_of((job, *evaluate(job, [Thumbnails()], on_done=lambda: None)), tmp_path)
+    assert "Too few pictures to draw this" in page
+    assert not re.search(r"[MLd\"=,](inf|nan)\b", page)
+
+
+def test_a_picture_that_went_away_meanwhile_is_shown_as_missing(folder: Path, tmp_path: Path) -> None:
+    job = job_of(folder)
+    evaluated = (job, *evaluate(job, [Thumbnails()], on_done=lambda: None))
+    for path in folder.iterdir():
+        path.unlink()
+    page = page_of(evaluated, tmp_path)
+    assert page.count("<strong>copy</strong>") == 4
+    assert "data:image/webp;base64," in page
+
+
+def test_names_that_are_not_utf_8_are_written_as_far_as_they_go(folder: Path, tmp_path: Path) -> None:
+    name = os.fsencode(folder) + b"/caf\xe9.png"
+    os.rename(folder / "00.png", name)
+    picture(0).save(folder / "zzz.bmp")  # the same pixels, so that both names stand in the report
+    job = job_of(folder)
+    page = page_of((job, *evaluate(job, [Thumbnails()], on_done=lambda: None)), tmp_path)
+    assert "caf?.png" in page
 
 
 @pytest.mark.parametrize(("share", "text"), [(1, "100"), (0, "0"), (0.99996, "99.9"), (1e-5, "0.1"), (0.5, "50.0")])

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opkit.commands import Commands, add_command, imports, note, whole
+from opkit.commands import Commands, add_command, imports, note, printable, whole
 from opkit.errors import SettingsError
 from opkit.settings import load_settings
 
@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     with ExitStack() as stack:
         encoders = [stack.enter_context(open_encoder(text, os.environ)) for text in texts]
         for encoder, name in zip(encoders, names, strict=True):
-            encoder.name = name
+            encoder.name = printable(name)
         # None: a bar on a terminal, and none in a log.
         bar = stack.enter_context(tqdm(total=len(job.paths), unit=" pictures", disable=None))
         gallery, outcomes = evaluate(job, encoders, on_done=bar.update)
@@ -116,7 +116,7 @@ def _calibrate(path: Path, outcome: Outcome) -> None:
     card = dict(read_header(path).card)
     metrics = {**card.get("metrics", {}), "evaluated": measured}
     replace_card(path, {**card, "metrics": metrics, "calibration": calibration})
-    print(f"{path}: calibrated")
+    print(f"{printable(str(path))}: calibrated")
 
 
 def _make_folder(path: Path) -> None:
@@ -160,7 +160,7 @@ def _job(arguments: argparse.Namespace) -> Job:
 
 def _described(arguments: argparse.Namespace, transformations: int) -> str:
     grouped = ", impostors from other folders" if arguments.groups else ""
-    return f"{Path(arguments.folder).resolve().name}, {transformations} transformations{grouped}"
+    return f"{printable(Path(arguments.folder).resolve().name)}, {transformations} transformations{grouped}"
 
 
 def _report(folder: Path, job: Job, gallery: Gallery, outcomes: Sequence[Outcome]) -> None:
@@ -175,4 +175,4 @@ def _report(folder: Path, job: Job, gallery: Gallery, outcomes: Sequence[Outcome
     write_csv(folder / "results.csv", outcomes)
     write_calibrations(folder / "calibration.json", outcomes)
     write_report(folder / "report.html", job, gallery, outcomes)
-    print(f"{len(gallery.originals)} pictures; the report is {folder / 'report.html'}")
+    print(f"{len(gallery.originals)} pictures; the report is {printable(str(folder / 'report.html'))}")

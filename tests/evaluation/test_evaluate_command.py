@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,14 @@ def test_the_report_the_table_and_the_files_are_written(
     assert printed.out.splitlines()[0].split() == ["recall@1", "phash", "dhash"]
     assert f"{PICTURES} pictures; the report is" in printed.out
     assert "broken.png: not an image" in printed.err
+
+
+def test_folders_may_have_names_that_are_not_utf_8(folder: Path, tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    folder.rename(odd)
+    assert run(odd, "--encoder", "phash", "--transformations", "mirror", "--out", odd / "out") == 0
+    assert (odd / "out" / "report.html").is_file()
+    assert "caf\ufffd, 1 transformations" in (odd / "out" / "report.html").read_text("utf-8")
 
 
 def test_a_running_operator_can_be_evaluated(folder: Path, tmp_path: Path, running_server: Running) -> None:

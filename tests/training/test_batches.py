@@ -166,7 +166,7 @@ def test_what_goes_wrong_in_a_later_batch_leaves_keras_as_itself() -> None:
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile("sgd", loss="mse")
     with pytest.raises(TrainingFailed, match="step 9"), unhidden(stream(make, 0, 2)) as made:  # type: ignore[arg-type]
-        model.fit(made, steps_per_epoch=20, verbose=0)
+        model.fit(made, shuffle=False, steps_per_epoch=20, verbose=0)
 
 
 def test_what_goes_wrong_elsewhere_stays_what_it_is() -> None:

@@ -49,7 +49,7 @@ _HELP = {
     "spread": "weight of the entropy term of the contrastive loss, which keeps different pictures apart",
     "pooling": "how the last feature map becomes a descriptor; the exponent of gem is trained",
     "dimension": "of the vectors, by a new linear head; 0 keeps the head that there is, or none",
-    "side": "input size in training, in pixels; 0 is the model's own",
+    "side": "input size in training, in pixels; 0 is the model's own, which is what is measured and served",
     "epochs": "an epoch ends with a validation and a saved state",
     "steps": "batches in an epoch",
     "identities": "identities in a batch",

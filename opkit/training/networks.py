@@ -17,7 +17,7 @@ from opkit.models.registry import ModelSpec, Pooling
 from opkit.models.small_vgg import build_small_vgg, build_tied_vgg, tie, written_out
 from opkit.models.weights import Weights
 
-Tensors = dict[str, npt.NDArray[np.float32]]
+Tensors = dict[str, npt.NDArray[Any]]
 
 _BF16 = ("avx512_bf16", "amx_bf16")
 
@@ -109,6 +109,25 @@ def _new_head(channels: int, dimension: int, rng: np.random.Generator) -> Tensor
     """Random directions: they keep distances about as they are (Johnson & Lindenstrauss 1984)."""
     kernel = rng.standard_normal((channels, dimension), np.float32) / np.float32(np.sqrt(dimension))
     return {"head/kernel": kernel, "head/bias": np.zeros(dimension, np.float32)}
+
+
+def build_served(spec: ModelSpec, pooling: Pooling, tensors: Tensors) -> Any:
+    """Build the encoder that a file of these tensors is, in full precision: what a card has to speak of.
+
+    Args:
+        spec: the model, at the size that it is served at.
+        pooling: of the feature map.
+        tensors: as ``Trainee.tensors`` gives them.
+
+    Returns:
+        As ``Trainee.model``.
+    """
+    use_precision("f32")
+    backbone = build_backbone(spec)
+    # By their order: layers that Keras names by counting have other names the second time.
+    backbone.set_weights([tensor for name, tensor in tensors.items() if name.startswith("backbone/")])
+    rest = {name: tensor for name, tensor in tensors.items() if not name.startswith("backbone/")}
+    return build_encoder(spec, backbone, pooling, rest)
 
 
 def use_precision(precision: str) -> str:

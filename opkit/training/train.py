@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from opkit.cores import usable_cores
+from opkit.evaluation.thresholds import Calibration
 from opkit.inputs.images import ImageLimits, resize_image
 from opkit.models.encoder_file import made_now, write_encoder_file
 from opkit.models.registry import ModelSpec
@@ -24,9 +25,9 @@ from opkit.training.batches import Batches, Plan, Reader, stream, unhidden
 from opkit.training.callbacks import Bar, Keeper
 from opkit.training.checkpoints import Checkpoints, Progress
 from opkit.training.folders import Pictures, digest_names, find_pictures, split
-from opkit.training.networks import Trainee, use_precision
+from opkit.training.networks import Tensors, Trainee, build_served, use_precision
 from opkit.training.recipe import Recipe
-from opkit.training.validation import Validation
+from opkit.training.validation import Preprocess, Validation
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ def train(
     """
     training, held_out = split(find_pictures(folder, recipe.labels), recipe.held_out, folder)
     logger.info("%d pictures to train on, %d held out", len(training.paths), len(held_out.paths))
-    spec = replace(spec, height=recipe.side, width=recipe.side) if recipe.side else spec
+    served, spec = spec, replace(spec, height=recipe.side, width=recipe.side) if recipe.side else spec
     precision = use_precision(recipe.precision)
     trainee = Trainee(spec, weights, recipe.pooling, recipe.dimension, recipe.seed)
     _compile(trainee.model, recipe)
@@ -84,30 +85,37 @@ def train(
     facts = _facts(spec, weights, recipe, settings) | _files(folder, training, held_out)
     progress = checkpoints.load(trainee.model, facts)
     plan = _plan(spec, recipe, settings)
-    reader = Reader(ImageLimits.of(settings), plan.working_side)
-    validation = Validation(held_out, plan, reader, recipe.validation_pictures)
+    limits = ImageLimits.of(settings)
+    validation = Validation(held_out, plan, limits, recipe.validation_pictures)
     _log_start(progress, validation, trainee)
     keeper = Keeper(progress, checkpoints, validation, work, recipe.patience)
     if progress.epoch < recipe.epochs and not keeper.is_over():
-        _fit(trainee.model, Batches(training, plan, reader), progress, recipe, keeper, quiet=quiet)
+        batches = Batches(training, plan, Reader(limits, plan.working_side))
+        _fit(trainee.model, batches, progress, recipe, keeper, quiet=quiet)
     checkpoints.load_best(trainee.model, progress)
-    card = _card(trainee, progress, validation, facts, spec) | dict(says or {})
-    _write(out, trainee, spec, card, half=recipe.half)
+    tensors = _stored(trainee.tensors(), half=recipe.half)
+    encoder = build_served(served, trainee.pooling, tensors)
+    measured = validation.measure(encoder, _resizing(served, settings), "held-out pictures of the training folder")
+    card = _card(trainee, progress, validation, facts, measured) | dict(says or {})
+    write_encoder_file(
+        out, model=spec.name, pooling=trainee.pooling, dimension=trainee.dimension, tensors=tensors, card=card
+    )
     return card
 
 
 def _plan(spec: ModelSpec, recipe: Recipe, settings: Settings) -> Plan:
-    def preprocess(image: Any) -> Any:
-        return resize_image(image, spec.height, spec.width, settings.resize)
-
     return Plan(
         identities=recipe.identities,
         views=recipe.views,
         neighbours=recipe.neighbours,
         side=(spec.height, spec.width),
         seed=recipe.seed,
-        preprocess=preprocess,
+        preprocess=_resizing(spec, settings),
     )
+
+
+def _resizing(spec: ModelSpec, settings: Settings) -> Preprocess:
+    return lambda image: resize_image(image, spec.height, spec.width, settings.resize)
 
 
 def _compile(model: Any, recipe: Recipe) -> None:
@@ -174,12 +182,16 @@ _DATA = ("folder", "pictures", "files")
 
 
 def _card(
-    trainee: Trainee, progress: Progress, validation: Validation, facts: dict[str, Any], spec: ModelSpec
+    trainee: Trainee,
+    progress: Progress,
+    validation: Validation,
+    facts: dict[str, Any],
+    measured: tuple[dict[str, float], Calibration],
 ) -> dict[str, Any]:
-    recalls, calibration = validation.measure(trainee.model, "held-out pictures of the training folder")
+    recalls, calibration = measured
     return {
-        "name": f"{spec.name}, trained",
-        "summary": f"{spec.name} with {trainee.pooling} pooling and vectors of {trainee.dimension} numbers.",
+        "name": f"{facts['model']}, trained",
+        "summary": f"{facts['model']} with {trainee.pooling} pooling and vectors of {trainee.dimension} numbers.",
         "for": ["finding copies and near-duplicates of pictures like those that it was trained on"],
         "not_for": ["judging what it was not measured on: see metrics and calibration"],
         "data": {name: facts[name] for name in _DATA} | {"held_out": len(validation.identities)},
@@ -194,10 +206,6 @@ def _card(
     }
 
 
-def _write(out: Path, trainee: Trainee, spec: ModelSpec, card: dict[str, Any], *, half: bool) -> None:
-    tensors = trainee.tensors()
-    if half:
-        tensors = {name: tensor.astype(np.float16) for name, tensor in tensors.items()}
-    write_encoder_file(
-        out, model=spec.name, pooling=trainee.pooling, dimension=trainee.dimension, tensors=tensors, card=card
-    )
+def _stored(tensors: Tensors, *, half: bool) -> Tensors:
+    """The numbers that a file has, which are those to be measured."""
+    return {name: tensor.astype(np.float16) for name, tensor in tensors.items()} if half else tensors

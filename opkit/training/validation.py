@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,82 +13,100 @@ import numpy.typing as npt
 from PIL import Image
 
 from opkit.contract import Image as Pixels
-from opkit.errors import TrainingFailed
-from opkit.evaluation.metrics import Floats, rank
+from opkit.errors import OperatorError, TrainingFailed
+from opkit.evaluation.metrics import Floats, Ranking, rank
+from opkit.evaluation.samples import digest, read_original, transform
 from opkit.evaluation.thresholds import Calibration, Impostors, calibrate
+from opkit.inputs.images import ImageLimits
 from opkit.pictures.transformations import TRANSFORMATIONS
-from opkit.training.batches import Plan, Reader, edit_pixels
+from opkit.training.batches import Plan, edit_pixels
 from opkit.training.folders import Pictures
+
+logger = logging.getLogger(__name__)
+
+Preprocess = Callable[[Pixels], Pixels]
 
 _BATCH = 64
 _EDITS = 2  # per picture and epoch
 
-# Held-out pictures stay in memory; a side of this many pixels is enough for every cut that is made from them.
-_MOST_PIXELS = 1024
-
 
 class Validation:
-    """Held-out pictures, decoded once, and the same random edits of them after every epoch."""
+    """Held-out pictures, decoded once, and the same random edits of them after every epoch.
 
-    def __init__(self, pictures: Pictures, plan: Plan, reader: Reader, limit: int) -> None:
+    Attributes:
+        identities: of those that could be read.
+    """
+
+    def __init__(self, pictures: Pictures, plan: Plan, limits: ImageLimits, limit: int) -> None:
         """Read them.
 
         Args:
             pictures: held out.
             plan: of training; its seed and preprocessing are used.
-            reader: decodes.
+            limits: on the files.
             limit: at most so many pictures, taken evenly from all.
 
         Raises:
             TrainingFailed: fewer than two of them can be read.
         """
         chosen = np.unique(np.linspace(0, len(pictures.paths) - 1, limit).astype(int))
-        read = [(pictures.identities[index], reader.read(pictures.paths[index])) for index in chosen]
-        if sum(image is not None for _, image in read) < 2:
-            raise TrainingFailed(
-                f"of {len(read)} held-out pictures fewer than 2 can be read; {next(iter(reader.failures.values()))}"
-            )
-        self.identities = np.array([identity for identity, image in read if image is not None])
-        images = [_small(image) for _, image in read if image is not None]
+        read = [(pictures.identities[index], _read(pictures.paths[index], limits)) for index in chosen]
+        found = [(identity, original) for identity, original in read if original is not None]
+        if len(found) < 2:
+            raise TrainingFailed(f"of {len(read)} held-out pictures fewer than 2 can be read; the log says why")
+        self.identities = np.array([identity for identity, _ in found])
+        self._originals = [original for _, original in found]
         self._plan = plan
-        shown, asked = roles(self.identities) if pictures.labels == "folders" else 2 * (np.arange(len(images)),)
-        self._shown, self._asked = self.identities[shown], self.identities[asked]
-        self._originals = {int(index): images[index] for index in asked}
-        self._gallery = np.stack([plan.preprocess(images[index]) for index in shown])
-        self._queries = np.stack(
-            [
-                plan.preprocess(edit_pixels(image, plan.working_side, np.random.default_rng([plan.seed, edit, index])))
-                for edit in range(_EDITS)
-                for index, image in self._originals.items()
-            ]
-        )
+        every: npt.NDArray[Any] = np.arange(len(found))
+        self._shown, self._asked = roles(self.identities) if pictures.labels == "folders" else (every, every)
+        self._gallery = self._show(plan.preprocess)
+        self._queries = np.stack([self._edit(index, edit) for edit in range(_EDITS) for index in self._asked])
 
     def recall(self, model: Any) -> float:
         """Recall@1 of edited held-out pictures among the originals."""
-        gallery, queries = encode(model, self._gallery), encode(model, self._queries)
-        return rank(queries, gallery, np.tile(self._asked, _EDITS), self._shown).recall_at(1)
+        return self._rank(encode(model, self._queries), encode(model, self._gallery), _EDITS).recall_at(1)
 
-    def measure(self, model: Any, data: str) -> tuple[dict[str, float], Calibration]:
+    def measure(self, model: Any, preprocess: Preprocess, data: str) -> tuple[dict[str, float], Calibration]:
         """Recall@1 under every named transformation, and thresholds for "this is a copy".
 
+        The edits are the very ones that ``opkit evaluate`` makes of these files with this seed.
+
         Args:
-            model: from images to vectors.
+            model: from images to vectors; may be of another size than the one in training.
+            preprocess: for it: (H, W, 3) uint8 -> its input.
             data: what the pictures are, in words, for the card.
         """
-        gallery = encode(model, self._gallery)
+        gallery = encode(model, self._show(preprocess))
+        keys = [digest(original) for original in self._originals]
         impostors, true, recalls = Impostors(), {}, {}
-        for name, queries in self._transformed():
-            ranking = rank(encode(model, queries), gallery, self._asked, self._shown, on_impostors=impostors.add)
+        for name, transformation in TRANSFORMATIONS.items():
+            edited = (
+                transform(self._originals[index], transformation, keys[index], self._plan.seed) for index in self._asked
+            )
+            queries = encode(model, np.stack([preprocess(image) for image in edited]))
+            ranking = self._rank(queries, gallery, on_impostors=impostors.add)
             true[name], recalls[name] = ranking.similarity, ranking.recall_at(1)
         return recalls, calibrate(true, impostors, pictures=len(self.identities), data=data)
 
-    def _transformed(self) -> Iterator[tuple[str, npt.NDArray[np.uint8]]]:
-        for name, transformation in TRANSFORMATIONS.items():
-            yield name, np.stack([self._transform(transformation.apply, index) for index in self._originals])
+    def _show(self, preprocess: Preprocess) -> npt.NDArray[np.uint8]:
+        return np.stack([preprocess(np.asarray(self._originals[index])) for index in self._shown])
 
-    def _transform(self, apply: Callable[[Image.Image, np.random.Generator], Image.Image], index: int) -> Pixels:
-        picture = Image.fromarray(self._originals[index])
-        return self._plan.preprocess(np.asarray(apply(picture, np.random.default_rng([self._plan.seed, index]))))
+    def _edit(self, index: int, edit: int) -> Pixels:
+        rng = np.random.default_rng([self._plan.seed, edit, index])
+        return self._plan.preprocess(edit_pixels(np.asarray(self._originals[index]), self._plan.working_side, rng))
+
+    def _rank(self, queries: Floats, gallery: Floats, times: int = 1, **options: Any) -> Ranking:
+        """``queries`` are those of all pictures that ask, several times over."""
+        asked = np.tile(self.identities[self._asked], times)
+        return rank(queries, gallery, asked, self.identities[self._shown], **options)
+
+
+def _read(path: Path, limits: ImageLimits) -> Image.Image | None:
+    try:
+        return read_original(str(path), limits)
+    except OperatorError as error:
+        logger.warning("%s is left out: %s", path, error)
+        return None
 
 
 def roles(identities: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
@@ -104,12 +124,6 @@ def roles(identities: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[A
     turn = np.array([np.count_nonzero(identities[:row] == identity) for row, identity in enumerate(identities)])
     alone = np.array([np.count_nonzero(identities == identity) == 1 for identity in identities])
     return np.flatnonzero(turn % 2 == 0), np.flatnonzero((turn % 2 == 1) | alone)
-
-
-def _small(image: Pixels) -> Pixels:
-    picture = Image.fromarray(image)
-    picture.thumbnail((_MOST_PIXELS, _MOST_PIXELS))
-    return np.asarray(picture)
 
 
 def encode(model: Any, images: Sequence[Pixels] | npt.NDArray[np.uint8]) -> Floats:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,19 @@ import pytest
 from PIL import Image
 
 from opkit.errors import TrainingFailed
+from opkit.evaluation.evaluate import Job, evaluate
 from opkit.inputs.images import ImageLimits
+from opkit.pictures.transformations import TRANSFORMATIONS
 from opkit.settings import Settings
-from opkit.training.batches import Plan, Reader
+from opkit.training.batches import Plan
 from opkit.training.folders import Labels, Pictures
 from opkit.training.validation import Validation, roles
+
+LIMITS = ImageLimits.of(Settings())
+
+
+def small(image: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(image).resize((16, 16)))
 
 
 def plan() -> Plan:
@@ -22,7 +31,7 @@ def plan() -> Plan:
         neighbours=1,
         side=(16, 16),
         seed=0,
-        preprocess=lambda image: np.asarray(Image.fromarray(image).resize((16, 16))),
+        preprocess=small,
     )
 
 
@@ -39,8 +48,7 @@ def pictures(folder: Path, identities: list[int], labels: Labels) -> Pictures:
 
 
 def validation(folder: Path, identities: list[int], labels: Labels) -> Validation:
-    reader = Reader(ImageLimits.of(Settings()), plan().working_side)
-    return Validation(pictures(folder, identities, labels), plan(), reader, limit=100)
+    return Validation(pictures(folder, identities, labels), plan(), LIMITS, limit=100)
 
 
 class Pixels:
@@ -53,7 +61,7 @@ class Pixels:
 
 
 def test_each_picture_asks_for_itself_where_it_is_its_own_identity(tmp_path: Path) -> None:
-    recalls, calibration = validation(tmp_path, [0, 1, 2, 3], "pictures").measure(Pixels(), "noise")
+    recalls, calibration = validation(tmp_path, [0, 1, 2, 3], "pictures").measure(Pixels(), small, "noise")
     assert recalls["contrast-half"] == 1
     assert calibration.pictures == 4
 
@@ -65,7 +73,9 @@ def test_no_picture_finds_itself_where_people_said_what_belongs_together(tmp_pat
 
 
 def test_pixels_do_not_find_another_picture_of_the_same_thing(tmp_path: Path) -> None:
-    recalls, _ = validation(tmp_path, [number // 2 for number in range(40)], "folders").measure(Pixels(), "noise")
+    recalls, _ = validation(tmp_path, [number // 2 for number in range(40)], "folders").measure(
+        Pixels(), small, "noise"
+    )
     assert recalls["contrast-half"] < 0.5
 
 
@@ -73,6 +83,42 @@ def test_held_out_pictures_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     found = pictures(tmp_path, [0, 1, 2], "pictures")
     for path in found.paths:
         path.write_bytes(b"no picture")
-    reader = Reader(ImageLimits.of(Settings()), plan().working_side)
     with pytest.raises(TrainingFailed, match="of 3 held-out pictures fewer than 2 can be read"):
-        Validation(found, plan(), reader, limit=100)
+        Validation(found, plan(), LIMITS, limit=100)
+
+
+def test_a_model_is_measured_with_pictures_of_its_own_size(tmp_path: Path) -> None:
+    seen = set()
+
+    class Model(Pixels):
+        def predict_on_batch(self, images: Any) -> Any:
+            seen.add(images.shape[1:])
+            return super().predict_on_batch(images)
+
+    measured = validation(tmp_path, [0, 1, 2, 3], "pictures")
+    measured.recall(Model())
+    assert seen == {(16, 16, 3)}
+    seen.clear()
+    measured.measure(Model(), lambda image: np.asarray(Image.fromarray(image).resize((24, 24))), "noise")
+    assert seen == {(24, 24, 3)}
+
+
+def test_the_card_has_the_numbers_of_an_evaluation_of_the_same_files(tmp_path: Path) -> None:
+    recalls, calibration = validation(tmp_path, [0, 1, 2, 3], "pictures").measure(Pixels(), small, "noise")
+    paths = [str(path) for path in sorted(tmp_path.iterdir())]
+    job = Job("noise", paths, [*TRANSFORMATIONS.values()], LIMITS)
+    (outcome,) = evaluate(job, [Evaluated()], on_done=lambda: None)[1]
+    assert recalls == {name: ranking.recall_at(1) for name, ranking in outcome.rankings.items()}
+    assert calibration == outcome.calibration
+
+
+class Evaluated:
+    """``Pixels`` as an evaluation wants it."""
+
+    name, about, dimension, fingerprint = "pixels", "pixels", 16 * 16 * 3, "pixels-1"
+
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        return small(image)
+
+    def encode(self, inputs: Sequence[Any]) -> Any:
+        return Pixels().predict_on_batch(np.stack(inputs))

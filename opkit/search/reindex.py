@@ -89,7 +89,7 @@ class Reindex:
         single vector it stays in any case.
 
         Args:
-            keep: leave the old collection where it is.
+            keep: leave the old collection where it is, so that a reindex with its encoder can return to it.
             accept_losses: switch although pictures failed, which are not in the index any more then.
             index_type: of the new one, as ``Index.add`` takes it.
             on_done: called after each picture, from any thread.
@@ -117,9 +117,9 @@ class Reindex:
         return Reindexed(made, self._kept, self._failures.count, is_switched, served.name)
 
     def _number_of_new(self) -> int:
-        """One that an earlier run began, if it was for this encoder; else one that is free."""
-        numbers = [number for number in self._store.numbers(self._index) if number > _number(self._old.name)]
-        for number in numbers:
+        """One for this encoder that an earlier run began or kept; else one that is free."""
+        numbers = [number for number in self._store.numbers(self._index) if number != _number(self._old.name)]
+        for number in reversed(numbers):
             if self._store.open(collection_name(self._index, number)).origin == self._encoders.origin:
                 return number
         return max([_number(self._old.name), *numbers]) + 1

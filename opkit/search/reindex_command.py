@@ -27,17 +27,20 @@ examples:
   opkit reindex --index family --uri http://milvus:19530 --operator 10.0.0.7:50051 --keep
 """
 
-_STAYS = """\
-The index is as it was, with the vectors of its former encoder. Bring them back (is a disk not mounted, a network down?)
-and give the same command again, which goes on from there; or give --accept-losses, which switches over without them
-unless all of them are missing"""
+_STAYS = (
+    "The index is as it was, with the vectors of its former encoder. Bring them back (is a disk not mounted, a network "
+    "down?) and give the same command again, which goes on from there; or give --accept-losses, which switches over "
+    "without them unless all of them are missing"
+)
 
 
 def add_parser(commands: Commands) -> None:
     """Add ``reindex`` to the commands of ``opkit``."""
     parser = add_command(commands, "reindex", run, "make the vectors of an index anew with another encoder", _NOTES)
     add_index_flags(parser)
-    parser.add_argument("--keep", action="store_true", help="do not delete the old collection")
+    parser.add_argument(
+        "--keep", action="store_true", help="do not delete the old collection: its encoder can return to it"
+    )
     losses = "switch over even if pictures cannot be read again, which are then lost to the index"
     parser.add_argument("--accept-losses", action="store_true", help=losses)
     parser.add_argument("--errors", type=Path, metavar="FILE", help="CSV of what failed (default NAME.errors.csv)")

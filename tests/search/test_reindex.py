@@ -7,7 +7,7 @@ from opkit.search.failures import Failures
 from opkit.search.reader import Reader
 from opkit.search.reindex import Reindex
 from opkit.search.store import Store
-from tests.search.conftest import colour_of, contents, picture_file
+from tests.search.conftest import colour_of, contents, picture_file, write_pictures
 from tests.toys import ToyOperator
 
 
@@ -146,6 +146,21 @@ def test_an_index_with_no_pictures_is_switched_over(open_index, reindex, uri):
     with open_index() as index:
         index.collection.delete(list(contents(index.collection)))
     assert reindex().is_switched
+
+
+def test_one_that_was_kept_can_be_returned_to(reindex, uri, encoders, folder, open_index, other):
+    reindex(keep=True)
+    (folder / "1.png").rename(folder / "one.png")
+    write_pictures(folder, 2, first=20)
+    (folder / "2.png").unlink()
+    with open_index(encoders=other) as index:
+        index.add([folder], prune_folders=True)
+        names = sorted(names for names, _ in contents(index.collection).values())
+    done = reindex(encoders=encoders)
+    assert (done.made, done.kept, done.collection) == (2, 9, "test__1")
+    with Store(uri) as store:
+        assert sorted(names for names, _ in contents(store.find("test")).values()) == names
+        assert store.numbers("test") == [1]
 
 
 def test_one_that_was_kept_outlives_a_reindex_with_nothing_to_do(reindex, uri):

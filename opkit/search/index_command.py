@@ -85,7 +85,9 @@ def _add(arguments: argparse.Namespace, failures: Failures) -> Added:
 
 
 def _summary(arguments: argparse.Namespace, added: Added) -> str:
+    from opkit.search.store import shown_uri
+
     facts = [f"{added.new} new", f"{added.known} known already"]
     facts += [f"{added.named} of them under new names"] if added.named else []
     facts += [f"{added.removed} removed"] if arguments.prune else []
-    return f"{arguments.uri}, index {arguments.index}: {', '.join(facts)}\n"
+    return f"{shown_uri(arguments.uri)}, index {arguments.index}: {', '.join(facts)}\n"

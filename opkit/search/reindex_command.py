@@ -61,12 +61,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _reindex(arguments: argparse.Namespace, failures: Failures) -> int:
     done = _remake(arguments, failures)
+    from opkit.search.store import shown_uri
+
+    where = f"{shown_uri(arguments.uri)}, index {arguments.index}"
     if done is None:
-        sys.stdout.write(f"{arguments.uri}, index {arguments.index}: has the vectors of this encoder already\n")
+        sys.stdout.write(f"{where}: has the vectors of this encoder already\n")
         return 0
     if not arguments.quiet:
         more = f", {done.kept} were done already" if done.kept else ""
-        sys.stdout.write(f"{arguments.uri}, index {arguments.index}: {done.made} vectors made anew{more}\n")
+        sys.stdout.write(f"{where}: {done.made} vectors made anew{more}\n")
     if not done.is_switched:
         return complain(f"{done.failed} pictures could not be read again; {failures.path} says why. {_STAYS}", FAILED)
     if done.failed:

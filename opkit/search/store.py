@@ -166,7 +166,7 @@ class Store:
             address, log = self._stack.enter_context(serve_lite(Path(uri).expanduser()))
             self._loss = log.messages
             options = {"grpc.enable_http_proxy": 0}  # it is in this process, whatever the web is behind
-        shown = _shown(uri)
+        shown = shown_uri(uri)
         with translated(shown):
             client = MilvusClient(address, token=token, timeout=_CONNECT_S, grpc_options=options)
             self._stack.callback(client.close)
@@ -198,7 +198,7 @@ def _split(collection: str) -> tuple[str, int]:
     return (index, int(number)) if index and number.isdecimal() else (collection, 0)
 
 
-def _shown(uri: str) -> str:
+def shown_uri(uri: str) -> str:
     """Without credentials, for messages."""
     if "://" not in uri:
         return uri

@@ -1,11 +1,13 @@
 """The commands as they are typed, with a toy operator in this process."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from opkit.errors import OperatorError, SettingsError
 from opkit.search.command import add_parser
+from opkit.search.lite import serve_lite
 from tests.conftest import run_command
 from tests.search.conftest import SERVER, write_pictures
 
@@ -131,6 +133,18 @@ def test_a_reindex_with_losses_says_what_to_do_and_leaves_the_index(run, folder,
     assert "0 vectors made anew, 9 were done already" in captured.out
     assert "1 pictures failed and are not in the index" in captured.err
     assert run("search", folder / "3.png", "--k", 1, encoder=other) == 0
+
+
+def test_no_summary_shows_a_password(folder, lite_uri, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("OP_CACHE_DIR", str(tmp_path / "cache"))
+    with serve_lite(Path(lite_uri)) as (address, _):
+        secret = address.replace("http://", "http://root:hunter2@")
+        for command in (("index", folder), ("reindex",)):
+            assert run_command(add_parser, *command, "--uri", secret, "--index", "test", *ENCODER) == 0
+            assert capsys.readouterr().out.startswith(f"{address}, index test: ")
+        other = ["--class", "tests.search.test_reindex:Other"]
+        assert run_command(add_parser, "reindex", "--uri", secret, "--index", "test", *other) == 0
+        assert capsys.readouterr().out.startswith(f"{address}, index test: 10 vectors made anew")
 
 
 def test_a_flag_for_the_operator_in_this_process_does_not_go_with_a_running_one(run, folder, capsys):

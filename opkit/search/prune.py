@@ -52,6 +52,8 @@ def _is_there(name: str, picture: Picture, roots: tuple[str, ...], digests: Dige
         return False
     except OSError:  # not for us to see now, which does not mean that it is gone
         return True
+    if facts.st_size != picture.bytes:  # also where the file could not be read, so that nothing knows its content
+        return False
     now = digests.get(path, facts.st_size, facts.st_mtime_ns)
     return now is None or now == picture.id
 

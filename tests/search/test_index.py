@@ -126,6 +126,13 @@ def test_pruning_takes_the_name_from_a_content_that_was_overwritten(index, folde
     assert (added.new, added.removed, index.count()) == (1, 1, 10)
 
 
+def test_pruning_takes_out_what_was_overwritten_by_a_file_that_is_too_large(index, folder, settings):
+    index.add([folder])
+    (folder / "1.png").write_bytes(bytes(settings.max_image_bytes + 1))
+    added = index.add([folder], prune_folders=True)
+    assert (added.failed, added.removed, index.count()) == (1, 1, 9)
+
+
 def test_an_empty_folder_is_refused_before_anything_is_pruned(index, folder):
     index.add([folder])
     for path in folder.iterdir():

@@ -1,22 +1,18 @@
-"""Groups of pictures that are copies of each other: neighbours above a threshold, and their neighbours."""
+"""Groups of pictures that are copies of each other: cosines above a threshold, and what they link."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+
+import numpy as np
 
 from opkit.search.collection import Collection
-from opkit.search.schema import Picture, Row
-from opkit.search.verdict import cosine_of
+from opkit.search.linked import Linked
+from opkit.search.schema import Picture
 
-# Neighbours that are asked for at first; one with more copies than that is asked about again.
-_NEIGHBOURS = 16
-_MOST_NEIGHBOURS = 16384
-
-# Queries at once. Milvus Lite compares all of them with all vectors of a segment in one array.
-_QUERIES = 16
+# Looked up at once.
+_CHUNK = 128
 
 
 @dataclass(frozen=True)
@@ -25,8 +21,9 @@ class Group:
 
     Attributes:
         pictures: the largest first, which is the one to keep, more often than not.
-        closest: the highest cosine between two of them; 1 if the group is one content under several names.
-        loosest: the lowest cosine that links one to the rest.
+        closest: the highest cosine between two of them; 1 if a content has several names.
+        loosest: of the picture that fits worst, the cosine with the one that is most like it; 1 if the group is one
+            content under several names.
     """
 
     pictures: tuple[Picture, ...]
@@ -34,101 +31,53 @@ class Group:
     loosest: float
 
 
-@dataclass(frozen=True)
-class _Link:
-    first: str
-    second: str
-    cosine: float
-
-
-class _Sets:
-    """Disjoint sets of ids (union by halving paths; Tarjan and van Leeuwen 1984), of linked ones only."""
-
-    def __init__(self) -> None:
-        self._parents: dict[str, str] = {}
-
-    def root(self, member: str) -> str:
-        parents = self._parents
-        parents.setdefault(member, member)
-        while parents[member] != member:
-            parents[member] = member = parents[parents[member]]
-        return member
-
-    def join(self, first: str, second: str) -> bool:
-        """Make one set of two; False if they were one."""
-        a, b = self.root(first), self.root(second)
-        self._parents[max(a, b)] = min(a, b)
-        return a != b
-
-    def groups(self) -> list[list[str]]:
-        found: defaultdict[str, list[str]] = defaultdict(list)
-        for member in self._parents:
-            found[self.root(member)].append(member)
-        return list(found.values())
-
-
 def find_duplicates(
     collection: Collection, threshold: float, on_done: Callable[[int], object] = lambda _: None
 ) -> list[Group]:
     """All groups, the largest first.
 
+    Every two vectors are compared, here and not in Milvus, whose index may miss some: see ``Linked`` for what it costs.
+
     Args:
-        collection: the index; memory grows with the copies in it, not with its size.
+        collection: the index; its vectors are in memory meanwhile.
         threshold: the cosine from which on two pictures are copies.
         on_done: called with how many pictures were looked at since.
     """
-    sets = _Sets()
-    best: dict[str, float] = {}
-    worst: dict[str, float] = {}
+    linked = Linked(threshold)
+    ids: list[str] = []
+    renamed: set[int] = set()
     for page in collection.all_rows():
-        for rows in _batches(page):
-            for link in _links(collection, rows, threshold):
-                best[link.first] = max(best.get(link.first, -1.0), link.cosine)
-                if sets.join(link.first, link.second):
-                    worst[link.first] = min(worst.get(link.first, 2.0), link.cosine)
-            on_done(len(rows))
-    return sorted(_made(collection, sets, best, worst), key=_size, reverse=True)
+        renamed.update(number for number, row in enumerate(page, len(ids)) if len(row.picture.names) > 1)
+        ids += [row.picture.id for row in page]
+        linked.add(np.stack([row.vector for row in page]))
+        on_done(len(page))
+    groups = linked.groups()
+    groups += [[number] for number in renamed.difference(*groups)]
+    return sorted(_made(collection, groups, ids, linked.nearest().tolist()), key=_size, reverse=True)
 
 
-def _batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    source = iter(rows)
-    while batch := list(islice(source, _QUERIES)):
-        yield batch
-
-
-def _links(collection: Collection, rows: Sequence[Row], threshold: float) -> Iterator[_Link]:
-    """From each picture to its copies, and to itself where the same content has several names."""
-    for row, neighbours in zip(rows, _copies(collection, rows, threshold), strict=True):
-        if len(row.picture.names) > 1:
-            yield _Link(row.picture.id, row.picture.id, 1.0)
-        for id_, cosine in neighbours.items():
-            if id_ != row.picture.id:
-                yield _Link(row.picture.id, id_, cosine)
-
-
-def _copies(collection: Collection, rows: Sequence[Row], threshold: float) -> list[dict[str, float]]:
-    """The copies of each picture with their cosines: those with more than were asked for are asked about again."""
-    found: list[dict[str, float]] = [{} for _ in rows]
-    asked, k = list(range(len(rows))), _NEIGHBOURS
-    while asked:
-        answers = collection.neighbours([rows[number].vector for number in asked], k)
-        for number, answer in zip(asked, answers, strict=True):
-            cosines = {id_: cosine_of(score, collection.origin.metric_type) for id_, score in answer}
-            found[number] = {id_: cosine for id_, cosine in cosines.items() if cosine >= threshold}
-        asked = [number for number in asked if len(found[number]) == k < _MOST_NEIGHBOURS]
-        k = min(8 * k, _MOST_NEIGHBOURS)
-    return found
-
-
-def _made(collection: Collection, sets: _Sets, best: dict[str, float], worst: dict[str, float]) -> Iterator[Group]:
-    for ids in sets.groups():
-        pictures = collection.known(ids).values()
-        if sum(len(picture.names) for picture in pictures) > 1:
+def _made(
+    collection: Collection, groups: Sequence[Sequence[int]], ids: Sequence[str], nearest: Sequence[float]
+) -> Iterator[Group]:
+    pictures = _pictures(collection, [ids[number] for group in groups for number in group])
+    for numbers in groups:
+        # Any of them may have been deleted by somebody since.
+        members = [pictures[ids[number]] for number in numbers if ids[number] in pictures]
+        if sum(len(picture.names) for picture in members) > 1:
+            cosines = [nearest[number] for number in numbers] if len(numbers) > 1 else [1.0]
+            has_names = any(len(picture.names) > 1 for picture in members)
             yield Group(
-                pictures=tuple(sorted(pictures, key=_worth, reverse=True)),
-                closest=max((best[id_] for id_ in ids if id_ in best), default=1.0),
-                loosest=min((worst[id_] for id_ in ids if id_ in worst), default=1.0),
+                pictures=tuple(sorted(members, key=_worth, reverse=True)),
+                closest=1.0 if has_names else max(cosines),
+                loosest=min(cosines),
             )
+
+
+def _pictures(collection: Collection, ids: Sequence[str]) -> dict[str, Picture]:
+    found: dict[str, Picture] = {}
+    for start in range(0, len(ids), _CHUNK):
+        found |= collection.known(ids[start : start + _CHUNK])
+    return found
 
 
 def _worth(picture: Picture) -> tuple[int, int, str]:

@@ -1,3 +1,6 @@
+import time
+from itertools import permutations
+
 import numpy as np
 import pytest
 
@@ -48,10 +51,38 @@ def test_the_picture_with_most_pixels_comes_first(make):
     assert group.pictures[0].width == 99
 
 
-def test_a_group_larger_than_what_is_asked_for_at_once_is_whole(make):
-    collection = make(*(Row(picture(number), at(0)) for number in range(60)), Row(picture(999), at(90)))
+def test_hundreds_of_copies_are_one_group_and_take_no_longer_than_others(make):
+    collection = make(*(Row(picture(number), at(0)) for number in range(1500)), Row(picture(9999), at(90)))
+    started = time.process_time()
     (group,) = find_duplicates(collection, 0.999)
-    assert numbers(group) == list(range(60))
+    assert numbers(group) == list(range(1500))
+    assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_how_loose_a_group_is_does_not_depend_on_the_order_of_its_pictures(store, order):
+    collection = store.create("circle", 1, Origin("toy", "toy", 2, "L2"), IndexType("FLAT"))
+    collection.upsert([Row(picture(number), at(angle)) for number, angle in zip(order, (0, 5, 10), strict=True)])
+    (group,) = find_duplicates(collection, 0.98)
+    assert group.closest == pytest.approx(np.cos(np.radians(5)), abs=1e-6)
+    assert group.loosest == pytest.approx(np.cos(np.radians(5)), abs=1e-6)
+
+
+def test_the_same_vector_is_a_copy_at_any_threshold(make):
+    (group,) = find_duplicates(make(Row(picture(1), at(33)), Row(picture(2), at(33)), Row(picture(3), at(34))), 1.0)
+    assert (numbers(group), group.closest) == ([1, 2], pytest.approx(1.0))
+
+
+def test_names_of_one_content_are_closest_and_say_nothing_of_how_loose_a_group_is(make):
+    (group,) = find_duplicates(make(Row(picture(1, names=2), at(0)), Row(picture(2, names=2), at(5))), 0.99)
+    assert group.closest == 1.0
+    assert group.loosest == pytest.approx(np.cos(np.radians(5)), abs=1e-6)
+
+
+def test_an_empty_index_has_no_groups(make):
+    collection = make(Row(picture(1), at(0)))
+    collection.delete([picture(1).id])
+    assert find_duplicates(collection, 0.9) == []
 
 
 def test_groups_are_those_of_brute_force(make):

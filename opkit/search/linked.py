@@ -1,0 +1,120 @@
+"""Which of many unit vectors are linked by high cosines, directly or through others: exact, block by block."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+# Vectors of one block that are multiplied with another block at once: enough for the processor to be busy with products
+# alone, and few enough for the products of 256 x 2,000 vectors to be 2 MB.
+_STRIP = 256
+
+# In float32 the product of a unit vector with itself may be a little less than 1.
+_SAME = 1.0 - 1e-6
+
+_NONE = -2.0
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Vectors that came together.
+
+    Attributes:
+        first: number of the first one, counted from the first of all.
+        vectors: (N, dimension) float32, of unit length.
+        nearest: (N,) float32, see ``Linked.nearest``.
+    """
+
+    first: int
+    vectors: npt.NDArray[np.float32]
+    nearest: npt.NDArray[np.float32]
+
+
+class Linked:
+    """Vectors, numbered as they come, and the sets of those that are linked.
+
+    In memory are the vectors and the products of one strip. Time is that of one product of every two vectors: it grows
+    with the square of their number, however many are linked.
+
+    Args:
+        threshold: the cosine from which on two vectors are linked.
+    """
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = np.float32(min(threshold, _SAME))
+        self._blocks: list[_Block] = []
+        self._sets = _Sets()
+        self._count = 0
+
+    def add(self, vectors: npt.NDArray[np.float32]) -> None:
+        """Link vectors, (N, dimension) float32 of any length but 0, with each other and with all before them."""
+        unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        block = _Block(self._count, unit, np.full(len(unit), _NONE, np.float32))
+        self._blocks.append(block)
+        self._count += len(unit)
+        for start in range(0, len(unit), _STRIP):
+            for other in self._blocks:
+                self._compare(block, start, other)
+
+    def nearest(self) -> npt.NDArray[np.float32]:
+        """(N,) float32: the cosine of each vector that is linked with the other one that is most like it."""
+        parts = [np.empty(0, np.float32), *(block.nearest for block in self._blocks)]
+        return np.concatenate(parts).clip(max=1.0)
+
+    def groups(self) -> list[list[int]]:
+        """The numbers of vectors that are linked, directly or through others; no vector that is linked to none."""
+        return self._sets.groups()
+
+    def _compare(self, block: _Block, start: int, other: _Block) -> None:
+        strip = slice(start, start + _STRIP)
+        cosines = block.vectors[strip] @ other.vectors.T
+        if other is block:
+            np.fill_diagonal(cosines[:, start:], _NONE)
+        links = cosines >= self._threshold
+        if links.any():
+            np.maximum(block.nearest[strip], cosines.max(axis=1), out=block.nearest[strip])
+            np.maximum(other.nearest, cosines.max(axis=0), out=other.nearest)
+            self._join(links, block.first + start, other.first)
+
+    def _join(self, links: npt.NDArray[np.bool_], first_row: int, first_column: int) -> None:
+        """Make one set of all that are linked, (rows, columns).
+
+        Where all are like all, nearly all of these links are within one set. NumPy leaves those out; what remains for
+        Python is less than one link for every pair of sets.
+        """
+        rows, columns = links.shape
+        row_roots = self._sets.roots(range(first_row, first_row + rows))
+        column_roots = self._sets.roots(range(first_column, first_column + columns))
+        row, column = np.nonzero(links & (row_roots[:, None] != column_roots))
+        pairs = np.unique(row_roots[row] * self._count + column_roots[column])
+        for first, second in zip((pairs // self._count).tolist(), (pairs % self._count).tolist(), strict=True):
+            self._sets.join(first, second)
+
+
+class _Sets:
+    """Disjoint sets of numbers (union by halving paths; Tarjan and van Leeuwen 1984), of joined ones only."""
+
+    def __init__(self) -> None:
+        self._parents: dict[int, int] = {}
+
+    def root(self, member: int) -> int:
+        parents = self._parents
+        while (parent := parents.get(member, member)) != member:
+            parents[member] = member = parents.get(parent, parent)
+        return member
+
+    def roots(self, members: range) -> npt.NDArray[np.int64]:
+        return np.fromiter(map(self.root, members), np.int64, len(members))
+
+    def join(self, first: int, second: int) -> None:
+        a, b = self.root(first), self.root(second)
+        self._parents[max(a, b)] = self._parents[min(a, b)] = min(a, b)
+
+    def groups(self) -> list[list[int]]:
+        found: defaultdict[int, list[int]] = defaultdict(list)
+        for member in self._parents:
+            found[self.root(member)].append(member)
+        return list(found.values())

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from opkit.search.linked import Linked
+
+
+def linked(vectors, threshold, *sizes):
+    """Added in blocks of these sizes, over and over."""
+    links, start = Linked(threshold), 0
+    while start < len(vectors):
+        for size in sizes:
+            if start < len(vectors):
+                links.add(vectors[start : start + size])
+            start += size
+    return links
+
+
+def brute_force(vectors, threshold):
+    """The components of the graph of all pairs, and of each vector the highest cosine with another one."""
+    unit = vectors.astype(float) / np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = unit @ unit.T
+    np.fill_diagonal(cosines, -2)
+    reached = ((cosines >= threshold) | np.eye(len(vectors), dtype=bool)).astype(np.float32)
+    while ((further := np.minimum(reached @ reached, 1)) != reached).any():
+        reached = further
+    return {tuple(np.flatnonzero(row)) for row in reached if row.sum() > 1}, cosines.max(axis=1)
+
+
+def clusters(seed, spread=0.1):
+    """700 vectors of 16 numbers: clusters of very different sizes, in any order, and vectors of no cluster."""
+    rng = np.random.default_rng(seed)
+    centres = np.repeat(rng.standard_normal((40, 16)), rng.integers(1, 34, 40), axis=0)[:600]
+    alone = rng.standard_normal((700 - len(centres), 16))
+    vectors = np.concatenate([centres + spread * rng.standard_normal(centres.shape), alone])
+    return rng.permutation(vectors).astype(np.float32)
+
+
+@pytest.mark.parametrize("sizes", [(700,), (50,), (300, 1, 13)], ids=str)
+@pytest.mark.parametrize("threshold", [0.995, 0.97, 0.5, 0.2])
+def test_sets_and_nearest_are_those_of_brute_force(sizes, threshold):
+    vectors = clusters(seed=len(sizes))
+    links = linked(vectors, threshold, *sizes)
+    groups, nearest = brute_force(vectors, threshold)
+    assert {tuple(sorted(group)) for group in links.groups()} == groups
+    members = [number for group in groups for number in group]
+    np.testing.assert_allclose(links.nearest()[members], nearest[members], atol=1e-6)
+
+
+def test_a_chain_is_one_set_whatever_its_order():
+    angles = np.radians(np.random.default_rng(0).permutation(np.arange(0, 170, 0.1)))
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    (group,) = linked(vectors, float(np.cos(np.radians(0.15))), 400).groups()
+    assert sorted(group) == list(range(len(vectors)))
+
+
+def test_vectors_need_not_be_of_unit_length_to_the_last_digit():
+    rng = np.random.default_rng(0)
+    vector = rng.standard_normal(256).astype(np.float32)
+    links = linked(np.stack([vector, 1.0007 * vector, 0.9993 * vector]), 1.0, 3)
+    assert sorted(links.groups()[0]) == [0, 1, 2]
+    assert links.nearest().tolist() == pytest.approx([1, 1, 1], abs=1e-6)
+    assert links.nearest().max() <= 1
+
+
+def test_nothing_is_no_set():
+    assert Linked(0.5).groups() == []
+    assert len(Linked(0.5).nearest()) == 0

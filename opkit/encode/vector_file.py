@@ -31,6 +31,8 @@ from opkit.errors import OperatorError, SettingsError
 
 _ROW_TYPE = np.dtype("<f4")
 
+_ERROR_HEADER = ("input", "code", "reason")
+
 # NumPy pads the header of such an array to this size, whatever the count, so that the count can be filled in later.
 _HEADER_BYTES = 128
 
@@ -72,6 +74,21 @@ class Outputs:
                 raise SettingsError(f"{path.parent}: no such folder")
         if self.errors in (self.vectors, self.rows, self.origin, self.part, self.journal):
             raise SettingsError(f"{self.errors}: is written already, take another name for the errors")
+        # The errors of an earlier run are replaced, and nothing else is.
+        if self.errors.exists() and not _is_list_of_errors(self.errors):
+            raise SettingsError(
+                f"{self.errors} is there already and no list of errors; take another name with --errors"
+            )
+        if not (self.vectors.exists() or self.journal.exists()):
+            self._check_tables()
+
+    def _check_tables(self) -> None:
+        """What is there without vectors is of something else, such as the list of what is to be encoded."""
+        for path in (self.rows, self.origin):
+            if path.exists():
+                raise SettingsError(
+                    f"{path} is there already and would be replaced; take another name with --out, or move it away"
+                )
 
     @property
     def rows(self) -> Path:
@@ -238,7 +255,7 @@ class VectorFile:
             write_row = csv.writer(rows, lineterminator="\n").writerow
             write_error = csv.writer(errors, lineterminator="\n").writerow
             write_row(("row", "input"))
-            write_error(("input", "code", "reason"))
+            write_error(_ERROR_HEADER)
             number = 0
             for entry in self._done_entries():
                 if "code" in entry:
@@ -254,6 +271,17 @@ class VectorFile:
         entries = self._journal.entries()
         next(entries)  # the origin
         return (entry for entry, _ in entries)
+
+
+def _is_list_of_errors(path: Path) -> bool:
+    header = ",".join(_ERROR_HEADER).encode()
+    try:
+        if not path.is_file():  # a pipe would be waited for
+            return False
+        with open(path, "rb") as file:
+            return file.read(len(header)) in (header, b"")
+    except OSError:
+        return False
 
 
 def _sync(file: BinaryIO) -> None:

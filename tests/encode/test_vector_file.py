@@ -207,3 +207,34 @@ def test_the_header_has_the_same_size_for_any_count(tmp_path, dimension):
 def test_names_that_cannot_work_are_refused_before_the_work(tmp_path, vectors, errors, reason):
     with pytest.raises(SettingsError, match=reason):
         Outputs(tmp_path / vectors, tmp_path / errors)
+
+
+@pytest.mark.parametrize("name", ["v.csv", "v.json"])
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_file_that_is_of_no_earlier_run_is_not_replaced(tmp_path, name, restart):
+    (tmp_path / name).write_text("photos/1.jpg\n")
+    with pytest.raises(SettingsError, match=rf"{name} is there already and would be replaced; take another name"):
+        run(outputs_in(tmp_path), restart=restart)
+    assert contents(tmp_path) == {name: b"photos/1.jpg\n"}
+
+
+@pytest.mark.parametrize("stop_after", [None, 3], ids=["finished", "unfinished"])
+def test_errors_do_not_replace_what_is_no_list_of_errors(tmp_path, stop_after):
+    run(outputs_in(tmp_path), stop_after=stop_after)
+    (tmp_path / "keep.png").write_bytes(b"\x89PNG")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("keep.png", "folder", "pipe"):
+        with pytest.raises(SettingsError, match=f"{name} is there already and no list of errors"):
+            Outputs(tmp_path / "v.npy", tmp_path / name)
+
+
+def test_errors_replace_those_of_an_earlier_run(tmp_path, unbroken):
+    (tmp_path / "empty.csv").touch()
+    run(outputs_in(tmp_path))
+    (tmp_path / "v.npy").unlink()
+    (tmp_path / "v.csv").unlink()
+    (tmp_path / "v.json").unlink()
+    run(outputs_in(tmp_path))
+    assert contents(tmp_path) == {**unbroken, "empty.csv": b""}
+    Outputs(tmp_path / "v.npy", tmp_path / "empty.csv")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opkit.commands import ENCODER_SETTINGS, add_settings, given_settings, imports, read_settings, setting_flag
@@ -38,8 +39,25 @@ def add_index_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_output_flags(parser: argparse.ArgumentParser) -> None:
+    """Where what was found goes."""
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="for programs")
+    output.add_argument("--html", type=_page, metavar="FILE", help="write a page with thumbnails")
+
+
+def _page(name: str) -> Path:
+    """For argparse: refuses before the work what could not be written after it."""
+    path = Path(name)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{name}: must be a file in a folder that is there")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{name}: cannot be written; mind owner and mode")
+    return path
+
+
 def add_encoder_flags(parser: argparse.ArgumentParser) -> None:
-    """Which encoder."""
+    """Which encoder encodes."""
     parser.add_argument(
         "--operator",
         dest="operators",
@@ -48,6 +66,12 @@ def add_encoder_flags(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="a running operator that encodes; give it several times for several (default: in this process)",
     )
+    add_local_flags(parser)
+
+
+def add_local_flags(parser: argparse.ArgumentParser) -> None:
+    """The encoder in this process, whose card may be wanted where nothing is encoded."""
+    parser.set_defaults(operators=[])
     group = parser.add_argument_group("the operator in this process")
     group.add_argument("--class", **setting_flag("operator"))
     add_settings(group, ENCODER_SETTINGS)

@@ -6,12 +6,18 @@ import argparse
 import dataclasses
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opkit.commands import Commands, add_calibration, add_command, note, number, printable
 from opkit.errors import SettingsError
-from opkit.search.arguments import add_encoder_flags, add_index_flags, open_index, settings_of, threshold_of
+from opkit.search.arguments import (
+    add_index_flags,
+    add_local_flags,
+    add_output_flags,
+    open_index,
+    settings_of,
+    threshold_of,
+)
 
 if TYPE_CHECKING:
     from opkit.search.duplicates import Group
@@ -20,7 +26,8 @@ if TYPE_CHECKING:
 _NOTES = """\
 Two pictures are copies if the cosine of their vectors reaches the threshold that the encoder's card has for --fpr, or
 --threshold. A copy of a copy is in the same group. The first picture of a group is the one with most pixels.
-Nothing is encoded, and nothing is deleted.
+Every picture is compared with every other one, which takes minutes for 100,000. Nothing is encoded, and nothing is
+deleted.
 
 examples:
   opkit duplicates --html duplicates.html
@@ -35,11 +42,9 @@ def add_parser(commands: Commands) -> None:
     cosine = number(float, lambda value: -1 < value <= 1, "a cosine, such as 0.95")
     parser.add_argument("--threshold", type=cosine, metavar="COSINE", help="default: the encoder's, for --fpr")
     add_calibration(parser)
-    output = parser.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="for programs")
-    output.add_argument("--html", type=Path, metavar="FILE", help="write a page with thumbnails")
+    add_output_flags(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    add_encoder_flags(parser)
+    add_local_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

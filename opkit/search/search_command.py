@@ -6,11 +6,17 @@ import argparse
 import dataclasses
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opkit.commands import Commands, add_calibration, add_command, note, printable, whole
-from opkit.search.arguments import add_encoder_flags, add_index_flags, open_index, settings_of, threshold_of
+from opkit.search.arguments import (
+    add_encoder_flags,
+    add_index_flags,
+    add_output_flags,
+    open_index,
+    settings_of,
+    threshold_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,9 +45,7 @@ def add_parser(commands: Commands) -> None:
     add_index_flags(parser)
     parser.add_argument("--k", type=whole(1), default=10, metavar="N", help="how many (default 10)")
     parser.add_argument("--filter", default="", metavar="EXPR", help="search only among pictures that this holds for")
-    output = parser.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="for programs")
-    output.add_argument("--html", type=Path, metavar="FILE", help="write a page with thumbnails")
+    add_output_flags(parser)
     add_calibration(parser)
     parser.add_argument("--no-previews", action="store_true", help="no small pictures in the terminal")
     add_encoder_flags(parser)

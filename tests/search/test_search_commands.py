@@ -86,6 +86,23 @@ def test_duplicates_without_a_threshold_say_where_to_get_one(run, folder, capsys
     assert "give --threshold, such as 0.95, or --calibration" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "command", [["duplicates", "--threshold", "1"], ["search", "no.png"]], ids=lambda each: each[0]
+)
+@pytest.mark.parametrize("page", ["nosuch/x.html", "."])
+def test_a_page_that_cannot_be_written_is_refused_before_the_work(run, capsys, command, page):
+    with pytest.raises(SystemExit) as end:
+        run(*command, "--html", page)
+    assert end.value.code == 2
+    assert f"{page}: must be a file in a folder that is there" in capsys.readouterr().err
+
+
+def test_duplicates_need_no_running_operator(run, capsys):
+    with pytest.raises(SystemExit):
+        run("duplicates", "--threshold", "1", encoder=["--operator", "127.0.0.1:1"])
+    assert "unrecognized arguments: --operator" in capsys.readouterr().err
+
+
 def test_a_calibration_gives_verdicts(run, folder, tmp_path, capsys):
     thresholds = [{"fpr": 1e-3, "similarity": 0.999999, "recall": 0.9, "fpr_measured": 0.0005}]
     calibration = {"pairs": 2, "picture_pairs": 1, "pictures": 2, "data": "test", "thresholds": thresholds}

@@ -89,6 +89,14 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     return read_settings(arguments).settings
 
 
+def check_store(uri: str) -> None:
+    """Raise NoSuchIndex for a file that is not there: opening it would make one."""
+    from opkit.search.errors import NoSuchIndex
+
+    if "://" not in uri and uri.endswith(".db") and not Path(uri).expanduser().exists():
+        raise NoSuchIndex(f"there is no {uri}; `opkit index` makes one")
+
+
 def open_index(arguments: argparse.Namespace) -> Index:
     """The index, and the operators that encode for it.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opkit.commands import FAILED, KEPT, Commands, add_command, complain, imports, resumable, tell_retries
-from opkit.search.arguments import EXIT_STATUS, add_encoder_flags, add_index_flags, settings_of, token
+from opkit.search.arguments import EXIT_STATUS, add_encoder_flags, add_index_flags, check_store, settings_of, token
 
 if TYPE_CHECKING:
     from opkit.search.failures import Failures
@@ -53,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Reindex, with a bar; the exit status."""
     from opkit.search.failures import Failures
 
+    check_store(arguments.uri)
     if not arguments.quiet:
         tell_retries()
     failures = Failures(arguments.errors or Path(f"{arguments.index}.errors.csv"))

@@ -97,6 +97,15 @@ def test_a_page_that_cannot_be_written_is_refused_before_the_work(run, capsys, c
     assert f"{page}: must be a file in a folder that is there" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [["search", "x.png"], ["duplicates", "--threshold", "1"], ["reindex"]])
+def test_a_file_that_is_not_there_is_not_made_by_who_only_reads_it(run, uri, capsys, command):
+    if SERVER:
+        pytest.skip("a server is there or not")
+    assert run(*command, encoder=[]) == 1
+    assert f"there is no {uri}; `opkit index` makes one" in capsys.readouterr().out
+    assert not Path(uri).exists()
+
+
 def test_duplicates_need_no_running_operator(run, capsys):
     with pytest.raises(SystemExit):
         run("duplicates", "--threshold", "1", encoder=["--operator", "127.0.0.1:1"])

@@ -45,8 +45,8 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no ty
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: D102 - Keras's
         measured = {name: float(value) for name, value in (logs or {}).items()}
         _refuse_no_number(measured)
-        _refuse_collapse(measured, self._progress.history)
         measured["val_recall"] = self._validation.recall(self.model)
+        _refuse_collapse([*self._progress.history, measured])
         self._progress.history.append(measured)
         self._checkpoints.save(self.model, self._progress)
         write_history(self._folder / "history.csv", self._progress)
@@ -71,13 +71,15 @@ def _refuse_no_number(measured: dict[str, float]) -> None:
         raise TrainingFailed("the loss is no longer a number; a smaller --learning-rate helps, or --precision f32")
 
 
-def _refuse_collapse(measured: dict[str, float], before: list[dict[str, float]]) -> None:
-    # Random networks know one vector only, too: what is new, or better than ever before, has not collapsed.
-    alike = measured["impostor_similarity"]
-    is_old = len(before) >= _YOUNG
-    if alike > _COLLAPSED and is_old and alike >= min(epoch["impostor_similarity"] for epoch in before):
+def _refuse_collapse(epochs: list[dict[str, float]]) -> None:
+    # Random networks know one vector only, too, and leave it by going up and down. So what is new, not as bad as in the
+    # beginning for two epochs, or finds more than ever before, has not collapsed.
+    alike = [epoch["impostor_similarity"] for epoch in epochs]
+    recalls = [epoch["val_recall"] for epoch in epochs]
+    is_alike = all(each > _COLLAPSED and each >= alike[0] for each in alike[-2:])
+    if is_alike and len(epochs) > _YOUNG and recalls[-1] <= max(recalls[:-1]):
         raise TrainingFailed(
-            f"the vectors have collapsed: different pictures have a mean cosine of {alike:.3f}. A smaller "
+            f"the vectors have collapsed: different pictures have a mean cosine of {alike[-1]:.3f}. A smaller "
             "--learning-rate, --mining semi-hard, or --loss contrastive help"
         )
 

@@ -5,6 +5,7 @@ Not ``urllib.robotparser``: before 2026 it took the first rule that matches and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +29,9 @@ _MAX_REDIRECTS = 5
 _MAX_DELAY_S = 60.0
 
 _TOO_MANY_REQUESTS = 429
+
+# RFC 9309, 2.2.1: a crawler is known by its name alone; Protego would look for "opkit/1.0".
+_VERSION = re.compile(r"(user-agent[ \t]*:[ \t]*[a-z_-]+)[ \t]*/[^\r\n]*", re.IGNORECASE)
 
 
 class Disallowed(OperatorError):
@@ -80,7 +84,7 @@ def read_rules(url: str, ask: Callable[[str], Answer]) -> Rules:
         return Rules()
     if not 200 <= answer.status < 300:
         return _unknown(f"robots.txt has status {answer.status}, so nothing is fetched from this host")
-    parsed = Protego.parse(answer.body.decode("utf-8-sig", "replace"))
+    parsed = Protego.parse(_VERSION.sub(r"\1", answer.body.decode("utf-8-sig", "replace")))
     delay_s = parsed.crawl_delay(AGENT) or 0.0
     if delay_s > _MAX_DELAY_S:
         text = f"robots.txt asks for {delay_s:g} s between two requests, the limit is {_MAX_DELAY_S:g} s"

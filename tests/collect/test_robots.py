@@ -40,6 +40,9 @@ def test_the_file_of_the_host_and_port_is_asked_for() -> None:
         ("User-agent: *\nDisallow:", "/a", True),
         ("User-agent: opkit\nDisallow: /a\n\nUser-agent: *\nDisallow: /b", "/b", True),
         ("User-agent: OpKit\nDisallow: /a", "/a", False),  # 2.2.1: whatever the case
+        ("User-agent: opkit/1.0\nDisallow: /a", "/a", False),  # 2.2.1: the name counts, what else is there does not
+        ("user-agent : OpKit/2 (crawler)\r\nDisallow: /a", "/a", False),
+        ("User-agent: opkit-news/1.0\nDisallow: /a", "/a", True),
         ("User-agent: other\nDisallow: /", "/a", True),
         ("User-agent: *\nDisallow: /a\nAllow: /a/b", "/a/b/c", True),  # 2.2.2: the longest match
         ("User-agent: *\nAllow: /a/b\nDisallow: /a", "/a/c", False),
@@ -128,6 +131,9 @@ def test_a_host_that_wants_an_absurd_delay_is_left_alone() -> None:
         b"User-agent: *\n" + b"Disallow: /a*a*a*a*a*a*b\n" * 20_000,
         b"User-agent: *\nDisallow: /" + b"*a" * 200_000,
         b"User-agent: *\n" * 30_000,
+        b"User-agent:" + b" " * 400_000 + b"/",
+        b"User-agent:" * 40_000,
+        b"User-agent: " + b"a" * 400_000,
         b"\0" * 500_000,
         b"\xff\xfe" * 250_000,
     ],

@@ -10,6 +10,7 @@ Not read: CSS, scripts, ``<video poster>``, and pictures inside SVG.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -21,12 +22,14 @@ from opkit.collect.srcset import Candidate, parse_srcset
 from opkit.collect.urls import absolute, is_web
 from opkit.encode.inputs import SUFFIXES
 
-# Where scripts that load pictures late keep what will become `srcset` and `src`. Before the standard's own, where a
-# placeholder stands meanwhile.
-_SRCSETS = ("data-srcset", "data-lazy-srcset", "data-original-set", "srcset")
+# Where scripts that load pictures late keep what will become `srcset` and `src`. A placeholder stands there meanwhile,
+# whatever size it claims to have.
+_LAZY_SRCSETS = ("data-srcset", "data-lazy-srcset", "data-original-set")
 _LAZY_SRCS = ("data-src", "data-lazy-src", "data-lazy", "data-lazyload", "data-lazy-original", "data-original")
 
 _PREVIEWS = frozenset({"og:image", "og:image:url", "og:image:secure_url", "twitter:image"})
+
+_PATH_END = re.compile("[?#]")
 
 _MAX_ALT_CHARS = 1000
 
@@ -101,7 +104,7 @@ class _Reader:
             self._add_image(attributes)
         elif tag == "source":
             if media_type(attributes.get("type", "")) not in NOT_DECODED:
-                self._sources += _from_srcsets(attributes)
+                self._sources += _lazy_srcsets(attributes) or parse_srcset(attributes.get("srcset", ""))
         elif tag == "picture":
             self._sources = []
         elif tag == "meta":
@@ -109,7 +112,7 @@ class _Reader:
                 self.shown.append((attributes.get("content", ""), ""))
         elif tag == "base":
             self.base = self.base or attributes.get("href", "")
-        elif tag == "a" and attributes.get("href", "").partition("?")[0].lower().endswith(SUFFIXES):
+        elif tag == "a" and _PATH_END.split(attributes.get("href", "").strip())[0].lower().endswith(SUFFIXES):
             self.linked.append((attributes["href"], attributes.get("title", "")))
 
     def end(self, tag: str) -> None:
@@ -121,22 +124,30 @@ class _Reader:
         """The page ends."""
 
     def _add_image(self, attributes: Mapping[str, str]) -> None:
-        candidates = [*_from_srcsets(attributes), *self._sources, *_from_srcs(attributes)]
+        own = [*_lazy_srcsets(attributes), *_lazy_srcs(attributes)] or [*_standard(attributes)]
+        candidates = [*self._sources, *own]
         self._sources = []
         if candidates:
-            best = max(candidates, key=lambda each: (not each.url.startswith("data:"), each.width, each.density))
+            best = max(candidates, key=lambda each: (not _is_data(each), each.width, each.density))
             self.shown.append((best.url, attributes.get("alt", "")))
 
 
-def _from_srcsets(attributes: Mapping[str, str]) -> Iterator[Candidate]:
-    for name in _SRCSETS:
-        yield from parse_srcset(attributes.get(name, ""))
+def _lazy_srcsets(attributes: Mapping[str, str]) -> list[Candidate]:
+    found = [each for name in _LAZY_SRCSETS for each in parse_srcset(attributes.get(name, ""))]
+    return [each for each in found if not _is_data(each)]
 
 
-def _from_srcs(attributes: Mapping[str, str]) -> Iterator[Candidate]:
-    for name in _LAZY_SRCS:
-        value = attributes.get(name, "")
-        if "." in value or "/" in value:  # and not "true" or a number
-            yield Candidate(value)
+def _lazy_srcs(attributes: Mapping[str, str]) -> list[Candidate]:
+    found = [Candidate(attributes.get(name, "")) for name in _LAZY_SRCS]
+    # Not "true", or a number.
+    return [each for each in found if ("." in each.url or "/" in each.url) and not _is_data(each)]
+
+
+def _standard(attributes: Mapping[str, str]) -> Iterator[Candidate]:
+    yield from parse_srcset(attributes.get("srcset", ""))
     if src := attributes.get("src", ""):
         yield Candidate(src)
+
+
+def _is_data(candidate: Candidate) -> bool:
+    return candidate.url.startswith("data:")

@@ -36,6 +36,13 @@ def urls(html: str | bytes, content_type: str = "text/html; charset=utf-8", link
         ("<img src=wait.gif data-lazy=/a>", "http://example.org/a"),
         ("<img src=a.jpg data-lazy=true>", "http://example.org/dir/a.jpg"),
         ("<img src=s.jpg data-srcset='l.jpg 800w, s.jpg 100w'>", "http://example.org/dir/l.jpg"),
+        ("<img srcset='wait.gif 1w' data-src=a.jpg>", "http://example.org/dir/a.jpg"),
+        ("<img srcset='wait.gif 4000w' data-srcset='l.jpg 800w'>", "http://example.org/dir/l.jpg"),
+        ("<img srcset='l.jpg 800w' data-src='data:image/gif;base64,R0lG'>", "http://example.org/dir/l.jpg"),
+        (
+            "<picture><source srcset='wait.gif 9w' data-srcset='l.webp 8w'><img src=wait.gif data-src=s.jpg></picture>",
+            "http://example.org/dir/l.webp",
+        ),
         ("<img src=s.jpg data-lazy-srcset='l.jpg 800w'>", "http://example.org/dir/l.jpg"),
         ("<img src=a.jpg srcset='data:image/gif;base64,R0lG 1x'>", "http://example.org/dir/a.jpg"),
         ("<picture><source srcset='l.webp 800w'><img src=s.jpg></picture>", "http://example.org/dir/l.webp"),
@@ -83,6 +90,12 @@ def test_nothing_is_found_where_nothing_is(html: str) -> None:
 def test_links_to_image_files_come_first_when_asked_for() -> None:
     html = "<a href=big.jpg?x title=Cat><img src=small.jpg></a><a href=page.html>no</a>"
     assert urls(html, links=True) == ["http://example.org/dir/big.jpg?x", "http://example.org/dir/small.jpg"]
+
+
+@pytest.mark.parametrize("href", ["big.JPG#x", "big.JPG?a=b.html#x", " big.JPG "])
+def test_a_link_to_an_image_file_is_known_by_the_end_of_its_path(href: str) -> None:
+    assert len(urls(f"<a href='{href}'>big</a>", links=True)) == 1
+    assert urls("<a href='page.html#x.jpg'>no</a><a href='page.html?x.jpg'>no</a>", links=True) == []
 
 
 def test_a_picture_is_found_once_with_its_text() -> None:

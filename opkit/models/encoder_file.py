@@ -232,9 +232,11 @@ def _is_pooling(value: object) -> TypeGuard[Pooling]:
 
 def _check_shapes(path: Path, shapes: Shapes, pooling: str, dimension: int) -> None:
     """Hold the tensors after the backbone to their places; those of the backbone are the model's matter."""
-    for name in shapes:
+    for name, shape in shapes.items():
         if name not in _SINGLE and not name.startswith("backbone/"):
             raise WeightsError(f"{path}: {name} is no tensor of an encoder; there are backbone/... and {_SINGLE}")
+        if 0 in shape:  # its other sides may claim anything
+            raise WeightsError(f"{path}: {name} has shape {shape}: there are no numbers in it")
     if "gem/p" in shapes and (pooling != "gem" or shapes["gem/p"] != ()):
         raise WeightsError(f"{path}: gem/p has shape {shapes['gem/p']} and pooling {pooling}, must be () and gem")
     width: int | None = None

@@ -94,6 +94,7 @@ def test_a_card_can_be_replaced_and_nothing_else_changes(tmp_path: Path) -> None
         ({}, {"card": {"text": "x" * 3_000_000}}, "the card has 3000"),
         ({"tail/kernel": np.ones(1, np.float32)}, {}, "tail/kernel is no tensor of an encoder"),
         ({"head/bias": np.zeros(4, np.float32)}, {}, r"must be \(inputs, outputs\) and \(outputs,\)"),
+        ({"backbone/a": np.ones((0, 4), np.float32)}, {}, r"backbone/a has shape \(0, 4\): there are no numbers in it"),
         ({"whitening/kernel": np.ones((4, 3), np.float32)}, {}, r"must be \(5, outputs\) and \(outputs,\)"),
     ],
 )
@@ -148,6 +149,17 @@ def test_numbers_that_are_no_weights_are_refused_when_they_are_read(tmp_path: Pa
     forge(path, {"opkit": json.dumps(FACTS)}, make_tensors() | {"head/bias": np.zeros(5, np.int32)})
     with pytest.raises(WeightsError, match="head/bias is I32, must be F16 or F32"):
         read_header(path)
+
+
+def test_a_tensor_without_numbers_is_refused_whatever_its_other_sides_claim(tmp_path: Path) -> None:
+    header = {"__metadata__": {"opkit": json.dumps(FACTS)}}
+    header |= {"backbone/a": {"dtype": "F32", "shape": [0, 1 << 62], "data_offsets": [0, 0]}}
+    text = json.dumps(header).encode()
+    path = tmp_path / "e.safetensors"
+    path.write_bytes(len(text).to_bytes(8, "little") + text)
+    for read in (read_header, read_tensors, tensors_sha256):
+        with pytest.raises(WeightsError, match=r"backbone/a has shape .* there are no numbers in it"):
+            read(path)
 
 
 def test_a_header_that_claims_to_be_huge_is_not_read(tmp_path: Path) -> None:

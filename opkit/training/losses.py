@@ -36,7 +36,7 @@ def pairs(labels: Any, dtype: Any) -> tuple[Any, Any]:
 
 
 def distances(vectors: Any) -> Any:
-    """The Euclidean distances (N, N) between unit vectors (N, D), from 0 to 2: the metric of an index with L2."""
+    """The Euclidean distances (N, N) between unit vectors (N, D), from 0 to 2. The L2 of Milvus is the square of it."""
     squared = 2.0 - 2.0 * ops.matmul(vectors, ops.transpose(vectors))
     # The gradient of a root at 0 is infinite, and the diagonal is 0.
     return ops.sqrt(ops.maximum(squared, 1e-8))

@@ -16,9 +16,10 @@ import numpy as np
 from opkit.cores import usable_cores
 from opkit.evaluation.thresholds import Calibration
 from opkit.inputs.images import ImageLimits, resize_image
-from opkit.models.encoder_file import made_now, write_encoder_file
+from opkit.models.encoder_file import made_now, replace_card, write_encoder_file
+from opkit.models.fingerprint import fingerprint
 from opkit.models.registry import ModelSpec
-from opkit.models.weights import Weights
+from opkit.models.weights import Weights, find_weights
 from opkit.settings import Settings
 from opkit.training import losses
 from opkit.training.batches import Batches, Plan, Reader, stream, unhidden
@@ -100,7 +101,16 @@ def train(
     write_encoder_file(
         out, model=spec.name, pooling=trainee.pooling, dimension=trainee.dimension, tensors=tensors, card=card
     )
-    return card
+    return _signed(out, card, served, settings)
+
+
+def _signed(out: Path, card: dict[str, Any], spec: ModelSpec, settings: Settings) -> dict[str, Any]:
+    """Say in the card of which vectors its calibration is: only now, since what the file holds is in their name."""
+    weights = find_weights(spec, str(out), settings.data_dir)
+    of_file = replace(settings, pooling="auto")
+    signed = card | {"calibration": card["calibration"] | {"fingerprint": fingerprint(spec, weights, of_file, "f32")}}
+    replace_card(out, signed)
+    return signed
 
 
 def _plan(spec: ModelSpec, recipe: Recipe, settings: Settings) -> Plan:

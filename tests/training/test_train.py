@@ -14,7 +14,11 @@ import numpy as np
 import pytest
 
 from opkit.models.encoder_file import read_header, read_tensors
+from opkit.models.fingerprint import fingerprints
+from opkit.models.registry import MODELS
+from opkit.models.weights import find_weights
 from opkit.pictures.generate import generate_folder
+from opkit.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--epochs", "3", "--steps", "3", "--side", "64", "--identities", "8", "--precision", "f32"]
@@ -72,6 +76,10 @@ def test_a_run_leaves_an_encoder_file_with_its_card(trained: Path) -> None:
     assert (header.card["settings"]["resize"], header.card["settings"]["epochs"]) == ("bilinear", 3)
     assert set(header.card["metrics"]["recall_at_1"]) > {"mean", "rotate-90", "mirror"}
     assert header.card["calibration"]["pairs"] > 0
+    # As what serves it calls its vectors, so that they get verdicts.
+    spec, settings = MODELS["embedded"], Settings()
+    weights = find_weights(spec, str(trained), settings.data_dir)
+    assert header.card["calibration"]["fingerprint"] in fingerprints(spec, weights, settings)
 
 
 def test_a_run_writes_down_every_epoch(trained: Path) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -16,9 +17,11 @@ from opkit.client import HEALTHY, Client, Identity
 from opkit.contract import OperatorInfo, Vector
 from opkit.encode.run import StreamEncoder
 from opkit.encode.vector_file import Origin
-from opkit.errors import OperatorError, SettingsError
+from opkit.errors import DeadlinePassed, OperatorError, SettingsError, Unreachable
 from opkit.search.guard import check_same_encoder
 from opkit.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 _BATCH = 16
 
@@ -75,7 +78,7 @@ def open_encoders(operators: Sequence[str], settings: Settings) -> Iterator[Enco
     Raises:
         OtherEncoder: they do not give the same vectors.
         SettingsError: one is no encoder, or cannot be loaded.
-        Unreachable: one does not answer.
+        Unreachable: none of them answers; those that do not are left out, and the log says so.
     """
     with ExitStack() as stack:
         if operators:
@@ -96,13 +99,26 @@ def origin_of(operator: Identity | OperatorInfo) -> Origin:
 
 
 def _running(clients: Sequence[Client]) -> Encoders:
-    identities = {client.target: client.identity() for client in clients}
-    first = clients[0].target
+    identities = _identities(clients)
+    first = next(iter(identities))
     origin = origin_of(identities[first])
     for target, identity in identities.items():
         check_same_encoder(origin, origin_of(identity), f"the operator {first}", f"the operator {target}")
     smallest = min(identity.limits.max_image_bytes for identity in identities.values())
-    return Encoders(origin, smallest, {client.target: client for client in clients})
+    return Encoders(origin, smallest, {client.target: client for client in clients if client.target in identities})
+
+
+def _identities(clients: Sequence[Client]) -> dict[str, Identity]:
+    """What those are that answer, by target. Raises what the last one raised if none does."""
+    found: dict[str, Identity] = {}
+    for client in clients:
+        try:
+            found[client.target] = client.identity()
+        except (Unreachable, DeadlinePassed) as error:
+            if client is clients[-1] and not found:
+                raise
+            _log.warning("goes on without the operator %s: %s", client.target, error)
+    return found
 
 
 def _encode(name: str, encoder: StreamEncoder, items: Iterator[Item]) -> Generator[tuple[Item, Vector | OperatorError]]:
@@ -145,14 +161,14 @@ def _encode_on_all(
 
 
 class _Shared(Generic[Item]):
-    """One iterable that several threads take from, and give back to what they could not finish."""
+    """One iterable that several threads take from, and give back to what they could not finish; and their results."""
 
     def __init__(self, items: Iterable[Item]) -> None:
         self._items, self._returned = iter(items), deque[Item]()
         self._lock = threading.Lock()
-        self.stopped = False
+        self.stopped = self._is_abandoned = False
         self.failure: BaseException | None = None
-        self.results: queue.Queue[tuple[Item, Vector | OperatorError] | None] = queue.Queue(4 * _BATCH)
+        self._results: queue.Queue[tuple[Item, Vector | OperatorError] | None] = queue.Queue(4 * _BATCH)
 
     @property
     def has_returned(self) -> bool:
@@ -178,6 +194,23 @@ class _Shared(Generic[Item]):
         with self._lock:
             self._returned.extend(items)
 
+    def put(self, result: tuple[Item, Vector | OperatorError] | None) -> None:
+        """Hand over a result, or None for the end of a thread; waits for room as long as somebody reads."""
+        if not self._is_abandoned:
+            self._results.put(result)
+
+    def get(self) -> tuple[Item, Vector | OperatorError] | None:
+        return self._results.get()
+
+    def abandon(self) -> None:
+        """Nobody reads any more. On return no thread takes an item, and none will wait for room."""
+        with self._lock:
+            self.stopped = self._is_abandoned = True
+        # Each thread puts one more at most, the one for which it waits for room.
+        with suppress(queue.Empty):
+            while True:
+                self._results.get_nowait()
+
 
 class _Worker(threading.Thread, Generic[Item]):
     """Keeps one encoder busy until there is nothing left, or the encoder fails."""
@@ -197,7 +230,7 @@ class _Worker(threading.Thread, Generic[Item]):
 
         try:
             for result in _encode(self.name, self._encoder, items()):
-                self._shared.results.put(result)
+                self._shared.put(result)
                 taken.popleft()
         except OperatorError as error:
             self.failure = error
@@ -205,23 +238,27 @@ class _Worker(threading.Thread, Generic[Item]):
         except BaseException as error:  # noqa: BLE001 - raised again where the results are read
             self._shared.failure, self._shared.stopped = error, True
         finally:
-            self._shared.results.put(None)
+            self._shared.put(None)
 
 
 def _results_of(crew: Sequence[_Worker[Item]], shared: _Shared[Item]) -> Iterator[tuple[Item, Vector | OperatorError]]:
-    """All results until every thread has ended; left early, the threads end with what they have under way."""
+    """All results until every thread has ended.
+
+    Left early, nobody waits for the threads: one whose operator hangs would keep Ctrl-C from doing anything. They take
+    nothing more, and end with the call that they are in, at the latest when its client is closed.
+    """
     for worker in crew:
         worker.start()
     running = len(crew)
     try:
         while running:
-            if (result := shared.results.get()) is None:
+            if (result := shared.get()) is None:
                 running -= 1
             else:
                 yield result
     finally:
-        shared.stopped = shared.stopped or running > 0
-        while running:
-            running -= shared.results.get() is None
-        for worker in crew:
-            worker.join()
+        if running:
+            shared.abandon()
+        else:
+            for worker in crew:
+                worker.join()

@@ -1,4 +1,5 @@
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass
 
@@ -48,6 +49,11 @@ class Scripted:
         return ModelFailed("boom") if data == b"boom" else vector_of(data)
 
 
+def free_port():
+    with serving(StubOperator()) as port:
+        return port
+
+
 def encode(*members, items=ITEMS):
     named = {str(number): member for number, member in enumerate(members)}
     return list(Encoders(ORIGIN, 1000, named).encode(items))
@@ -91,7 +97,41 @@ def test_whoever_stops_reading_stops_the_threads():
     results = Encoders(ORIGIN, 1000, {"a": Scripted(), "b": Scripted()}).encode(ITEMS * 100)
     next(results)
     results.close()
-    assert not [thread for thread in threading.enumerate() if thread.name in ("a", "b")]
+    for thread in threading.enumerate():
+        if thread.name in ("a", "b"):
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def test_whoever_stops_reading_does_not_wait_for_an_operator_that_hangs():
+    """As Ctrl-C does; and nothing is taken any more, so that whoever makes the pictures can clean up."""
+    hung = StubOperator()
+    hung.gate.clear()
+    taken = []
+
+    def items():
+        for item in ITEMS * 100:
+            taken.append(item)
+            yield item
+
+    with serving(StubOperator()) as a, serving(hung) as b:
+        operators = [f"127.0.0.1:{a}", f"127.0.0.1:{b}"]
+        with open_encoders(operators, Settings()) as encoders:
+            source = items()
+            results = encoders.encode(source)
+            while not hung.requests:
+                next(results)
+            started = time.monotonic()
+            results.close()
+            source.close()
+            count = len(taken)
+        threads = [thread for thread in threading.enumerate() if thread.name in operators]
+        for thread in threads:
+            thread.join(10)
+        assert time.monotonic() - started < 10
+        assert not any(thread.is_alive() for thread in threads)
+        assert len(taken) == count
+        hung.gate.set()
 
 
 @pytest.mark.parametrize("members", [1, 2])
@@ -110,6 +150,20 @@ def test_running_operators_share_the_work_over_grpc():
         assert encoders.origin == ORIGIN
         check_each_once(list(encoders.encode(ITEMS)))
     assert len(first.answered) + len(second.answered) == len(ITEMS)
+
+
+def test_an_operator_that_does_not_answer_at_the_start_is_left_out(caplog):
+    with serving(StubOperator()) as port:
+        operators = [f"127.0.0.1:{free_port()}", f"127.0.0.1:{port}", f"127.0.0.1:{free_port()}"]
+        with open_encoders(operators, Settings()) as encoders:
+            check_each_once(list(encoders.encode(ITEMS)))
+    assert list(encoders.members) == [operators[1]]
+    assert [record.args[0] for record in caplog.records if record.name == "opkit.search.encoders"] == operators[::2]
+
+
+def test_when_no_operator_answers_at_the_start_there_is_nothing_to_do_the_work():
+    with pytest.raises(Unreachable):
+        open_encoders([f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"], Settings()).__enter__()
 
 
 def test_operators_of_different_vectors_are_refused():

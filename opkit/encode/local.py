@@ -40,6 +40,7 @@ class LocalEncoder:
         self, inputs: Iterable[bytes | str | OperatorError], *, batch: int
     ) -> Iterator[Vector | OperatorError]:
         """As ``opkit.client.Client.encode_stream``."""
+        batch = min(batch, self._pipeline.max_items)
         source = iter(inputs)
         waiting: deque[tuple[list[bytes | str | OperatorError], Call]] = deque()
         while items := list(islice(source, batch)):

@@ -136,6 +136,11 @@ class Pipeline:
         """Why vectors cannot be had now, or None if they can."""
         return "shutting down" if self._closed else self._batcher.trouble()
 
+    @property
+    def max_items(self) -> int:
+        """How many inputs one call may have."""
+        return self._settings.max_items
+
     def start(self, sources: Sequence[Source], timeout_s: float | None = None, *, patient: bool = False) -> Call:
         """Begin to serve one call.
 

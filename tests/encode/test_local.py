@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -25,6 +27,12 @@ def test_vectors_come_in_order(encoder, batch):
     colours = [(number + 1, 100, 200) for number in range(20)]
     vectors = list(encoder.encode_stream((make_image(colour) for colour in colours), batch=batch))
     np.testing.assert_allclose(vectors, [unit(colour) for colour in colours], atol=1e-6)
+
+
+def test_a_batch_is_no_larger_than_the_operator_takes():
+    with open_local(replace(SETTINGS, max_items=8)) as encoder:
+        vectors = list(encoder.encode_stream((make_image((9, 9, 9)) for _ in range(20)), batch=16))
+    assert [vector.shape for vector in vectors] == [(3,)] * 20
 
 
 def test_bytes_urls_and_errors_keep_their_places(encoder, picture_server):

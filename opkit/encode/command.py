@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     from opkit.encode.vector_file import Outputs
 
     outputs = Outputs(arguments.out, arguments.errors or arguments.out.with_suffix(".errors.csv"))
-    names = find_inputs(arguments.inputs) + (read_list(arguments.list) if arguments.list else [])
+    names = find_inputs(arguments.inputs, keep_unreadable=True) + (read_list(arguments.list) if arguments.list else [])
     if not names:
         raise SettingsError("nothing to encode: no images in the folders, and no files or URLs")
     if not arguments.quiet:

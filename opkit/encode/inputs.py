@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
 import sys
@@ -19,18 +20,23 @@ def is_url(name: str) -> bool:
     return name.lower().startswith(("http://", "https://"))
 
 
-def find_inputs(names: Sequence[str]) -> list[str]:
+def find_inputs(names: Sequence[str], *, keep_unreadable: bool = False) -> list[str]:
     """Files and URLs as they are, folders as the images below them, sorted, so that a second run finds the same order.
 
     Symbolic links to folders are not followed below a folder: they may lead in circles.
 
+    Args:
+        names: files, folders and URLs.
+        keep_unreadable: a folder that cannot be read is then an input itself, and ``read_input`` says why it is none:
+            for whoever writes down what failed and goes on.
+
     Raises:
-        SettingsError: a name is neither an address nor there.
+        SettingsError: a name is neither an address nor there, or a folder cannot be read.
     """
     found: list[str] = []
     for name in names:
         if os.path.isdir(name):
-            found += _images_below(name)
+            found += _images_below(name, keep_unreadable=keep_unreadable)
         elif is_url(name) or os.path.lexists(name):
             found.append(name)
         else:
@@ -41,6 +47,8 @@ def find_inputs(names: Sequence[str]) -> list[str]:
 def read_list(path: Path) -> list[str]:
     """The lines of a file, or of standard input for ``-``: files and URLs. One that is not there is an error row.
 
+    Windows begins such a file with a mark of its encoding, which belongs to no name.
+
     Raises:
         SettingsError: the list cannot be read.
     """
@@ -48,18 +56,19 @@ def read_list(path: Path) -> list[str]:
         data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None
-    return [os.fsdecode(line) for line in data.splitlines() if line]
+    return [os.fsdecode(line) for line in data.removeprefix(codecs.BOM_UTF8).splitlines() if line]
 
 
-def _images_below(folder: str) -> Iterator[str]:
-    for path, folders, files in os.walk(folder, onerror=_refuse):
+def _images_below(folder: str, *, keep_unreadable: bool) -> Iterator[str]:
+    """A folder that cannot be read is never left out in silence."""
+    unreadable: list[OSError] = []
+    for path, folders, files in os.walk(folder, onerror=unreadable.append):
         folders.sort()
         yield from (os.path.join(path, file) for file in sorted(files) if file.lower().endswith(SUFFIXES))
-
-
-def _refuse(error: OSError) -> None:
-    """A folder that cannot be read would otherwise be left out in silence."""
-    raise SettingsError(f"{error.filename}: {error.strerror}")
+    for error in unreadable:
+        if not keep_unreadable:
+            raise SettingsError(f"{error.filename}: {error.strerror}")
+        yield str(error.filename)
 
 
 def read_input(name: str, max_bytes: int) -> bytes | str | OperatorError:
@@ -68,7 +77,10 @@ def read_input(name: str, max_bytes: int) -> bytes | str | OperatorError:
         return name
     try:
         # A pipe or a device would be waited for, or never end.
-        if not stat.S_ISREG(os.stat(name).st_mode):
+        mode = os.stat(name).st_mode
+        if stat.S_ISDIR(mode):
+            os.scandir(name).close()  # raises if this is a folder that cannot be read
+        if not stat.S_ISREG(mode):
             return InvalidInput("not a file")
         with open(name, "rb") as file:
             data = file.read(max_bytes + 1)

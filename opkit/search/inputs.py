@@ -20,7 +20,8 @@ class Inputs:
     """What to index.
 
     Attributes:
-        names: files and URLs, folders resolved into the pictures below them.
+        names: absolute paths and URLs, folders resolved into the pictures below them; a folder that cannot be read is
+            one of them, for reading it says why.
         folders: those that were given, absolute.
     """
 
@@ -43,23 +44,28 @@ def gather(given: Sequence[str]) -> Inputs:
         if not found:
             what = "folder with no pictures below it" if os.path.isdir(each) else "list with no pictures in it"
             raise SettingsError(f"{each}: a {what}; nothing was changed")
-        names += found
+        names += map(_absolute, found)
     return Inputs(names, folders)
 
 
 def _resolve(given: str) -> list[str]:
     suffix = Path(given).suffix.lower()
     if is_url(given) or os.path.isdir(given) or suffix not in (".txt", ".csv"):
-        return find_inputs([given])
+        return find_inputs([given], keep_unreadable=True)
     return list(_read_csv(Path(given))) if suffix == ".csv" else read_list(Path(given))
+
+
+def _absolute(name: str) -> str:
+    """As the index keeps it, so that the errors name nothing in two ways; an address of any kind as it is."""
+    return name if "://" in name and not os.path.lexists(name) else os.path.abspath(name)
 
 
 def _read_csv(path: Path) -> Iterator[str]:
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            rows = csv.reader(file)
+            rows = ([cell.strip() for cell in row] for row in csv.reader(file))
             header = next(rows, [])
-            lowered = [cell.strip().lower() for cell in header]
+            lowered = [cell.lower() for cell in header]
             column = next((lowered.index(name) for name in _COLUMNS if name in lowered), None)
             if column is None and header and header[0]:
                 yield header[0]

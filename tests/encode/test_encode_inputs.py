@@ -46,6 +46,26 @@ def test_a_folder_that_cannot_be_read_is_not_left_out_in_silence(tmp_path, monke
         find_inputs([str(tmp_path)])
 
 
+def test_a_folder_that_cannot_be_read_may_be_an_input_that_says_why(tmp_path, monkeypatch):
+    touch(tmp_path, "a.jpg", "closed/b.jpg", "open/c.jpg")
+    closed, scandir = str(tmp_path / "closed"), os.scandir
+
+    def refuse(path):
+        if path == closed:
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = find_inputs([str(tmp_path)], keep_unreadable=True)
+    assert found == [str(tmp_path / "a.jpg"), str(tmp_path / "open/c.jpg"), closed]
+    assert str(read_input(closed, 100)) == "cannot be read: Permission denied"
+
+
+def test_a_mark_of_the_encoding_belongs_to_no_name(tmp_path):
+    (tmp_path / "list").write_bytes(b"\xef\xbb\xbfa.jpg\r\nb.jpg\r\n")
+    assert read_list(tmp_path / "list") == ["a.jpg", "b.jpg"]
+
+
 def test_a_list_holds_one_name_a_line(tmp_path):
     (tmp_path / "list").write_bytes(b"a b.jpg\n\nhttp://host/a\r\ncaf\xe9.jpg")
     assert read_list(tmp_path / "list") == ["a b.jpg", "http://host/a", "caf\udce9.jpg"]

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from opkit.errors import SettingsError
@@ -30,3 +32,30 @@ def test_an_empty_list_is_refused(tmp_path):
     (tmp_path / "l.txt").touch()
     with pytest.raises(SettingsError, match="list with no pictures in it"):
         gather([str(tmp_path / "l.txt")])
+
+
+def test_what_stands_around_the_cells_of_a_csv_does_not_count(tmp_path):
+    (tmp_path / "l.csv").write_text("id, Path\n1, /a b.jpg \n2, \n")
+    assert list(gather([str(tmp_path / "l.csv")]).names) == ["/a b.jpg"]
+
+
+def test_names_are_absolute_as_in_the_index_whatever_was_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_pictures(tmp_path / "photos", 1)
+    (tmp_path / "l.txt").write_text("photos/../no.png\ns3://bucket/1.png\nhttp://x/1.jpg\n")
+    found = [str(tmp_path / "photos/0.png")] * 2 + [str(tmp_path / "no.png"), "s3://bucket/1.png", "http://x/1.jpg"]
+    assert list(gather(["photos", "photos/0.png", "l.txt"]).names) == found
+
+
+def test_a_folder_that_cannot_be_read_does_not_refuse_the_others(tmp_path, monkeypatch):
+    (path,) = write_pictures(tmp_path / "photos", 1)
+    (closed := tmp_path / "photos" / "lost+found").mkdir()
+    scandir = os.scandir
+
+    def refuse(path):
+        if path == str(closed):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert list(gather([str(tmp_path / "photos")]).names) == [str(path), str(closed)]

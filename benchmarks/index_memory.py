@@ -27,7 +27,8 @@ from benchmarks.report import machine_facts, markdown_table
 from benchmarks.server_process import ServerProcess
 from opkit.contract import Encoder
 from opkit.encode.local import LocalEncoder
-from opkit.search.encoders import Encoders, origin_of
+from opkit.encode.vector_file import Origin
+from opkit.search.encoders import Encoders
 from opkit.search.index import Index
 from opkit.serving.pipeline import Pipeline
 from opkit.settings import Settings
@@ -121,7 +122,7 @@ def index_pictures(folder: Path, pictures: int, store: ServerProcess, settings: 
     operator = Noise()
     with Pipeline(operator, settings) as pipeline:
         encoder = LocalEncoder(operator.info(), pipeline)
-        members = Encoders(origin_of(encoder.info), settings.max_image_bytes, {"noise": encoder})
+        members = Encoders(Origin.of(encoder.info), settings.max_image_bytes, {"noise": encoder})
         with Index.open(f"http://{store.address}", "memory", settings=settings, encoders=members) as index:
             curve = Curve(store, pictures)
             started = time.perf_counter()

@@ -29,10 +29,11 @@ from benchmarks.report import machine_facts
 from opkit.cores import usable_cores
 from opkit.encode.inputs import read_input
 from opkit.encode.local import LocalEncoder, open_local
+from opkit.encode.vector_file import Origin
 from opkit.errors import OperatorError
 from opkit.pictures.generate import generate_folder
 from opkit.pictures.transformations import TRANSFORMATIONS
-from opkit.search.encoders import Encoders, origin_of
+from opkit.search.encoders import Encoders
 from opkit.search.index import Index
 from opkit.settings import Settings, load_settings
 
@@ -91,7 +92,7 @@ def make_pictures(folder: Path, count: int) -> list[Path]:
 def measure(paths: Sequence[Path], queries: int, uri: str, settings: Settings) -> None:
     with open_local(settings) as encoder:
         bare, vectors = encode_bare(encoder, paths, settings)
-        members = Encoders(origin_of(encoder.info), settings.max_image_bytes, {"here": encoder})
+        members = Encoders(Origin.of(encoder.info), settings.max_image_bytes, {"here": encoder})
         with Index.open(uri, "benchmark", settings=settings, encoders=members) as index:
             with memory_curve() as curve:
                 cost, again_s = add(index, paths)

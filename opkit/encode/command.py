@@ -26,8 +26,6 @@ from opkit.errors import SettingsError
 from opkit.settings import flag_name
 
 if TYPE_CHECKING:
-    from opkit.client import Identity
-    from opkit.contract import OperatorInfo
     from opkit.encode.run import StreamEncoder
     from opkit.encode.vector_file import Origin, Outputs
 
@@ -108,6 +106,8 @@ def _encode(names: Sequence[str], outputs: Outputs, arguments: argparse.Namespac
 @contextmanager
 def _open_encoder(arguments: argparse.Namespace) -> Iterator[tuple[StreamEncoder, Origin, int]]:
     """The running operator, or one in this process; what it is; and the bytes that one image may have."""
+    from opkit.encode.vector_file import Origin
+
     if arguments.remote:
         from opkit.client import Client
 
@@ -115,18 +115,10 @@ def _open_encoder(arguments: argparse.Namespace) -> Iterator[tuple[StreamEncoder
             raise SettingsError(f"{', '.join(flags)}: has no effect on the running operator {arguments.remote}")
         with Client(arguments.remote) as client:
             identity = client.identity()
-            yield client, _origin_of(identity), identity.limits.max_image_bytes
+            yield client, Origin.of(identity), identity.limits.max_image_bytes
     else:
         settings = read_settings(arguments).settings
         with imports("to encode in this process: pip install 'opkit[cpu]'"):
             from opkit.encode.local import open_local
         with open_local(settings) as encoder:
-            yield encoder, _origin_of(encoder.info), settings.max_image_bytes
-
-
-def _origin_of(operator: Identity | OperatorInfo) -> Origin:
-    from opkit.encode.vector_file import Origin
-
-    if operator.type != "encoder" or operator.dimension < 1:
-        raise SettingsError(f"{operator.name} is a {operator.type} of dimension {operator.dimension}, not an encoder")
-    return Origin(operator.name, operator.fingerprint, operator.dimension, operator.metric_type)
+            yield encoder, Origin.of(encoder.info), settings.max_image_bytes

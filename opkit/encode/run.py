@@ -53,7 +53,7 @@ def encode_into(
     inputs = (read_input(name, max_image_bytes) for name in left)
     for name, result in zip(left, encoder.encode_stream(inputs, batch=batch), strict=True):
         if isinstance(result, OperatorError) and result.code is StatusCode.INTERNAL:
-            _check_health(encoder)
+            check_health(encoder, "the operator")
         file.add(name, result)
         on_done()
 
@@ -68,7 +68,11 @@ def _not_done(names: Iterable[str], done: Counter[str]) -> Iterator[str]:
             yield name
 
 
-def _check_health(encoder: StreamEncoder) -> None:
-    """Tell an input that breaks the model from a model that is broken, which would fail every input from here on."""
+def check_health(encoder: StreamEncoder, name: str) -> None:
+    """Tell an input that breaks the model from a model that is broken, which would fail every input from here on.
+
+    Raises:
+        OperatorError: the model is broken; says so of ``name``.
+    """
     if (health := encoder.health()) != HEALTHY:
-        raise OperatorError(f"the operator is not healthy: {health}")
+        raise OperatorError(f"{name} is not healthy: {health}")

@@ -21,13 +21,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from opkit.contract import Vector
 from opkit.encode.journal import Journal
 from opkit.errors import OperatorError, SettingsError
+
+if TYPE_CHECKING:
+    from opkit.client import Identity
+    from opkit.contract import OperatorInfo
 
 _ROW_TYPE = np.dtype("<f4")
 
@@ -48,6 +52,14 @@ class Origin:
     fingerprint: str
     dimension: int
     metric_type: str
+
+    @classmethod
+    def of(cls, operator: Identity | OperatorInfo) -> Origin:
+        """What is kept of an operator. Raises SettingsError if it is no encoder."""
+        if operator.type != "encoder" or operator.dimension < 1:
+            what = f"a {operator.type} of dimension {operator.dimension}"
+            raise SettingsError(f"{operator.name} is {what}, not an encoder")
+        return cls(operator.name, operator.fingerprint, operator.dimension, operator.metric_type)
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 
 from opkit.commands import ENCODER_SETTINGS, add_settings, given_settings, imports, read_settings, setting_flag
 from opkit.errors import SettingsError
+from opkit.search.defaults import DEFAULT_NAME, DEFAULT_URI
 from opkit.settings import flag_name
 
 if TYPE_CHECKING:
     from opkit.search.index import Index
     from opkit.settings import Settings
-
-DEFAULT_URI = "opkit.db"
-DEFAULT_NAME = "pictures"
 
 #: For the password of a Milvus, which does not belong on a command line.
 TOKEN_VARIABLE = "MILVUS_TOKEN"  # noqa: S105 - a name

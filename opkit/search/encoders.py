@@ -13,11 +13,11 @@ from typing import Generic, Protocol, TypeVar
 
 from grpc import StatusCode
 
-from opkit.client import HEALTHY, Client, Identity
-from opkit.contract import OperatorInfo, Vector
-from opkit.encode.run import StreamEncoder
+from opkit.client import Client, Identity
+from opkit.contract import Vector
+from opkit.encode.run import StreamEncoder, check_health
 from opkit.encode.vector_file import Origin
-from opkit.errors import DeadlinePassed, OperatorError, SettingsError, Unreachable
+from opkit.errors import DeadlinePassed, OperatorError, Unreachable
 from opkit.search.guard import check_same_encoder
 from opkit.settings import Settings
 
@@ -88,22 +88,15 @@ def open_encoders(operators: Sequence[str], settings: Settings) -> Iterator[Enco
             from opkit.encode.local import open_local
 
             encoder = stack.enter_context(open_local(settings))
-            yield Encoders(origin_of(encoder.info), settings.max_image_bytes, {"the operator": encoder})
-
-
-def origin_of(operator: Identity | OperatorInfo) -> Origin:
-    """What an index keeps of an operator. Raises SettingsError if it is no encoder."""
-    if operator.type != "encoder" or operator.dimension < 1:
-        raise SettingsError(f"{operator.name} is a {operator.type} of dimension {operator.dimension}, not an encoder")
-    return Origin(operator.name, operator.fingerprint, operator.dimension, operator.metric_type)
+            yield Encoders(Origin.of(encoder.info), settings.max_image_bytes, {"the operator": encoder})
 
 
 def _running(clients: Sequence[Client]) -> Encoders:
     identities = _identities(clients)
     first = next(iter(identities))
-    origin = origin_of(identities[first])
+    origin = Origin.of(identities[first])
     for target, identity in identities.items():
-        check_same_encoder(origin, origin_of(identity), f"the operator {first}", f"the operator {target}")
+        check_same_encoder(origin, Origin.of(identity), f"the operator {first}", f"the operator {target}")
     smallest = min(identity.limits.max_image_bytes for identity in identities.values())
     return Encoders(origin, smallest, {client.target: client for client in clients if client.target in identities})
 
@@ -131,14 +124,8 @@ def _encode(name: str, encoder: StreamEncoder, items: Iterator[Item]) -> Generat
 
     for result in encoder.encode_stream(sent(), batch=_BATCH):
         if isinstance(result, OperatorError) and result.code is StatusCode.INTERNAL:
-            _check_health(name, encoder)
+            check_health(encoder, name)
         yield under_way.popleft(), result
-
-
-def _check_health(name: str, encoder: StreamEncoder) -> None:
-    """Tell a picture that breaks the model from a model that is broken, which would fail every picture from here on."""
-    if (health := encoder.health()) != HEALTHY:
-        raise OperatorError(f"{name} is not healthy: {health}")
 
 
 def _encode_on_all(

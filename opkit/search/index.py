@@ -15,6 +15,7 @@ from opkit.encode.inputs import is_url
 from opkit.encode.vector_file import Origin
 from opkit.errors import InvalidInput, OperatorError, SettingsError
 from opkit.search.collection import Collection
+from opkit.search.defaults import DEFAULT_NAME, DEFAULT_URI
 from opkit.search.digests import Digests
 from opkit.search.encoders import Encoders, open_encoders
 from opkit.search.errors import NoSuchIndex
@@ -30,9 +31,6 @@ from opkit.search.schema import Picture
 from opkit.search.store import Store, collection_name
 from opkit.search.verdict import Match, judge
 from opkit.settings import Settings, load_settings
-
-DEFAULT_URI = "opkit.db"
-DEFAULT_NAME = "pictures"
 
 _MAX_K = 16384
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from opkit.commands import Commands, add_calibration, add_command, imports
 from opkit.errors import SettingsError
-from opkit.search.arguments import DEFAULT_NAME, DEFAULT_URI, token
+from opkit.search.arguments import token
+from opkit.search.defaults import DEFAULT_NAME, DEFAULT_URI
 from opkit.settings import load_settings
 
 DEFAULT_HTTP = "127.0.0.1:8080"

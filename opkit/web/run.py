@@ -14,7 +14,7 @@ from opkit.encode.vector_file import Origin
 from opkit.inputs.images import ImageLimits
 from opkit.pictures.examples import COUNT, write_examples
 from opkit.search.calibration import DEFAULT_FPR, copy_threshold
-from opkit.search.encoders import Encoders, origin_of
+from opkit.search.encoders import Encoders
 from opkit.search.index import Index
 from opkit.serving.http.app import Extend
 from opkit.serving.pipeline import Pipeline
@@ -62,7 +62,7 @@ def open_site(choice: Choice, settings: Settings, operator: Encoder, pipeline: P
         OtherEncoder: the index was made with another encoder.
         StoreError: the store cannot be opened.
     """
-    origin = origin_of(operator.info())
+    origin = Origin.of(operator.info())
     encoder = Gentle(LocalEncoder(operator.info(), pipeline))
     encoders = Encoders(origin, settings.max_image_bytes, {"the operator": encoder})
     cache = settings.cache_dir.expanduser()

@@ -15,8 +15,9 @@ import pytest
 from PIL import Image as PILImage
 
 from opkit.encode.local import LocalEncoder
+from opkit.encode.vector_file import Origin
 from opkit.search.collection import Collection
-from opkit.search.encoders import Encoders, origin_of
+from opkit.search.encoders import Encoders
 from opkit.search.index import Index
 from opkit.search.milvus import MilvusClient
 from opkit.search.store import Store
@@ -107,7 +108,7 @@ def make_encoders(settings: Settings) -> Iterator[Callable[[ToyOperator], Encode
         def make(operator: ToyOperator) -> Encoders:
             pipeline = stack.enter_context(Pipeline(operator, settings))
             encoder = LocalEncoder(operator.info(), pipeline)
-            return Encoders(origin_of(operator.info()), settings.max_image_bytes, {"toy": encoder})
+            return Encoders(Origin.of(operator.info()), settings.max_image_bytes, {"toy": encoder})
 
         yield make
 

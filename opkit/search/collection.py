@@ -151,11 +151,6 @@ class Collection:
         found = self._search(vectors, k, PICTURE_FIELDS, expression)
         return [[Hit(Picture.of(hit["entity"]), float(hit["distance"])) for hit in hits] for hits in found]
 
-    def neighbours(self, vectors: Sequence[Vector], k: int) -> list[list[tuple[str, float]]]:
-        """As ``search``, but no more than the id and the score of each."""
-        found = self._search(vectors, k, ["id"], "")
-        return [[(str(hit["id"]), float(hit["distance"])) for hit in hits] for hits in found]
-
     def count(self) -> int:
         """How many pictures there are, exactly."""
         with self._translated():

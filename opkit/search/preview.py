@@ -11,11 +11,9 @@ from typing import TextIO
 
 import numpy as np
 
-from opkit.errors import OperatorError
-from opkit.inputs.images import ImageLimits
 from opkit.search.pictures import thumbnail
-from opkit.search.reader import path_of, read_bytes
 from opkit.search.schema import Picture
+from opkit.search.shown import first_readable
 from opkit.settings import Settings
 
 _SIDE = 24
@@ -34,14 +32,9 @@ def can_preview(terminal: TextIO) -> bool:
 
 def preview_of(picture: Picture, settings: Settings) -> str:
     """Lines of text that show the picture; none if it cannot be read here and now."""
-    for name in picture.names:
-        if (path := path_of(name)) is not None:
-            try:
-                data = read_bytes(path, settings.max_image_bytes)
-                return half_blocks(np.asarray(thumbnail(data, ImageLimits.of(settings), _SIDE)))
-            except OperatorError:
-                continue
-    return ""
+    return first_readable(
+        picture, settings, lambda data, limits: half_blocks(np.asarray(thumbnail(data, limits, _SIDE))), ""
+    )
 
 
 def half_blocks(image: np.ndarray) -> str:

@@ -11,12 +11,11 @@ from typing import Any
 import jinja2
 
 from opkit.commands import printable
-from opkit.errors import OperatorError, SettingsError
-from opkit.inputs.images import ImageLimits
+from opkit.errors import SettingsError
 from opkit.search.duplicates import Group
 from opkit.search.pictures import data_uri
-from opkit.search.reader import path_of, read_bytes
 from opkit.search.schema import Picture
+from opkit.search.shown import first_readable
 from opkit.search.verdict import Match
 from opkit.settings import Settings
 
@@ -62,10 +61,4 @@ def _write(path: Path, template: str, context: dict[str, Any], settings: Setting
 
 def _thumbnail(picture: Picture, settings: Settings) -> str:
     """A data URI, of whichever name can be read; empty if none can."""
-    for name in picture.names:
-        if (path := path_of(name)) is not None:
-            try:
-                return data_uri(read_bytes(path, settings.max_image_bytes), ImageLimits.of(settings), _SIDE)
-            except OperatorError:
-                continue
-    return ""
+    return first_readable(picture, settings, lambda data, limits: data_uri(data, limits, _SIDE), "")

@@ -79,7 +79,7 @@ OPKIT = .venv/bin/python -m opkit
 # On a GPU: make train-embedded PICTURES=200000 EPOCHS=100 LAST_EPOCHS=100
 PICTURES ?= 32000
 EPOCHS ?= 30
-LAST_EPOCHS ?= 5
+LAST_EPOCHS ?= 10
 TRAIN = $(OPKIT) train $(EMBEDDED_DIR)/pictures --card data/embedded-card.json --model embedded \
 	--identities 128 --neighbours 4 --spread 3 --patience 0 --held-out 0.03
 

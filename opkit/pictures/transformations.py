@@ -346,6 +346,11 @@ def _random_colour(image: Image.Image, rng: Rng) -> Image.Image:
     return tint(image, (r, g, b))
 
 
+def _random_jpeg(image: Image.Image, rng: Rng) -> Image.Image:
+    """Of quality 3 to 60, half of them below 13: the worse, the more there is to learn from it."""
+    return jpeg(image, round(math.exp(rng.uniform(math.log(3), math.log(60)))))
+
+
 # In the order in which they are applied: kind, edit, weight.
 _KINDS: tuple[tuple[str, Edit, float], ...] = (
     ("crop", _random_crop, 8.0),
@@ -354,7 +359,7 @@ _KINDS: tuple[tuple[str, Edit, float], ...] = (
     ("stretch", lambda image, rng: stretch(image, math.exp(rng.uniform(-0.7, 0.7))), 0.7),
     ("scale", _random_scale, 0.8),
     ("blur", lambda image, rng: blur(image, rng.uniform(0.003, 0.025)), 0.6),
-    ("brightness", _random_brightness, 3.5),
+    ("brightness", _random_brightness, 4.5),
     ("contrast", _random_contrast, 1.0),
     ("grey", lambda image, _rng: grey(image), 2.0),
     ("colour", _random_colour, 1.0),
@@ -363,7 +368,7 @@ _KINDS: tuple[tuple[str, Edit, float], ...] = (
     ("caption", lambda image, rng: caption(image, rng, rng.uniform(0.1, 0.3)), 0.4),
     ("border", lambda image, rng: border(image, rng.uniform(0.03, 0.4), _frame_colour(rng)), 1.0),
     ("noise", lambda image, rng: noise(image, rng.uniform(3, 40), rng), 0.8),
-    ("jpeg", lambda image, rng: jpeg(image, int(rng.integers(3, 60))), 1.2),
+    ("jpeg", _random_jpeg, 1.5),
 )
 _KIND_SHARES = np.array([weight for _, _, weight in _KINDS]) / sum(weight for _, _, weight in _KINDS)
 _COUNT_SHARES = (0.35, 0.3, 0.2, 0.15)

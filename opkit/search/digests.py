@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +28,16 @@ CREATE TABLE IF NOT EXISTS digests (
 # Documentation/technical/racy-git.txt explains).
 _SETTLED_NS = 2_000_000_000
 
+# What SQLite's integers can say. Files from the future are not remembered at all.
+_FIRST_NS = -(2**63)
+
+# Written at once. What a killed run had not written is read once more.
+_TOGETHER = 64
+
 _BUSY_S = 10.0
+
+# As the table has it: name, size, time of change, digest.
+_Row: TypeAlias = tuple[bytes, int, int, bytes]
 
 
 class Digests:
@@ -39,6 +49,7 @@ class Digests:
 
     def __init__(self, path: Path | None) -> None:
         self._lock = threading.Lock()
+        self._waiting: dict[bytes, _Row] = {}
         self._database: sqlite3.Connection | None = None
         if path is not None:
             with self._safely():
@@ -49,6 +60,7 @@ class Digests:
 
     def __exit__(self, *_: object) -> None:
         with self._safely():
+            self._write()
             if self._database is not None:
                 self._database.close()
         self._database = None
@@ -57,19 +69,33 @@ class Digests:
         """The SHA-256 of a file that has not changed since it was put; None if it is not known."""
         with self._safely():
             if self._database is not None:
-                query = "SELECT digest FROM digests WHERE name = ? AND size = ? AND modified_ns = ?"
-                row = self._database.execute(query, (os.fsencode(name), size, modified_ns)).fetchone()
-                return None if row is None else row[0].hex()
+                row = self._waiting.get(key := os.fsencode(name)) or self._stored(key)
+                return row[3].hex() if row and row[1:3] == (size, modified_ns) else None
         return None
 
     def put(self, name: str, size: int, modified_ns: int, digest: str) -> None:
         """Remember the SHA-256, hexadecimal, of a file as it was at this size and time of change."""
-        if time.time_ns() - modified_ns < _SETTLED_NS:
+        if not _FIRST_NS <= modified_ns < time.time_ns() - _SETTLED_NS:
             return
         with self._safely():
             if self._database is not None:
-                values = (os.fsencode(name), size, modified_ns, bytes.fromhex(digest))
-                self._database.execute("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?)", values)
+                key = os.fsencode(name)
+                self._waiting[key] = (key, size, modified_ns, bytes.fromhex(digest))
+                if len(self._waiting) == _TOGETHER:
+                    self._write()
+
+    def _stored(self, key: bytes) -> _Row | None:
+        row: _Row | None = None
+        if self._database is not None:
+            row = self._database.execute("SELECT * FROM digests WHERE name = ?", (key,)).fetchone()
+        return row
+
+    def _write(self) -> None:
+        """In one transaction, which is short: other processes wait for its end."""
+        rows, self._waiting = self._waiting.values(), {}
+        if self._database is not None:
+            with self._database:
+                self._database.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?)", rows)
 
     @contextmanager
     def _safely(self) -> Iterator[None]:
@@ -77,8 +103,6 @@ class Digests:
         with self._lock:
             try:
                 yield
-            except OverflowError:  # a time of change after 2262: that file alone is not remembered
-                pass
             except (sqlite3.Error, OSError) as error:
                 _log.warning("without the memory of files that did not change: %s", error)
                 self._database = None
@@ -86,9 +110,9 @@ class Digests:
 
 def _open(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Each row by itself, which costs little in a log: a transaction would keep other processes waiting for its end.
-    database = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False, isolation_level=None)
+    database = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
     database.execute(_SCHEMA)
+    database.commit()
     return database

@@ -87,7 +87,7 @@ class Outputs:
         if self.errors in (self.vectors, self.rows, self.origin, self.part, self.journal):
             raise SettingsError(f"{self.errors}: is written already, take another name for the errors")
         # The errors of an earlier run are replaced, and nothing else is.
-        if self.errors.exists() and not _is_list_of_errors(self.errors):
+        if self.errors.exists() and not is_list_of_errors(self.errors):
             raise SettingsError(
                 f"{self.errors} is there already and no list of errors; take another name with --errors"
             )
@@ -285,7 +285,8 @@ class VectorFile:
         return (entry for entry, _ in entries)
 
 
-def _is_list_of_errors(path: Path) -> bool:
+def is_list_of_errors(path: Path) -> bool:
+    """Whether a file is one that a run wrote for the inputs that failed, or is empty: what another run may replace."""
     header = ",".join(_ERROR_HEADER).encode()
     try:
         if not path.is_file():  # a pipe would be waited for

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import errno
 import logging
+import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Self
 
+from opkit.encode.vector_file import is_list_of_errors
 from opkit.errors import OperatorError, SettingsError
 
 _log = logging.getLogger(__name__)
@@ -20,7 +22,8 @@ class Failures:
     """A context manager. Rows are input, code, reason, as those of ``opkit encode``.
 
     Args:
-        path: what an earlier run wrote there is replaced; None only counts.
+        path: what an earlier run wrote there is replaced by the first failure, or removed at the end of a run that had
+            none; until then it can still be read, or be the list that is indexed again. None only counts.
         or_count: count, and say so in the log, where the file cannot be written.
 
     Attributes:
@@ -28,7 +31,7 @@ class Failures:
         count: how many there are.
 
     Raises:
-        SettingsError: the file cannot be written; from ``add`` as well, if that shows only then.
+        SettingsError: the file cannot be written, or is something else; from ``add`` as well, if that shows only then.
     """
 
     def __init__(self, path: Path | None, *, or_count: bool = False) -> None:
@@ -39,14 +42,17 @@ class Failures:
         self._lock = threading.Lock()
         if path is not None:
             with self._attempted(path):
-                _forget(path)
+                _check(path)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._file is not None:
             self._file.close()
+        elif self.path is not None and kind is None:
+            with self._attempted(self.path):
+                self.path.unlink(missing_ok=True)
 
     def add(self, name: str, error: OperatorError) -> None:
         """Write one down, safe against the death of this process."""
@@ -75,9 +81,11 @@ class Failures:
             self.path = None
 
 
-def _forget(path: Path) -> None:
-    """Remove what an earlier run wrote; find out before the work what would fail in it."""
+def _check(path: Path) -> None:
+    """Find out before the work what would fail in it, or would cost a file that is no list of failures."""
     if path.is_dir() or not path.parent.is_dir():
         raise OSError(errno.EISDIR, "must be a file in a folder that is there")
-    with suppress(FileNotFoundError):
-        path.unlink()
+    if path.exists() and not is_list_of_errors(path):
+        raise OSError(errno.EEXIST, "is there already and no list of errors; take another name")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise OSError(errno.EACCES, "cannot be written; mind owner and mode")

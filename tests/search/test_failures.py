@@ -8,13 +8,35 @@ import pytest
 from opkit.errors import InvalidInput, SettingsError
 from opkit.search.failures import Failures
 
+EARLIER = "input,code,reason\nb.jpg,INVALID_ARGUMENT,of an earlier run\n"
+
 
 def test_failures_are_written_down_once_there_are_any(tmp_path: Path) -> None:
-    (tmp_path / "e.csv").write_text("of an earlier run")
+    (tmp_path / "e.csv").write_text(EARLIER)
     with Failures(tmp_path / "e.csv") as failures:
-        assert not (tmp_path / "e.csv").exists()
+        assert (tmp_path / "e.csv").read_text() == EARLIER
         failures.add("a.jpg", InvalidInput("not an image"))
     assert (tmp_path / "e.csv").read_text() == "input,code,reason\na.jpg,INVALID_ARGUMENT,not an image\n"
+
+
+def test_those_of_an_earlier_run_go_at_the_end_of_one_that_has_none_and_stay_where_it_does_not_get_there(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "e.csv").write_text(EARLIER)
+    with pytest.raises(InvalidInput), Failures(tmp_path / "e.csv"):
+        raise InvalidInput("stopped")
+    assert (tmp_path / "e.csv").read_text() == EARLIER
+    with Failures(tmp_path / "e.csv"):
+        pass
+    assert not (tmp_path / "e.csv").exists()
+
+
+@pytest.mark.parametrize("content", ["input\nmine.jpg\n", "a photo"])
+def test_a_file_that_is_no_list_of_errors_is_left_alone(tmp_path: Path, content: str) -> None:
+    (tmp_path / "mine").write_text(content)
+    with pytest.raises(SettingsError, match=r"--errors .*mine: is there already and no list of errors"):
+        Failures(tmp_path / "mine")
+    assert (tmp_path / "mine").read_text() == content
 
 
 @pytest.mark.parametrize("path", [".", "missing/e.csv"])

@@ -69,6 +69,15 @@ def test_an_error_file_of_an_earlier_run_does_not_stay(run, folder, tmp_path):
     assert not (tmp_path / "e.csv").exists()
 
 
+def test_a_list_of_errors_can_be_indexed_again(run, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (folder / "late.png").touch()
+    assert run("index", folder) == 1
+    (folder / "late.png").write_bytes((folder / "3.png").read_bytes())
+    assert run("index", "test.errors.csv") == 0
+    assert not Path("test.errors.csv").exists()
+
+
 def test_duplicates_are_listed_and_reported(run, folder, tmp_path, capsys):
     (folder / "copy.png").write_bytes((folder / "3.png").read_bytes())
     run("index", folder, "--quiet")

@@ -11,7 +11,8 @@ import pytest
 
 from opkit.encode.inputs import find_inputs
 from opkit.encode.local import LocalEncoder
-from opkit.search.encoders import Encoders, origin_of
+from opkit.encode.vector_file import Origin
+from opkit.search.encoders import Encoders
 from opkit.search.index import Index
 from opkit.serving.pipeline import Pipeline
 from opkit.settings import Settings
@@ -117,7 +118,7 @@ def index(tmp_path: Path) -> Iterator[tuple[Index, ToyOperator]]:
     operator, settings = ToyOperator(), replace(Settings(), cache_dir=tmp_path / "cache")
     with Pipeline(operator, settings) as pipeline:
         encoder = LocalEncoder(operator.info(), pipeline)
-        encoders = Encoders(origin_of(operator.info()), settings.max_image_bytes, {"toy": encoder})
+        encoders = Encoders(Origin.of(operator.info()), settings.max_image_bytes, {"toy": encoder})
         with Index.open(str(tmp_path / "test.db"), "test", encoders=encoders, settings=settings) as index:
             index.add([])
             yield index, operator

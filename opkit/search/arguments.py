@@ -87,22 +87,17 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     return read_settings(arguments).settings
 
 
-def check_store(uri: str) -> None:
-    """Raise NoSuchIndex for a file that is not there: opening it would make one."""
-    from opkit.search.errors import NoSuchIndex
-
-    if "://" not in uri and uri.endswith(".db") and not Path(uri).expanduser().exists():
-        raise NoSuchIndex(f"there is no {uri}; `opkit index` makes one")
-
-
-def open_index(arguments: argparse.Namespace) -> Index:
-    """The index, and the operators that encode for it.
+def open_index(arguments: argparse.Namespace, *, create: bool = False) -> Index:
+    """The index, and the operators that encode for it; ``create`` makes a store that is not there.
 
     Raises:
         OperatorError: as ``settings_of`` and ``Index.open``.
     """
     with imports("to search: pip install 'opkit[search]'"):
         from opkit.search.index import Index
+        from opkit.search.store import check_there
+    if not create:
+        check_there(arguments.uri)
     settings = settings_of(arguments)
     return Index.open(arguments.uri, arguments.index, operators=arguments.operators, settings=settings, token=token())
 

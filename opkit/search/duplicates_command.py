@@ -14,7 +14,6 @@ from opkit.search.arguments import (
     add_index_flags,
     add_local_flags,
     add_output_flags,
-    check_store,
     open_index,
     settings_of,
     threshold_of,
@@ -65,7 +64,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _find(arguments: argparse.Namespace) -> tuple[list[Group], float]:
-    check_store(arguments.uri)
     with open_index(arguments) as index:
         origin = index.collection.origin
         threshold: float | None = arguments.threshold

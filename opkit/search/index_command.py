@@ -70,7 +70,7 @@ def _add(arguments: argparse.Namespace, failures: Failures) -> Added:
     from tqdm import tqdm
 
     with (
-        open_index(arguments) as index,
+        open_index(arguments, create=True) as index,
         # None: a bar on a terminal, and none in a log.
         tqdm(unit=" pictures", disable=arguments.quiet or None) as bar,
     ):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opkit.commands import FAILED, KEPT, Commands, add_command, complain, imports, resumable, tell_retries
-from opkit.search.arguments import EXIT_STATUS, add_encoder_flags, add_index_flags, check_store, settings_of, token
+from opkit.search.arguments import EXIT_STATUS, add_encoder_flags, add_index_flags, settings_of, token
 
 if TYPE_CHECKING:
     from opkit.search.failures import Failures
@@ -51,9 +51,10 @@ def add_parser(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Reindex, with a bar; the exit status."""
-    from opkit.search.failures import Failures
-
-    check_store(arguments.uri)
+    with imports("to search: pip install 'opkit[search]'"):
+        from opkit.search.failures import Failures
+        from opkit.search.store import check_there
+    check_there(arguments.uri)
     if not arguments.quiet:
         tell_retries()
     failures = Failures(arguments.errors or Path(f"{arguments.index}.errors.csv"))
@@ -79,14 +80,13 @@ def _reindex(arguments: argparse.Namespace, failures: Failures) -> int:
 
 
 def _remake(arguments: argparse.Namespace, failures: Failures) -> Reindexed | None:
-    with imports("to search: pip install 'opkit[search]'"):
-        from tqdm import tqdm
+    from tqdm import tqdm
 
-        from opkit.search.digests import Digests
-        from opkit.search.encoders import open_encoders
-        from opkit.search.reader import Reader
-        from opkit.search.reindex import Reindex
-        from opkit.search.store import Store
+    from opkit.search.digests import Digests
+    from opkit.search.encoders import open_encoders
+    from opkit.search.reader import Reader
+    from opkit.search.reindex import Reindex
+    from opkit.search.store import Store
 
     settings = settings_of(arguments)
     with (

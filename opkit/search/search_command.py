@@ -13,7 +13,6 @@ from opkit.search.arguments import (
     add_encoder_flags,
     add_index_flags,
     add_output_flags,
-    check_store,
     open_index,
     settings_of,
     threshold_of,
@@ -69,7 +68,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _search(arguments: argparse.Namespace) -> Sequence[Match]:
-    check_store(arguments.uri)
     with open_index(arguments) as index:
         index.use_threshold(threshold_of(arguments, index))
         return index.search(arguments.image, arguments.k, arguments.filter)

@@ -180,6 +180,12 @@ class Store:
             return names
 
 
+def check_there(uri: str) -> None:
+    """Raise NoSuchIndex for a file of Milvus Lite that is not there: a ``Store`` would make it."""
+    if "://" not in uri and uri.endswith(".db") and not Path(uri).expanduser().exists():
+        raise NoSuchIndex(f"there is no {uri}; `opkit index` makes one")
+
+
 def collection_name(index: str, number: int) -> str:
     """``photos``, 2 -> ``photos__2``."""
     return f"{index}__{number}"

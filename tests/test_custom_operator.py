@@ -75,6 +75,19 @@ def test_the_engine_chooses_the_batch(operator: CustomOperator) -> None:
     assert operator.max_batch == 8
 
 
+def test_it_is_found_in_any_folder_and_one_that_is_there_comes_first(tmp_path: Path) -> None:
+    code = "from opkit.serving.lifecycle import load_operator as f; from opkit.settings import Settings; "
+    code += "print(f(Settings()).name)"
+
+    def loaded() -> str:
+        return subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True).stdout.strip()
+
+    assert loaded() == "embedded"
+    own = "from opkit import Encoder\nclass CustomOperator(Encoder):\n    name, dimension = 'mine', 1\n"
+    (tmp_path / "custom_operator.py").write_text(own + "    def infer(self, batch): ...\n")
+    assert loaded() == "mine"
+
+
 def test_pictures_of_any_size_become_unit_vectors_in_order(operator: CustomOperator) -> None:
     images = [noise(seed, 1 + 40 * seed, 300) for seed in range(11)]
     vectors = operator.bulk_execute(images)

@@ -1,7 +1,7 @@
 """One HTTP request through the house: body -> inputs -> the pipeline that gRPC uses -> answer.
 
-Everything that takes time runs in threads, of which there are as many as calls may be served; the event loop only
-waits, so that health answers at any load.
+Everything that takes time runs in threads: as many as calls may be served, and some for requests that need no model.
+The event loop only waits, so that health answers at any load.
 """
 
 from __future__ import annotations

@@ -93,6 +93,13 @@ def test_a_file_is_read_up_to_the_limit(tmp_path):
     assert (type(error), str(error)) == (ImageTooLarge, "more than 4 bytes, which is the limit for one image")
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs files that do not say their size")
+def test_a_file_that_does_not_say_its_size_is_read_to_its_end():
+    assert os.stat("/proc/self/status").st_size == 0
+    assert b"Threads:" in read_input("/proc/self/status", max_bytes=100_000)
+    assert isinstance(read_input("/proc/self/status", max_bytes=100), ImageTooLarge)
+
+
 def test_what_cannot_be_read_is_an_error_in_its_place(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     names = [str(tmp_path / "missing"), str(tmp_path / "pipe"), str(tmp_path), "a\0b"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,10 +12,19 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
+# Work that takes less is done by whoever takes the results: threads that hand it over and fight for the interpreter
+# cost more than it does (a small file from a fast disk takes 0.04 ms alone, and 0.2 ms of CPU among eight threads).
+_QUICK_S = 0.0005
+
+# What takes less, but not little, may have waited for the interpreter: only if half of the last ones did it counts.
+_SLOW_S = 0.02
+_WEIGHT = 1 / 8
+
+
 def in_order(
     pool: ThreadPoolExecutor, work: Callable[[In], Out], items: Iterable[In], ahead: int
 ) -> Iterator[tuple[In, Out]]:
-    """``map`` in the threads of a pool; with each result, what it came from.
+    """``map``, with each result what it came from: in the threads of a pool, as long as the work is slow.
 
     Args:
         pool: whose threads call ``work``.
@@ -22,14 +32,28 @@ def in_order(
         items: taken in the thread that takes the results.
         ahead: how many are under way at most.
     """
-    waiting: deque[tuple[In, Future[Out]]] = deque()
+    waiting: deque[tuple[In, Future[tuple[Out, float]]]] = deque()
+    slow = 1.0  # how many of the last ones were slow, from 0 to 1
     for item in items:
-        waiting.append((item, pool.submit(work, item)))
-        if len(waiting) == ahead:
+        waiting.append((item, _done(work, item) if slow < 0.5 else pool.submit(_timed, work, item)))
+        while len(waiting) >= ahead or (waiting and waiting[0][1].done()):
             first, future = waiting.popleft()
-            yield first, future.result()
+            result, took_s = future.result()
+            slow = 1.0 if took_s > _SLOW_S else slow + ((took_s > _QUICK_S) - slow) * _WEIGHT
+            yield first, result
     for item, future in waiting:
-        yield item, future.result()
+        yield item, future.result()[0]
+
+
+def _timed(work: Callable[[In], Out], item: In) -> tuple[Out, float]:
+    started = time.perf_counter()
+    return work(item), time.perf_counter() - started
+
+
+def _done(work: Callable[[In], Out], item: In) -> Future[tuple[Out, float]]:
+    future: Future[tuple[Out, float]] = Future()
+    future.set_result(_timed(work, item))
+    return future
 
 
 def one_ahead(thread: ThreadPoolExecutor, items: Iterator[Out]) -> Iterator[Out]:

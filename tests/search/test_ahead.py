@@ -1,4 +1,5 @@
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,9 +15,41 @@ def test_results_come_in_order_with_what_they_came_from():
 def test_no_more_than_the_given_number_is_under_way():
     taken = []
     with ThreadPoolExecutor(8) as pool:
-        results = in_order(pool, abs, (taken.append(number) or number for number in range(100)), 5)
-        next(results)
-    assert taken == [0, 1, 2, 3, 4]
+        results = in_order(pool, slowly, (taken.append(number) or number for number in range(12)), 5)
+        assert next(results) == (0, 0)
+        assert taken == [0, 1, 2, 3, 4]
+        assert list(results) == [(number, number) for number in range(1, 12)]
+
+
+def test_slow_work_is_done_in_several_threads():
+    with ThreadPoolExecutor(4) as pool:
+        where = {thread for _, thread in in_order(pool, lambda _: slowly(threading.get_ident()), range(20), 4)}
+    assert len(where - {threading.get_ident()}) == 4
+
+
+def test_quick_work_is_done_without_threads_once_it_is_known_to_be_quick():
+    with ThreadPoolExecutor(4) as pool:
+        where = [thread for _, thread in in_order(pool, lambda _: threading.get_ident(), range(500), 4)]
+    assert where[0] != threading.get_ident()
+    assert where[-1] == threading.get_ident()
+
+
+def test_what_is_slow_among_much_that_is_quick_is_not_done_one_after_the_other():
+    here, slow = threading.get_ident(), []
+
+    def work(item):
+        if item % 3 == 0:
+            slow.append(threading.get_ident())
+            slowly(item)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(in_order(pool, work, range(60), 4))
+    assert slow.count(here) < 5
+
+
+def slowly(item):
+    time.sleep(0.03)
+    return item
 
 
 def test_an_error_of_the_work_comes_where_its_result_would():

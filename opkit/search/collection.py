@@ -13,7 +13,7 @@ import numpy as np
 from opkit.contract import Vector
 from opkit.encode.vector_file import Origin
 from opkit.errors import SettingsError
-from opkit.search.index_types import LITE_TYPES, IndexType
+from opkit.search.index_types import LITE_TYPES, IndexType, choose_index_type, flat_up_to
 from opkit.search.milvus import DataType, MilvusClient
 from opkit.search.milvus_errors import translated
 from opkit.search.schema import ID_CHARS, MAX_NAME_BYTES, MAX_NAMES, PICTURE_FIELDS, Picture, Row
@@ -54,6 +54,12 @@ class Connection:
         if self.is_lite and index_type.kind not in LITE_TYPES:
             there = ", ".join(LITE_TYPES)
             raise SettingsError(f"--index-type {index_type}: Milvus Lite has {there}; a Milvus server has more")
+
+    def choose_index_type(self, text: str, pictures: int, dimension: int) -> IndexType:
+        """As ``index_types.choose_index_type``. Raises SettingsError for what this Milvus is known not to have."""
+        chosen = choose_index_type(text, pictures, flat_up_to(dimension, is_lite=self.is_lite))
+        self.check_index_type(chosen)
+        return chosen
 
     def build_index(self, collection: str, index_type: IndexType, metric: str) -> None:
         """Build an index over the vectors of a collection that has none.

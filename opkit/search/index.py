@@ -21,7 +21,7 @@ from opkit.search.encoders import Encoders, open_encoders
 from opkit.search.errors import NoSuchIndex
 from opkit.search.failures import Failures
 from opkit.search.guard import check_same_encoder
-from opkit.search.index_types import IndexType, choose_index_type, parse_index_type
+from opkit.search.index_types import parse_index_type
 from opkit.search.ingest import Ingest, Progress
 from opkit.search.inputs import gather
 from opkit.search.pictures import as_file
@@ -142,7 +142,7 @@ class Index:
         Args:
             inputs: folders, files, URLs, and lists of them (``.txt``, ``.csv``).
             prune_folders: then take out what is no longer in the folders among them.
-            index_type: ``auto``, or as ``choose_index_type`` reads it.
+            index_type: ``auto``, or as ``parse_index_type`` reads it.
             failures: gets the inputs that could not be indexed.
             on_start: called with the number of inputs.
             on_done: called after each of them, from any thread.
@@ -229,8 +229,8 @@ class Index:
             return self._encoders
 
     def _made(self, origin: Origin, inputs: int, index_type: str) -> Collection:
-        chosen = IndexType("FLAT") if index_type == "auto" else choose_index_type(index_type, inputs)
-        self._store.connection.check_index_type(chosen)
+        begun_as = "FLAT" if index_type == "auto" else index_type
+        chosen = self._store.connection.choose_index_type(begun_as, inputs, origin.dimension)
         if self._collection is not None:
             self._check(self._collection.origin, origin)
             return self._collection
@@ -251,7 +251,8 @@ class Index:
     def _tune(self, collection: Collection, index_type: str) -> None:
         """Build the index that fits the number of pictures. While they come in, it would be built again and again."""
         collection.settle()
-        now, wanted = collection.index_type, choose_index_type(index_type, collection.count())
+        now, dimension = collection.index_type, collection.origin.dimension
+        wanted = self._store.connection.choose_index_type(index_type, collection.count(), dimension)
         if index_type == "auto":
             is_to_build = now.kind == "FLAT" != wanted.kind
         else:

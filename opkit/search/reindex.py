@@ -10,7 +10,7 @@ from opkit.errors import InvalidInput, OperatorError
 from opkit.search.collection import Collection
 from opkit.search.encoders import Encoders
 from opkit.search.failures import Failures
-from opkit.search.index_types import IndexType, choose_index_type
+from opkit.search.index_types import IndexType
 from opkit.search.reader import Reader
 from opkit.search.schema import Picture, Row
 from opkit.search.store import Store, collection_name
@@ -105,7 +105,7 @@ class Reindex:
         new.settle()
         if self._failures.count and not (accept_losses and made + self._kept):
             return self._result(made, self._old, is_switched=False)
-        chosen = choose_index_type(index_type, new.count())
+        chosen = self._store.connection.choose_index_type(index_type, new.count(), new.origin.dimension)
         if not new.index_type.has(chosen):
             new.rebuild_index(chosen)
         self._store.point(self._index, number)

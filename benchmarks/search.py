@@ -4,8 +4,11 @@
     python -m benchmarks.search --pictures 500 --memory 2000     # does it still run?
 
 First memory, as ``benchmarks.index_memory`` measures it, then the rest with the configured encoder and Milvus Lite in
-this process. Pictures are generated once, into --folder, and used again. Seconds of CPU are those of all threads: on a
-machine that is not quiet they say more than the rates.
+this process. Pictures are generated once, into --folder, and used again. A machine that others use, too, changes its
+speed from minute to minute: each indexing stands between two runs of the bare encoder and is compared with their mean.
+Seconds of CPU are those of all threads.
+
+The search is measured in the index that was chosen for that number of pictures, and in a graph.
 """
 
 from __future__ import annotations
@@ -35,9 +38,11 @@ from opkit.pictures.generate import generate_folder
 from opkit.pictures.transformations import TRANSFORMATIONS
 from opkit.search.encoders import Encoders
 from opkit.search.index import Index
+from opkit.search.index_types import choose_index_type
 from opkit.settings import Settings, load_settings
 
 _K = 10
+_BATCH = 16
 _SAMPLE_S = 0.2
 
 
@@ -68,6 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=20_000, help="default: 20000")
     parser.add_argument("--queries", type=int, default=200, help="default: 200")
+    parser.add_argument("--rounds", type=int, default=3, help="of indexing; default: 3")
     parser.add_argument("--memory", type=int, default=DEFAULT_PICTURES, help="pictures for memory; 0 leaves it out")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "opkit-benchmark-search")
     parser.add_argument("--uri", default="", help="a Milvus in place of Milvus Lite")
@@ -79,7 +85,8 @@ def main() -> None:
     settings = load_settings(os.environ).settings
     with tempfile.TemporaryDirectory(dir=arguments.folder) as scratch:
         settings = replace(settings, cache_dir=Path(scratch) / "cache")
-        measure(paths, arguments.queries, arguments.uri or f"{scratch}/search.db", settings)
+        uris = [arguments.uri or f"{scratch}/{number}.db" for number in range(arguments.rounds)]
+        measure(paths, arguments.queries, uris, settings)
 
 
 def make_pictures(folder: Path, count: int) -> list[Path]:
@@ -89,35 +96,67 @@ def make_pictures(folder: Path, count: int) -> list[Path]:
     return sorted(folder.glob("*.jpg"))[:count]
 
 
-def measure(paths: Sequence[Path], queries: int, uri: str, settings: Settings) -> None:
+def measure(paths: Sequence[Path], queries: int, uris: Sequence[str], settings: Settings) -> None:
     with open_local(settings) as encoder:
-        bare, vectors = encode_bare(encoder, paths, settings)
         members = Encoders(Origin.of(encoder.info), settings.max_image_bytes, {"here": encoder})
-        with Index.open(uri, "benchmark", settings=settings, encoders=members) as index:
-            with memory_curve() as curve:
-                cost, again_s = add(index, paths)
-            chosen = [int(number) for number in np.linspace(0, len(paths) - 1, min(queries, len(paths)))]
-            images = list(transformed(paths, chosen))
-            recall, first, latencies = search(index, images, chosen, paths, vectors)
-            print(f"encoder        {encoder.info.fingerprint}, {encoder.info.dimension} dimensions")
-            print(f"pictures       {index.count():,} in an index of type {index.collection.index_type.kind}")
-    report(bare, cost, again_s, recall, first, latencies, curve)
+        list(encoder.encode_stream(_read(paths[:64], settings), batch=_BATCH))
+        print(f"encoder        {encoder.info.fingerprint}, {encoder.info.dimension} dimensions", flush=True)
+        cost, vectors = encode_bare(encoder, paths, settings)
+        bare, indexed = [cost], []
+        for number, uri in enumerate(uris):
+            # Each run starts from nothing, also without the memory of files that did not change.
+            fresh = replace(settings, cache_dir=settings.cache_dir / str(number))
+            with Index.open(uri, f"benchmark_{number}", settings=fresh, encoders=members) as index:
+                with memory_curve() as curve:
+                    cost, again_s = add(index, paths)
+                indexed.append(cost)
+                if number == len(uris) - 1:
+                    chosen = [int(each) for each in np.linspace(0, len(paths) - 1, min(queries, len(paths)))]
+                    images = list(transformed(paths, chosen))
+                    measure_search(index, images, chosen, paths, vectors)
+            bare.append(encode_bare(encoder, paths, settings)[0])
+    report(bare, indexed, again_s, curve)
+
+
+def measure_search(
+    index: Index, images: Sequence[np.ndarray], chosen: Sequence[int], paths: Sequence[Path], vectors: np.ndarray
+) -> None:
+    """In the index as it is, and in a graph."""
+    count = index.count()
+    print(f"pictures       {count:,}")
+    search_table(index, search(index, images, chosen, paths, vectors))
+    if index.collection.index_type.kind != "HNSW":
+        started, cpu_started = time.perf_counter(), time.process_time()
+        index.collection.rebuild_index(choose_index_type("HNSW", count, 0))
+        took = f"{time.perf_counter() - started:.1f} s, {time.process_time() - cpu_started:.1f} s of CPU"
+        print(f"               HNSW built in {took}")
+        search_table(index, search(index, images, chosen, paths, vectors))
+
+
+def search_table(index: Index, measured: tuple[float, float, list[float]]) -> None:
+    recall, first, latencies = measured
+    p50, p99 = np.percentile(np.array(latencies) * 1000, [50, 99])
+    kind = index.collection.index_type.kind
+    print(f"{kind:<14} recall@{_K} {recall:.4f} of the exact neighbours; the original is first for {first:.4f}")
+    print(f"{'':<14} search {p50:.1f} ms p50, {p99:.1f} ms p99", flush=True)
 
 
 def encode_bare(
     encoder: LocalEncoder, paths: Sequence[Path], settings: Settings
 ) -> tuple[Cost, np.ndarray[tuple[int, int], np.dtype[np.float32]]]:
     """Files through the encoder and nothing else; and the vectors, for the exact answer."""
-    warm = (read_input(str(path), settings.max_image_bytes) for path in paths[:64])
-    list(encoder.encode_stream(warm, batch=16))
     started, cpu_started = time.perf_counter(), time.process_time()
-    data = (read_input(str(path), settings.max_image_bytes) for path in paths)
-    rows = list(encoder.encode_stream(data, batch=16))
+    rows = list(encoder.encode_stream(_read(paths, settings), batch=_BATCH))
     cost = Cost(len(paths), time.perf_counter() - started, time.process_time() - cpu_started)
+    print(f"bare encoder   {cost}", flush=True)
     bad = [row for row in rows if isinstance(row, OperatorError)]
     if bad:
         raise bad[0]
     return cost, np.stack([row for row in rows if not isinstance(row, OperatorError)])
+
+
+def _read(paths: Sequence[Path], settings: Settings) -> Iterator[bytes | str | OperatorError]:
+    return (read_input(str(path), settings.max_image_bytes) for path in paths)
 
 
 def add(index: Index, paths: Sequence[Path]) -> tuple[Cost, float]:
@@ -128,6 +167,7 @@ def add(index: Index, paths: Sequence[Path]) -> tuple[Cost, float]:
     index.add(names, on_done=lambda: done_at.append(time.perf_counter()))
     ended = time.perf_counter()
     cost = Cost(len(paths), ended - started, time.process_time() - cpu_started, ended - max(done_at))
+    print(f"indexing       {cost}; {cost.last_s:.2f} s of it after the last picture", flush=True)
     index.add(names)
     return cost, time.perf_counter() - ended
 
@@ -182,23 +222,16 @@ def memory_curve() -> Iterator[list[tuple[float, float]]]:
         thread.join()
 
 
-def report(
-    bare: Cost,
-    cost: Cost,
-    again_s: float,
-    recall: float,
-    first: float,
-    latencies: Sequence[float],
-    curve: Sequence[tuple[float, float]],
-) -> None:
-    p50, p99 = np.percentile(np.array(latencies) * 1000, [50, 99])
-    print(f"bare encoder   {bare}")
-    print(f"indexing       {cost}: {cost.rate / bare.rate:.1%} of the rate of the bare encoder")
-    print(f"last writes    {cost.last_s:8.2f} s of that, with building the index, after the last picture")
+def report(bare: Sequence[Cost], indexed: Sequence[Cost], again_s: float, curve: Sequence[tuple[float, float]]) -> None:
+    ratios = [
+        2 * cost.rate / (before.rate + after.rate)
+        for cost, (before, after) in zip(indexed, itertools.pairwise(bare), strict=True)
+    ]
+    rates = " to ".join(f"{rate:.1%}" for rate in (min(ratios), max(ratios)))
+    print(
+        f"index rate     {np.median(ratios):.1%} of that of the bare encoder, median of {len(ratios)} rounds ({rates})"
+    )
     print(f"again          {again_s:8.2f} s to find that nothing changed")
-    print(f"recall@{_K}      {recall:8.4f} of the exact neighbours")
-    print(f"original first {first:8.4f} of the transformed queries")
-    print(f"search         {p50:8.1f} ms p50, {p99:.1f} ms p99")
     print("memory         " + ", ".join(f"{mib:.0f} MiB at {at:.0f} s" for at, mib in _tenths(curve)))
 
 

@@ -41,7 +41,7 @@ def add_parser(commands: Commands) -> None:
         default="auto",
         metavar="TYPE",
         help="FLAT, HNSW, IVF_FLAT, IVF_SQ8, DISKANN, ..., with parameters as HNSW:M=32,efConstruction=400 "
-        "(default auto: FLAT for a few thousand pictures, then HNSW)",
+        "(default auto: FLAT as long as that is quick, then HNSW)",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
     add_encoder_flags(parser)

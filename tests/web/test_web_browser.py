@@ -285,7 +285,11 @@ def test_the_viewer_shows_no_picture_under_the_name_of_another(page: Page) -> No
     dialog = page.get_by_role("dialog")
     loaded = "image => image.decode().then(() => image.naturalWidth)"
     assert dialog.get_by_role("img").evaluate(loaded) == 16
-    page.route("**/thumbnail?side=1280", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        route.fulfill(status=404) if route.request.method == "HEAD" else held.append(route)
+
+    page.route("**/thumbnail?side=1280", hold)
     page.keyboard.press("ArrowRight")
     expect(dialog.get_by_role("heading")).to_have_text(names[1])
     assert dialog.get_by_role("img", name=names[1]).evaluate("image => image.naturalWidth") == 0
@@ -298,6 +302,23 @@ def test_the_viewer_shows_no_picture_under_the_name_of_another(page: Page) -> No
     expect(dialog.get_by_role("link", name="Open the file")).to_be_hidden()
     page.keyboard.press("ArrowLeft")
     expect(dialog.get_by_role("link", name="Open the file")).to_be_visible()
+
+
+def test_a_preview_that_was_too_much_at_once_comes_when_there_is_room(page: Page) -> None:
+    refused: list[str] = []
+
+    def refuse(route: Route) -> None:
+        if len(refused) == 3:
+            route.continue_()
+        else:
+            refused.append(route.request.method)
+            route.fulfill(status=429, headers={"Retry-After": "1"})
+
+    page.route("**/thumbnail?side=1280", refuse)
+    page.locator(".open").first.click()
+    picture = page.get_by_role("dialog").get_by_role("img")
+    expect(picture).to_have_js_property("naturalWidth", 16)
+    assert refused == ["GET", "HEAD", "GET"]
 
 
 def test_the_keys_turn_the_pictures_wherever_the_focus_is(page: Page) -> None:

@@ -260,10 +260,23 @@ function card(picture) {
 
 // Into a new element each time: one that had another picture shows it until the next one has come.
 function fill(image, source, name, otherwise = "No preview. The file may be gone, or have changed.") {
-  image.addEventListener("error", () => image.replaceWith(inItsPlace(otherwise)), { once: true });
+  let triesLeft = 5;
+  image.addEventListener("error", async () => {
+    if (triesLeft-- && (await comesLater(source))) image.src = source;
+    else image.replaceWith(inItsPlace(otherwise));
+  });
   image.alt = name;
   image.src = source;
   return image;
+}
+
+// Whether a picture failed only because too much was asked for at once; if so, after the time that the server asks for.
+async function comesLater(source) {
+  if (!source.startsWith("v1/")) return false;
+  const answer = await fetch(source, { method: "HEAD" }).catch(() => null);
+  if (answer?.status !== 429) return answer?.ok ?? false;
+  await new Promise((resume) => setTimeout(resume, 1000 * (Number(answer.headers.get("Retry-After")) || 1)));
+  return true;
 }
 
 const pictureImage = (picture) => fill(new Image(), thumbnail(picture, 1280), shortName(picture));

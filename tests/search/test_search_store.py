@@ -10,7 +10,7 @@ import pytest
 from opkit.encode.vector_file import Origin
 from opkit.errors import SettingsError
 from opkit.search.errors import NoSuchIndex, StoreFull, StoreReadOnly, StoreUnreachable
-from opkit.search.index_types import IndexType
+from opkit.search.index_types import IndexType, choose_index_type
 from opkit.search.milvus import MilvusClient
 from opkit.search.schema import Picture, Row
 from opkit.search.store import Store
@@ -123,7 +123,7 @@ def test_a_deleted_row_is_gone_at_once(make):
 @pytest.mark.parametrize("kind", ["HNSW", "IVF_FLAT", "AUTOINDEX"])
 def test_a_filter_or_a_deletion_of_all_that_is_near_leaves_what_is_far(make, kind):
     collection = make(3000)
-    collection.rebuild_index(IndexType(kind))
+    collection.rebuild_index(choose_index_type(kind, 3000, flat_limit=0))
     query = on_a_circle(3000)[0]
     far = [f"{number:064x}" for number in range(1500, 1520)]
     found = collection.search([query], 20, f"id in {far}")[0]

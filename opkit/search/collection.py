@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +32,10 @@ _ID = re.compile(f"[0-9a-f]{{{ID_CHARS}}}")
 # Per answer; a message has 64 MB at most, and a row with a vector of 2048 dimensions about 10 KB.
 _PAGE = 8000
 _VECTOR_PAGE = 2000
+
+# A server says when a row was written, and searches wait for that, but not when one was deleted (2.3.5): for longer
+# than it takes to be seen, searches wait for all that happened.
+_DELETION_S = 10.0
 
 # Milvus Lite searches rows that are not in a segment yet row by row in Python: write segments early.
 _LITE_SETTLE_ROWS = 2000
@@ -107,6 +113,7 @@ class Collection:
         self.changing, self.is_shared = threading.Lock(), False
         self._unsettled = 0
         self._has_written = False
+        self._deleted_at = -math.inf
         self.index_type = self._describe_index()
 
     def upsert(self, rows: Sequence[Row]) -> None:
@@ -123,7 +130,7 @@ class Collection:
         if ids := _only_ids(ids):
             with self._translated():
                 self._client.delete(self.name, ids=ids, timeout=CALL_S)
-            self._has_written = True
+            self._has_written, self._deleted_at = True, time.monotonic()
 
     def known(self, ids: Sequence[str]) -> dict[str, Picture]:
         """Those of these pictures that are there, by id; what was written before is seen."""
@@ -200,7 +207,7 @@ class Collection:
                     filter=expression,
                     output_fields=list(fields),
                     search_params={"params": params},
-                    consistency_level="Session" if self._has_written else "Bounded",
+                    consistency_level=self._consistency(),
                     timeout=CALL_S,
                 )
 
@@ -211,6 +218,11 @@ class Collection:
             params = self.index_type.exhaustive_params()
             found = ask(params) if params else found
         return found
+
+    def _consistency(self) -> str:
+        if time.monotonic() - self._deleted_at < _DELETION_S:
+            return "Strong"
+        return "Session" if self._has_written else "Bounded"
 
     def _get(self, ids: Sequence[str], fields: Sequence[str]) -> list[Mapping[str, Any]]:
         if not (ids := _only_ids(ids)):

@@ -73,6 +73,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
     yield open_it
     for page in pages:
+        page.unroute_all(behavior="ignoreErrors")  # a page asks for news at any time, also while it is closed
         page.context.close()
     assert faults == []
 

@@ -52,7 +52,10 @@ def _timed(work: Callable[[In], Out], item: In) -> tuple[Out, float]:
 
 def _done(work: Callable[[In], Out], item: In) -> Future[tuple[Out, float]]:
     future: Future[tuple[Out, float]] = Future()
-    future.set_result(_timed(work, item))
+    try:
+        future.set_result(_timed(work, item))
+    except Exception as error:  # noqa: BLE001 - raised where its result would be, as from a thread
+        future.set_exception(error)
     return future
 
 

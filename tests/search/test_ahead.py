@@ -1,6 +1,6 @@
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -45,6 +45,27 @@ def test_what_is_slow_among_much_that_is_quick_is_not_done_one_after_the_other()
     with ThreadPoolExecutor(4) as pool:
         list(in_order(pool, work, range(60), 4))
     assert slow.count(here) < 5
+
+
+def test_an_error_of_quick_work_overtakes_no_result_that_is_still_in_a_thread():
+    futures = []
+
+    class Pool:
+        def submit(self, *_):
+            futures.append(Future())
+            if len(futures) == 7:
+                for number, future in enumerate(futures[:6]):
+                    future.set_result((number, 0.0))
+            return futures[-1]
+
+    def work(item):
+        futures[6].set_result((6, 0.0))
+        raise OSError(f"disk at {item}")
+
+    results = in_order(Pool(), work, range(9), 10)
+    assert [next(results) for _ in range(7)] == [(number, number) for number in range(7)]
+    with pytest.raises(OSError, match="disk at 7"):
+        next(results)
 
 
 def slowly(item):

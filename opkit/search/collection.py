@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,11 +50,14 @@ class Connection:
         client: of pymilvus.
         uri: where it is, without credentials, for messages.
         is_lite: whether it is Milvus Lite.
+        writing: held by whoever writes rows. Milvus Lite's journal is not made for two threads at once, and says
+            "current_seq is monotonic" or worse; a server sorts them out itself.
     """
 
     client: MilvusClient
     uri: str
     is_lite: bool
+    writing: AbstractContextManager[object]
 
     def check_index_type(self, index_type: IndexType) -> None:
         """Raise SettingsError for what this Milvus is known not to have, before anything is done."""
@@ -118,7 +122,7 @@ class Collection:
 
     def upsert(self, rows: Sequence[Row]) -> None:
         """Write rows, whole or not at all; rows of the same id are replaced. Safe against kill -9 on return."""
-        with self._translated():
+        with self._connection.writing, self._translated():
             self._client.upsert(self.name, [row.fields() for row in rows], timeout=CALL_S)
         self._has_written = True
         self._unsettled += len(rows)
@@ -128,7 +132,7 @@ class Collection:
     def delete(self, ids: Sequence[str]) -> None:
         """Delete rows; those that are not there do no harm."""
         if ids := _only_ids(ids):
-            with self._translated():
+            with self._connection.writing, self._translated():
                 self._client.delete(self.name, ids=ids, timeout=CALL_S)
             self._has_written, self._deleted_at = True, time.monotonic()
 
@@ -173,7 +177,7 @@ class Collection:
     def settle(self) -> None:
         """Let Milvus Lite write what is in memory as a segment; a server does so by itself."""
         if self._connection.is_lite and self._unsettled:
-            with self._translated():
+            with self._connection.writing, self._translated():
                 self._client.flush(self.name, timeout=BUILD_S)
         self._unsettled = 0
 

@@ -6,8 +6,9 @@ An index NAME is an alias of a collection ``NAME__1``, so that a reindex can fil
 from __future__ import annotations
 
 import re
+import threading
 import weakref
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -172,7 +173,7 @@ class Store:
             self._stack.callback(client.close)
             # It may also be a server: `milvus-lite server`.
             is_lite = client.get_server_version(timeout=_CONNECT_S).startswith("milvus_lite")
-        return Connection(client, shown, is_lite)
+        return Connection(client, shown, is_lite, threading.Lock() if is_lite else nullcontext())
 
     def _collections(self) -> list[str]:
         with translated(self.connection.uri):

@@ -4,12 +4,20 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
+from milvus_lite.engine.collection import Collection as LiteCollection
 
+from opkit.encode.vector_file import Origin
 from opkit.errors import SettingsError
 from opkit.search.errors import StoreDamaged, StoreReadOnly, StoreUnreachable
+from opkit.search.index_types import IndexType
+from opkit.search.schema import Picture, Row
 from opkit.search.store import Store
 from tests.search.conftest import contents
 
@@ -141,3 +149,43 @@ def test_what_was_confirmed_survives_kill_nine(uri, filled):
         before = contents(there)
     with Store(str(copy)) as store:
         assert contents(store.find("test")) == before
+
+
+def test_threads_that_write_at_once_take_turns(store, monkeypatch):
+    """Else Milvus Lite's journal breaks now and then; it is slowed down here so that they meet each time."""
+    collection = store.create("points", 1, Origin("toy", "toy", 2, "L2"), IndexType("FLAT"))
+    inside, met = threading.Lock(), []
+    for name in ("upsert", "delete", "flush"):
+        monkeypatch.setattr(LiteCollection, name, slow(getattr(LiteCollection, name), inside, met))
+
+    def write(first):
+        for number in range(first, first + 5):
+            collection.upsert([point(number)])
+            collection.delete([point(number).picture.id])
+            collection.settle()
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(write, (0, 100, 200)))
+    assert met == []
+    assert collection.count() == 0
+
+
+def slow(method, inside, met):
+    """The method, which notes when a second thread comes in."""
+
+    def call(*arguments, **named):
+        is_alone = inside.acquire(blocking=False)
+        met.extend([] if is_alone else [method.__name__])
+        time.sleep(0.01)
+        try:
+            return method(*arguments, **named)
+        finally:
+            if is_alone:
+                inside.release()
+
+    return call
+
+
+def point(number):
+    picture = Picture(f"{number:064x}", (f"/{number}",), 1, 1, 1, 1, 1)
+    return Row(picture, np.array([1, number], np.float32))

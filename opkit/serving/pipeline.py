@@ -13,7 +13,6 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 import numpy.typing as npt
 
 from opkit.contract import Encoder, Vector
@@ -33,6 +32,7 @@ from opkit.inputs.fetch import Fetcher
 from opkit.inputs.images import ImageLimits, decode_base64, decode_image
 from opkit.serving.admission import Admission
 from opkit.serving.batcher import Batcher, Job
+from opkit.serving.stacking import stacked
 from opkit.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class Pipeline:
         self._fetch_pool = ThreadPoolExecutor(settings.fetch_workers, "opkit-fetch")
         self._decode_pool = ThreadPoolExecutor(settings.decode_workers or usable_cores(), "opkit-decode")
         self._batcher: Batcher[npt.NDArray[Any], Vector] = Batcher(
-            lambda items: operator.infer_checked(np.stack(items)),
+            lambda items: operator.infer_checked(stacked(items)),
             max_batch=min(settings.max_batch or operator.max_batch, operator.max_batch),
             max_wait_s=settings.max_wait_s,
             probe=operator.warm_up,

@@ -124,8 +124,8 @@ class Collection:
         """Write rows, whole or not at all; rows of the same id are replaced. Safe against kill -9 on return."""
         with self._connection.writing, self._translated():
             self._client.upsert(self.name, [row.fields() for row in rows], timeout=CALL_S)
-        self._has_written = True
-        self._unsettled += len(rows)
+            self._has_written = True
+            self._unsettled += len(rows)
         if self._connection.is_lite and self._unsettled >= _LITE_SETTLE_ROWS:
             self.settle()
 
@@ -179,7 +179,7 @@ class Collection:
         if self._connection.is_lite and self._unsettled:
             with self._connection.writing, self._translated():
                 self._client.flush(self.name, timeout=BUILD_S)
-        self._unsettled = 0
+                self._unsettled = 0
 
     def rebuild_index(self, index_type: IndexType) -> None:
         """Build another index over the vectors. Until it is done, the collection cannot be searched.

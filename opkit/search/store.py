@@ -35,7 +35,7 @@ _CONSISTENCY = "Strong"
 
 
 class Store:
-    """A connection. A context manager; may be used from several threads, with one that writes.
+    """A connection. A context manager; may be used from several threads.
 
     Args:
         uri: ``NAME.db``, a path for Milvus Lite, or the ``http(s)://`` address of a Milvus.

@@ -30,11 +30,11 @@ RUN python3 -m venv /opt/venv \
 FROM build AS app
 ARG MODEL=auto
 ARG WEIGHTS=auto
-ENV OP_MODEL=${MODEL} OP_WEIGHTS=${WEIGHTS} OP_CACHE_DIR=/var/cache/opkit
+ENV OP_MODEL=${MODEL} OP_WEIGHTS=${WEIGHTS} OP_CACHE_DIR=/var/cache/visop
 WORKDIR /app
 COPY . .
 # Of the published weights in data/, only those that are served.
-RUN python -c "from opkit.models.registry import MODELS; \
+RUN python -c "from visop.models.registry import MODELS; \
     print(*(s.weights_file for s in MODELS.values() if s.name != '${MODEL}' or '${WEIGHTS}' not in ('auto', 'imagenet')))" \
     | { cd data && xargs rm -f; }
 # Loading the operator compiles its model, so that the image starts in a second, also where it can write nothing.
@@ -45,22 +45,22 @@ RUN python -m compileall -q . && chmod -R a+rX . && chmod -R g=u ${OP_CACHE_DIR}
 FROM base
 COPY --from=build /opt/venv /opt/venv
 COPY --from=app /app /app
-COPY --from=app --chown=10001:0 /var/cache/opkit /var/cache/opkit
+COPY --from=app --chown=10001:0 /var/cache/visop /var/cache/visop
 
 ARG MODEL=auto
 ARG WEIGHTS=auto
 # Fewer arenas: memory that many decoding threads freed goes back instead of staying with each of them.
-ENV OP_MODEL=${MODEL} OP_WEIGHTS=${WEIGHTS} OP_CACHE_DIR=/var/cache/opkit OP_BIND=0.0.0.0 \
+ENV OP_MODEL=${MODEL} OP_WEIGHTS=${WEIGHTS} OP_CACHE_DIR=/var/cache/visop OP_BIND=0.0.0.0 \
     OP_ENDPOINT=127.0.0.1:50051 MALLOC_ARENA_MAX=2 HOME=/tmp
 WORKDIR /app
 USER 10001:0
 EXPOSE 50051
 STOPSIGNAL SIGTERM
-HEALTHCHECK --start-period=120s --interval=30s --timeout=5s CMD ["python", "-m", "opkit", "health"]
+HEALTHCHECK --start-period=120s --interval=30s --timeout=5s CMD ["python", "-m", "visop", "health"]
 CMD ["python", "server.py"]
 
 ARG REVISION=
-LABEL org.opencontainers.image.title="opkit" \
+LABEL org.opencontainers.image.title="visop" \
       org.opencontainers.image.description="A gRPC operator that turns images into vectors" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.revision="${REVISION}"

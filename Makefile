@@ -1,6 +1,6 @@
 # Everything that a person, pre-commit and CI run. `make` alone prints what there is.
 
-# The first Python that can run opkit. `make venv PYTHON=/path/to/python` takes another.
+# The first Python that can run visop. `make venv PYTHON=/path/to/python` takes another.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; break; }; done)
 
@@ -12,7 +12,7 @@ HTTP ?= $(or $(OP_HTTP_ENDPOINT),127.0.0.1:8080)
 
 # Container images. With no BASE_IMAGE, the Dockerfile's own is used.
 DOCKER ?= $(or $(notdir $(firstword $(foreach tool,docker podman buildah,$(shell command -v $(tool))))),docker)
-IMAGE_NAME ?= opkit
+IMAGE_NAME ?= visop
 TAG ?= latest
 
 # A .venv that was made for development serves, too.
@@ -35,7 +35,7 @@ help: ## Show this list
 # --- environments: made once, and brought up to date when what they hold changes ---
 
 .venv/bin/python .venv-proto/bin/python .venv-pins/bin/python:
-	@test -n "$(PYTHON)" || { echo "opkit needs Python 3.11 or newer, and none was found: make PYTHON=..." >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "visop needs Python 3.11 or newer, and none was found: make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' || { echo "$(PYTHON) cannot make virtual environments." \
 		"On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(@:/bin/python=)
@@ -56,7 +56,7 @@ venv: .venv/stamp-dev ## Make .venv with everything that tests and development n
 
 run: weights $(SERVE_STAMP) ## Operator, HTTP and the search page; PHOTOS=FOLDER indexes that folder
 	OP_MODEL='$(MODEL)' OP_WEIGHTS='$(WEIGHTS)' OP_ENDPOINT='$(ENDPOINT)' \
-		exec .venv/bin/python -m opkit run --http '$(HTTP)' $(if $(PHOTOS),--photos '$(PHOTOS)')
+		exec .venv/bin/python -m visop run --http '$(HTTP)' $(if $(PHOTOS),--photos '$(PHOTOS)')
 
 serve: weights $(SERVE_STAMP) ## The operator alone
 	OP_MODEL='$(MODEL)' OP_WEIGHTS='$(WEIGHTS)' OP_ENDPOINT='$(ENDPOINT)' exec .venv/bin/python server.py
@@ -66,13 +66,13 @@ PUBLISHED = $(or $(filter imagenet,$(WEIGHTS)),$(and $(filter auto,$(WEIGHTS)),$
 
 weights: ## Fetch the published weights of MODEL into data/, if it needs them
 	@$(if $(PUBLISHED),PYTHON='$(PYTHON)' bash data/prepare_model.sh '$(MODEL)' || { \
-		echo "To try opkit without the published weights: make $(or $(MAKECMDGOALS),run) WEIGHTS=random" >&2; exit 1; })
+		echo "To try visop without the published weights: make $(or $(MAKECMDGOALS),run) WEIGHTS=random" >&2; exit 1; })
 
 # --- the encoder that is shipped ---
 
 # Pictures and states of the runs; what is there already is gone on with.
 EMBEDDED_DIR ?= build/embedded
-OPKIT = .venv/bin/python -m opkit
+VISOP = .venv/bin/python -m visop
 
 # Most of the training is at less than half the cost of the size that is served, the end of it at that size: cut and
 # scaled copies show larger things than originals do (Touvron et al. 2019, "Fixing the train-test resolution discrepancy").
@@ -80,19 +80,19 @@ OPKIT = .venv/bin/python -m opkit
 PICTURES ?= 32000
 EPOCHS ?= 30
 LAST_EPOCHS ?= 10
-TRAIN = $(OPKIT) train $(EMBEDDED_DIR)/pictures --card data/embedded-card.json --model embedded \
+TRAIN = $(VISOP) train $(EMBEDDED_DIR)/pictures --card data/embedded-card.json --model embedded \
 	--identities 128 --neighbours 4 --spread 3 --patience 0 --held-out 0.03
 
 train-embedded: .venv/stamp-dev ## Train the encoder that is shipped once more, from nothing: hours on a CPU
-	$(OPKIT) generate $(EMBEDDED_DIR)/pictures --count $(PICTURES) --size 256 --seed 0
+	$(VISOP) generate $(EMBEDDED_DIR)/pictures --count $(PICTURES) --size 256 --seed 0
 	$(TRAIN) --out $(EMBEDDED_DIR)/small.safetensors --weights random --dimension 256 --side 128 \
 		--epochs $(EPOCHS) --learning-rate 0.002
 	$(TRAIN) --out $(EMBEDDED_DIR)/embedded.safetensors --weights $(EMBEDDED_DIR)/small.safetensors --side 192 \
 		--epochs $(LAST_EPOCHS) --learning-rate 0.0003 --half
 	.venv/bin/python -m benchmarks.photos $(EMBEDDED_DIR)/photograph-crops
-	$(OPKIT) evaluate $(EMBEDDED_DIR)/photograph-crops --groups --encoder $(EMBEDDED_DIR)/embedded.safetensors \
+	$(VISOP) evaluate $(EMBEDDED_DIR)/photograph-crops --groups --encoder $(EMBEDDED_DIR)/embedded.safetensors \
 		--calibrate --out $(EMBEDDED_DIR)/evaluation
-	cp $(EMBEDDED_DIR)/embedded.safetensors opkit/models/embedded.safetensors
+	cp $(EMBEDDED_DIR)/embedded.safetensors visop/models/embedded.safetensors
 
 # --- quality ---
 

@@ -1,6 +1,6 @@
 """The operator that is served: edit this file.
 
-As it is, it encodes pictures with the encoder that opkit ships, with the model that OP_MODEL names, or with the encoder
+As it is, it encodes pictures with the encoder that visop ships, with the model that OP_MODEL names, or with the encoder
 file that OP_WEIGHTS names. docs/custom-operator.md shows how to put a model of your own here. To try it on files or
 URLs, with no server:
 
@@ -18,16 +18,16 @@ from typing import Any
 
 import numpy.typing as npt
 
-from opkit.contract import Encoder, Image, Vector
-from opkit.errors import OperatorError
-from opkit.inputs.fetch import Fetcher
-from opkit.inputs.images import ImageLimits, decode_base64, decode_image, resize_image
-from opkit.models.choice import choose_model
-from opkit.models.engine import load_engine
-from opkit.models.fingerprint import fingerprint
-from opkit.models.weights import find_weights
-from opkit.serving.lifecycle import load_operator
-from opkit.settings import Settings, load_settings
+from visop.contract import Encoder, Image, Vector
+from visop.errors import OperatorError
+from visop.inputs.fetch import Fetcher
+from visop.inputs.images import ImageLimits, decode_base64, decode_image, resize_image
+from visop.models.choice import choose_model
+from visop.models.engine import load_engine
+from visop.models.fingerprint import fingerprint
+from visop.models.weights import find_weights
+from visop.serving.lifecycle import load_operator
+from visop.settings import Settings, load_settings
 
 
 class CustomOperator(Encoder):

@@ -1,10 +1,10 @@
-"""Serve CustomOperator: settings from flags and OP_* variables, then until SIGTERM. The same as ``opkit serve``."""
+"""Serve CustomOperator: settings from flags and OP_* variables, then until SIGTERM. The same as ``visop serve``."""
 
 from __future__ import annotations
 
 import sys
 
-from opkit.cli import main
+from visop.cli import main
 
 if __name__ == "__main__":
     sys.exit(main(["serve", *sys.argv[1:]]))

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from opkit.client import HEALTHY, Client, Identity
-from opkit.errors import OperatorError
+from visop.client import HEALTHY, Client, Identity
+from visop.errors import OperatorError
 
 # Float32 arithmetic is good to 1e-6; an operator that computes in half precision may be off by a little more.
 _NORM_TOLERANCE = 1e-3

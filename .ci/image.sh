@@ -55,7 +55,7 @@ make_base() {
     buildah add --quiet "$container" "$root" / >/dev/null
     buildah config --env PIP_CERT=/etc/ssl/certs/ca-certificates.crt "$container"
     while read -r line; do buildah config --env "$line" "$container"; done < <(env | grep '^PIP_')
-    buildah commit --quiet --rm "$container" opkit-base >/dev/null
+    buildah commit --quiet --rm "$container" visop-base >/dev/null
     rm -rf "$root"
 }
 
@@ -72,7 +72,7 @@ copy_registry_access() {
 }
 
 # inspect TEMPLATE: a value of the image's configuration; a list has one line per entry.
-inspect() { buildah inspect --type image --format "$1" opkit; }
+inspect() { buildah inspect --type image --format "$1" visop; }
 
 inside() { buildah run --env "OP_ENDPOINT=127.0.0.1:${port:-0}" "$container" -- "$@"; }
 
@@ -80,14 +80,14 @@ echo "a base from debootstrap"
 make_base
 
 echo "make cpu"
-make --no-print-directory cpu DOCKER="buildah --root $work/storage --runroot $work/runroot" IMAGE_NAME=opkit \
-    BASE_IMAGE=localhost/opkit-base >"$work/build.log" 2>&1 || {
+make --no-print-directory cpu DOCKER="buildah --root $work/storage --runroot $work/runroot" IMAGE_NAME=visop \
+    BASE_IMAGE=localhost/visop-base >"$work/build.log" 2>&1 || {
     tail -n 50 "$work/build.log" >&2
     wrong "the build failed"
 }
 echo "size: $(buildah images --format '{{.Name}} {{.Size}}' | sed 's/.*\///' | paste --serial --delimiters=';')"
 
-container=$(buildah from opkit)
+container=$(buildah from visop)
 inside python -c 'import importlib.util as u; assert not u.find_spec("tensorflow") and u.find_spec("openvino")' ||
     wrong "TensorFlow is in the image, or OpenVINO is not"
 ok "OpenVINO is in it, TensorFlow is not"
@@ -95,7 +95,7 @@ inside python -c 'import os; assert os.getuid() and not os.access("/app/server.p
     wrong "it runs as root, or can change its own code"
 ok "it runs as $(inspect '{{.Docker.Config.User}}'), who cannot change the code"
 
-compiled=$(inside ls /var/cache/opkit)
+compiled=$(inside ls /var/cache/visop)
 
 mapfile -t command < <(inspect '{{range .Docker.Config.Cmd}}{{println .}}{{end}}' | sed '/^$/d')
 mapfile -t health < <(inspect '{{range .Docker.Config.Healthcheck.Test}}{{println .}}{{end}}' | sed '1d;/^$/d')
@@ -110,7 +110,7 @@ ok "its health check passes"
 .venv/bin/python test_grpc.py -e "127.0.0.1:$port" || wrong "test_grpc.py failed"
 ok "test_grpc.py passes"
 
-if [ -z "$compiled" ] || [ "$(inside ls /var/cache/opkit)" != "$compiled" ]; then
+if [ -z "$compiled" ] || [ "$(inside ls /var/cache/visop)" != "$compiled" ]; then
     wrong "it had to compile its model"
 fi
 ok "it started from the model that was compiled in it"

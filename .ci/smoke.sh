@@ -14,7 +14,7 @@ log=$(mktemp)
 trap '"$tool" rm --force "$container" >/dev/null; rm -f "$log"' EXIT
 
 bash .ci/follow.sh "$log" $! 'listening=.*'
-"$tool" exec "$container" python -m opkit health
+"$tool" exec "$container" python -m visop health
 .venv/bin/python test_grpc.py -e "$("$tool" port "$container" 50051/tcp)"
 
 # Longer than OP_DRAIN_TIMEOUT_S, after which the server ends by itself.

@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.report import machine_facts, markdown_table
-from opkit.models.engine import load_engine
-from opkit.models.registry import MODELS, Precision
-from opkit.models.weights import find_weights
-from opkit.settings import Settings
+from visop.models.engine import load_engine
+from visop.models.registry import MODELS, Precision
+from visop.models.weights import find_weights
+from visop.settings import Settings
 
 PUBLISHED = [name for name, spec in MODELS.items() if spec.weights_url]
 

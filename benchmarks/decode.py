@@ -3,8 +3,8 @@
     python -m benchmarks.decode
     python -m benchmarks.decode --megapixels 0.3 1 12 24 --repeats 20
 
-  opkit, bilinear     the default: large JPEGs are decoded at a reduced scale, then resized with antialiasing
-  opkit, nearest      OP_RESIZE=nearest, which gives the vectors of the original operators
+  visop, bilinear     the default: large JPEGs are decoded at a reduced scale, then resized with antialiasing
+  visop, nearest      OP_RESIZE=nearest, which gives the vectors of the original operators
   keras load_img      what the original operators call: full decode, nearest
   plain Pillow        open, convert to RGB, resize with antialiasing: what most code does
   base64, ...         before all that: the service's own decoder, and the standard library's
@@ -34,11 +34,11 @@ from PIL import Image as PILImage
 from benchmarks.photos import jpeg_photos
 from benchmarks.raw_engine import image_limits
 from benchmarks.report import machine_facts, markdown_table
-from opkit.inputs.images import decode_base64, decode_image
-from opkit.models.choice import choose_model
-from opkit.models.registry import MODELS, find_model
-from opkit.serving.lifecycle import load_operator
-from opkit.settings import Settings
+from visop.inputs.images import decode_base64, decode_image
+from visop.models.choice import choose_model
+from visop.models.registry import MODELS, find_model
+from visop.serving.lifecycle import load_operator
+from visop.settings import Settings
 
 _MAX_BYTES = 100 * 2**20
 
@@ -69,18 +69,18 @@ def _steps(model: str, folder: Path) -> dict[str, Step]:
     spec = find_model(model)
     size = (spec.height, spec.width)
     return {
-        "opkit, bilinear": _opkit(Settings(model=model, weights="random", resize="bilinear")),
-        "opkit, nearest": _opkit(Settings(model=model, weights="random", resize="nearest")),
+        "visop, bilinear": _visop(Settings(model=model, weights="random", resize="bilinear")),
+        "visop, nearest": _visop(Settings(model=model, weights="random", resize="nearest")),
         "keras load_img": _keras(size),
         "plain Pillow": lambda file, _: _pillow(file, size),
-        "base64, opkit": lambda _, text: decode_base64(text, _MAX_BYTES),
+        "base64, visop": lambda _, text: decode_base64(text, _MAX_BYTES),
         "base64, standard library": lambda _, text: base64.b64decode(text),
         "the model, bf16": _model(Settings(model=model, weights="random", precision="bf16", cache_dir=folder)),
         "the model, f32": _model(Settings(model=model, weights="random", precision="f32", cache_dir=folder)),
     }
 
 
-def _opkit(settings: Settings) -> Step:
+def _visop(settings: Settings) -> Step:
     operator, limits = load_operator(settings), image_limits(settings)
     return lambda file, _: operator.preprocess(decode_image(file, limits, operator.decode_side))
 

@@ -24,7 +24,7 @@ from benchmarks.callers import Load, base64_request, drive
 from benchmarks.photos import jpeg_photos
 from benchmarks.report import machine_facts, markdown_table, median_and_range, percentile
 from benchmarks.server_process import ServerProcess
-from opkit.models.registry import MODELS
+from visop.models.registry import MODELS
 
 _PREVIEW_MEGAPIXELS = 0.0625
 

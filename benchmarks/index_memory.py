@@ -25,13 +25,13 @@ from PIL import Image as PILImage
 
 from benchmarks.report import machine_facts, markdown_table
 from benchmarks.server_process import ServerProcess
-from opkit.contract import Encoder
-from opkit.encode.local import LocalEncoder
-from opkit.encode.vector_file import Origin
-from opkit.search.encoders import Encoders
-from opkit.search.index import Index
-from opkit.serving.pipeline import Pipeline
-from opkit.settings import Settings
+from visop.contract import Encoder
+from visop.encode.local import LocalEncoder
+from visop.encode.vector_file import Origin
+from visop.search.encoders import Encoders
+from visop.search.index import Index
+from visop.serving.pipeline import Pipeline
+from visop.settings import Settings
 
 DEFAULT_PICTURES = 100_000
 
@@ -94,7 +94,7 @@ def main() -> None:
 
 def memory_table(pictures: int) -> str:
     """Index so many pictures, made on the spot; a Markdown table of both memories."""
-    with tempfile.TemporaryDirectory(prefix="opkit-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="visop-") as scratch:
         folder = Path(scratch) / "pictures"
         make_small_pictures(folder, pictures)
         with ServerProcess(["-c", _MILVUS_LITE, f"{scratch}/memory.db"]) as store:

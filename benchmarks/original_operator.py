@@ -1,4 +1,4 @@
-"""How the operators that opkit replaces serve VGG: the baseline, in one file.
+"""How the operators that visop replaces serve VGG: the baseline, in one file.
 
 Per image: base64 -> temporary file -> ``load_img`` (Pillow's nearest neighbour) -> ``preprocess_input`` ->
 ``model.predict`` of one image -> divide by the norm, behind a gRPC server of ten threads, each call on its own. That is
@@ -22,8 +22,8 @@ from typing import Any
 import grpc
 import numpy as np
 
-from opkit.models.registry import find_model
 from rpc import rpc_pb2, rpc_pb2_grpc
+from visop.models.registry import find_model
 
 _MESSAGE_BYTES = 100 * 1024 * 1024
 _THREADS = 10

@@ -1,6 +1,6 @@
 """The pictures of the benchmarks: the photographs that ship inside the wheels of scikit-image and PyWavelets.
 
-python -m benchmarks.photos FOLDER    # cut them into crops, to try `opkit evaluate` on
+python -m benchmarks.photos FOLDER    # cut them into crops, to try `visop evaluate` on
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.callers import Load
-from opkit.contract import Encoder
-from opkit.inputs.images import ImageLimits, decode_image
-from opkit.serving.lifecycle import load_operator
-from opkit.settings import Settings
+from visop.contract import Encoder
+from visop.inputs.images import ImageLimits, decode_image
+from visop.serving.lifecycle import load_operator
+from visop.settings import Settings
 
 
 class RawEngine:

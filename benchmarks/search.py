@@ -29,17 +29,17 @@ from PIL import Image as PILImage
 
 from benchmarks.index_memory import DEFAULT_PICTURES, memory_table, resident_mib
 from benchmarks.report import machine_facts
-from opkit.cores import usable_cores
-from opkit.encode.inputs import read_input
-from opkit.encode.local import LocalEncoder, open_local
-from opkit.encode.vector_file import Origin
-from opkit.errors import OperatorError
-from opkit.pictures.generate import generate_folder
-from opkit.pictures.transformations import TRANSFORMATIONS
-from opkit.search.encoders import Encoders
-from opkit.search.index import Index
-from opkit.search.index_types import choose_index_type
-from opkit.settings import Settings, load_settings
+from visop.cores import usable_cores
+from visop.encode.inputs import read_input
+from visop.encode.local import LocalEncoder, open_local
+from visop.encode.vector_file import Origin
+from visop.errors import OperatorError
+from visop.pictures.generate import generate_folder
+from visop.pictures.transformations import TRANSFORMATIONS
+from visop.search.encoders import Encoders
+from visop.search.index import Index
+from visop.search.index_types import choose_index_type
+from visop.settings import Settings, load_settings
 
 _K = 10
 _BATCH = 16
@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=200, help="default: 200")
     parser.add_argument("--rounds", type=int, default=3, help="of indexing; default: 3")
     parser.add_argument("--memory", type=int, default=DEFAULT_PICTURES, help="pictures for memory; 0 leaves it out")
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "opkit-benchmark-search")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "visop-benchmark-search")
     parser.add_argument("--uri", default="", help="a Milvus in place of Milvus Lite")
     arguments = parser.parse_args()
     print(machine_facts(), flush=True)

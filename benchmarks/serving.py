@@ -11,7 +11,7 @@ of its own, and is idle while another one is measured; they take turns, round af
 machine meets them all alike.
 
   raw engine        the compiled model in a loop, inputs decoded and resized before: the ceiling
-  opkit             server.py with its defaults
+  visop             server.py with its defaults
   original way      temporary file, load_img, model.predict per image, ten gRPC threads, TensorFlow
                     (benchmarks/original_operator.py)
 
@@ -40,9 +40,9 @@ from benchmarks.raw_engine import RawEngine
 from benchmarks.report import machine_facts, markdown_table, median_and_range, percentile
 from benchmarks.server_process import ServerProcess
 from benchmarks.weights_file import weights_file
-from opkit.models.registry import MODELS
-from opkit.settings import Settings, env_name
 from rpc import rpc_pb2
+from visop.models.registry import MODELS
+from visop.settings import Settings, env_name
 
 _WARM_UP_S = 1.0
 
@@ -67,11 +67,11 @@ def main() -> None:
         original = ["-m", "benchmarks.original_operator", settings.model, settings.weights]
         with (
             RawEngine(settings, photos) as engine,
-            ServerProcess(["server.py"], _environ(settings)) as opkit,
+            ServerProcess(["server.py"], _environ(settings)) as visop,
             ServerProcess(original) as baseline,
         ):
-            alike = _likeness([opkit.wait(request) for request in requests], [baseline.wait(r) for r in requests])
-            rows = _rows(engine, opkit, baseline, requests, args.callers)
+            alike = _likeness([visop.wait(request) for request in requests], [baseline.wait(r) for r in requests])
+            rows = _rows(engine, visop, baseline, requests, args.callers)
             _run(rows, args.rounds, args.seconds)
     print(_title(args, settings, photos))
     print(alike, end="\n\n")
@@ -82,8 +82,8 @@ def _parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="vgg19", choices=MODELS, help="default: vgg19")
     parser.add_argument("--weights", default="random", help="random (seeded; default), imagenet or a path")
-    parser.add_argument("--precision", default="bf16", choices=("f32", "bf16", "int8"), help="of opkit; default: bf16")
-    parser.add_argument("--resize", default="bilinear", choices=("bilinear", "nearest"), help="of opkit")
+    parser.add_argument("--precision", default="bf16", choices=("f32", "bf16", "int8"), help="of visop; default: bf16")
+    parser.add_argument("--resize", default="bilinear", choices=("bilinear", "nearest"), help="of visop")
     parser.add_argument("--megapixels", type=float, help="scale the photos; default: their natural size")
     parser.add_argument("--callers", type=int, nargs="+", default=[1, 8, 32], metavar="N", help="default: 1 8 32")
     parser.add_argument("--rounds", type=int, default=5, help="default: 5")
@@ -107,7 +107,7 @@ def _environ(settings: Settings) -> dict[str, str]:
 
 
 def _rows(
-    engine: RawEngine, opkit: ServerProcess, baseline: ServerProcess, requests: Sequence[bytes], callers: Sequence[int]
+    engine: RawEngine, visop: ServerProcess, baseline: ServerProcess, requests: Sequence[bytes], callers: Sequence[int]
 ) -> list[Row]:
     def batches_of(size: int) -> Callable[[float], Load]:
         return lambda seconds: engine.drive(batch=size, seconds=seconds)
@@ -117,7 +117,7 @@ def _rows(
 
     return [
         *(Row("raw engine", f"batch {size}", batches_of(size)) for size in (1, engine.max_batch())),
-        *(Row("opkit", str(count), calls_to(opkit, count)) for count in callers),
+        *(Row("visop", str(count), calls_to(visop, count)) for count in callers),
         *(Row("original way", str(count), calls_to(baseline, count)) for count in callers),
     ]
 
@@ -138,7 +138,7 @@ def _progress(text: str) -> None:
 
 def _likeness(ours: Sequence[bytes], theirs: Sequence[bytes]) -> str:
     cosines = (_vectors(ours) * _vectors(theirs)).sum(axis=1)
-    return f"Same work: the vectors of opkit and of the original way have a cosine of {cosines.min():.5f} or more"
+    return f"Same work: the vectors of visop and of the original way have a cosine of {cosines.min():.5f} or more"
 
 
 def _vectors(replies: Sequence[bytes]) -> npt.NDArray[np.float64]:
@@ -149,7 +149,7 @@ def _title(args: argparse.Namespace, settings: Settings, photos: Sequence[bytes]
     size = f"{args.megapixels:g} megapixels" if args.megapixels else "natural size"
     kib = sum(map(len, photos)) / len(photos) / 1024
     return (
-        f"{settings.model}, {args.weights} weights; opkit {settings.precision}, {settings.resize}; original way f32, "
+        f"{settings.model}, {args.weights} weights; visop {settings.precision}, {settings.resize}; original way f32, "
         f"nearest; {len(photos)} photos of {size}, {kib:.0f} KiB on average; {args.rounds} rounds of {args.seconds:g} s"
     )
 

@@ -3,8 +3,8 @@
     python -m benchmarks.startup
     python -m benchmarks.startup --model mobilenetv2 --runs 1
 
-  opkit, first start    nothing is cached: Keras builds the model in a process of its own, which ends before serving
-  opkit, second start   the model of the first start is in the cache
+  visop, first start    nothing is cached: Keras builds the model in a process of its own, which ends before serving
+  visop, second start   the model of the first start is in the cache
   original way          import TensorFlow, build the model, load its weights, predict once
                         (benchmarks/original_operator.py)
 
@@ -29,7 +29,7 @@ from benchmarks.photos import jpeg_photos
 from benchmarks.report import machine_facts, markdown_table, median_and_range
 from benchmarks.server_process import ServerProcess
 from benchmarks.weights_file import weights_file
-from opkit.models.registry import MODELS
+from visop.models.registry import MODELS
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def main() -> None:
                 print(f"run {number}: {name}: {start.first_answer_s:.2f} s", file=sys.stderr, flush=True)
                 if number:
                     starts[name].append(start)
-    print(f"{args.model}, {args.weights} weights; opkit {args.precision}, original way f32; {args.runs} runs\n")
+    print(f"{args.model}, {args.weights} weights; visop {args.precision}, original way f32; {args.runs} runs\n")
     header = ("start", "first answer after s", "peak MiB", "peak MiB of the building process")
     print(markdown_table(header, [_cells(name, runs) for name, runs in starts.items()]))
 
@@ -61,7 +61,7 @@ def _parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="vgg19", choices=MODELS, help="default: vgg19")
     parser.add_argument("--weights", default="random", help="random (seeded; default), imagenet or a path")
-    parser.add_argument("--precision", default="bf16", choices=("f32", "bf16", "int8"), help="of opkit; default: bf16")
+    parser.add_argument("--precision", default="bf16", choices=("f32", "bf16", "int8"), help="of visop; default: bf16")
     parser.add_argument("--runs", type=int, default=5, help="default: 5")
     return parser.parse_args()
 
@@ -71,8 +71,8 @@ def _one_run(args: argparse.Namespace, weights: str) -> dict[str, Start]:
     with tempfile.TemporaryDirectory() as cache:
         environ["OP_CACHE_DIR"] = cache
         return {
-            "opkit, first start": _start(["server.py"], environ),
-            "opkit, second start": _start(["server.py"], environ),
+            "visop, first start": _start(["server.py"], environ),
+            "visop, second start": _start(["server.py"], environ),
             "original way": _start(["-m", "benchmarks.original_operator", args.model, weights], {}),
         }
 

@@ -4,10 +4,10 @@
     python -m benchmarks.training --model embedded --epochs 10
     python -m benchmarks.training --identities 50 --held-out 20 --epochs 1 --steps 2     # does it still run?
 
-Generates pictures, each an identity; trains a model on 500 of them from seeded random weights with `opkit train`; then
-`opkit evaluate` compares it with those same random weights on 200 others. Random weights are a base that anybody has:
+Generates pictures, each an identity; trains a model on 500 of them from seeded random weights with `visop train`; then
+`visop evaluate` compares it with those same random weights on 200 others. Random weights are a base that anybody has:
 with published ones, both columns would be higher. The loss is contrastive, because triplets with the hardest negatives
-collapse from random weights (which `opkit train` notices and says).
+collapse from random weights (which `visop train` notices and says).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.report import machine_facts
-from opkit.models.registry import MODELS
-from opkit.pictures.generate import generate_folder
+from visop.models.registry import MODELS
+from visop.pictures.generate import generate_folder
 
 _ROTATIONS = "rotate-90,rotate-180,rotate-270,rotate-10,rotate-45"
 _SIDE = 256
@@ -35,10 +35,10 @@ def main() -> None:
         generate_folder(folder / "trained", args.identities, _SIDE, _TRAINED_SEED, 0)
         generate_folder(folder / "held-out", args.held_out, _SIDE, _HELD_OUT_SEED, 0)
         out = folder / f"{args.model}-trained.safetensors"
-        _opkit("train", folder / "trained", "--out", out, "--model", args.model, "--weights", "random", *_flags(args))
+        _visop("train", folder / "trained", "--out", out, "--model", args.model, "--weights", "random", *_flags(args))
         encoders = ["--encoder", f"{args.model}:random", "--encoder", out, "--encoder", "phash"]
         report = ["--transformations", _ROTATIONS, "--out", folder / "report"]
-        _opkit("evaluate", folder / "held-out", *encoders, *report)
+        _visop("evaluate", folder / "held-out", *encoders, *report)
 
 
 def _parse_args() -> argparse.Namespace:
@@ -58,8 +58,8 @@ def _flags(args: argparse.Namespace) -> list[object]:
     return ["--loss", args.loss, "--epochs", args.epochs, "--steps", args.steps, "--side", args.side, *rest]
 
 
-def _opkit(*arguments: object) -> None:
-    subprocess.run([sys.executable, "-m", "opkit", *map(str, arguments)], check=True)
+def _visop(*arguments: object) -> None:
+    subprocess.run([sys.executable, "-m", "visop", *map(str, arguments)], check=True)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from opkit.models.registry import find_model
-from opkit.models.weights import find_weights
+from visop.models.registry import find_model
+from visop.models.weights import find_weights
 
 
 def weights_file(model: str, weights: str, folder: Path) -> Path:
@@ -30,8 +30,8 @@ def weights_file(model: str, weights: str, folder: Path) -> Path:
 
 def main() -> None:
     """Write the random weights of MODEL to FILE (the two arguments)."""
-    from opkit.models.graph import build_backbone
-    from opkit.models.random_weights import set_random_weights
+    from visop.models.graph import build_backbone
+    from visop.models.random_weights import set_random_weights
 
     model, path = sys.argv[1:]
     backbone = build_backbone(find_model(model))

@@ -3,7 +3,7 @@
 set -euo pipefail
 
 # Model, md5, file: as Keras publishes them (it publishes no better digest, and for "-" none). The same facts are in
-# opkit/models/registry.py, which cannot be read before anything is installed; a test compares the two.
+# visop/models/registry.py, which cannot be read before anything is installed; a test compares the two.
 PUBLISHED=https://storage.googleapis.com/tensorflow/keras-applications
 MODELS="
 vgg16             6d6bbae143d832006294945121d1f1fc  vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5

@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from opkit.serving.lifecycle import Server
-from opkit.serving.pipeline import Pipeline
-from opkit.settings import Settings
 from rpc import rpc_pb2_grpc
 from tests.toys import ToyOperator
+from visop.serving.lifecycle import Server
+from visop.serving.pipeline import Pipeline
+from visop.settings import Settings
 
 
 @pytest.fixture(autouse=True)

@@ -14,9 +14,9 @@ import grpc
 import numpy as np
 from grpc_status import rpc_status
 
-from opkit.errors import BadItems, FetchUnavailable, ImageDecodeError, OperatorError
-from opkit.serving.convert import status_of
 from rpc import rpc_pb2, rpc_pb2_grpc
+from visop.errors import BadItems, FetchUnavailable, ImageDecodeError, OperatorError
+from visop.serving.convert import status_of
 
 DIMENSION = 8
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import opkit
+import visop
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,31 +40,31 @@ BELOW = {
 
 # Who may say these words.
 ONLY = {
-    "keras": {"opkit/models", "opkit/training"},
-    "tensorflow": {"opkit/models"},
-    "openvino": {"opkit/models"},
-    "h5py": {"opkit/models"},
+    "keras": {"visop/models", "visop/training"},
+    "tensorflow": {"visop/models"},
+    "openvino": {"visop/models"},
+    "h5py": {"visop/models"},
     "PIL": {
-        "opkit/inputs/images.py",
-        "opkit/pictures",
-        "opkit/evaluation",
-        "opkit/collect",
-        "opkit/training",
-        "opkit/search",
-        "opkit/web",
+        "visop/inputs/images.py",
+        "visop/pictures",
+        "visop/evaluation",
+        "visop/collect",
+        "visop/training",
+        "visop/search",
+        "visop/web",
     },
-    "requests": {"opkit/inputs/fetch.py"},
-    "urllib3": {"opkit/inputs/fetch.py"},
-    "socket": {"opkit/inputs/fetch.py", "opkit/serving/http/server.py"},  # the latter only listens
-    "fastapi": {"opkit/serving/http", "opkit/web"},
-    "uvicorn": {"opkit/serving/http"},
-    "pymilvus": {"opkit/search/milvus.py"},
-    "rpc": {"opkit/serving/convert.py", "opkit/serving/service.py", "opkit/serving/lifecycle.py", "opkit/client"},
+    "requests": {"visop/inputs/fetch.py"},
+    "urllib3": {"visop/inputs/fetch.py"},
+    "socket": {"visop/inputs/fetch.py", "visop/serving/http/server.py"},  # the latter only listens
+    "fastapi": {"visop/serving/http", "visop/web"},
+    "uvicorn": {"visop/serving/http"},
+    "pymilvus": {"visop/search/milvus.py"},
+    "rpc": {"visop/serving/convert.py", "visop/serving/service.py", "visop/serving/lifecycle.py", "visop/client"},
 }
 
 
 def modules() -> list[Path]:
-    return sorted((ROOT / "opkit").rglob("*.py"))
+    return sorted((ROOT / "visop").rglob("*.py"))
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -78,13 +78,13 @@ def imports(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_module_imports_only_what_is_below_it(path: Path) -> None:
-    relative = path.relative_to(ROOT / "opkit")
+    relative = path.relative_to(ROOT / "visop")
     room = relative.parts[0].removesuffix(".py")
     if room == "__init__":
         return
     for name in imports(path):
         head, _, rest = name.partition(".")
-        if head == "opkit" and rest:
+        if head == "visop" and rest:
             assert rest.split(".")[0] in BELOW[room] | {room}, f"{relative} imports {name}"
 
 
@@ -96,7 +96,7 @@ def test_a_library_is_imported_only_in_its_place(path: Path) -> None:
         assert allowed is None or any(place.startswith(each) for each in allowed), f"{place} imports {name}"
 
 
-@pytest.mark.parametrize("module", ["opkit", "opkit.client", "opkit.cli", "opkit.commands", "opkit.settings"])
+@pytest.mark.parametrize("module", ["visop", "visop.client", "visop.cli", "visop.commands", "visop.settings"])
 def test_a_light_import_stays_light(module: str) -> None:
     heavy = {"keras", "tensorflow", "openvino", "pymilvus", "PIL", "requests", "h5py", "torch"}
     code = f"import {module}, sys; print(*sorted(set(sys.modules) & {heavy}))"
@@ -105,5 +105,5 @@ def test_a_light_import_stays_light(module: str) -> None:
 
 
 def test_every_public_name_exists() -> None:
-    assert sorted(opkit.__all__) == opkit.__all__
-    assert all(hasattr(opkit, name) for name in opkit.__all__)
+    assert sorted(visop.__all__) == visop.__all__
+    assert all(hasattr(visop, name) for name in visop.__all__)

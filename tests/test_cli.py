@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from opkit import cli
-from opkit.cli import main
-from opkit.commands import spoken
-from opkit.errors import OperatorError
-from opkit.models.registry import MODELS
-from opkit.settings import Settings, flag_name
 from tests.conftest import make_image
 from tests.stub_operator import StubOperator, serving, vector_of
+from visop import cli
+from visop.cli import main
+from visop.commands import spoken
+from visop.errors import OperatorError
+from visop.models.registry import MODELS
+from visop.settings import Settings, flag_name
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"keras", "tensorflow", "openvino", "PIL", "requests", "onnxruntime", "scipy"}
@@ -54,7 +54,7 @@ def run(*arguments):
 
 def start(*arguments):
     """The command in a process of its own."""
-    command = [sys.executable, "-X", "faulthandler", "-m", "opkit", *map(str, arguments)]
+    command = [sys.executable, "-X", "faulthandler", "-m", "visop", *map(str, arguments)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -65,7 +65,7 @@ def test_help_shows_how(capsys):
     with pytest.raises(SystemExit) as caught:
         run("--help")
     assert caught.value.code == 0
-    assert "opkit encode photos/ --out vectors.npy" in capsys.readouterr().out
+    assert "visop encode photos/ --out vectors.npy" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [[], ["dance"], ["encode"], ["encode", "x", "--out", "v.npy", "--batch", "0"]])
@@ -73,13 +73,13 @@ def test_wrong_usage_is_exit_status_2(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         run(*arguments)
     assert caught.value.code == 2
-    assert "usage: opkit" in capsys.readouterr().err
+    assert "usage: visop" in capsys.readouterr().err
 
 
 def test_a_wrong_setting_is_one_line_and_exit_status_2(monkeypatch, capsys):
     monkeypatch.setenv("OP_MAX_BATCH", "many")
     assert run("info") == 2
-    assert capsys.readouterr().err == "opkit: OP_MAX_BATCH=many: must be a whole number\n"
+    assert capsys.readouterr().err == "visop: OP_MAX_BATCH=many: must be a whole number\n"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_remote_operator_needs_nothing_heavy(endpoint, photos, tmp_path):
 
 def heavy_imports(arguments):
     code = (
-        "import contextlib, sys\nfrom opkit.cli import main\n"
+        "import contextlib, sys\nfrom visop.cli import main\n"
         "with contextlib.suppress(SystemExit), contextlib.redirect_stdout(sys.stderr): main(sys.argv[1:])\n"
         f"print(*set(sys.modules) & {HEAVY})"
     )
@@ -106,9 +106,9 @@ def heavy_imports(arguments):
 
 _CLIENT_ONLY = """
 import sys
-from opkit.cli import main
+from visop.cli import main
 
-installed = {"opkit", "rpc", "tests", "grpc", "grpc_status", "google", "numpy", "tqdm", *sys.stdlib_module_names}
+installed = {"visop", "rpc", "tests", "grpc", "grpc_status", "google", "numpy", "tqdm", *sys.stdlib_module_names}
 
 class Absent:
     def find_spec(self, name, *_):
@@ -145,12 +145,12 @@ def test_a_command_that_needs_more_than_a_client_says_what_to_install(command, t
         [sys.executable, "-c", _CLIENT_ONLY, *command.split()], cwd=tmp_path, env=environment, capture_output=True
     )
     assert done.returncode == 2, done.stderr.decode()
-    assert re.match(r"opkit: [\w.]+ is not installed; to .*: pip install 'opkit\[\w+\]'", done.stderr.decode())
+    assert re.match(r"visop: [\w.]+ is not installed; to .*: pip install 'visop\[\w+\]'", done.stderr.decode())
 
 
 def test_a_reader_that_has_enough_is_no_error():
     process = subprocess.run(
-        f"{sys.executable} -m opkit info --json | head -c 1", shell=True, cwd=ROOT, capture_output=True, check=True
+        f"{sys.executable} -m visop info --json | head -c 1", shell=True, cwd=ROOT, capture_output=True, check=True
     )
     assert process.stderr == b""
 
@@ -162,7 +162,7 @@ def test_a_reader_that_has_enough_is_no_error():
 def served(monkeypatch):
     """What ``serve`` would have served."""
     served = []
-    monkeypatch.setattr("opkit.serving.lifecycle.serve", lambda effective: served.append(effective) or 7)
+    monkeypatch.setattr("visop.serving.lifecycle.serve", lambda effective: served.append(effective) or 7)
     return served
 
 
@@ -181,9 +181,9 @@ def test_every_setting_is_a_flag(served, name):
 
 
 def test_what_is_not_installed_is_named_with_the_way_to_install_it(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "opkit.serving.lifecycle", None)
+    monkeypatch.setitem(sys.modules, "visop.serving.lifecycle", None)
     assert run("serve") == 2
-    assert "pip install 'opkit[cpu]'" in capsys.readouterr().err
+    assert "pip install 'visop[cpu]'" in capsys.readouterr().err
 
 
 # --- info and health ---
@@ -234,7 +234,7 @@ def test_nobody_there_is_exit_status_1(operator, capsys):
     with serving(operator) as port:
         pass
     assert run("health", "-e", f"127.0.0.1:{port}") == 1
-    assert f"opkit: 127.0.0.1:{port} cannot be reached" in capsys.readouterr().err
+    assert f"visop: 127.0.0.1:{port} cannot be reached" in capsys.readouterr().err
 
 
 def test_health_asks_the_server_of_this_host(endpoint, monkeypatch):
@@ -274,7 +274,7 @@ def test_encode_writes_vectors_names_and_errors(endpoint, photos, tmp_path, caps
     assert_complete(out, photos)
     output = capsys.readouterr()
     assert output.out == f"36 vectors of dimension 8 in {out}\n"
-    assert output.err == f"opkit: 4 of 40 inputs failed; {out.with_suffix('.errors.csv')} says why\n"
+    assert output.err == f"visop: 4 of 40 inputs failed; {out.with_suffix('.errors.csv')} says why\n"
 
 
 def test_encode_is_exit_status_0_if_all_went_well(endpoint, photos, tmp_path, capsys):

@@ -3,7 +3,7 @@ import errno
 
 import pytest
 
-from opkit.commands import (
+from visop.commands import (
     KEPT,
     add_calibration,
     add_settings,
@@ -16,7 +16,7 @@ from opkit.commands import (
     setting_flag,
     whole,
 )
-from opkit.errors import ModelFailed, SettingsError, TrainingFailed, Unreachable
+from visop.errors import ModelFailed, SettingsError, TrainingFailed, Unreachable
 
 
 def raising(error):
@@ -126,7 +126,7 @@ def test_work_that_ends_by_itself_says_its_status_and_nothing_else(capsys):
 )
 def test_work_that_is_stopped_says_why_and_what_is_kept(error, status, words, capsys):
     assert resumable(raising(error)) == status
-    assert capsys.readouterr().err == f"opkit: {words}. {KEPT}\n"
+    assert capsys.readouterr().err == f"visop: {words}. {KEPT}\n"
 
 
 @pytest.mark.parametrize("kind", [SettingsError, TrainingFailed])

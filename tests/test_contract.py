@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from opkit.contract import Encoder
-from opkit.errors import ModelFailed
 from tests.toys import ToyOperator
+from visop.contract import Encoder
+from visop.errors import ModelFailed
 
 
 def picture(colour: tuple[int, int, int]) -> npt.NDArray[np.uint8]:

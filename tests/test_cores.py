@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from opkit.cores import has_any_instructions, usable_cores
+from visop.cores import has_any_instructions, usable_cores
 
 
 @pytest.fixture

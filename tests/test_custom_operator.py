@@ -12,10 +12,10 @@ import pytest
 
 import custom_operator
 from custom_operator import CustomOperator, run
-from opkit.errors import SettingsError, UrlRejected
-from opkit.models.encoder_file import write_encoder_file
-from opkit.settings import Settings
 from tests.conftest import make_image
+from visop.errors import SettingsError, UrlRejected
+from visop.models.encoder_file import write_encoder_file
+from visop.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 RED, BLUE = make_image((255, 0, 0)), make_image((0, 0, 255))
@@ -76,14 +76,14 @@ def test_the_engine_chooses_the_batch(operator: CustomOperator) -> None:
 
 
 def test_it_is_found_in_any_folder_and_one_that_is_there_comes_first(tmp_path: Path) -> None:
-    code = "from opkit.serving.lifecycle import load_operator as f; from opkit.settings import Settings; "
+    code = "from visop.serving.lifecycle import load_operator as f; from visop.settings import Settings; "
     code += "print(f(Settings()).name)"
 
     def loaded() -> str:
         return subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True).stdout.strip()
 
     assert loaded() == "embedded"
-    own = "from opkit import Encoder\nclass CustomOperator(Encoder):\n    name, dimension = 'mine', 1\n"
+    own = "from visop import Encoder\nclass CustomOperator(Encoder):\n    name, dimension = 'mine', 1\n"
     (tmp_path / "custom_operator.py").write_text(own + "    def infer(self, batch): ...\n")
     assert loaded() == "mine"
 

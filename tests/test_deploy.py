@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from opkit.cli import _parser
-from opkit.settings import Settings, env_name
+from visop.cli import _parser
+from visop.settings import Settings, env_name
 
 ROOT = Path(__file__).parents[1]
 COMPOSE = ROOT / "deploy/compose.yaml"
@@ -30,16 +30,16 @@ def test_it_is_a_compose_file() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_the_command_is_one_that_opkit_knows(services: dict[str, Any]) -> None:
-    command = services["opkit"]["command"]
-    assert command[:3] == ["python", "-m", "opkit"]
+def test_the_command_is_one_that_visop_knows(services: dict[str, Any]) -> None:
+    command = services["visop"]["command"]
+    assert command[:3] == ["python", "-m", "visop"]
     arguments = _parser().parse_args(command[3:])
     assert (arguments.uri, arguments.http) == ("http://milvus:19530", "0.0.0.0:8080")
 
 
 def test_the_variables_are_settings(services: dict[str, Any]) -> None:
     known = {env_name(name) for name in Settings.__dataclass_fields__}
-    assert set(services["opkit"]["environment"]) <= known
+    assert set(services["visop"]["environment"]) <= known
 
 
 def test_every_service_that_is_waited_for_has_a_health_check(services: dict[str, Any]) -> None:
@@ -56,8 +56,8 @@ def test_nothing_is_open_to_other_machines(services: dict[str, Any]) -> None:
 
 
 def test_what_is_written_beside_the_index_has_a_place_to_stay(services: dict[str, Any]) -> None:
-    assert services["opkit"]["read_only"]
+    assert services["visop"]["read_only"]
     cache = re.search(r"OP_CACHE_DIR=(\S+)", (ROOT / "Dockerfile").read_text())
     assert cache
-    assert f"cache:{cache[1]}" in services["opkit"]["volumes"]
+    assert f"cache:{cache[1]}" in services["visop"]["volumes"]
     assert "cache" in yaml.safe_load(COMPOSE.read_text())["volumes"]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from opkit.serving.lifecycle import load_operator
-from opkit.settings import Settings, env_name
+from visop.serving.lifecycle import load_operator
+from visop.settings import Settings, env_name
 
 ROOT = Path(__file__).parents[1]
 

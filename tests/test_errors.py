@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import grpc
 
-from opkit import errors
-from opkit.errors import (
+from visop import errors
+from visop.errors import (
     BadItems,
     FetchUnavailable,
     ImageDecodeError,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-import opkit
+import visop
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -23,8 +23,8 @@ def _pins(name: str) -> dict[str, str]:
 def _needs(extra: str) -> list[Requirement]:
     """What an extra needs directly, the extras inside it resolved."""
     requirements = [Requirement(text) for text in PROJECT["project"]["optional-dependencies"][extra]]
-    inner = [need for each in requirements if each.name == "opkit" for name in each.extras for need in _needs(name)]
-    return [each for each in requirements if each.name != "opkit"] + inner
+    inner = [need for each in requirements if each.name == "visop" for name in each.extras for need in _needs(name)]
+    return [each for each in requirements if each.name != "visop"] + inner
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ def test_both_images_run_in_the_same_way() -> None:
 
 
 def test_every_package_is_installed() -> None:
-    folders = [path.parent.relative_to(ROOT) for top in ("opkit", "rpc") for path in (ROOT / top).rglob("__init__.py")]
+    folders = [path.parent.relative_to(ROOT) for top in ("visop", "rpc") for path in (ROOT / top).rglob("__init__.py")]
     assert sorted(PROJECT["tool"]["setuptools"]["packages"]) == sorted(".".join(folder.parts) for folder in folders)
 
 
 def test_the_version_is_the_same_everywhere() -> None:
-    assert PROJECT["project"]["version"] == opkit.__version__
-    assert opkit.__version__ in (ROOT / "CHANGELOG.md").read_text()
+    assert PROJECT["project"]["version"] == visop.__version__
+    assert visop.__version__ in (ROOT / "CHANGELOG.md").read_text()
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", ".pre-commit-config.yaml"])

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import pytest
 
-from opkit.models.registry import MODELS
+from visop.models.registry import MODELS
 
 SCRIPT = Path(__file__).parents[1] / "data" / "prepare_model.sh"
 VGG19 = MODELS["vgg19"]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from opkit.errors import SettingsError
-from opkit.settings import Settings, env_name, flag_name, load_settings
+from visop.errors import SettingsError
+from visop.settings import Settings, env_name, flag_name, load_settings
 
 
 def test_flags_win_over_the_environment_which_wins_over_the_defaults() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from opkit.contract import Encoder, Image
+from visop.contract import Encoder, Image
 
 # Pictures of these colours make ToyOperator misbehave.
 RAISES = (255, 0, 0)

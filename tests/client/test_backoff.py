@@ -2,8 +2,8 @@ import time
 
 import pytest
 
-from opkit.client.backoff import Backoff
-from opkit.errors import (
+from visop.client.backoff import Backoff
+from visop.errors import (
     DeadlinePassed,
     FetchUnavailable,
     InvalidInput,

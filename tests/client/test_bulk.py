@@ -6,10 +6,10 @@ import time
 import numpy as np
 import pytest
 
-from opkit.client import Client
-from opkit.client.backoff import Backoff
-from opkit.errors import DeadlinePassed, InvalidInput, OperatorError, Overloaded, ShuttingDown, Unreachable
 from tests.stub_operator import StubOperator, serving, vector_of
+from visop.client import Client
+from visop.client.backoff import Backoff
+from visop.errors import DeadlinePassed, InvalidInput, OperatorError, Overloaded, ShuttingDown, Unreachable
 
 QUICK = Backoff(retries=20, first_s=0.01, longest_s=0.1)
 IMAGES = [b"image %d" % number for number in range(40)]

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from grpc import StatusCode
 
-from opkit.client import HEALTHY, Client
-from opkit.client.backoff import Backoff
-from opkit.errors import (
+from rpc import rpc_pb2
+from tests.stub_operator import DIMENSION, StubOperator, serving, vector_of
+from visop.client import HEALTHY, Client
+from visop.client.backoff import Backoff
+from visop.errors import (
     BadItems,
     DeadlinePassed,
     FetchUnavailable,
@@ -20,8 +22,6 @@ from opkit.errors import (
     ShuttingDown,
     Unreachable,
 )
-from rpc import rpc_pb2
-from tests.stub_operator import DIMENSION, StubOperator, serving, vector_of
 
 QUICK = Backoff(retries=3, first_s=0.001)
 

@@ -5,10 +5,10 @@ import threading
 import numpy as np
 import pytest
 
-from opkit.client import HEALTHY, Backoff, Client
-from opkit.errors import BadItems, FetchFailed, ImageTooLarge, InvalidInput, ModelFailed, Overloaded
 from tests.conftest import make_base64, make_image, unit
 from tests.toys import RAISES
+from visop.client import HEALTHY, Backoff, Client
+from visop.errors import BadItems, FetchFailed, ImageTooLarge, InvalidInput, ModelFailed, Overloaded
 
 COLOURS = [(number + 1, 100, 200) for number in range(40)]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from opkit.collect.command import add_parser
-from opkit.collect.folder import MANIFEST
 from tests.collect.pages_site import PagesSite, open_site
 from tests.conftest import run_command
+from visop.collect.command import add_parser
+from visop.collect.folder import MANIFEST
 
 Collect = Callable[..., int]
 Manifest = Callable[[], list[dict[str, Any]]]

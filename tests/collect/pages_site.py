@@ -1,4 +1,4 @@
-"""A web of one server for the tests of ``opkit collect``: what stands at each path, and what was asked for."""
+"""A web of one server for the tests of ``visop collect``: what stands at each path, and what was asked for."""
 
 from __future__ import annotations
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from opkit.collect.crawler import Crawler
-from opkit.collect.pace import Pace
-from opkit.collect.robots import Disallowed
-from opkit.errors import FetchFailed, FetchUnavailable, UrlRejected
-from opkit.inputs.fetch import Answer, Fetcher
 from tests.collect.pages_site import PagesSite, redirects, sends
+from visop.collect.crawler import Crawler
+from visop.collect.pace import Pace
+from visop.collect.robots import Disallowed
+from visop.errors import FetchFailed, FetchUnavailable, UrlRejected
+from visop.inputs.fetch import Answer, Fetcher
 
 
 class Waits(Pace):
@@ -42,18 +42,18 @@ def test_robots_txt_is_asked_for_once_per_host_and_before_all_else(crawler: Craw
     web.page("/a", "A")
     assert get(crawler, web.url("/a")).body == get(crawler, web.url("/a")).body == b"A"
     assert web.asked == ["/robots.txt", "/a", "/a"]
-    assert {headers["User-Agent"] for headers in web.headers} == {"opkit"}
+    assert {headers["User-Agent"] for headers in web.headers} == {"visop"}
 
 
 def test_what_robots_txt_disallows_is_not_asked_for(crawler: Crawler, web: PagesSite) -> None:
-    web.paths["/robots.txt"] = sends("User-agent: opkit\nDisallow: /a")
+    web.paths["/robots.txt"] = sends("User-agent: visop\nDisallow: /a")
     with pytest.raises(Disallowed, match=r"robots.txt does not allow it"):
         get(crawler, web.url("/a"))
     assert web.asked == ["/robots.txt"]
 
 
 def test_a_redirect_does_not_lead_past_robots_txt(crawler: Crawler, web: PagesSite) -> None:
-    web.paths["/robots.txt"] = sends("User-agent: opkit\nDisallow: /a")
+    web.paths["/robots.txt"] = sends("User-agent: visop\nDisallow: /a")
     web.paths["/b"] = redirects("/a")
     with pytest.raises(Disallowed):
         get(crawler, web.url("/b"))

@@ -10,11 +10,11 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from opkit.collect.folder import MANIFEST, PictureFolder
-from opkit.collect.page import Picture
-from opkit.errors import SettingsError
 from tests.collect.pages_site import picture
 from tests.collect.test_near import decoded
+from visop.collect.folder import MANIFEST, PictureFolder
+from visop.collect.page import Picture
+from visop.errors import SettingsError
 
 PAGE = "http://example.org/"
 
@@ -96,7 +96,7 @@ def test_a_line_that_was_cut_off_by_a_kill_is_done_again(tmp_path: Path) -> None
 )
 def test_a_manifest_of_somebody_else_is_left_alone(tmp_path: Path, text: str) -> None:
     (tmp_path / MANIFEST).write_text(text)
-    with pytest.raises(SettingsError, match="line 1 was not written by opkit collect"):
+    with pytest.raises(SettingsError, match="line 1 was not written by visop collect"):
         PictureFolder(tmp_path)
     assert (tmp_path / MANIFEST).read_text() == text
 

@@ -6,8 +6,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from opkit.collect.near import RADIUS, find_near, perceptual_hash
 from tests.collect.pages_site import picture
+from visop.collect.near import RADIUS, find_near, perceptual_hash
 
 
 def decoded(data: bytes) -> np.ndarray:

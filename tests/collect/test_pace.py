@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from opkit.collect.pace import Pace
+from visop.collect.pace import Pace
 
 
 class Clock:

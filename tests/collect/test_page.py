@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opkit.collect.page import Picture, find_pictures
+from visop.collect.page import Picture, find_pictures
 
 PAGE = "http://example.org/dir/page.html"
 

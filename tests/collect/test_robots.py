@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from opkit.collect.robots import Disallowed, Rules, read_rules
-from opkit.errors import FetchFailed, FetchUnavailable, OperatorError, UrlRejected
-from opkit.inputs.fetch import Answer
+from visop.collect.robots import Disallowed, Rules, read_rules
+from visop.errors import FetchFailed, FetchUnavailable, OperatorError, UrlRejected
+from visop.inputs.fetch import Answer
 
 SITE = "http://example.org:8080"
 
@@ -38,19 +38,19 @@ def test_the_file_of_the_host_and_port_is_asked_for() -> None:
         ("", "/a", True),
         ("User-agent: *\nDisallow: /", "/a", False),
         ("User-agent: *\nDisallow:", "/a", True),
-        ("User-agent: opkit\nDisallow: /a\n\nUser-agent: *\nDisallow: /b", "/b", True),
-        ("User-agent: OpKit\nDisallow: /a", "/a", False),  # 2.2.1: whatever the case
-        ("User-agent: opkit/1.0\nDisallow: /a", "/a", False),  # 2.2.1: the name counts, what else is there does not
-        ("user-agent : OpKit/2 (crawler)\r\nDisallow: /a", "/a", False),
-        ("User-agent: opkit-news/1.0\nDisallow: /a", "/a", True),
+        ("User-agent: visop\nDisallow: /a\n\nUser-agent: *\nDisallow: /b", "/b", True),
+        ("User-agent: Visop\nDisallow: /a", "/a", False),  # 2.2.1: whatever the case
+        ("User-agent: visop/1.0\nDisallow: /a", "/a", False),  # 2.2.1: the name counts, what else is there does not
+        ("user-agent : Visop/2 (crawler)\r\nDisallow: /a", "/a", False),
+        ("User-agent: visop-news/1.0\nDisallow: /a", "/a", True),
         ("User-agent: other\nDisallow: /", "/a", True),
         ("User-agent: *\nDisallow: /a\nAllow: /a/b", "/a/b/c", True),  # 2.2.2: the longest match
         ("User-agent: *\nAllow: /a/b\nDisallow: /a", "/a/c", False),
         ("User-agent: *\nAllow: /a\nDisallow: /a", "/a", True),  # 2.2.2: of equal ones the allowing
         ("User-agent: *\nDisallow: /*.png$", "/x/y.png", False),  # 2.2.3
         ("User-agent: *\nDisallow: /*.png$", "/x/y.png?z", True),
-        ("User-agent: opkit\nUser-agent: other\nDisallow: /a", "/a", False),
-        ("User-agent: opkit\nDisallow: /a\n\nUser-agent: opkit\nDisallow: /b", "/b", False),  # 2.2.1: groups are joined
+        ("User-agent: visop\nUser-agent: other\nDisallow: /a", "/a", False),
+        ("User-agent: visop\nDisallow: /a\n\nUser-agent: visop\nDisallow: /b", "/b", False),  # 2.2.1: groups are joined
         ("\ufeffUser-agent: *\nDisallow: /a", "/a", False),
         ("User-agent: *\rDisallow: /a", "/a", False),
         ("User-agent: * # all\nDisallow: /a # secret", "/a", False),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opkit.collect.srcset import Candidate, parse_srcset
+from visop.collect.srcset import Candidate, parse_srcset
 
 
 @pytest.mark.parametrize(

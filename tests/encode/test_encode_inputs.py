@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from opkit.encode.inputs import find_inputs, is_url, read_input, read_list
-from opkit.errors import ImageTooLarge, InvalidInput, SettingsError
+from visop.encode.inputs import find_inputs, is_url, read_input, read_list
+from visop.errors import ImageTooLarge, InvalidInput, SettingsError
 
 
 def touch(folder, *names):

@@ -1,7 +1,7 @@
 import pytest
 
-from opkit.encode.journal import Journal
-from opkit.errors import SettingsError
+from visop.encode.journal import Journal
+from visop.errors import SettingsError
 
 
 def entries(path):

@@ -3,11 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from opkit.client import HEALTHY
-from opkit.encode.local import open_local
-from opkit.errors import FetchFailed, InvalidInput, OperatorError
-from opkit.settings import Settings
 from tests.conftest import make_image, unit
+from visop.client import HEALTHY
+from visop.encode.local import open_local
+from visop.errors import FetchFailed, InvalidInput, OperatorError
+from visop.settings import Settings
 
 SETTINGS = Settings(operator="tests.toys:ToyOperator", fetch_allow=("127.0.0.1",))
 

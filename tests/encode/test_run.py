@@ -1,10 +1,10 @@
 import pytest
 
-from opkit.client import HEALTHY, Client
-from opkit.encode.run import encode_into
-from opkit.encode.vector_file import Origin, Outputs, VectorFile
-from opkit.errors import ModelFailed, OperatorError
 from tests.stub_operator import DIMENSION, StubOperator, serving, vector_of
+from visop.client import HEALTHY, Client
+from visop.encode.run import encode_into
+from visop.encode.vector_file import Origin, Outputs, VectorFile
+from visop.errors import ModelFailed, OperatorError
 
 ORIGIN = Origin("stub", "one", DIMENSION, "L2")
 

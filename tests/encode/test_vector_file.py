@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from opkit.encode.vector_file import Origin, Outputs, VectorFile
-from opkit.errors import FetchFailed, InvalidInput, OperatorError, SettingsError
+from visop.encode.vector_file import Origin, Outputs, VectorFile
+from visop.errors import FetchFailed, InvalidInput, OperatorError, SettingsError
 
 ORIGIN = Origin("stub", "one", 3, "L2")
 RESULTS = {f"{number}.jpg": np.full(3, number, np.float32) for number in range(6)}

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from opkit.encode.local import open_local
-from opkit.encode.whiten_command import add_parser
-from opkit.errors import SettingsError
-from opkit.models.encoder_file import read_header, read_tensors
-from opkit.settings import Settings
 from tests.conftest import run_command
+from visop.encode.local import open_local
+from visop.encode.whiten_command import add_parser
+from visop.errors import SettingsError
+from visop.models.encoder_file import read_header, read_tensors
+from visop.settings import Settings
 
 PICTURES = 40
 
@@ -130,4 +130,4 @@ def test_another_operator_is_not_whitened(
 def test_the_help_shows_how(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run("--help")
-    assert "opkit serve --weights whitened.safetensors" in capsys.readouterr().out
+    assert "visop serve --weights whitened.safetensors" in capsys.readouterr().out

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from opkit.evaluation.evaluate import Gallery, Job, Outcome, evaluate
-from opkit.evaluation.samples import choose_transformations
-from opkit.inputs.images import ImageLimits
-from opkit.settings import Settings
+from visop.evaluation.evaluate import Gallery, Job, Outcome, evaluate
+from visop.evaluation.samples import choose_transformations
+from visop.inputs.images import ImageLimits
+from visop.settings import Settings
 
 # So many that a false-positive rate of 1e-2 is supported.
 PICTURES = 48

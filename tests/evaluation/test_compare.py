@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from opkit.contract import Encoder
-from opkit.errors import ModelFailed, SettingsError
-from opkit.evaluation.compare import calibration_from, calibration_of, compare
-from opkit.models.choice import choose_model
-from opkit.models.encoder_file import read_header
-from opkit.models.fingerprint import fingerprint
-from opkit.models.weights import find_weights
-from opkit.settings import Settings
 from tests.toys import NAN, ToyOperator
+from visop.contract import Encoder
+from visop.errors import ModelFailed, SettingsError
+from visop.evaluation.compare import calibration_from, calibration_of, compare
+from visop.models.choice import choose_model
+from visop.models.encoder_file import read_header
+from visop.models.fingerprint import fingerprint
+from visop.models.weights import find_weights
+from visop.settings import Settings
 
 CALIBRATION: dict[str, Any] = {
     "similarity": "cosine",
@@ -100,7 +100,7 @@ def test_another_file_is_no_calibration(content: str, tmp_path: Path) -> None:
 
 def write_file(path: Path, weight: float, calibration: Mapping[str, Any] | None = None) -> Path:
     """A whole encoder file, whose network nobody loads."""
-    from opkit.models.encoder_file import write_encoder_file
+    from visop.models.encoder_file import write_encoder_file
 
     tensors = {"backbone/x/kernel": np.full((1, 2), weight, np.float32)}
     card = {"name": "mine", "calibration": calibration}

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from opkit.evaluation import command, compare_command
 from tests.conftest import make_image, run_command
 from tests.evaluation.test_compare import CALIBRATION
+from visop.evaluation import command, compare_command
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +60,7 @@ def test_no_calibration_is_exit_status_2_with_the_distance_and_what_to_do(
     assert run(file_of(tmp_path, 50, 0, 0), file_of(tmp_path, 50, 50, 0)) == 2
     printed = capsys.readouterr()
     assert "distance 0.7654" in printed.out
-    assert "no verdict: there is no calibration of this very encoder. `opkit evaluate" in printed.err
+    assert "no verdict: there is no calibration of this very encoder. `visop evaluate" in printed.err
 
 
 def test_programs_get_json(tmp_path: Path, calibration: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,7 +78,7 @@ def test_errors_are_exit_status_2_and_name_the_picture(
     picture = file_of(tmp_path, 50, 0, 0)
     for wrong in (tmp_path / "missing.png", calibration, f"{picture_server}/page", f"{picture_server}/nothing"):
         assert run(picture, wrong, "--calibration", calibration) == 2
-        assert capsys.readouterr().err.startswith(f"opkit: {wrong}: ")
+        assert capsys.readouterr().err.startswith(f"visop: {wrong}: ")
     assert run(picture, picture, "--fpr", "0.5", "--calibration", calibration) == 2
 
 

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from opkit.contract import Encoder
-from opkit.errors import SettingsError, Unreachable
-from opkit.evaluation.encoders import OperatorEncoder, open_encoder, short_names
-from opkit.settings import Settings
 from tests.conftest import Running, unit
 from tests.toys import NAN, ToyOperator
+from visop.contract import Encoder
+from visop.errors import SettingsError, Unreachable
+from visop.evaluation.encoders import OperatorEncoder, open_encoder, short_names
+from visop.settings import Settings
 
 TOY = {"OP_OPERATOR": "tests.toys:ToyOperator"}
 
@@ -68,7 +68,7 @@ def test_the_settings_that_an_encoder_names(text: str, flags: dict[str, str], mo
         seen.append(settings)
         raise EnoughError
 
-    monkeypatch.setattr("opkit.evaluation.encoders.load_operator", look)
+    monkeypatch.setattr("visop.evaluation.encoders.load_operator", look)
     environ = TOY | {"OP_MODEL": "vgg19", "OP_WEIGHTS": "imagenet", "OP_POOLING": "avg", "OP_RESIZE": "nearest"}
     with pytest.raises(EnoughError), open_encoder(text, environ):
         pass

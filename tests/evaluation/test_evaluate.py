@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from opkit.errors import SettingsError
-from opkit.evaluation.evaluate import Gallery, Job, Outcome, evaluate
-from opkit.evaluation.hashes import HashEncoder
 from tests.evaluation.conftest import PICTURES, Thumbnails, job_of, picture
+from visop.errors import SettingsError
+from visop.evaluation.evaluate import Gallery, Job, Outcome, evaluate
+from visop.evaluation.hashes import HashEncoder
 
 
 def test_every_copy_is_looked_up_among_all_originals(evaluated: tuple[Job, Gallery, list[Outcome]]) -> None:

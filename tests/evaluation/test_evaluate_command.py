@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from opkit.errors import SettingsError
-from opkit.evaluation import command
-from opkit.evaluation.evaluate import Gallery, Job, Outcome
-from opkit.models.encoder_file import read_header, write_encoder_file
 from tests.conftest import Running, run_command
 from tests.evaluation.conftest import PICTURES
+from visop.errors import SettingsError
+from visop.evaluation import command
+from visop.evaluation.evaluate import Gallery, Job, Outcome
+from visop.models.encoder_file import read_header, write_encoder_file
 
 
 def run(*arguments: object) -> int:
@@ -93,8 +93,8 @@ def test_nothing_heavy_is_imported_for_the_help() -> None:
 
     heavy = {"keras", "openvino", "PIL", "requests", "numpy", "jinja2", "imagehash", "scipy"}
     code = (
-        "import sys; import opkit.settings; before = set(sys.modules)\n"
-        "import opkit.evaluation.command, opkit.evaluation.compare_command\n"
+        "import sys; import visop.settings; before = set(sys.modules)\n"
+        "import visop.evaluation.command, visop.evaluation.compare_command\n"
         f"print(*sorted((set(sys.modules) - before) & {heavy}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

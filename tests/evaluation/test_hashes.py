@@ -4,8 +4,8 @@ import imagehash
 import numpy as np
 import pytest
 
-from opkit.evaluation.hashes import HASHES, HashEncoder
 from tests.evaluation.conftest import picture
+from visop.evaluation.hashes import HASHES, HashEncoder
 
 
 @pytest.mark.parametrize("name", HASHES)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from opkit.evaluation import metrics
-from opkit.evaluation.metrics import rank
+from visop.evaluation import metrics
+from visop.evaluation.metrics import rank
 
 
 def unit(rng: np.random.Generator, *shape: int) -> np.ndarray:

@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from opkit.evaluation import plots
-from opkit.evaluation.evaluate import Gallery, Job, Outcome
+from visop.evaluation import plots
+from visop.evaluation.evaluate import Gallery, Job, Outcome
 
 Evaluated = tuple[Job, Gallery, list[Outcome]]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from opkit.evaluation.evaluate import Gallery, Job, Outcome, evaluate
-from opkit.evaluation.hashes import HashEncoder
-from opkit.evaluation.report import _heat, _percent, write_report
 from tests.evaluation.conftest import Thumbnails, job_of, picture
+from visop.evaluation.evaluate import Gallery, Job, Outcome, evaluate
+from visop.evaluation.hashes import HashEncoder
+from visop.evaluation.report import _heat, _percent, write_report
 
 Evaluated = tuple[Job, Gallery, list[Outcome]]
 

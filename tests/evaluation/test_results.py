@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from opkit.evaluation.evaluate import Gallery, Job, Outcome
-from opkit.evaluation.results import table, text_table, write_calibrations, write_csv
+from visop.evaluation.evaluate import Gallery, Job, Outcome
+from visop.evaluation.results import table, text_table, write_calibrations, write_csv
 
 Evaluated = tuple[Job, Gallery, list[Outcome]]
 

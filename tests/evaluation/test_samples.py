@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from opkit.errors import ImageDecodeError, SettingsError
-from opkit.evaluation.samples import MAX_SIDE, choose_transformations, digest, read_original, transform
-from opkit.inputs.images import ImageLimits
-from opkit.pictures.transformations import TRANSFORMATIONS
-from opkit.settings import Settings
 from tests.evaluation.conftest import picture
+from visop.errors import ImageDecodeError, SettingsError
+from visop.evaluation.samples import MAX_SIDE, choose_transformations, digest, read_original, transform
+from visop.inputs.images import ImageLimits
+from visop.pictures.transformations import TRANSFORMATIONS
+from visop.settings import Settings
 
 LIMITS = ImageLimits.of(Settings())
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from opkit.evaluation.thresholds import Impostors, calibrate
+from visop.evaluation.thresholds import Impostors, calibrate
 
 
 def impostors(values: np.ndarray, portions: int = 1) -> Impostors:

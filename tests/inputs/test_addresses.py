@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from opkit.inputs.addresses import AllowList, is_public
+from visop.inputs.addresses import AllowList, is_public
 
 NOT_PUBLIC = """
     0.0.0.0 0.255.255.255 10.0.0.1 10.255.255.255 100.64.0.0 100.100.100.200 100.127.255.255 127.0.0.1 127.255.255.255

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from opkit.errors import FetchFailed, FetchUnavailable, ImageTooLarge, OperatorError, UrlRejected
-from opkit.inputs.fetch import Answer, Fetcher
 from tests.inputs.web import BODY, PRIVATE_SPELLINGS, Resolver, Site
+from visop.errors import FetchFailed, FetchUnavailable, ImageTooLarge, OperatorError, UrlRejected
+from visop.inputs.fetch import Answer, Fetcher
 
 
 def make(**changes: Any) -> Fetcher:
@@ -255,7 +255,7 @@ def test_a_dead_address_leaves_time_for_the_next_one(
             raise TimeoutError
         socket.socket.connect(sock, address)
 
-    monkeypatch.setattr("opkit.inputs.fetch._Socket.connect", connect)
+    monkeypatch.setattr("visop.inputs.fetch._Socket.connect", connect)
     resolver.set("images.test", ["127.0.0.2", "127.0.0.1"])
     with make(timeout_s=10, allow=("images.test",)) as fetcher:
         assert fetcher.fetch(site.url("image", "images.test")) == BODY
@@ -467,7 +467,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
         asked_for.append(address)
         socket.socket.connect(sock, ("127.0.0.1", site.server_port))  # there is no public internet in a test
 
-    monkeypatch.setattr("opkit.inputs.fetch._Socket.connect", connect)
+    monkeypatch.setattr("visop.inputs.fetch._Socket.connect", connect)
     resolver.set("rebinding.example", ["8.8.8.8"], ["127.0.0.1"])
     with make(allow=()) as fetcher:
         assert fetcher.fetch(site.url("image", "rebinding.example")) == BODY

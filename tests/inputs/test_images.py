@@ -15,9 +15,9 @@ import pytest
 from PIL import Image as PILImage
 from PIL import ImageOps
 
-from opkit.errors import ImageDecodeError, ImageTooLarge, OperatorError, SettingsError
-from opkit.inputs import bombs
-from opkit.inputs.images import ImageLimits, decode_base64, decode_image, resize_image
+from visop.errors import ImageDecodeError, ImageTooLarge, OperatorError, SettingsError
+from visop.inputs import bombs
+from visop.inputs.images import ImageLimits, decode_base64, decode_image, resize_image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO")
 ORIENTATION = 0x0112

@@ -22,10 +22,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image as PILImage
 
-from opkit.errors import OperatorError, UrlRejected
-from opkit.inputs.fetch import Fetcher
-from opkit.inputs.images import ImageLimits, decode_base64, decode_image, resize_image
 from tests.inputs.web import PRIVATE_SPELLINGS, Resolver
+from visop.errors import OperatorError, UrlRejected
+from visop.inputs.fetch import Fetcher
+from visop.inputs.images import ImageLimits, decode_base64, decode_image, resize_image
 
 COUNTS = pytest.mark.parametrize(
     "count", [600, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
@@ -242,7 +242,7 @@ def test_no_mutated_url_gets_past_the_checks(count: int, monkeypatch: pytest.Mon
         return real("10.0.0.1" if host else host, port, *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    monkeypatch.setattr("opkit.inputs.fetch._Socket.connect", lambda _self, address: connected.append(address))
+    monkeypatch.setattr("visop.inputs.fetch._Socket.connect", lambda _self, address: connected.append(address))
     hosts = ["innocent.example", "innocent.example:8080", "xn--bcher-kva.example", "bücher.example", *PRIVATE_SPELLINGS]
     pieces = [
         "@",

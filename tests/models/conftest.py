@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from opkit.models.engine import Engine, load_engine
-from opkit.models.openvino_engine import native_precisions
-from opkit.models.registry import MODELS
-from opkit.models.weights import find_weights
-from opkit.settings import Settings
+from visop.models.engine import Engine, load_engine
+from visop.models.openvino_engine import native_precisions
+from visop.models.registry import MODELS
+from visop.models.weights import find_weights
+from visop.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 Load = Callable[..., Engine]

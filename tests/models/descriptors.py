@@ -30,11 +30,11 @@ os.environ.update(TF_CPP_MIN_LOG_LEVEL="2", CUDA_VISIBLE_DEVICES="-1")
 import keras
 import numpy as np
 
-from opkit.models.choice import choose_model
-from opkit.models.pooling import GeneralizedMean, normalise, pool
-from opkit.models.registry import Pooling, Precision
-from opkit.models.weights import find_weights
-from opkit.settings import Settings
+from visop.models.choice import choose_model
+from visop.models.pooling import GeneralizedMean, normalise, pool
+from visop.models.registry import Pooling, Precision
+from visop.models.weights import find_weights
+from visop.settings import Settings
 
 PRECISIONS: tuple[Precision, ...] = ("f32", "bf16")  # of the GPU engine
 
@@ -69,9 +69,9 @@ def pool_all(maps: Path, out: Path) -> None:
 
 
 def run_encoder(file: Path, images: Path, out: Path) -> None:
-    from opkit.models.graph import build_backbone
-    from opkit.models.keras_engine import KerasEngine
-    from opkit.models.loading import load_weights
+    from visop.models.graph import build_backbone
+    from visop.models.keras_engine import KerasEngine
+    from visop.models.loading import load_weights
 
     settings = Settings(weights=str(file), max_batch=2)
     spec = choose_model(settings)

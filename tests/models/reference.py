@@ -28,12 +28,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from opkit.models.keras_engine import KerasEngine
-from opkit.models.random_weights import set_random_weights
-from opkit.models.registry import MODELS, ModelSpec
-from opkit.models.weights import RANDOM_SEED, Weights, file_sha256
-from opkit.settings import Settings
 from tests.models.photos import GOLDEN_PHOTOS, golden_photos, photos
+from visop.models.keras_engine import KerasEngine
+from visop.models.random_weights import set_random_weights
+from visop.models.registry import MODELS, ModelSpec
+from visop.models.weights import RANDOM_SEED, Weights, file_sha256
+from visop.settings import Settings
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 

@@ -22,13 +22,13 @@ import h5py
 import keras
 import numpy as np
 
-from opkit.errors import WeightsError
-from opkit.models.encoder_file import write_encoder_file
-from opkit.models.graph import build_backbone, build_encoder
-from opkit.models.loading import backbone_tensors, load_weights
-from opkit.models.random_weights import set_random_weights
-from opkit.models.registry import MODELS
-from opkit.models.weights import find_weights
+from visop.errors import WeightsError
+from visop.models.encoder_file import write_encoder_file
+from visop.models.graph import build_backbone, build_encoder
+from visop.models.loading import backbone_tensors, load_weights
+from visop.models.random_weights import set_random_weights
+from visop.models.registry import MODELS
+from visop.models.weights import find_weights
 
 SPEC = MODELS["mobilenetv2"]
 

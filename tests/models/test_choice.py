@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from opkit.errors import SettingsError, WeightsError
-from opkit.models import registry
-from opkit.models.choice import choose_model, choose_pooling
-from opkit.models.encoder_file import write_encoder_file
-from opkit.models.registry import MODELS
-from opkit.models.weights import find_weights
-from opkit.settings import Settings
+from visop.errors import SettingsError, WeightsError
+from visop.models import registry
+from visop.models.choice import choose_model, choose_pooling
+from visop.models.encoder_file import write_encoder_file
+from visop.models.registry import MODELS
+from visop.models.weights import find_weights
+from visop.settings import Settings
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_the_shipped_file_decides_like_any_other(encoder: Path, monkeypatch: pyt
 
 def test_a_shipped_file_that_is_gone_is_told_when_it_is_loaded(tmp_path: Path) -> None:
     spec = replace(MODELS["embedded"], shipped=tmp_path / "gone.safetensors")
-    with pytest.raises(WeightsError, match=r"gone.safetensors is part of opkit; install it again"):
+    with pytest.raises(WeightsError, match=r"gone.safetensors is part of visop; install it again"):
         find_weights(spec, "auto", tmp_path)
 
 

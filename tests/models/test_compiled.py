@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from opkit.errors import SettingsError
-from opkit.models.compiled import compiled_model
+from visop.errors import SettingsError
+from visop.models.compiled import compiled_model
 
 
 class Builder:

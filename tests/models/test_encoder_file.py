@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from opkit.errors import WeightsError
-from opkit.models import encoder_file
-from opkit.models.encoder_file import read_header, read_tensors, replace_card, tensors_sha256, write_encoder_file
+from visop.errors import WeightsError
+from visop.models import encoder_file
+from visop.models.encoder_file import read_header, read_tensors, replace_card, tensors_sha256, write_encoder_file
 
 FACTS: dict[str, Any] = {"format": 1, "model": "embedded", "pooling": "gem", "dimension": 3, "card": {"name": "test"}}
 
@@ -122,16 +122,16 @@ def test_another_suffix_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("metadata", "complaint"),
     [
-        (None, "no encoder file: its metadata has no key 'opkit'"),
-        ({"opkit": "{"}, "its metadata is not JSON"),
-        ({"opkit": "[" * 100_000}, "its metadata is not JSON"),
-        ({"opkit": "[]"}, "its metadata must be a JSON object"),
-        ({"opkit": json.dumps(FACTS | {"format": 2})}, "an encoder file of format 2; this opkit reads 1"),
-        ({"opkit": json.dumps(FACTS | {"card": {"recall": 1.0}}).replace("1.0", "NaN")}, "its metadata is not JSON"),
-        ({"opkit": json.dumps(FACTS | {"card": {"recall": 1.5}}).replace("1.5", "1e999")}, "its metadata is not JSON"),
-        ({"opkit": json.dumps(FACTS | {"model": 7})}, "'model' must be a text"),
-        ({"opkit": json.dumps(FACTS | {"card": None})}, "'card' an object"),
-        ({"opkit": json.dumps(FACTS | {"dimension": 1 << 40})}, "must be a whole number from 1 to 65536"),
+        (None, "no encoder file: its metadata has no key 'visop'"),
+        ({"visop": "{"}, "its metadata is not JSON"),
+        ({"visop": "[" * 100_000}, "its metadata is not JSON"),
+        ({"visop": "[]"}, "its metadata must be a JSON object"),
+        ({"visop": json.dumps(FACTS | {"format": 2})}, "an encoder file of format 2; this visop reads 1"),
+        ({"visop": json.dumps(FACTS | {"card": {"recall": 1.0}}).replace("1.0", "NaN")}, "its metadata is not JSON"),
+        ({"visop": json.dumps(FACTS | {"card": {"recall": 1.5}}).replace("1.5", "1e999")}, "its metadata is not JSON"),
+        ({"visop": json.dumps(FACTS | {"model": 7})}, "'model' must be a text"),
+        ({"visop": json.dumps(FACTS | {"card": None})}, "'card' an object"),
+        ({"visop": json.dumps(FACTS | {"dimension": 1 << 40})}, "must be a whole number from 1 to 65536"),
     ],
 )
 def test_a_forged_header_is_refused(metadata: dict[str, str] | None, complaint: str, tmp_path: Path) -> None:
@@ -143,16 +143,16 @@ def test_a_forged_header_is_refused(metadata: dict[str, str] | None, complaint: 
 
 def test_numbers_that_are_no_weights_are_refused_when_they_are_read(tmp_path: Path) -> None:
     tensors = make_tensors() | {"head/bias": np.full(5, np.inf, np.float32)}
-    path = forge(tmp_path / "e.safetensors", {"opkit": json.dumps(FACTS)}, tensors)
+    path = forge(tmp_path / "e.safetensors", {"visop": json.dumps(FACTS)}, tensors)
     with pytest.raises(WeightsError, match="holds NaN or inf, in head/bias"):
         read_tensors(path)
-    forge(path, {"opkit": json.dumps(FACTS)}, make_tensors() | {"head/bias": np.zeros(5, np.int32)})
+    forge(path, {"visop": json.dumps(FACTS)}, make_tensors() | {"head/bias": np.zeros(5, np.int32)})
     with pytest.raises(WeightsError, match="head/bias is I32, must be F16 or F32"):
         read_header(path)
 
 
 def test_a_tensor_without_numbers_is_refused_whatever_its_other_sides_claim(tmp_path: Path) -> None:
-    header = {"__metadata__": {"opkit": json.dumps(FACTS)}}
+    header = {"__metadata__": {"visop": json.dumps(FACTS)}}
     header |= {"backbone/a": {"dtype": "F32", "shape": [0, 1 << 62], "data_offsets": [0, 0]}}
     text = json.dumps(header).encode()
     path = tmp_path / "e.safetensors"
@@ -189,7 +189,7 @@ def test_a_missing_file_and_what_is_none_are_told(tmp_path: Path) -> None:
 
 def test_reading_a_header_imports_no_framework() -> None:
     heavy = {"keras", "tensorflow", "openvino", "torch", "jax", "h5py"}
-    code = f"import opkit.models.encoder_file, sys; print(*{heavy} & set(sys.modules))"
+    code = f"import visop.models.encoder_file, sys; print(*{heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.stdout.split() == []
 
@@ -198,3 +198,8 @@ def test_a_build_that_is_repeated_has_the_same_date(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
     assert encoder_file.made_now(seed=7)["date"] == "1970-01-02"
     assert encoder_file.made_now(seed=7)["seed"] == 7
+
+
+def test_a_file_that_was_written_as_opkit_is_read(tmp_path: Path) -> None:
+    path = forge(tmp_path / "e.safetensors", {"opkit": json.dumps(FACTS)})
+    assert read_header(path).model == "embedded"

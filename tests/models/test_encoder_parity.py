@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from opkit.models.encoder_file import read_tensors, write_encoder_file
-from opkit.models.export import convert_in_subprocess
-from opkit.models.fingerprint import fingerprint
-from opkit.models.registry import MODELS
-from opkit.models.weights import find_weights
-from opkit.settings import Settings
 from tests.models.conftest import Load, needs, run_program
 from tests.models.numpy_descriptors import descriptor_of_several, unit
 from tests.models.photos import photos
+from visop.models.encoder_file import read_tensors, write_encoder_file
+from visop.models.export import convert_in_subprocess
+from visop.models.fingerprint import fingerprint
+from visop.models.registry import MODELS
+from visop.models.weights import find_weights
+from visop.settings import Settings
 
 SPEC = MODELS["embedded"]
 

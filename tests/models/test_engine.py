@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from opkit.errors import SettingsError
-from opkit.models import engine
-from opkit.models.registry import MODELS
-from opkit.models.weights import find_weights
-from opkit.settings import Settings
+from visop.errors import SettingsError
+from visop.models import engine
+from visop.models.registry import MODELS
+from visop.models.weights import find_weights
+from visop.settings import Settings
 
 SPEC = MODELS["mobilenetv2"]
 
@@ -38,13 +38,13 @@ def test_a_gpu_that_is_asked_for_and_missing_is_an_error() -> None:
 @pytest.mark.usefixtures("nothing_installed")
 def test_a_gpu_without_tensorflow_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_nvidia_nodes", lambda: [Path("/dev/nvidia0")])
-    with pytest.raises(SettingsError, match=r"TensorFlow is not installed: pip install 'opkit\[gpu\]'"):
+    with pytest.raises(SettingsError, match=r"TensorFlow is not installed: pip install 'visop\[gpu\]'"):
         load(device="gpu")
 
 
 @pytest.mark.usefixtures("nothing_installed")
 def test_a_cpu_without_openvino_is_an_error() -> None:
-    with pytest.raises(SettingsError, match=r"openvino is not installed: pip install 'opkit\[cpu\]'"):
+    with pytest.raises(SettingsError, match=r"openvino is not installed: pip install 'visop\[cpu\]'"):
         load(device="cpu")
 
 

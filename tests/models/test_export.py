@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from opkit.errors import SettingsError, WeightsError
-from opkit.models import export
-from opkit.models.encoder_file import read_header
-from opkit.models.export import MODEL_FILE, convert_in_subprocess, export_in_subprocess
-from opkit.models.registry import MODELS
-from opkit.models.weights import Weights, find_weights
 from tests.models.conftest import Files
+from visop.errors import SettingsError, WeightsError
+from visop.models import export
+from visop.models.encoder_file import read_header
+from visop.models.export import MODEL_FILE, convert_in_subprocess, export_in_subprocess
+from visop.models.registry import MODELS
+from visop.models.weights import Weights, find_weights
 
 SPEC = MODELS["mobilenetv2"]
 RANDOM = Weights("random", None, "")
@@ -73,5 +73,5 @@ def test_a_build_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_the_program_takes_no_pooling_that_there_is_not(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "opkit.models.export", "vgg16", "sum", str(tmp_path)]
+    command = [sys.executable, "-m", "visop.models.export", "vgg16", "sum", str(tmp_path)]
     assert subprocess.run(command, capture_output=True, cwd=Path(__file__).parents[2]).returncode == 2

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from opkit.models.fingerprint import fingerprint, graph_key
-from opkit.models.registry import MODELS
-from opkit.models.weights import Weights
-from opkit.settings import Settings
+from visop.models.fingerprint import fingerprint, graph_key
+from visop.models.registry import MODELS
+from visop.models.weights import Weights
+from visop.settings import Settings
 
 SPEC = MODELS["vgg19"]
 WEIGHTS = Weights("imagenet", None, "ab" * 32)

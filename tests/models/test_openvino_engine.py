@@ -10,10 +10,10 @@ import h5py
 import numpy as np
 import pytest
 
-from opkit.models import openvino_engine
-from opkit.models.openvino_engine import DEFAULT_BATCH
-from opkit.models.registry import MODELS
 from tests.models.conftest import Files, Load
+from visop.models import openvino_engine
+from visop.models.openvino_engine import DEFAULT_BATCH
+from visop.models.registry import MODELS
 
 
 def pictures(count: int, size: int = 224) -> np.ndarray:
@@ -83,10 +83,10 @@ def test_every_model_answers(model: str, precision: str, load: Load) -> None:
 START = """
 import sys
 from pathlib import Path
-from opkit.models.engine import load_engine
-from opkit.models.registry import MODELS
-from opkit.models.weights import find_weights
-from opkit.settings import Settings
+from visop.models.engine import load_engine
+from visop.models.registry import MODELS
+from visop.models.weights import find_weights
+from visop.settings import Settings
 spec = MODELS["mobilenetv2"]
 settings = Settings(device="cpu", cache_dir=Path(sys.argv[1]))
 load_engine(spec, find_weights(spec, "random", Path()), settings)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from opkit.models.registry import MODELS
 from tests.models.conftest import Load, Reference, needs
 from tests.models.photos import golden_photos
+from visop.models.registry import MODELS
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 FAST = ("mobilenetv2",)

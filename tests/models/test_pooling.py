@@ -8,9 +8,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from opkit.models.registry import Pooling
 from tests.models.conftest import run_program
 from tests.models.numpy_descriptors import descriptor, descriptor_of_several, unit
+from visop.models.registry import Pooling
 
 SHAPES = [(7, 7), (14, 7), (5, 9), (8, 64), (1, 1)]
 SEVERAL = [(12, 8), (6, 4), (3, 2)]  # maps of the same pictures, each half as large as the one before

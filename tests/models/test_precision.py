@@ -4,9 +4,9 @@ from collections.abc import Set
 
 import pytest
 
-from opkit.errors import SettingsError
-from opkit.models.precision import choose_precision
-from opkit.models.registry import MODELS, Precision
+from visop.errors import SettingsError
+from visop.models.precision import choose_precision
+from visop.models.registry import MODELS, Precision
 
 ALL: Set[Precision] = {"f32", "bf16", "int8"}
 

@@ -7,11 +7,11 @@ import openvino as ov
 import pytest
 from openvino import opset13 as operations
 
-from opkit.models.export import MODEL_FILE, export_in_subprocess
-from opkit.models.quantise import fold_constants, quantise
-from opkit.models.registry import MODELS
-from opkit.models.weights import find_weights
 from tests.models.conftest import needs
+from visop.models.export import MODEL_FILE, export_in_subprocess
+from visop.models.quantise import fold_constants, quantise
+from visop.models.registry import MODELS
+from visop.models.weights import find_weights
 
 SPEC = MODELS["embedded"]
 CHANNELS = 4

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opkit.models.regions import Region, regions
 from tests.models.numpy_descriptors import grid
+from visop.models.regions import Region, regions
 
 
 def test_a_map_of_seven_by_seven_has_the_fourteen_regions_of_the_paper() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from opkit.errors import SettingsError
-from opkit.models.registry import MODELS, ModelSpec, find_model
+from visop.errors import SettingsError
+from visop.models.registry import MODELS, ModelSpec, find_model
 
 SOURCE = {"resnet50": "resnet", "mobilenetv2": "mobilenet_v2", "efficientnetv2b0": "efficientnet_v2"}
 PUBLISHED = {name: spec for name, spec in MODELS.items() if spec.weights_url}

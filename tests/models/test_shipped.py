@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from opkit.models.choice import choose_model
-from opkit.models.encoder_file import read_header
-from opkit.models.registry import MODELS
-from opkit.settings import Settings
 from tests.models.conftest import Load, needs
 from tests.models.photos import photos
+from visop.models.choice import choose_model
+from visop.models.encoder_file import read_header
+from visop.models.registry import MODELS
+from visop.settings import Settings
 
 SPEC = MODELS["embedded"]
 FILE = SPEC.shipped or Path()

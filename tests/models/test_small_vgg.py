@@ -11,7 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import pytest
 
-from opkit.models import small_vgg
+from visop.models import small_vgg
 
 SHAPE = (64, 64, 3)
 

@@ -12,7 +12,7 @@ LOAD = """
 import sys
 sys.addaudithook(lambda event, _: event in ("socket.connect", "socket.getaddrinfo", "os.fork") and print("BAD", event))
 from custom_operator import CustomOperator
-from opkit.settings import Settings
+from visop.settings import Settings
 for _ in range(2):
     operator = CustomOperator(Settings(model="mobilenetv2", weights="random"))
     operator.load()
@@ -27,4 +27,4 @@ def test_loading_a_model_contacts_nobody_and_writes_only_to_the_cache(tmp_path: 
     done = subprocess.run([sys.executable, "-c", LOAD], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.stdout.split() == ["loaded"], done.stderr
     assert [path.name for path in tmp_path.iterdir() if path.name != ".keras"] == [".cache"]
-    assert [path.name for path in (tmp_path / ".cache").iterdir()] == ["opkit"]
+    assert [path.name for path in (tmp_path / ".cache").iterdir()] == ["visop"]

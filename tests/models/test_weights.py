@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from opkit.errors import WeightsError
-from opkit.models.registry import MODELS
-from opkit.models.weights import find_weights
+from visop.errors import WeightsError
+from visop.models.registry import MODELS
+from visop.models.weights import find_weights
 
 HDF5 = b"\x89HDF\r\n\x1a\n" + b"weights"
 SPEC = replace(MODELS["vgg19"], weights_md5=hashlib.md5(HDF5).hexdigest())

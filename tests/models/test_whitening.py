@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from opkit.errors import SettingsError
-from opkit.models.whitening import Moments, learn_whitening
+from visop.errors import SettingsError
+from visop.models.whitening import Moments, learn_whitening
 
 
 def correlated(count: int, dimension: int, seed: int = 0) -> np.ndarray:

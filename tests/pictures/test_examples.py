@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from opkit.pictures.examples import write_examples
+from visop.pictures.examples import write_examples
 
 
 def test_a_series_has_pictures_and_an_edited_copy_of_one(tmp_path: Path) -> None:

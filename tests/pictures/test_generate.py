@@ -12,12 +12,12 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from opkit.errors import SettingsError
-from opkit.pictures.generate import SERIES, SIZES, generate_folder, generate_picture
+from visop.errors import SettingsError
+from visop.pictures.generate import SERIES, SIZES, generate_folder, generate_picture
 
 _PRINT_DIGESTS = """
 import hashlib
-from opkit.pictures.generate import generate_picture
+from visop.pictures.generate import generate_picture
 for seed in range(0, 120, 8):
     print(hashlib.sha256(generate_picture(seed, 96).tobytes()).hexdigest())
 """
@@ -166,7 +166,7 @@ def test_a_second_run_makes_only_what_is_missing(tmp_path: Path) -> None:
 def test_pictures_of_another_seed_or_size_are_not_mixed_in(tmp_path: Path, other: dict[str, int]) -> None:
     generate_folder(tmp_path, count=1, size=32, seed=0, processes=1)
     arguments = {"size": 32, "seed": 0} | other
-    with pytest.raises(SettingsError, match=r"000000.jpg has 'opkit generate, edition \d+, size 32, seed 0', this run"):
+    with pytest.raises(SettingsError, match=r"000000.jpg has 'visop generate, edition \d+, size 32, seed 0', this run"):
         generate_folder(tmp_path, count=2, processes=1, **arguments)
 
 

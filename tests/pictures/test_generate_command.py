@@ -1,4 +1,4 @@
-"""``opkit generate``, as it is typed."""
+"""``visop generate``, as it is typed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from opkit.pictures.command import add_parser
 from tests.conftest import run_command
+from visop.pictures.command import add_parser
 
 
 def _run(*arguments: str) -> int:
@@ -44,5 +44,5 @@ def test_the_help_teaches_by_example(capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit):
         _run("--help")
     out = capsys.readouterr().out
-    assert "opkit generate generated/ --count 25000" in out
+    assert "visop generate generated/ --count 25000" in out
     assert "default 256" in out

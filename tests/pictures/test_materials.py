@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from opkit.pictures.cutouts import cut_out, make_light
-from opkit.pictures.materials import MATERIALS, make_material
-from opkit.pictures.outlines import OUTLINES, make_outline
-from opkit.pictures.palettes import NATURAL, make_palette
+from visop.pictures.cutouts import cut_out, make_light
+from visop.pictures.materials import MATERIALS, make_material
+from visop.pictures.outlines import OUTLINES, make_outline
+from visop.pictures.palettes import NATURAL, make_palette
 
 
 def _rng(seed: int) -> np.random.Generator:

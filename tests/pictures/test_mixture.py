@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
-from opkit.pictures.mixture import FAMILIES, WEIGHTS, choose_family, finish
+from visop.pictures.mixture import FAMILIES, WEIGHTS, choose_family, finish
 
 
 def _draw(name: str, style: int, content: int, width: int = 96, height: int = 72) -> Image.Image:

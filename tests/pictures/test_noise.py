@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from opkit.pictures.noise import cells, spectral_noise, to_grey
+from visop.pictures.noise import cells, spectral_noise, to_grey
 
 
 def _measured_exponent(field: np.ndarray) -> float:

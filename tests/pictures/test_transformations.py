@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from opkit.pictures import transformations as t
+from visop.pictures import transformations as t
 
 
 def picture(width: int = 96, height: int = 64) -> Image.Image:

@@ -14,19 +14,19 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from opkit.encode.local import LocalEncoder
-from opkit.encode.vector_file import Origin
-from opkit.search.collection import Collection
-from opkit.search.encoders import Encoders
-from opkit.search.index import Index
-from opkit.search.milvus import MilvusClient
-from opkit.search.store import Store
-from opkit.serving.pipeline import Pipeline
-from opkit.settings import Settings
 from tests.toys import ToyOperator
+from visop.encode.local import LocalEncoder
+from visop.encode.vector_file import Origin
+from visop.search.collection import Collection
+from visop.search.encoders import Encoders
+from visop.search.index import Index
+from visop.search.milvus import MilvusClient
+from visop.search.store import Store
+from visop.serving.pipeline import Pipeline
+from visop.settings import Settings
 
 #: ``http://HOST:PORT`` of a Milvus to test in place of Milvus Lite, ``user:password@`` before HOST if need be.
-SERVER = os.environ.get("OPKIT_TEST_MILVUS", "").rstrip("/")
+SERVER = os.environ.get("VISOP_TEST_MILVUS", "").rstrip("/")
 
 
 def picture_file(colour: tuple[int, int, int], size: tuple[int, int] = (16, 12)) -> bytes:
@@ -77,7 +77,7 @@ def uri(lite_uri: str) -> Iterator[str]:
     if not SERVER:
         yield lite_uri
         return
-    name = f"opkit_test_{uuid.uuid4().hex[:12]}"
+    name = f"visop_test_{uuid.uuid4().hex[:12]}"
     with closing(MilvusClient(SERVER)) as client:
         client.create_database(name)
     yield f"{SERVER}/{name}"

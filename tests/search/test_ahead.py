@@ -4,7 +4,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from opkit.search.ahead import in_order, one_ahead
+from visop.search.ahead import in_order, one_ahead
 
 
 def test_results_come_in_order_with_what_they_came_from():

@@ -1,6 +1,6 @@
 import time
 
-from opkit.search.digests import Digests
+from visop.search.digests import Digests
 
 DIGEST = "ab" * 32
 OLD_NS = 1_600_000_000 * 10**9
@@ -29,7 +29,7 @@ def test_a_file_that_may_still_change_within_a_tick_of_the_clock_is_not_remember
 
 
 def test_two_processes_remember_at_the_same_time(tmp_path, monkeypatch):
-    monkeypatch.setattr("opkit.search.digests._TOGETHER", 1)
+    monkeypatch.setattr("visop.search.digests._TOGETHER", 1)
     with Digests(tmp_path / "d.sqlite") as one, Digests(tmp_path / "d.sqlite") as other:
         one.put("/a", 10, OLD_NS, DIGEST)
         other.put("/b", 10, OLD_NS, DIGEST)

@@ -4,10 +4,10 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from opkit.encode.vector_file import Origin
-from opkit.search.duplicates import find_duplicates
-from opkit.search.index_types import IndexType
-from opkit.search.schema import Picture, Row
+from visop.encode.vector_file import Origin
+from visop.search.duplicates import find_duplicates
+from visop.search.index_types import IndexType
+from visop.search.schema import Picture, Row
 
 
 def picture(number, names=1, width=10):

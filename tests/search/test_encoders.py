@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from opkit.client import HEALTHY
-from opkit.encode.vector_file import Origin
-from opkit.errors import ModelFailed, OperatorError, Unreachable
-from opkit.search.encoders import Encoders, open_encoders
-from opkit.search.errors import OtherEncoder
-from opkit.settings import Settings
 from tests.stub_operator import DIMENSION, StubOperator, serving, vector_of
+from visop.client import HEALTHY
+from visop.encode.vector_file import Origin
+from visop.errors import ModelFailed, OperatorError, Unreachable
+from visop.search.encoders import Encoders, open_encoders
+from visop.search.errors import OtherEncoder
+from visop.settings import Settings
 
 ORIGIN = Origin("stub", "one", DIMENSION, "L2")
 
@@ -158,7 +158,7 @@ def test_an_operator_that_does_not_answer_at_the_start_is_left_out(caplog):
         with open_encoders(operators, Settings()) as encoders:
             check_each_once(list(encoders.encode(ITEMS)))
     assert list(encoders.members) == [operators[1]]
-    assert [record.args[0] for record in caplog.records if record.name == "opkit.search.encoders"] == operators[::2]
+    assert [record.args[0] for record in caplog.records if record.name == "visop.search.encoders"] == operators[::2]
 
 
 def test_when_no_operator_answers_at_the_start_there_is_nothing_to_do_the_work():

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from opkit.errors import InvalidInput, SettingsError
-from opkit.search.failures import Failures
+from visop.errors import InvalidInput, SettingsError
+from visop.search.failures import Failures
 
 EARLIER = "input,code,reason\nb.jpg,INVALID_ARGUMENT,of an earlier run\n"
 

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from opkit.encode.vector_file import Origin
-from opkit.search.errors import OtherEncoder
-from opkit.search.guard import check_same_encoder, differences
+from visop.encode.vector_file import Origin
+from visop.search.errors import OtherEncoder
+from visop.search.guard import check_same_encoder, differences
 
 OLD = Origin("vgg19", "vgg19-imagenet-avg-bilinear-bf16-1a2b3c4d5e6f", 512, "L2")
 NEW = Origin("vgg19", "vgg19-file-gem-head-whitened-bilinear-f32-ffffffffffff", 128, "L2")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from opkit.errors import InvalidInput, ModelFailed, SettingsError
-from opkit.search.errors import NoSuchIndex, WrongFilter
-from opkit.search.failures import Failures
-from opkit.search.index import Index
 from tests.search.conftest import colour_of, contents, make_old, picture_file, write_pictures
 from tests.toys import RAISES
+from visop.errors import InvalidInput, ModelFailed, SettingsError
+from visop.search.errors import NoSuchIndex, WrongFilter
+from visop.search.failures import Failures
+from visop.search.index import Index
 
 
 def test_a_picture_is_found_by_every_kind_of_image(index, folder, picture_server):
@@ -184,7 +184,7 @@ def test_a_filter_narrows_the_search(index, folder):
 
 
 def test_searching_what_is_not_there_says_what_to_do(index, folder):
-    with pytest.raises(NoSuchIndex, match=r"has no index 'test'; there are: none. `opkit index` makes one"):
+    with pytest.raises(NoSuchIndex, match=r"has no index 'test'; there are: none. `visop index` makes one"):
         index.search(folder / "1.png")
 
 
@@ -210,7 +210,7 @@ def test_a_lost_memory_of_files_costs_time_and_nothing_else(index, folder, setti
 
 
 def test_more_pictures_than_flat_is_good_for_get_a_graph(index, folder, monkeypatch):
-    monkeypatch.setattr("opkit.search.collection.flat_up_to", lambda dimension, *, is_lite: 5)
+    monkeypatch.setattr("visop.search.collection.flat_up_to", lambda dimension, *, is_lite: 5)
     index.add([folder])
     assert index.collection.index_type.kind == "HNSW"
     assert index.search(folder / "3.png", 1)[0].picture.names == (str(folder / "3.png"),)

@@ -5,24 +5,24 @@ import threading
 
 import pytest
 
-from opkit.search.collection import Collection
-from opkit.search.digests import Digests
-from opkit.search.errors import StoreFull
-from opkit.search.failures import Failures
 from tests.search.conftest import contents, picture_file, write_pictures
+from visop.search.collection import Collection
+from visop.search.digests import Digests
+from visop.search.errors import StoreFull
+from visop.search.failures import Failures
 
 
 @pytest.fixture
 def small_steps(monkeypatch):
     """Every few pictures a look-up, a write and a segment."""
-    monkeypatch.setattr("opkit.search.ingest._CHUNK", 4)
-    monkeypatch.setattr("opkit.search.ingest._ROWS", 4)
-    monkeypatch.setattr("opkit.search.collection._LITE_SETTLE_ROWS", 8)
+    monkeypatch.setattr("visop.search.ingest._CHUNK", 4)
+    monkeypatch.setattr("visop.search.ingest._ROWS", 4)
+    monkeypatch.setattr("visop.search.collection._LITE_SETTLE_ROWS", 8)
 
 
 def test_pictures_are_encoded_while_others_are_written(index, operator, tmp_path, monkeypatch):
-    monkeypatch.setattr("opkit.search.ingest._ROWS", 64)
-    monkeypatch.setattr("opkit.search.ingest._WRITE_INTERVAL_S", 1000)
+    monkeypatch.setattr("visop.search.ingest._ROWS", 64)
+    monkeypatch.setattr("visop.search.ingest._WRITE_INTERVAL_S", 1000)
     write = Collection.upsert
 
     def write_late(collection, rows):
@@ -110,7 +110,7 @@ def test_a_write_that_fails_ends_the_run_and_the_next_one_goes_on(index, tmp_pat
     with pytest.raises(StoreFull, match="no space is left"):
         index.add([tmp_path / "photos"])
     monkeypatch.setattr(Collection, "upsert", write)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("opkit-read", "opkit-look"))]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("visop-read", "visop-look"))]
     there = index.count()
     assert 0 < there < 40
     added = index.add([tmp_path / "photos"])

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from opkit.search.store import Store
 from tests.search.conftest import contents, write_pictures
 from tests.toys import ToyOperator
+from visop.search.store import Store
 
 REPOSITORY = Path(__file__).parents[2]
 
 _INDEX = """
 import argparse, sys
-from opkit.search.command import add_parser
+from visop.search.command import add_parser
 
 parser = argparse.ArgumentParser()
 add_parser(parser.add_subparsers())

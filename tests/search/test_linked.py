@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from opkit.search.linked import Linked
+from visop.search.linked import Linked
 
 
 def linked(vectors, threshold, *sizes):

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from milvus_lite.engine.collection import Collection as LiteCollection
 
-from opkit.encode.vector_file import Origin
-from opkit.errors import SettingsError
-from opkit.search.errors import StoreDamaged, StoreReadOnly, StoreUnreachable
-from opkit.search.index_types import IndexType
-from opkit.search.schema import Picture, Row
-from opkit.search.store import Store
 from tests.search.conftest import contents
+from visop.encode.vector_file import Origin
+from visop.errors import SettingsError
+from visop.search.errors import StoreDamaged, StoreReadOnly, StoreUnreachable
+from visop.search.index_types import IndexType
+from visop.search.schema import Picture, Row
+from visop.search.store import Store
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -100,9 +100,9 @@ def test_a_damaged_file_is_said_to_be_damaged(filled, spoil):
 _FILL = """
 import resource, signal, sys
 import numpy as np
-from opkit.search.store import Store
-from opkit.search.schema import Picture, Row
-from opkit.search.errors import StoreFull
+from visop.search.store import Store
+from visop.search.schema import Picture, Row
+from visop.search.errors import StoreFull
 
 with Store(sys.argv[1]) as store:
     there = store.find("test")

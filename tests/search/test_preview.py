@@ -3,9 +3,9 @@ import io
 import numpy as np
 import pytest
 
-from opkit.search.preview import can_preview, half_blocks, preview_of
-from opkit.search.schema import Picture
 from tests.search.conftest import picture_file
+from visop.search.preview import can_preview, half_blocks, preview_of
+from visop.search.schema import Picture
 
 
 class Terminal(io.StringIO):

@@ -1,14 +1,14 @@
 import pytest
 
-from opkit.errors import OperatorError
-from opkit.search.digests import Digests
-from opkit.search.errors import OtherEncoder
-from opkit.search.failures import Failures
-from opkit.search.reader import Reader
-from opkit.search.reindex import Reindex
-from opkit.search.store import Store
 from tests.search.conftest import colour_of, contents, picture_file, write_pictures
 from tests.toys import ToyOperator
+from visop.errors import OperatorError
+from visop.search.digests import Digests
+from visop.search.errors import OtherEncoder
+from visop.search.failures import Failures
+from visop.search.reader import Reader
+from visop.search.reindex import Reindex
+from visop.search.store import Store
 
 
 class Other(ToyOperator):
@@ -173,7 +173,7 @@ def test_one_that_was_kept_outlives_a_reindex_with_nothing_to_do(reindex, uri):
 def test_a_reindex_that_is_taken_up_follows_what_happened_to_the_index_since(
     reindex, uri, open_index, filled, monkeypatch
 ):
-    monkeypatch.setattr("opkit.search.reindex._PAGE", 3)
+    monkeypatch.setattr("visop.search.reindex._PAGE", 3)
     (filled / "9.png").rename(away := filled.parent / "9.png")
     assert reindex().made == 9
     for number in range(8):

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from opkit.errors import OperatorError, SettingsError
-from opkit.search.command import add_parser
-from opkit.search.lite import serve_lite
 from tests.conftest import run_command
 from tests.search.conftest import SERVER, write_pictures
+from visop.errors import OperatorError, SettingsError
+from visop.search.command import add_parser
+from visop.search.lite import serve_lite
 
 ENCODER = ["--class", "tests.toys:ToyOperator"]
 
@@ -111,7 +111,7 @@ def test_a_file_that_is_not_there_is_not_made_by_who_only_reads_it(run, uri, cap
     if SERVER:
         pytest.skip("a server is there or not")
     assert run(*command, encoder=[]) == 1
-    assert f"there is no {uri}; `opkit index` makes one" in capsys.readouterr().out
+    assert f"there is no {uri}; `visop index` makes one" in capsys.readouterr().out
     assert not Path(uri).exists()
 
 
@@ -134,7 +134,7 @@ def test_a_calibration_gives_verdicts(run, folder, tmp_path, capsys):
 
 def test_an_encoder_that_has_no_threshold_at_the_usual_rate_still_searches(run, folder, tmp_path, capsys, monkeypatch):
     few = {"pairs": 2, "picture_pairs": 1, "pictures": 2, "data": "few", "thresholds": []}
-    monkeypatch.setattr("opkit.search.calibration.calibration_of", lambda origin, settings: few)
+    monkeypatch.setattr("visop.search.calibration.calibration_of", lambda origin, settings: few)
     run("index", folder, "--quiet")
     assert run("search", folder / "3.png") == 0
     assert "copy" not in capsys.readouterr().out
@@ -194,7 +194,7 @@ def test_the_flag_that_is_complained_of_is_the_one_that_was_typed(run, folder, c
 
 @pytest.mark.skipif(bool(SERVER), reason="a server is not locked")
 def test_a_run_that_cannot_go_on_says_that_what_is_done_is_kept(run, folder, uri, capsys):
-    from opkit.search.store import Store
+    from visop.search.store import Store
 
     with Store(uri):
         assert run("index", folder) == 3

@@ -2,9 +2,9 @@ import os
 
 import pytest
 
-from opkit.errors import SettingsError
-from opkit.search.inputs import gather
 from tests.search.conftest import write_pictures
+from visop.errors import SettingsError
+from visop.search.inputs import gather
 
 
 def test_folders_lists_files_and_urls_in_the_order_given(tmp_path):

@@ -10,8 +10,8 @@ class Closing(logging.StreamHandler):  # as that of absl, which TensorFlow bring
         self.stream.close()
 stream = io.StringIO()
 logging.getLogger().addHandler(Closing(stream))
-import opkit.search.store
-logging.getLogger("opkit").warning("still here")
+import visop.search.store
+logging.getLogger("visop").warning("still here")
 print(stream.getvalue())
 """
 

@@ -3,10 +3,10 @@ import os
 
 import pytest
 
-from opkit.errors import FetchFailed, ImageTooLarge, InvalidInput, UrlRejected
-from opkit.search.digests import Digests
-from opkit.search.reader import Reader, path_of, stored_name
 from tests.search.conftest import write_pictures
+from visop.errors import FetchFailed, ImageTooLarge, InvalidInput, UrlRejected
+from visop.search.digests import Digests
+from visop.search.reader import Reader, path_of, stored_name
 
 
 @pytest.fixture

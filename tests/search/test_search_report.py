@@ -2,12 +2,12 @@ import re
 
 import pytest
 
-from opkit.errors import SettingsError
-from opkit.search.duplicates import Group
-from opkit.search.report import write_duplicates, write_search
-from opkit.search.schema import Picture
-from opkit.search.verdict import Match
 from tests.search.conftest import picture_file
+from visop.errors import SettingsError
+from visop.search.duplicates import Group
+from visop.search.report import write_duplicates, write_search
+from visop.search.schema import Picture
+from visop.search.verdict import Match
 
 
 def picture(*names):

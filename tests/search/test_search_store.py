@@ -7,13 +7,13 @@ import grpc
 import numpy as np
 import pytest
 
-from opkit.encode.vector_file import Origin
-from opkit.errors import SettingsError
-from opkit.search.errors import NoSuchIndex, StoreFull, StoreReadOnly, StoreUnreachable
-from opkit.search.index_types import IndexType, choose_index_type
-from opkit.search.milvus import MilvusClient
-from opkit.search.schema import Picture, Row
-from opkit.search.store import Store
+from visop.encode.vector_file import Origin
+from visop.errors import SettingsError
+from visop.search.errors import NoSuchIndex, StoreFull, StoreReadOnly, StoreUnreachable
+from visop.search.index_types import IndexType, choose_index_type
+from visop.search.milvus import MilvusClient
+from visop.search.schema import Picture, Row
+from visop.search.store import Store
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_collection_of_somebody_else_is_left_alone(store):
     client: MilvusClient = store.connection.client
     client.create_collection("theirs__1", dimension=4)
     client.create_alias("theirs__1", "theirs")
-    with pytest.raises(SettingsError, match="the collection theirs__1 was not made by opkit"):
+    with pytest.raises(SettingsError, match="the collection theirs__1 was not made by visop"):
         store.find("theirs")
 
 
@@ -56,7 +56,7 @@ def test_an_index_that_is_not_there_names_those_that_are(filled):
 
 
 def test_read_only_in_the_words_of_the_system():
-    from opkit.search.milvus_errors import of_text
+    from visop.search.milvus_errors import of_text
 
     assert isinstance(of_text("[Errno 30] Read-only file system: '/x'", "x.db"), StoreReadOnly)
     assert isinstance(of_text("[Errno 28] No space left on device", "x.db"), StoreFull)

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from opkit.search.collection import Hit
-from opkit.search.schema import Picture
-from opkit.search.verdict import judge
+from visop.search.collection import Hit
+from visop.search.schema import Picture
+from visop.search.verdict import judge
 
 PICTURE = Picture("0" * 64, ("/a",), 1, 1, 1, 1, 1)
 

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from fastapi import FastAPI, Request, Response
 
-from opkit.contract import Encoder
-from opkit.serving.http.app import Extend
-from opkit.serving.http.face import Face, Task
-from opkit.serving.pipeline import Pipeline
-from opkit.settings import Settings
 from tests.toys import ToyOperator
+from visop.contract import Encoder
+from visop.serving.http.app import Extend
+from visop.serving.http.face import Face, Task
+from visop.serving.pipeline import Pipeline
+from visop.settings import Settings
 
 
 class StuckOperator(ToyOperator):

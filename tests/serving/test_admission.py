@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from opkit.errors import Overloaded
-from opkit.serving.admission import Admission
+from visop.errors import Overloaded
+from visop.serving.admission import Admission
 
 
 def test_what_does_not_fit_is_refused_as_a_whole() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from opkit.errors import DeadlinePassed, ModelFailed, OperatorError, ShuttingDown
-from opkit.serving.batcher import Batcher, Job
+from visop.errors import DeadlinePassed, ModelFailed, OperatorError, ShuttingDown
+from visop.serving.batcher import Batcher, Job
 
 FOREVER = float("inf")
 

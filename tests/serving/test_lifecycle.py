@@ -16,12 +16,12 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from opkit.errors import SettingsError
-from opkit.serving.lifecycle import load_operator
-from opkit.settings import Settings
 from rpc import rpc_pb2, rpc_pb2_grpc
 from tests.conftest import Running, make_image
 from tests.toys import ToyOperator
+from visop.errors import SettingsError
+from visop.serving.lifecycle import load_operator
+from visop.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from opkit.serving.logs import configure_logging, log_event
+from visop.serving.logs import configure_logging, log_event
 
 
 @pytest.fixture(autouse=True)
@@ -18,9 +18,9 @@ def _restore_logging() -> object:
 
 def test_a_text_line_holds_the_values_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("info", "text")
-    log_event(logging.getLogger("opkit.request"), logging.INFO, "call", {"id": "abc", "error": 'two "words"'})
+    log_event(logging.getLogger("visop.request"), logging.INFO, "call", {"id": "abc", "error": 'two "words"'})
     line = capsys.readouterr().err
-    assert line.endswith('INFO opkit.request: call id=abc error="two \\"words\\""\n')
+    assert line.endswith('INFO visop.request: call id=abc error="two \\"words\\""\n')
 
 
 def test_a_line_cannot_be_forged_by_a_value(capsys: pytest.CaptureFixture[str]) -> None:

@@ -416,7 +416,7 @@ def test_a_stream_whose_caller_leaves_gives_its_place_back(start_server: Start) 
     requests.put(None)
     busy.operator.gate.set()
     wait_until(lambda: busy.running.pipeline._admission.inside == 0)
-    wait_until(lambda: not [t for t in threading.enumerate() if t.name == "opkit-stream"])
+    wait_until(lambda: not [t for t in threading.enumerate() if t.name == "visop-stream"])
     with ThreadPoolExecutor(2) as pool:  # both places are free again
         assert [r.nums for r in pool.map(busy.running.stub.Execute, [Request(images=[make_image()])] * 2)] == [1, 1]
 
@@ -424,7 +424,7 @@ def test_a_stream_whose_caller_leaves_gives_its_place_back(start_server: Start) 
 def test_a_long_stream_keeps_nothing_of_what_it_answered(running_server: Running) -> None:
     import gc
 
-    from opkit.serving.pipeline import Call
+    from visop.serving.pipeline import Call
 
     stream = running_server.stub.ExecuteStream(Request(images=[make_image()]) for _ in range(200))
     for _ in range(199):

@@ -4,7 +4,7 @@ import threading
 import numpy as np
 import pytest
 
-from opkit.serving.stacking import stacked
+from visop.serving.stacking import stacked
 
 
 @pytest.mark.parametrize(

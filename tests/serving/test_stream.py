@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from opkit.errors import StreamIdle
-from opkit.serving.stream import Window
+from visop.errors import StreamIdle
+from visop.serving.stream import Window
 
 
 def test_answers_come_in_the_order_of_the_requests() -> None:

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from opkit.errors import TrainingFailed
-from opkit.inputs.images import ImageLimits, resize_image
-from opkit.settings import Settings
-from opkit.training.batches import Batches, Plan, Reader, stream, unhidden
-from opkit.training.folders import find_pictures
-from opkit.training.recipe import Labels
+from visop.errors import TrainingFailed
+from visop.inputs.images import ImageLimits, resize_image
+from visop.settings import Settings
+from visop.training.batches import Batches, Plan, Reader, stream, unhidden
+from visop.training.folders import find_pictures
+from visop.training.recipe import Labels
 
 SIDE = 32
 

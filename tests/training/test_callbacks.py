@@ -7,8 +7,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import pytest
 
-from opkit.errors import TrainingFailed
-from opkit.training.callbacks import _refuse_collapse
+from visop.errors import TrainingFailed
+from visop.training.callbacks import _refuse_collapse
 
 
 def judge(*similarities: float, recalls: tuple[float, ...] = ()) -> None:

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from opkit.errors import TrainingFailed
-from opkit.training.checkpoints import Checkpoints, Progress
+from visop.errors import TrainingFailed
+from visop.training.checkpoints import Checkpoints, Progress
 
 # NumPy 2 says this of TensorFlow's tensors, inside Keras.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

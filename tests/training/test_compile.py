@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import keras
 
-from opkit.models.pooling import GeneralizedMean
-from opkit.models.small_vgg import EquivariantConv, Stage
-from opkit.training.recipe import Recipe
-from opkit.training.train import _compile
+from visop.models.pooling import GeneralizedMean
+from visop.models.small_vgg import EquivariantConv, Stage
+from visop.training.recipe import Recipe
+from visop.training.train import _compile
 
 
 def test_kernels_of_every_kind_are_shrunk_and_nothing_else() -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from opkit.models.registry import MODELS
-from opkit.models.weights import Weights, find_weights
-from opkit.settings import Settings
-from opkit.training.folders import Pictures
-from opkit.training.recipe import Recipe
-from opkit.training.train import _facts, _files
+from visop.models.registry import MODELS
+from visop.models.weights import Weights, find_weights
+from visop.settings import Settings
+from visop.training.folders import Pictures
+from visop.training.recipe import Recipe
+from visop.training.train import _facts, _files
 
 
 def facts(**choice: Any) -> dict[str, Any]:

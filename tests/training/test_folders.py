@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from opkit.errors import SettingsError
-from opkit.training.folders import Pictures, digest_names, find_pictures, split
+from visop.errors import SettingsError
+from visop.training.folders import Pictures, digest_names, find_pictures, split
 
 
 @pytest.fixture

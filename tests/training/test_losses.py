@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 import tensorflow as tf
 
-from opkit.training import losses
+from visop.training import losses
 
 Array = npt.NDArray[Any]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from opkit.errors import SettingsError
-from opkit.models.registry import MODELS
-from opkit.models.weights import find_weights
-from opkit.training.networks import Trainee, build_served
+from visop.errors import SettingsError
+from visop.models.registry import MODELS
+from visop.models.weights import find_weights
+from visop.training.networks import Trainee, build_served
 
 # NumPy 2 says this of TensorFlow's tensors, inside Keras.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from opkit.errors import SettingsError
-from opkit.models.encoder_file import _MAX_DIMENSION
-from opkit.training.recipe import Recipe
+from visop.errors import SettingsError
+from visop.models.encoder_file import _MAX_DIMENSION
+from visop.training.recipe import Recipe
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from opkit.models.encoder_file import read_header, read_tensors
-from opkit.models.fingerprint import fingerprints
-from opkit.models.registry import MODELS
-from opkit.models.weights import find_weights
-from opkit.pictures.generate import generate_folder
-from opkit.settings import Settings
+from visop.models.encoder_file import read_header, read_tensors
+from visop.models.fingerprint import fingerprints
+from visop.models.registry import MODELS
+from visop.models.weights import find_weights
+from visop.pictures.generate import generate_folder
+from visop.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--epochs", "3", "--steps", "3", "--side", "64", "--identities", "8", "--precision", "f32"]
@@ -36,7 +36,7 @@ def command(pictures: Path, out: Path, *more: str) -> list[str]:
     return [
         sys.executable,
         "-m",
-        "opkit",
+        "visop",
         "train",
         str(pictures),
         "--out",
@@ -130,7 +130,7 @@ def test_a_state_that_cannot_be_kept_ends_the_run_in_words(pictures: Path, tmp_p
     done = run(pictures, tmp_path / "a.safetensors", "--steps", "1")
     assert done.returncode == 3
     assert "a.safetensors.run" in done.stderr.splitlines()[-1]
-    assert "opkit: not finished" in done.stderr
+    assert "visop: not finished" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -1,4 +1,4 @@
-"""``opkit train``, as it is typed, up to the point at which training would begin."""
+"""``visop train``, as it is typed, up to the point at which training would begin."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from opkit.errors import SettingsError
-from opkit.training.command import add_parser
 from tests.conftest import run_command
+from visop.errors import SettingsError
+from visop.training.command import add_parser
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +26,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(
 
 _WITHOUT = """
 import sys
-from opkit.cli import main
+from visop.cli import main
 
 class Absent:
     def find_spec(self, name, *_):
@@ -47,7 +47,7 @@ def test_a_package_that_is_missing_is_named_with_the_way_to_install_it(
     command = [sys.executable, "-c", _WITHOUT, missing, str(tmp_path), "--out", str(tmp_path / "mine.safetensors")]
     done = subprocess.run(command, cwd=ROOT, env={"KERAS_BACKEND": backend}, capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith(f"opkit: {missing} is not installed; to train: pip install 'opkit[")
+    assert done.stderr.splitlines()[-1].startswith(f"visop: {missing} is not installed; to train: pip install 'visop[")
 
 
 @pytest.mark.parametrize("backend", ["openvino", "theano"])

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from opkit.errors import TrainingFailed
-from opkit.evaluation.evaluate import Job, evaluate
-from opkit.inputs.images import ImageLimits
-from opkit.pictures.transformations import TRANSFORMATIONS
-from opkit.settings import Settings
-from opkit.training.batches import Plan
-from opkit.training.folders import Labels, Pictures
-from opkit.training.validation import Validation, roles
+from visop.errors import TrainingFailed
+from visop.evaluation.evaluate import Job, evaluate
+from visop.inputs.images import ImageLimits
+from visop.pictures.transformations import TRANSFORMATIONS
+from visop.settings import Settings
+from visop.training.batches import Plan
+from visop.training.folders import Labels, Pictures
+from visop.training.validation import Validation, roles
 
 LIMITS = ImageLimits.of(Settings())
 

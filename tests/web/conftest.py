@@ -12,12 +12,12 @@ from typing import Any
 import httpx
 import pytest
 
-from opkit.serving.lifecycle import Server
-from opkit.serving.pipeline import Pipeline
-from opkit.settings import Settings
-from opkit.web.run import Choice, open_site
 from tests.search.conftest import write_pictures
 from tests.toys import ToyOperator
+from visop.serving.lifecycle import Server
+from visop.serving.pipeline import Pipeline
+from visop.settings import Settings
+from visop.web.run import Choice, open_site
 
 # Of the operator in these tests: neighbouring numbers of tests.search.conftest.colour_of are copies of each other.
 THRESHOLD = 0.99999

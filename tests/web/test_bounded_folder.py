@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from opkit.web.bounded_folder import BoundedFolder
+from visop.web.bounded_folder import BoundedFolder
 
 
 def names_in(folder: Path) -> set[str]:

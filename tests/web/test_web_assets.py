@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-import opkit.web
+import visop.web
 from tests.web.conftest import Site
 
-PAGE = Path(opkit.web.__file__).parent / "page"
+PAGE = Path(visop.web.__file__).parent / "page"
 
 
 def test_the_page_runs_no_code_but_its_own(site: Site) -> None:

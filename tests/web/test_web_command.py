@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from opkit.errors import SettingsError
-from opkit.settings import Effective
-from opkit.web.command import add_parser
-from opkit.web.run import Choice
 from tests.conftest import run_command
+from visop.errors import SettingsError
+from visop.settings import Effective
+from visop.web.command import add_parser
+from visop.web.run import Choice
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """What ``opkit run`` would serve: its settings and its choice."""
+    """What ``visop run`` would serve: its settings and its choice."""
     monkeypatch.chdir(tmp_path)
     found: list[Any] = []
 
@@ -26,7 +26,7 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         found[:] = [effective.settings, around.args[0]]
         return 0
 
-    monkeypatch.setattr("opkit.serving.lifecycle.serve", serve)
+    monkeypatch.setattr("visop.serving.lifecycle.serve", serve)
 
     def run(*words: str) -> tuple[Any, Choice]:
         assert run_command(add_parser, "run", *words) == 0
@@ -39,18 +39,18 @@ def test_a_first_visit_shows_examples_on_this_machine_only(served: Any) -> None:
     settings, choice = served()
     assert settings.http_endpoint == "127.0.0.1:8080"
     assert choice.examples
-    assert choice.uploads == Path("opkit-uploads")
+    assert choice.uploads == Path("visop-uploads")
 
 
 def test_an_index_that_is_there_is_served_and_not_the_examples(served: Any, tmp_path: Path) -> None:
-    (tmp_path / "opkit.db").mkdir()
+    (tmp_path / "visop.db").mkdir()
     assert not served()[1].examples
     assert not served("--uri", "other.db")[1].examples
 
 
 def test_photos_are_indexed_into_the_default_index(served: Any, tmp_path: Path) -> None:
     _, choice = served("--photos", str(tmp_path))
-    assert (choice.photos, choice.examples, choice.uri, choice.name) == ([str(tmp_path)], False, "opkit.db", "pictures")
+    assert (choice.photos, choice.examples, choice.uri, choice.name) == ([str(tmp_path)], False, "visop.db", "pictures")
 
 
 def test_uploads_are_off_where_others_reach_the_page_unless_they_are_asked_for(served: Any) -> None:
@@ -72,6 +72,6 @@ def test_a_folder_that_is_not_there_stops_before_a_model_is_loaded(served: Any) 
 
 def test_its_help_needs_nothing_heavy() -> None:
     heavy = {"keras", "openvino", "pymilvus", "PIL", "requests", "fastapi"}
-    code = f"import opkit.web.command, sys; print(*sorted(set(sys.modules) & {heavy}))"
+    code = f"import visop.web.command, sys; print(*sorted(set(sys.modules) & {heavy}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

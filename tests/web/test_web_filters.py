@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from opkit.errors import InvalidInput
-from opkit.web.filters import check_public
 from tests.web.conftest import Site, open_test_site
+from visop.errors import InvalidInput
+from visop.web.filters import check_public
 
 
 @pytest.fixture(scope="module")

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from opkit.errors import DeadlinePassed
-from opkit.search.errors import OtherEncoder
-from opkit.search.index import Index
-from opkit.serving.pipeline import Pipeline
-from opkit.settings import Settings
-from opkit.web.indexing import Indexing
-from opkit.web.run import Choice, open_site
 from tests.conftest import make_image
 from tests.toys import ToyOperator
 from tests.web.conftest import Site, open_test_site
+from visop.errors import DeadlinePassed
+from visop.search.errors import OtherEncoder
+from visop.search.index import Index
+from visop.serving.pipeline import Pipeline
+from visop.settings import Settings
+from visop.web.indexing import Indexing
+from visop.web.run import Choice, open_site
 
 
 def test_the_status_says_what_was_done_and_what_failed(start_site: Callable[..., Site], tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_the_end_of_the_server_ends_indexing_between_two_pictures(tmp_path: Path
 
 
 def test_indexing_comes_again_when_the_operator_had_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("opkit.web.indexing._PAUSE_S", 0.0)
+    monkeypatch.setattr("visop.web.indexing._PAUSE_S", 0.0)
     add, calls = Index.add, []
 
     def fail_first(self: Index, inputs: list[str], **kwargs: object) -> object:

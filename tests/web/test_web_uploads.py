@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from opkit.encode.inputs import find_inputs
-from opkit.encode.local import LocalEncoder
-from opkit.encode.vector_file import Origin
-from opkit.search.encoders import Encoders
-from opkit.search.index import Index
-from opkit.serving.pipeline import Pipeline
-from opkit.settings import Settings
-from opkit.web.originals import Originals
-from opkit.web.uploads import Uploads
 from tests.conftest import make_image, unit
 from tests.search.conftest import colour_of, picture_file, write_pictures
 from tests.toys import ToyOperator
 from tests.web.conftest import Site
+from visop.encode.inputs import find_inputs
+from visop.encode.local import LocalEncoder
+from visop.encode.vector_file import Origin
+from visop.search.encoders import Encoders
+from visop.search.index import Index
+from visop.serving.pipeline import Pipeline
+from visop.settings import Settings
+from visop.web.originals import Originals
+from visop.web.uploads import Uploads
 
 
 def upload(site: Site, *files: bytes, name: str = "x.png") -> dict:

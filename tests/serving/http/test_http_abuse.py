@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from opkit.serving.http.protocol import TimedProtocol
-from opkit.settings import MIB
 from rpc import rpc_pb2
 from tests.conftest import Running, make_base64
 from tests.serving.http.conftest import both_faces, raw, read_all, read_answer
+from visop.serving.http.protocol import TimedProtocol
+from visop.settings import MIB
 
 Faces = tuple[Running, httpx.Client]
 
@@ -63,7 +63,7 @@ def test_a_body_that_does_not_announce_its_size_is_refused_when_it_reaches_the_l
 
 
 def test_who_goes_on_sending_a_refused_body_is_cut_off(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("opkit.serving.http.protocol._LINGER_S", 0.05)
+    monkeypatch.setattr("visop.serving.http.protocol._LINGER_S", 0.05)
     with raw(faces[0]) as connection:
         connection.sendall(head("Content-Length: 1073741824"))
         endless = itertools.repeat(bytes(65536))
@@ -80,14 +80,14 @@ def test_a_refused_body_that_ends_leaves_the_connection_usable(faces: Faces) -> 
 
 
 def test_a_head_that_never_ends_is_cut_off(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("opkit.serving.http.protocol._HEAD_S", 0.1)
+    monkeypatch.setattr("visop.serving.http.protocol._HEAD_S", 0.1)
     with raw(faces[0]) as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
         assert read_all(connection) == b""
 
 
 def test_a_second_head_that_never_ends_is_cut_off_too(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("opkit.serving.http.protocol._HEAD_S", 0.1)
+    monkeypatch.setattr("visop.serving.http.protocol._HEAD_S", 0.1)
     with raw(faces[0]) as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert read_answer(connection).status == 200
@@ -96,7 +96,7 @@ def test_a_second_head_that_never_ends_is_cut_off_too(faces: Faces, monkeypatch:
 
 
 def test_a_connection_that_says_nothing_is_cut_off(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("opkit.serving.http.protocol._HEAD_S", 0.1)
+    monkeypatch.setattr("visop.serving.http.protocol._HEAD_S", 0.1)
     with raw(faces[0]) as connection:
         assert read_all(connection) == b""
 
@@ -108,7 +108,7 @@ def test_a_head_without_end_is_refused(faces: Faces) -> None:
 
 
 def test_a_body_that_stops_coming_is_refused(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("opkit.serving.http.body._SILENCE_S", 0.1)
+    monkeypatch.setattr("visop.serving.http.body._SILENCE_S", 0.1)
     with raw(faces[0]) as connection:
         connection.sendall(head("Content-Length: 100") + b"{")
         found = problem(connection)
@@ -133,7 +133,7 @@ def test_slow_bodies_do_not_keep_others_out_for_ever(start_faces: Callable[..., 
 
 
 def test_too_many_connections_are_turned_away(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("opkit.serving.http.protocol._MAX_CONNECTIONS", 0)
+    monkeypatch.setattr("visop.serving.http.protocol._MAX_CONNECTIONS", 0)
     with raw(faces[0]) as connection:
         assert read_all(connection) == b""
 
@@ -147,7 +147,7 @@ def test_who_does_not_read_the_answer_is_cut_off(faces: Faces, monkeypatch: pyte
         if protocol.transport.is_closing():
             gone.set()
 
-    monkeypatch.setattr("opkit.serving.http.protocol._STALL_S", 0.1)
+    monkeypatch.setattr("visop.serving.http.protocol._STALL_S", 0.1)
     monkeypatch.setattr(TimedProtocol, "_check_progress", check_and_tell)
     with raw(faces[0]) as connection:
         connection.sendall(b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n" * 40)  # 60 MB

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 
-from opkit.serving.http.problems import Problem
+from visop.serving.http.problems import Problem
 
 
 def document(web: httpx.Client) -> dict[str, object]:

@@ -8,13 +8,13 @@ import pytest
 from fastapi import FastAPI, Request, Response
 from google.protobuf import json_format
 
-from opkit.serving.convert import refuse_bad
-from opkit.serving.http.face import Body, Face, Results, Task
-from opkit.serving.lifecycle import Server
-from opkit.serving.pipeline import Source
 from rpc import rpc_pb2
 from tests.conftest import Running, make_base64, make_image, unit
 from tests.toys import RAISES
+from visop.serving.convert import refuse_bad
+from visop.serving.http.face import Body, Face, Results, Task
+from visop.serving.lifecycle import Server
+from visop.serving.pipeline import Source
 
 Faces = tuple[Running, httpx.Client]
 
@@ -84,9 +84,9 @@ def test_a_request_id_is_returned_and_a_harmful_one_replaced(web: httpx.Client) 
 
 
 def test_a_call_is_one_line_in_the_log(web: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level("INFO", "opkit.request"):
+    with caplog.at_level("INFO", "visop.request"):
         web.post("/v1/execute", json={"datas": [make_base64()]}, headers={"X-Request-Id": "one-line"})
-    fields = next(record.opkit_fields for record in caplog.records if record.opkit_fields["id"] == "one-line")
+    fields = next(record.visop_fields for record in caplog.records if record.visop_fields["id"] == "one-line")
     assert (fields["rpc"], fields["code"], fields["items"]) == ("POST /v1/execute", "OK", 1)
 
 

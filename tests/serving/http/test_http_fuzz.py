@@ -10,9 +10,9 @@ from typing import Any
 import numpy.typing as npt
 import pytest
 
-from opkit.contract import Image
 from tests.serving.http.conftest import both_faces
 from tests.toys import ToyOperator
+from visop.contract import Image
 
 # Not every string is a picture: what the document allows may still be refused.
 _ALLOWED = "positive_data_acceptance"

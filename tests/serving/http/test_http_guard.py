@@ -5,8 +5,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from opkit.serving.http.guard import hosts_of
 from tests.conftest import Running
+from visop.serving.http.guard import hosts_of
 
 Faces = tuple[Running, httpx.Client]
 

@@ -146,8 +146,8 @@ def test_a_model_that_hangs_does_not_keep_the_process_from_stopping() -> None:
 
 HANGING = """
 import sys
-from opkit.serving.lifecycle import serve
-from opkit.settings import load_settings
+from visop.serving.lifecycle import serve
+from visop.settings import load_settings
 from tests.serving.stuck import hanging_store
 flags = {"operator": "tests.toys:ToyOperator", "endpoint": "127.0.0.1:0", "http_endpoint": "127.0.0.1:0"}
 sys.exit(serve(load_settings({}, flags | {"drain_timeout_s": "0.1"}), hanging_store))
@@ -174,7 +174,7 @@ def test_what_hangs_is_answered_in_time_and_does_not_keep_the_process_from_stopp
             assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE")
         log = process.stderr.read()
         assert process.wait(20) == 0
-    assert re.search(r"stopped\n.*not waited for: opkit-http-look_0, opkit-http-look_1, opkit-http_", log)
+    assert re.search(r"stopped\n.*not waited for: visop-http-look_0, visop-http-look_1, visop-http_", log)
     assert "Traceback" not in log
 
 
@@ -192,13 +192,13 @@ def test_a_missing_package_is_a_clear_error() -> None:
     code = """
 import sys
 sys.modules["fastapi"] = None
-from opkit.cli import main
+from visop.cli import main
 sys.exit(main(["serve", "--operator", "tests.toys:ToyOperator", "--endpoint", "127.0.0.1:0"]
     + ["--http-endpoint", "127.0.0.1:0"]))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=50)
     assert done.returncode == 2
-    assert "OP_HTTP_ENDPOINT=127.0.0.1:0: fastapi is not installed; for HTTP: pip install 'opkit[http]'" in done.stderr
+    assert "OP_HTTP_ENDPOINT=127.0.0.1:0: fastapi is not installed; for HTTP: pip install 'visop[http]'" in done.stderr
 
 
 def test_a_server_without_http_imports_none_of_it() -> None:

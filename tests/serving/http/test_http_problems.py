@@ -12,12 +12,12 @@ import httpx
 import pytest
 from google.protobuf import json_format
 
-from opkit.errors import OperatorError
-from opkit.serving.http.problems import STATUSES, status_of
 from rpc import rpc_pb2
 from tests.conftest import Running, make_base64, make_image
 from tests.serving.http.conftest import both_faces
 from tests.toys import NAN, RAISES, ToyOperator
+from visop.errors import OperatorError
+from visop.serving.http.problems import STATUSES, status_of
 
 Faces = tuple[Running, httpx.Client]
 Request = rpc_pb2.ExecuteRequest
@@ -138,7 +138,7 @@ def test_whatever_goes_wrong_inside_leaks_nothing(web: httpx.Client, monkeypatch
     def fail(*_: object) -> None:
         raise RuntimeError("/secret/path")
 
-    monkeypatch.setattr("opkit.serving.http.routes.parse_execute", fail)
+    monkeypatch.setattr("visop.serving.http.routes.parse_execute", fail)
     answer = web.post("/v1/execute", json={})
     assert (answer.status_code, answer.json()["detail"]) == (500, "internal error")
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from opkit.errors import SettingsError
-from opkit.settings import Settings, load_settings
 from tests.serving.http.conftest import both_faces
+from visop.errors import SettingsError
+from visop.settings import Settings, load_settings
 
 
 @pytest.mark.parametrize("endpoint", ["8080", ":8080", "localhost", "localhost:", "localhost:x", "localhost:65536"])

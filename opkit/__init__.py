@@ -1,8 +1,0 @@
-"""opkit: one class in, one production gRPC image-embedding operator out."""
-
-from opkit.contract import Encoder, OperatorInfo
-from opkit.errors import OperatorError
-
-__all__ = ["Encoder", "OperatorError", "OperatorInfo", "__version__"]
-
-__version__ = "0.1.0"

@@ -1,8 +1,0 @@
-"""``python -m opkit``."""
-
-import sys
-
-from opkit.cli import main
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,1 +1,0 @@
-"""Web pages to a folder of pictures with a manifest: what ``opkit collect`` does."""

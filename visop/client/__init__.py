@@ -1,0 +1,11 @@
+"""A typed client of one operator. Needs gRPC and NumPy, nothing else.
+
+with Client("127.0.0.1:50051") as client:
+    vectors = client.encode(images=[path.read_bytes() for path in paths])
+"""
+
+from visop.client.backoff import Backoff
+from visop.client.client import HEALTHY, Client, Identity, Limits
+from visop.errors import Unreachable
+
+__all__ = ["HEALTHY", "Backoff", "Client", "Identity", "Limits", "Unreachable"]

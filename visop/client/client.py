@@ -1,0 +1,313 @@
+"""One operator: deadlines on every call, retries where they help, the errors of ``visop.errors``."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import grpc
+import numpy as np
+import numpy.typing as npt
+from google.protobuf.message import Message
+
+from rpc import rpc_pb2, rpc_pb2_grpc
+from visop.client.backoff import Backoff
+from visop.client.bulk import BulkStream
+from visop.client.chunks import Caps, Chunk, Input, Vector, split
+from visop.client.statuses import error_of_call
+from visop.errors import BadItems, OperatorError
+
+Reply = TypeVar("Reply", bound=Message)
+
+MIB = 1024 * 1024
+MAX_MESSAGE_BYTES = 100 * MIB
+
+#: What ``Client.health`` answers when all is well.
+HEALTHY = "healthy"
+
+CALL_BACKOFF = Backoff()
+# A restart with a model to load takes a while, and bulk work can wait: about a minute in all.
+BULK_BACKOFF = Backoff(retries=20)
+
+# Of one request of a stream, of which a few are in memory; enough for gRPC to run at full speed.
+_BULK_BYTES = 8 * MIB
+
+_CHANNEL_OPTIONS = [
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    # gRPC's own wait before it connects again grows to two minutes; ours decides.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the operator accepts. An operator that does not say gets the defaults of visop."""
+
+    max_items: int = 256
+    max_image_bytes: int = 20 * MIB
+    max_pixels: int = 50_000_000
+    max_message_bytes: int = MAX_MESSAGE_BYTES
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What the operator is. The last four are empty for an operator that knows only the original fields."""
+
+    name: str
+    endpoint: str
+    type: str
+    input: str
+    output: str
+    dimension: int
+    metric_type: str
+    fingerprint: str
+    version: str
+    formats: tuple[str, ...]
+    limits: Limits
+
+
+class Client:
+    """A connection to one operator. A context manager; may be used from several threads.
+
+    Args:
+        target: HOST:PORT, or any other name that gRPC resolves.
+        timeout_s: how long one call may take, retries included; for ``encode_stream``, how long one reply may.
+        credentials: for a server behind TLS, such as ``grpc.ssl_channel_credentials()``; None connects in the clear.
+        backoff: when single calls are tried again; ``Backoff(retries=0)`` for never.
+        bulk_backoff: the same for ``encode_stream``; the count starts anew with every reply.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        timeout_s: float = 60.0,
+        credentials: grpc.ChannelCredentials | None = None,
+        backoff: Backoff = CALL_BACKOFF,
+        bulk_backoff: Backoff = BULK_BACKOFF,
+    ) -> None:
+        self.target, self._timeout_s = target, timeout_s
+        self._backoff, self._bulk_backoff = backoff, bulk_backoff
+        if credentials is None:
+            self._channel = grpc.insecure_channel(target, options=_CHANNEL_OPTIONS)
+        else:
+            self._channel = grpc.secure_channel(target, credentials, options=_CHANNEL_OPTIONS)
+        self._stub = rpc_pb2_grpc.OperatorStub(self._channel)
+        self._known: Identity | None = None
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; calls under way end as cancelled. Idempotent."""
+        self._channel.close()
+
+    def identity(self) -> Identity:
+        """Ask the operator what it is.
+
+        Raises:
+            Unreachable: nobody answers there.
+            DeadlinePassed: no answer in time.
+        """
+        self._known = _identity_of(self._call(self._stub.Identity, rpc_pb2.IdentityRequest()))
+        return self._known
+
+    def health(self) -> str:
+        """``HEALTHY`` if the model works, else what is wrong. Raises as ``identity`` does."""
+        return self._call(self._stub.Healthy, rpc_pb2.HealthyRequest()).healthy
+
+    def encode(
+        self, *, images: Sequence[bytes] = (), urls: Sequence[str] = (), datas: Sequence[str] = ()
+    ) -> npt.NDArray[np.float32]:
+        """Turn pictures into vectors, all or none.
+
+        More than one request can hold is sent in several, one after the other.
+
+        Args:
+            images: image files as they are.
+            urls: http or https addresses, which the operator fetches.
+            datas: image files in base64, for operators that know only the original fields.
+
+        Returns:
+            (N, dimension) float32, L2-normalised, C-contiguous; first all urls, then all datas, then all images.
+
+        Raises:
+            BadItems: inputs failed; names them and their reasons, those of the first request that had any.
+            Overloaded: the operator had no room, several times.
+            Unreachable: nobody answers there.
+            DeadlinePassed: no answer in time.
+            OperatorError: anything else, with its ``code``.
+        """
+        inputs = _inputs(images, urls, datas)
+        vectors = [result for chunk in self._chunks(inputs, partial=False) for result in self._all_or_none(chunk)]
+        if not vectors:
+            return np.empty((0, self._identity().dimension), np.float32)
+        return _stack(vectors)
+
+    def encode_partial(
+        self, *, images: Sequence[bytes] = (), urls: Sequence[str] = (), datas: Sequence[str] = ()
+    ) -> list[Vector | OperatorError]:
+        """Turn pictures into vectors, each for itself.
+
+        Args:
+            images: as for ``encode``, like ``urls`` and ``datas``.
+            urls: see there.
+            datas: see there.
+
+        Returns:
+            Per input, in the order of ``encode``, a vector, (dimension,) float32, or the error of that input.
+
+        Raises:
+            OperatorError: a call failed as a whole; see ``encode``.
+        """
+        chunks = self._chunks(_inputs(images, urls, datas), partial=True)
+        return [result for chunk in chunks for result in chunk.results(self._call(self._stub.Execute, chunk.request))]
+
+    def encode_stream(
+        self, inputs: Iterable[bytes | str | OperatorError], *, batch: int = 16, window: int = 4
+    ) -> Iterator[Vector | OperatorError]:
+        """Turn any number of pictures into vectors, each for itself, in bounded memory.
+
+        Reads ``inputs`` only as far as the window needs, in the thread of the caller. If the operator goes away, what
+        was not answered is sent again once it is back, provided that it still has the same fingerprint. Closing the
+        iterator early cancels the call.
+
+        Args:
+            inputs: image files as bytes, URLs as str. An error stands for an input that could not be read; it comes
+                back in its place.
+            batch: inputs per request; fewer if they are large.
+            window: requests under way. Results come at most ``batch * window`` inputs late.
+
+        Yields:
+            Per input, in order, a vector, (dimension,) float32, or the error of that input.
+
+        Raises:
+            Unreachable: the operator went away and did not come back.
+            DeadlinePassed: a reply took too long.
+            OperatorError: another operator answers there now, or it refuses the stream.
+        """
+        before = self.identity()
+        caps = Caps(
+            max_items=min(batch, before.limits.max_items),
+            max_image_bytes=before.limits.max_image_bytes,
+            max_bytes=before.limits.max_message_bytes,
+            pack_bytes=min(_BULK_BYTES, before.limits.max_message_bytes),
+        )
+        waiting: deque[Chunk] = deque()
+        with BulkStream(
+            self._stub.ExecuteStream,
+            lambda: self._check_still(before),
+            self._error_of,
+            backoff=self._bulk_backoff,
+            timeout_s=self._timeout_s,
+        ) as stream:
+            for chunk in split(_stream_inputs(inputs), caps, partial=True):
+                waiting.append(chunk)
+                stream.send(chunk.request)
+                if len(waiting) == window:
+                    yield from waiting.popleft().results(stream.receive())
+            while waiting:
+                yield from waiting.popleft().results(stream.receive())
+
+    def _all_or_none(self, chunk: Chunk) -> list[Vector | OperatorError]:
+        if chunk.refused:
+            raise BadItems(chunk.refused)
+        try:
+            return chunk.results(self._call(self._stub.Execute, chunk.request))
+        except BadItems as error:
+            raise chunk.bad_items(error) from None
+
+    def _chunks(self, inputs: Sequence[Input], *, partial: bool) -> Iterator[Chunk]:
+        if not inputs:
+            return iter(())
+        limits = self._identity().limits
+        caps = Caps(limits.max_items, limits.max_image_bytes, limits.max_message_bytes, limits.max_message_bytes)
+        return split(inputs, caps, partial=partial)
+
+    def _identity(self) -> Identity:
+        """What the operator said of itself, asked once."""
+        return self._known or self.identity()
+
+    def _check_still(self, before: Identity) -> None:
+        """Raise if the operator's vectors would no longer fit together with those that it made before."""
+        reply = self._stub.Identity(rpc_pb2.IdentityRequest(), timeout=self._timeout_s)
+        now = _identity_of(reply)
+        if (now.name, now.fingerprint, now.dimension) != (before.name, before.fingerprint, before.dimension):
+            raise OperatorError(
+                f"{self.target} was {before.name} with fingerprint {before.fingerprint or 'unknown'}, "
+                f"and is now {now.name} with {now.fingerprint or 'unknown'}: their vectors do not fit together"
+            )
+
+    def _call(self, method: Callable[..., Reply], request: Message) -> Reply:
+        deadline = time.monotonic() + self._timeout_s
+        failures = 0
+        while True:
+            try:
+                return method(request, timeout=deadline - time.monotonic())
+            except grpc.RpcError as error:
+                problem = self._error_of(error)
+            failures += 1
+            self._backoff.pause(problem, failures, deadline)
+
+    def _error_of(self, error: grpc.RpcError) -> OperatorError:
+        return error_of_call(error, self.target, self._timeout_s)
+
+
+def _inputs(images: Sequence[bytes], urls: Sequence[str], datas: Sequence[str]) -> list[Input]:
+    """All inputs in the order of their results."""
+    return [
+        *(Input("urls", index, url) for index, url in enumerate(urls)),
+        *(Input("datas", index, data) for index, data in enumerate(datas)),
+        *(Input("images", index, image) for index, image in enumerate(images)),
+    ]
+
+
+def _stream_inputs(inputs: Iterable[bytes | str | OperatorError]) -> Iterator[Input]:
+    for index, value in enumerate(inputs):
+        yield Input("urls" if isinstance(value, str) else "images", index, value)
+
+
+def _stack(vectors: Sequence[Vector | OperatorError]) -> npt.NDArray[np.float32]:
+    arrays = [np.asarray(vector) for vector in vectors]
+    dimensions = sorted({len(array) for array in arrays})
+    if len(dimensions) > 1:
+        raise OperatorError(f"the operator answered vectors of different dimensions: {dimensions}")
+    return np.stack(arrays)
+
+
+def _identity_of(reply: rpc_pb2.IdentityReply) -> Identity:
+    try:
+        dimension = int(reply.dimension)
+    except ValueError:
+        raise OperatorError(f"Identity says dimension {reply.dimension[:40]!r}, which is no number") from None
+    return Identity(
+        name=reply.name,
+        endpoint=reply.endpoint,
+        type=reply.type,
+        input=reply.input,
+        output=reply.output,
+        dimension=dimension,
+        metric_type=reply.metricType,
+        fingerprint=reply.fingerprint,
+        version=reply.version,
+        formats=tuple(reply.formats),
+        limits=_limits_of(reply.limits),
+    )
+
+
+def _limits_of(limits: rpc_pb2.Limits) -> Limits:
+    return Limits(
+        max_items=limits.max_items or Limits.max_items,
+        max_image_bytes=limits.max_image_bytes or Limits.max_image_bytes,
+        max_pixels=limits.max_pixels or Limits.max_pixels,
+        # Our own channel has a limit, too.
+        max_message_bytes=min(limits.max_message_bytes or MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES),
+    )

@@ -1,0 +1,123 @@
+"""gRPC statuses read back into ``visop.errors``, so that ``except Overloaded`` works on both sides of the wire."""
+
+from __future__ import annotations
+
+from typing import TypeVar, cast
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+from google.rpc import error_details_pb2
+from grpc import StatusCode
+from grpc_status import rpc_status
+
+from visop.errors import (
+    BadItems,
+    CallerGone,
+    DeadlinePassed,
+    FetchFailed,
+    FetchUnavailable,
+    InvalidInput,
+    ModelFailed,
+    OperatorError,
+    Overloaded,
+    Unreachable,
+)
+
+Detail = TypeVar("Detail", bound=Message)
+
+
+# What gRPC says of a message over the limit, with the status of an overload; trying again does not make it smaller.
+_TOO_LARGE = "message larger than max"
+
+# What gRPC says when the deadline passed on this side; anything else is what the server says of its own limits.
+_PASSED_HERE = "Deadline Exceeded"
+
+_CODES = {code.value[0]: code for code in StatusCode}
+
+# An input that failed. The status tells no subclasses apart: a bad image and a bad URL are both InvalidInput.
+_ITEM_ERRORS: dict[StatusCode, type[OperatorError]] = {
+    StatusCode.INVALID_ARGUMENT: InvalidInput,
+    StatusCode.FAILED_PRECONDITION: FetchFailed,
+    StatusCode.UNAVAILABLE: FetchUnavailable,
+    StatusCode.RESOURCE_EXHAUSTED: Overloaded,
+    StatusCode.DEADLINE_EXCEEDED: DeadlinePassed,
+    StatusCode.CANCELLED: CallerGone,
+    StatusCode.INTERNAL: ModelFailed,
+}
+
+
+def error_of_item(code: int, message: str) -> OperatorError:
+    """The error of one input.
+
+    Args:
+        code: number of a google.rpc.Code other than OK.
+        message: what the server says of it.
+    """
+    return _item_error(_CODES.get(code, StatusCode.UNKNOWN), message)
+
+
+def error_of_call(call: grpc.RpcError, target: str, timeout_s: float) -> OperatorError:
+    """The error of a call that failed as a whole: BadItems if the server named inputs, else by the status.
+
+    Args:
+        call: what gRPC raised.
+        target: who was called, for the message.
+        timeout_s: the limit that the call had, for the message.
+    """
+    code, text = call.code(), call.details() or "no details"
+    if (bad_items := _bad_items(call, code, text)) is not None:
+        return bad_items
+    if code is StatusCode.UNAVAILABLE:
+        return Unreachable(f"{target} cannot be reached or is not ready: {text}")
+    if code is StatusCode.DEADLINE_EXCEEDED:
+        reason = f"no answer within {timeout_s:g} s" if text == _PASSED_HERE else text
+        return DeadlinePassed(f"{target}: {reason}")
+    if code is StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE not in text:
+        return Overloaded(text, _retry_after_s(call))
+    if code in (StatusCode.INTERNAL, StatusCode.RESOURCE_EXHAUSTED):
+        return _other_error(code, text)  # ModelFailed is said of inputs only: INTERNAL may be gRPC's own
+    return _item_error(code, text)
+
+
+def _item_error(code: StatusCode, text: str) -> OperatorError:
+    return _ITEM_ERRORS[code](text) if code in _ITEM_ERRORS else _other_error(code, text)
+
+
+def _other_error(code: StatusCode, text: str) -> OperatorError:
+    error = OperatorError(text if code is OperatorError.code else f"{code.name}: {text}")
+    error.code = code
+    return error
+
+
+def _bad_items(call: grpc.RpcError, code: StatusCode, text: str) -> BadItems | None:
+    request = _detail(call, error_details_pb2.BadRequest)
+    if request is None or not request.field_violations:
+        return None
+    items = {
+        violation.field: _item_error(StatusCode.__members__.get(violation.reason, code), violation.description)
+        for violation in request.field_violations
+    }
+    try:
+        error = BadItems(items)
+    except ValueError:  # the field is not named like datas[3]: not of an operator like ours
+        return None
+    # Headers hold only so many violations; the text of the status names every bad input.
+    error.args, error.code = (text,), code
+    return error
+
+
+def _retry_after_s(call: grpc.RpcError) -> float:
+    info = _detail(call, error_details_pb2.RetryInfo)
+    return 0.0 if info is None else max(0.0, info.retry_delay.ToTimedelta().total_seconds())
+
+
+def _detail(call: grpc.RpcError, kind: type[Detail]) -> Detail | None:
+    try:
+        status = rpc_status.from_call(cast(grpc.Call, call))
+        for packed in status.details if status is not None else ():
+            detail = kind()
+            if packed.Unpack(detail):
+                return detail
+    except (ValueError, DecodeError):
+        pass  # somebody else's details: the plain status says enough
+    return None

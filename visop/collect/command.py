@@ -1,0 +1,121 @@
+"""``visop collect``: what the command line of it looks like, and what it says."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from visop.commands import (
+    FAILED,
+    Commands,
+    add_command,
+    add_settings,
+    complain,
+    imports,
+    number,
+    read_settings,
+    resumable,
+    whole,
+)
+from visop.errors import SettingsError
+
+if TYPE_CHECKING:
+    from visop.settings import Settings
+
+_NOTES = """\
+A page's pictures are those of <img> and <picture>, also where scripts load them late (data-src, data-lazy-src, ...),
+and its preview (og:image); of several sizes the largest. robots.txt is obeyed, for the name "visop". Private addresses
+are refused unless --fetch-allow names them. Other limits are settings: OP_MAX_IMAGE_BYTES, OP_MAX_PIXELS,
+OP_FETCH_TIMEOUT_S, ... (`visop info` lists them).
+
+written:
+  FOLDER/<sha256>.jpg, .png, ...   the pictures, byte for byte, named by their content
+  FOLDER/manifest.jsonl            a line per picture and page: url, page, alt, file, sha256, width, height, when,
+                                   outcome (done, skipped, failed) and reason
+
+The same command again goes on where the last run ended, and fetches nothing that the manifest has.
+
+exit status:
+  0 nothing failed    1 some pages or pictures failed    2 wrong usage or settings    3 not finished    130 Ctrl-C
+
+examples:
+  visop collect https://example.org/gallery.html --out pictures/
+  visop collect --list pages.txt --out pictures/ --rate 0.5 --max 1000
+  visop collect http://127.0.0.1:8000/ --out pictures/ --fetch-allow 127.0.0.1
+"""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add ``collect`` to the commands of ``visop``."""
+    parser = add_command(commands, "collect", run, "take the pictures of web pages into a folder", _NOTES)
+    parser.add_argument("pages", nargs="*", metavar="PAGE_URL", help="web pages, http or https")
+    parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the pictures go")
+    parser.add_argument("--list", type=Path, metavar="FILE", help="more pages, one a line; - is stdin")
+    bounds = number(float, lambda value: 0.001 <= value <= 1000, "a number from 0.001 to 1000")
+    rate = "requests per second to one host; less where its robots.txt says so (default 1)"
+    parser.add_argument("--rate", type=bounds, default=1.0, metavar="N", help=rate)
+    full = "stop when the folder has so many pictures (default 10000)"
+    parser.add_argument("--max", type=whole(1), default=10_000, metavar="N", help=full)
+    side = "skip pictures with a side of fewer pixels: icons, and what counts visitors (default 64)"
+    parser.add_argument("--min-side", type=whole(1), default=64, metavar="N", help=side)
+    near = "keep pictures that differ by little more than size, compression or colour; else the first that is met stays"
+    parser.add_argument("--keep-near-duplicates", action="store_true", help=near)
+    links = "also the image files that a page links to, before what it shows: often the originals of thumbnails"
+    parser.add_argument("--links", action="store_true", help=links)
+    parser.add_argument("--retry-failed", action="store_true", help="try again what failed in an earlier run")
+    parser.add_argument("--refetch-pages", action="store_true", help="read known pages again, for new pictures")
+    add_settings(parser, ["fetch_allow"])
+    parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Collect; the exit status.
+
+    Raises:
+        SettingsError: nothing to do, wrong settings, or a folder that cannot be used.
+    """
+    from visop.encode.inputs import read_list
+
+    settings = read_settings(arguments).settings
+    if not settings.fetch:
+        raise SettingsError("OP_FETCH=off: collecting is fetching; set it to on")
+    lines = read_list(arguments.list) if arguments.list else []
+    pages = [*arguments.pages, *(line.strip() for line in lines if line.strip())]
+    if not pages:
+        raise SettingsError("nothing to collect: name a page, or a list of pages with --list")
+    return resumable(lambda: _collect(pages, settings, arguments))
+
+
+def _collect(pages: list[str], settings: Settings, arguments: argparse.Namespace) -> int:
+    with imports("to collect pictures: pip install 'visop[tools]'"):
+        from tqdm import tqdm
+
+        from visop.collect.crawler import Crawler
+        from visop.collect.folder import MANIFEST, PictureFolder
+        from visop.collect.pace import Pace
+        from visop.collect.run import Collection, Wishes, has_failures, summarise
+        from visop.inputs.fetch import Fetcher
+        from visop.inputs.images import ImageLimits
+    wishes = Wishes(
+        min_side=arguments.min_side,
+        max_pictures=arguments.max,
+        links=arguments.links,
+        retry_failed=arguments.retry_failed,
+        refetch_pages=arguments.refetch_pages,
+    )
+    with (
+        PictureFolder(arguments.out, keep_near_duplicates=arguments.keep_near_duplicates) as folder,
+        Fetcher.of(settings) as fetcher,
+        # None: a bar on a terminal, and none in a log.
+        tqdm(total=0, unit=" pictures", disable=arguments.quiet or None) as bar,
+    ):
+        crawler = Crawler(fetcher, Pace(1 / arguments.rate), settings.max_redirects)
+        Collection(crawler, folder, ImageLimits.of(settings), wishes, bar).run(pages)
+        bar.close()
+        if not arguments.quiet:
+            print("\n".join(summarise(folder)))
+            print(f"{arguments.out / MANIFEST} says what became of every page and picture")
+        if has_failures(folder):
+            return complain(f"some failed; {arguments.out / MANIFEST} says why, --retry-failed tries again", FAILED)
+    return 0

@@ -1,0 +1,171 @@
+"""One run: every page that is not done yet, and every picture on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from visop.collect.crawler import Crawler
+from visop.collect.folder import Kind, PictureFolder
+from visop.collect.formats import ACCEPT, NOT_DECODED, media_type
+from visop.collect.page import Picture, find_pictures
+from visop.collect.robots import Disallowed
+from visop.collect.urls import absolute
+from visop.errors import FetchFailed, ImageDecodeError, ImageTooLarge, OperatorError, UrlRejected
+from visop.inputs.images import ImageLimits, decode_base64, decode_image
+
+# Of a page, the beginning is read, as search engines do. Reading this much takes 3 s at worst.
+_MAX_PAGE_BYTES = 4 * 1024 * 1024
+
+# A page that names more has been made to.
+_MAX_PICTURES_PER_PAGE = 2000
+
+# That a summary tells, the most frequent ones; the manifest has them all.
+_MAX_REASONS = 5
+
+_ACCEPT_PAGE = "text/html,application/xhtml+xml,*/*;q=0.1"
+_PAGE_TYPES = frozenset({"text/html", "application/xhtml+xml", ""})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What is wanted.
+
+    Attributes:
+        min_side: pictures with a shorter side, in pixels, are skipped.
+        max_pictures: the run ends when the folder has so many.
+        links: also image files that pages link to.
+        retry_failed: try again what failed in an earlier run.
+        refetch_pages: read pages again that were read before, for new pictures.
+    """
+
+    min_side: int
+    max_pictures: int
+    links: bool
+    retry_failed: bool
+    refetch_pages: bool
+
+
+class Progress(Protocol):
+    """A progress bar, such as tqdm's."""
+
+    total: float | None
+
+    def update(self, n: float = 1) -> object:
+        """So many pictures are done."""
+
+
+class Collection:
+    """A run over pages.
+
+    Args:
+        crawler: fetches.
+        folder: takes the pictures, and knows what is done.
+        limits: what a picture may be.
+        wishes: what is wanted.
+        progress: is told of every picture.
+    """
+
+    def __init__(
+        self, crawler: Crawler, folder: PictureFolder, limits: ImageLimits, wishes: Wishes, progress: Progress
+    ) -> None:
+        self._crawler, self._folder, self._limits = crawler, folder, limits
+        self._wishes, self._progress = wishes, progress
+
+    def run(self, pages: Iterable[str]) -> None:
+        """Collect from every page. What goes wrong with one stays with that one.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        for page in dict.fromkeys(absolute(url, "") for url in pages):
+            if self._is_full():
+                return
+            if not self._is_done("page", page) or (self._wishes.refetch_pages and self._was_read(page)):
+                self._collect(page)
+
+    def _collect(self, page: str) -> None:
+        try:
+            pictures = self._read(page)
+        except OperatorError as error:
+            self._folder.note_page(page, "failed", str(error))
+            return
+        todo = [each for each in pictures[:_MAX_PICTURES_PER_PAGE] if not self._is_done("picture", each.url)]
+        self._progress.total = (self._progress.total or 0) + len(todo)
+        for picture in todo:
+            if self._is_full():
+                return  # and the page is not done
+            self._take(picture, page)
+            self._progress.update()
+        left_out = len(pictures) - _MAX_PICTURES_PER_PAGE
+        self._folder.note_page(page, "done", f"{left_out:,} pictures left out" if left_out > 0 else "")
+
+    def _read(self, page: str) -> list[Picture]:
+        answer = self._crawler.get(page, max_bytes=_MAX_PAGE_BYTES, accept=_ACCEPT_PAGE)
+        if (kind := media_type(answer.content_type)) not in _PAGE_TYPES:
+            raise FetchFailed(f"not a web page: the server says that it is {kind}")
+        return find_pictures(answer.body, answer.content_type, answer.url, links=self._wishes.links)
+
+    def _take(self, picture: Picture, page: str) -> None:
+        try:
+            kind, data = self._load(picture.url)
+            if reason := self._keep(picture, page, data, kind):
+                self._folder.note_loss(picture, page, "skipped", reason)
+        except (Disallowed, UrlRejected, ImageTooLarge) as error:
+            self._folder.note_loss(picture, page, "skipped", str(error))
+        except OperatorError as error:
+            self._folder.note_loss(picture, page, "failed", str(error))
+
+    def _load(self, url: str) -> tuple[str, bytes]:
+        """The media type that a picture is said to have, and the file."""
+        limit = self._limits.max_bytes
+        if url.startswith("data:"):
+            kind = media_type(url)
+            return kind, b"" if kind in NOT_DECODED else decode_base64(url, limit)
+        answer = self._crawler.get(url, max_bytes=limit + 1, accept=ACCEPT)
+        if len(answer.body) > limit:
+            raise ImageTooLarge(f"picture has more bytes than the limit of {limit:,}")
+        return media_type(answer.content_type), answer.body
+
+    def _keep(self, picture: Picture, page: str, data: bytes, kind: str) -> str:
+        """Put a picture into the folder, or say why it is not wanted. Its type decides last: servers err about it."""
+        try:
+            image = decode_image(data, self._limits)
+        except ImageDecodeError:
+            if kind in NOT_DECODED:
+                return f"{kind} is not a format that is decoded"
+            raise
+        if min(image.shape[:2]) < self._wishes.min_side:
+            return f"a side below {self._wishes.min_side} pixels"
+        self._folder.add(picture, page, data, image)
+        return ""
+
+    def _is_full(self) -> bool:
+        return len(self._folder) >= self._wishes.max_pictures
+
+    def _is_done(self, kind: Kind, url: str) -> bool:
+        outcome = self._folder.outcome(kind, url)
+        return outcome is not None and not (outcome == "failed" and self._wishes.retry_failed)
+
+    def _was_read(self, page: str) -> bool:
+        return self._folder.outcome("page", page) == "done"
+
+
+def summarise(folder: PictureFolder) -> Iterator[str]:
+    """What a folder holds and lacks, in sentences."""
+    pages, pictures = folder.count("page"), folder.count("picture")
+    read = sum(count for (outcome, _), count in pages.items() if outcome == "done")
+    yield f"{len(folder):,} pictures from {read:,} pages"
+    for name, counts in (("pages", pages), ("pictures", pictures)):
+        for outcome, word in (("done", "cut short"), ("skipped", "skipped"), ("failed", "failed")):
+            reasons = [(count, reason) for (each, reason), count in counts.most_common() if each == outcome and reason]
+            if reasons:
+                told = [f"{count:,} x {reason}" for count, reason in reasons[:_MAX_REASONS]]
+                more = ["..."] if len(reasons) > _MAX_REASONS else []
+                yield f"{sum(count for count, _ in reasons):,} {name} {word}: {'; '.join(told + more)}"
+
+
+def has_failures(folder: PictureFolder) -> bool:
+    """Whether anything failed that was not mended by a later try."""
+    return any(outcome == "failed" for kind in ("page", "picture") for outcome, _ in folder.count(kind))

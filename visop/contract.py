@@ -1,0 +1,157 @@
+"""What a user's operator implements, and what it may rely on.
+
+The order in which the server calls it: ``load`` once, before the port opens; then ``preprocess`` from many threads and
+``infer`` from one; ``close`` once, after the last call. ``execute`` and ``bulk_execute`` are given, on top of those.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from visop.errors import ModelFailed
+
+Image = npt.NDArray[np.uint8]
+Vector = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class OperatorInfo:
+    """What Identity says of an operator, in our types."""
+
+    name: str
+    type: str
+    input: str
+    output: str
+    dimension: int
+    metric_type: str
+    fingerprint: str
+
+
+class Encoder(ABC):
+    """An image model: RGB arrays in, L2-normalised vectors out.
+
+    Subclasses set the properties and implement ``infer``; most also implement ``load`` and ``preprocess``.
+    """
+
+    type = "encoder"
+    input = "image"
+    output = "vector"
+    metric_type = "L2"
+
+    #: Images per call of ``infer`` at most; the server never sends more.
+    max_batch = 8
+
+    #: A JPEG may be decoded at a reduced scale as long as both sides keep at least this many pixels. It makes a
+    #: 12-megapixel photo five times cheaper. None: always the full resolution.
+    decode_side: int | None = None
+
+    #: Changes whenever the same picture would get another vector; an index refuses vectors of another fingerprint.
+    fingerprint = ""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The operator's name, as the search engine shows it."""
+
+    @property
+    @abstractmethod
+    def dimension(self) -> int:
+        """The length of a vector."""
+
+    def load(self) -> None:  # noqa: B027 - a model that needs no loading need not say so
+        """Load weights and compile. May take long; the port opens afterwards, and after a warm-up."""
+
+    def close(self) -> None:  # noqa: B027 - as above
+        """Give back what ``load`` took."""
+
+    def preprocess(self, image: Image) -> npt.NDArray[Any]:
+        """Turn one picture into one input of the model. Called from many threads at once.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, 0 to 255, upright, of any size from 1 x 1.
+
+        Returns:
+            One array, of the same shape and dtype for every picture, so that a batch can be stacked.
+        """
+        return image
+
+    @abstractmethod
+    def infer(self, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Run the model. Called from one thread only.
+
+        Args:
+            batch: (N, ...) what ``preprocess`` returned, stacked; 1 <= N <= ``max_batch``.
+
+        Returns:
+            (N, dimension) float, in the order of the batch. Need not be normalised.
+        """
+
+    def info(self) -> OperatorInfo:
+        """What Identity says."""
+        return OperatorInfo(
+            name=self.name,
+            type=self.type,
+            input=self.input,
+            output=self.output,
+            dimension=int(self.dimension),
+            metric_type=self.metric_type,
+            fingerprint=self.fingerprint,
+        )
+
+    def warm_up(self) -> None:
+        """Prove that the model works, on a grey picture; also the canary after a failure.
+
+        Raises:
+            ModelFailed: with what is wrong.
+        """
+        self.execute(np.full((64, 64, 3), 128, np.uint8))
+
+    def execute(self, image: Image) -> Vector:
+        """One picture to one vector of unit length, (dimension,) float32.
+
+        Raises:
+            ModelFailed: the model answered NaN, inf, zeros, or a wrong count or dimension.
+        """
+        return self.bulk_execute([image])[0]
+
+    def bulk_execute(self, images: Sequence[Image]) -> list[Vector]:
+        """Pictures to vectors, one for each, in order, in real batches. Raises as ``execute`` does."""
+        vectors: list[Vector] = []
+        for start in range(0, len(images), self.max_batch):
+            batch = np.stack([self.preprocess(image) for image in images[start : start + self.max_batch]])
+            for result in self.infer_checked(batch):
+                if isinstance(result, ModelFailed):
+                    raise result
+                vectors.append(result)
+        return vectors
+
+    def infer_checked(self, batch: npt.NDArray[Any]) -> list[Vector | ModelFailed]:
+        """Run ``infer`` and hold it to its contract, row by row.
+
+        Returns:
+            Per row a unit vector, (dimension,) float32 and its own memory, or the error of that row.
+
+        Raises:
+            ModelFailed: the whole answer is unusable (wrong count or dimension).
+        """
+        vectors = np.asarray(self.infer(batch), dtype=np.float32)
+        expected = (len(batch), int(self.dimension))
+        if vectors.shape != expected:
+            raise ModelFailed(f"infer answered shape {vectors.shape}, expected {expected}")
+        return [_normalise(row) for row in vectors]
+
+
+def _normalise(row: Vector) -> Vector | ModelFailed:
+    if not np.isfinite(row).all():
+        return ModelFailed("infer answered NaN or inf")
+    # In double precision: squares of large float32 values overflow.
+    norm = float(np.linalg.norm(row.astype(np.float64)))
+    if norm == 0.0:
+        return ModelFailed("infer answered a zero vector, which has no direction")
+    return (row / norm).astype(np.float32)

@@ -1,0 +1,124 @@
+"""``visop encode``: the command. What it needs is imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from visop.commands import (
+    ENCODER_SETTINGS,
+    FAILED,
+    Commands,
+    add_command,
+    add_settings,
+    complain,
+    given_settings,
+    imports,
+    read_settings,
+    resumable,
+    tell_retries,
+    whole,
+)
+from visop.errors import SettingsError
+from visop.settings import flag_name
+
+if TYPE_CHECKING:
+    from visop.encode.run import StreamEncoder
+    from visop.encode.vector_file import Origin, Outputs
+
+_NOTES = """\
+written:
+  OUT.npy           float32, one row per image that could be encoded; numpy.load(..., mmap_mode="r") opens any size
+  OUT.csv           row, input: which image each row came from
+  OUT.errors.csv    input, code, reason: the images that could not be encoded, which never stop the run
+  OUT.json          the operator and the fingerprint of its vectors
+
+A run that was interrupted, in whatever way, goes on where it stopped when the same command is given again.
+
+exit status:
+  0 all encoded    1 some images failed    2 wrong usage or settings    3 not finished    130 Ctrl-C
+
+examples:
+  visop encode photos/ --out vectors.npy --model vgg16
+  visop encode photos/ more/ https://example.org/cat.jpg --out vectors.npy -e 127.0.0.1:50051
+  find /data -name '*.jpg' | visop encode --list - --out vectors.npy -e 127.0.0.1:50051
+"""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add ``encode`` to the commands of ``visop``."""
+    parser = add_command(commands, "encode", run, "turn images into one file of vectors", _NOTES)
+    parser.add_argument("inputs", nargs="*", metavar="INPUT", help="files, http(s) URLs, and folders with all below")
+    parser.add_argument("--out", required=True, type=Path, metavar="OUT.npy", help="where the vectors go")
+    parser.add_argument("-e", dest="remote", metavar="HOST:PORT", help="a running operator; default: in this process")
+    parser.add_argument("--list", type=Path, metavar="FILE", help="more files and URLs, one a line; - is stdin")
+    parser.add_argument("--errors", type=Path, metavar="FILE", help="default: OUT.errors.csv")
+    parser.add_argument("--batch", type=whole(1), default=16, metavar="N", help="images per request (default 16)")
+    parser.add_argument("--restart", action="store_true", help="encode anew, over what there is")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
+    add_settings(parser.add_argument_group("the operator in this process"), ["operator", *ENCODER_SETTINGS])
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Encode, with a bar; the exit status.
+
+    Raises:
+        SettingsError: wrong usage, or nothing to encode.
+    """
+    from visop.encode.inputs import find_inputs, read_list
+    from visop.encode.vector_file import Outputs
+
+    outputs = Outputs(arguments.out, arguments.errors or arguments.out.with_suffix(".errors.csv"))
+    names = find_inputs(arguments.inputs, keep_unreadable=True) + (read_list(arguments.list) if arguments.list else [])
+    if not names:
+        raise SettingsError("nothing to encode: no images in the folders, and no files or URLs")
+    if not arguments.quiet:
+        tell_retries()
+    return resumable(lambda: _encode(names, outputs, arguments))
+
+
+def _encode(names: Sequence[str], outputs: Outputs, arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from visop.encode.run import encode_into
+    from visop.encode.vector_file import VectorFile
+
+    with (
+        _open_encoder(arguments) as (encoder, origin, max_image_bytes),
+        VectorFile(outputs, origin, restart=arguments.restart) as file,
+        # None: a bar on a terminal, and none in a log.
+        tqdm(total=len(names), initial=file.done.total(), unit=" images", disable=arguments.quiet or None) as bar,
+    ):
+        encode_into(
+            file, encoder, names, max_image_bytes=max_image_bytes, batch=arguments.batch, on_done=lambda: bar.update()
+        )
+        file.finish()
+    if not arguments.quiet:
+        print(f"{file.good} vectors of dimension {origin.dimension} in {outputs.vectors}")
+    if file.bad:
+        return complain(f"{file.bad} of {file.good + file.bad} inputs failed; {outputs.errors} says why", FAILED)
+    return 0
+
+
+@contextmanager
+def _open_encoder(arguments: argparse.Namespace) -> Iterator[tuple[StreamEncoder, Origin, int]]:
+    """The running operator, or one in this process; what it is; and the bytes that one image may have."""
+    from visop.encode.vector_file import Origin
+
+    if arguments.remote:
+        from visop.client import Client
+
+        if flags := [flag_name(name) for name in given_settings(arguments)]:
+            raise SettingsError(f"{', '.join(flags)}: has no effect on the running operator {arguments.remote}")
+        with Client(arguments.remote) as client:
+            identity = client.identity()
+            yield client, Origin.of(identity), identity.limits.max_image_bytes
+    else:
+        settings = read_settings(arguments).settings
+        with imports("to encode in this process: pip install 'visop[cpu]'"):
+            from visop.encode.local import open_local
+        with open_local(settings) as encoder:
+            yield encoder, Origin.of(encoder.info), settings.max_image_bytes

@@ -1,0 +1,72 @@
+"""An operator in this process, with the face of a client: to encode a folder without a server."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+
+from visop.client import HEALTHY
+from visop.contract import OperatorInfo, Vector
+from visop.errors import OperatorError
+from visop.serving.lifecycle import open_pipeline
+from visop.serving.pipeline import Call, Pipeline, Source
+from visop.settings import Settings
+
+# The limit on one call is there for callers who wait. Here nobody does: it only ends a run whose model hangs.
+_TIMEOUT_S = 600.0
+
+# Batches under way: one in the model, the next ones being read and decoded.
+_WINDOW = 3
+
+
+class LocalEncoder:
+    """Feeds a pipeline, a few batches ahead of the results.
+
+    Attributes:
+        info: what the operator is.
+    """
+
+    def __init__(self, info: OperatorInfo, pipeline: Pipeline) -> None:
+        self.info, self._pipeline = info, pipeline
+
+    def health(self) -> str:
+        """``HEALTHY``, or what is wrong."""
+        return self._pipeline.trouble() or HEALTHY
+
+    def encode_stream(
+        self, inputs: Iterable[bytes | str | OperatorError], *, batch: int
+    ) -> Iterator[Vector | OperatorError]:
+        """As ``visop.client.Client.encode_stream``."""
+        batch = min(batch, self._pipeline.max_items)
+        source = iter(inputs)
+        waiting: deque[tuple[list[bytes | str | OperatorError], Call]] = deque()
+        while items := list(islice(source, batch)):
+            waiting.append((items, self._pipeline.start(_sources(items), patient=True)))
+            if len(waiting) == _WINDOW:
+                yield from _results(*waiting.popleft())
+        while waiting:
+            yield from _results(*waiting.popleft())
+
+
+@contextmanager
+def open_local(settings: Settings) -> Iterator[LocalEncoder]:
+    """The configured operator, loaded and warm. Raises what ``open_pipeline`` raises."""
+    with open_pipeline(replace(settings, request_timeout_s=_TIMEOUT_S)) as (operator, pipeline):
+        yield LocalEncoder(operator.info(), pipeline)
+
+
+def _sources(items: list[bytes | str | OperatorError]) -> list[Source]:
+    return [
+        Source("urls" if isinstance(item, str) else "images", index, item)
+        for index, item in enumerate(items)
+        if not isinstance(item, OperatorError)
+    ]
+
+
+def _results(items: list[bytes | str | OperatorError], call: Call) -> Iterator[Vector | OperatorError]:
+    """What the call answered, with the inputs that were errors already in their places."""
+    answers = iter(call.results())
+    return (item if isinstance(item, OperatorError) else next(answers) for item in items)

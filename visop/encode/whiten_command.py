@@ -1,0 +1,75 @@
+"""The command ``visop whiten``. What it needs is imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from visop.commands import ENCODER_SETTINGS, Commands, add_command, add_settings, imports, note, read_settings, whole
+from visop.errors import SettingsError
+
+if TYPE_CHECKING:
+    from visop.encode.whiten import Base, Learning
+
+# Whitening is learnt in full precision.
+_SETTINGS = [name for name in ENCODER_SETTINGS if name != "precision"]
+
+_NOTES = """\
+Descriptors of a network all point into nearly the same direction, and a few strong patterns drown the rest. Whitening
+learns from pictures, without labels, how to put that right: it costs nothing when serving, and allows shorter vectors.
+Take pictures like those that will be searched, ten times as many as dimensions or more; 100,000 need no more memory
+than 1,000. The file is an encoder of its own, with a fingerprint of its own: vectors with and without whitening do not
+fit together, so encode everything again.
+
+examples:
+  visop whiten photos/ --out whitened.safetensors --model vgg16 --pooling rmac --dimension 128
+  visop serve --weights whitened.safetensors
+"""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add ``whiten`` to the commands of ``visop``."""
+    summary = "learn PCA whitening from a folder of pictures and write an encoder file that has it"
+    parser = add_command(commands, "whiten", _run, summary, _NOTES)
+    parser.add_argument("folder", metavar="FOLDER", help="the pictures in it and in all folders below")
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE.safetensors", help="the encoder file to write")
+    parser.add_argument(
+        "--dimension", type=whole(1), metavar="D", help="keep this many dimensions (default: all in which they vary)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
+    add_settings(parser.add_argument_group("the encoder to whiten"), _SETTINGS)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    with imports("to whiten: pip install 'visop[cpu]'"):
+        from visop.encode.inputs import find_inputs
+        from visop.encode.whiten import check_request, find_base, write_whitened
+
+    if not os.path.isdir(arguments.folder):
+        raise SettingsError(f"{arguments.folder}: no such folder")
+    base, names = find_base(read_settings(arguments).settings), find_inputs([arguments.folder])
+    check_request(arguments.out, arguments.dimension, len(names), base)
+    learning = _learn(base, names, quiet=arguments.quiet)
+    whitening = write_whitened(arguments.out, base, learning, arguments.dimension)
+    if not arguments.quiet:
+        before, after = whitening.kernel.shape
+        sys.stdout.write(
+            f"{arguments.out}: {base.fingerprint} whitened, from {before} to {after} dimensions, which hold "
+            f"{whitening.kept:.1%} of the variance of {learning.moments.count} pictures\n"
+        )
+    return 0
+
+
+def _learn(base: Base, names: list[str], *, quiet: bool) -> Learning:
+    from tqdm import tqdm
+
+    from visop.encode.whiten import learn_moments
+
+    with tqdm(total=len(names), unit=" images", disable=quiet or None) as bar:
+        learning = learn_moments(base, names, bar.update)
+    for name, error in learning.failed.items():
+        note(f"left out: {name}: {error}")
+    return learning

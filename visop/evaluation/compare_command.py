@@ -1,0 +1,124 @@
+"""``visop compare``: the command. What it needs is imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from visop.commands import (
+    ENCODER_SETTINGS,
+    Commands,
+    add_calibration,
+    add_command,
+    add_settings,
+    complain,
+    imports,
+    read_settings,
+    reason,
+)
+from visop.errors import OperatorError
+
+if TYPE_CHECKING:
+    from visop.contract import Encoder, Image
+    from visop.evaluation.compare import Comparison
+    from visop.settings import Settings
+
+# As `cmp` and `diff` have it: for scripts, "no" is not an error.
+COPY, NOT_A_COPY, TROUBLE = 0, 1, 2
+
+_NOTES = """\
+A threshold comes with the encoder file: it was calibrated on pictures whose edited copies were known, so that no more
+than --fpr of the pairs of different pictures pass for copies; how many pairs there were decides how low that rate can
+be. An encoder without a calibration gives the distance and no verdict; `visop evaluate` measures one, and --calibration
+uses it.
+
+exit status:
+  0 a copy    1 not a copy    2 an error, or no verdict
+
+examples:
+  visop compare original.jpg suspect.jpg
+  visop compare original.jpg https://example.org/suspect.jpg --fpr 1e-2
+  visop compare a.png b.png --weights my-encoder.safetensors --json
+
+  visop evaluate photos/ --encoder vgg16
+  visop compare a.png b.png --model vgg16 --calibration evaluation/calibration.json
+"""
+
+_NO_VERDICT = """\
+no verdict: there is no calibration of this very encoder. `visop evaluate FOLDER --encoder ...` measures one on your
+pictures, and --calibration evaluation/calibration.json uses it"""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add ``compare`` to the commands of ``visop``."""
+    summary = "say whether a picture is an edited copy of another; exit status 0 or 1"
+    parser = add_command(commands, "compare", run, summary, _NOTES)
+    parser.add_argument("pictures", nargs=2, metavar="PICTURE", help="a file or an http(s) URL")
+    add_calibration(parser)
+    parser.add_argument("--json", action="store_true", help="for programs")
+    add_settings(parser.add_argument_group("the operator in this process"), ["operator", *ENCODER_SETTINGS])
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare and print; the exit status."""
+    try:
+        comparison = _compare(arguments)
+    except OperatorError as error:
+        return complain(reason(error), TROUBLE)
+    print(json.dumps(dataclasses.asdict(comparison), indent=2) if arguments.json else _words(comparison))
+    if comparison.is_copy is None:
+        return complain(_NO_VERDICT, TROUBLE)
+    return COPY if comparison.is_copy else NOT_A_COPY
+
+
+def _compare(arguments: argparse.Namespace) -> Comparison:
+    with imports("to compare: pip install 'visop[tools]'"):
+        from visop.evaluation.compare import calibration_from, calibration_of, compare
+        from visop.serving.lifecycle import load_operator
+
+    settings = read_settings(arguments).settings
+    operator = load_operator(settings)
+    operator.load()
+    try:
+        first, second = (_read(name, operator, settings) for name in arguments.pictures)
+        file: Path | None = arguments.calibration
+        calibration = calibration_from(file, operator) if file else calibration_of(operator, settings)
+        return compare(operator, first, second, calibration=calibration, fpr=arguments.fpr)
+    finally:
+        operator.close()
+
+
+def _read(name: str, operator: Encoder, settings: Settings) -> Image:
+    """A picture as the server would read it: the same fetcher, the same limits. An error names it."""
+    from visop.encode.inputs import read_input
+    from visop.errors import InvalidInput
+    from visop.inputs.fetch import Fetcher
+    from visop.inputs.images import ImageLimits, decode_image
+
+    try:
+        data = read_input(name, settings.max_image_bytes)
+        if isinstance(data, str):
+            with Fetcher.of(settings) as fetcher:
+                data = fetcher.fetch(data)
+        if isinstance(data, OperatorError):
+            raise data
+        return decode_image(data, ImageLimits.of(settings), operator.decode_side)
+    except OperatorError as error:
+        raise InvalidInput(f"{name}: {error}") from error
+
+
+def _words(comparison: Comparison) -> str:
+    facts = f"similarity {comparison.similarity:.4f} (cosine), distance {comparison.distance:.4f} (L2)"
+    trust = comparison.trust
+    if trust is None:
+        return facts
+    verdict, sign = ("a copy", "≥") if comparison.is_copy else ("not a copy", "<")
+    return (
+        f"{verdict}: {facts}; {comparison.similarity:.4f} {sign} {trust.threshold:.4f}, the threshold\n"
+        f"why: at this threshold, {trust.fpr_measured:.4%} of {trust.pairs:,} pairs of an edited copy and another "
+        f"picture passed for copies\n(they come of {trust.picture_pairs:,} pairs of pictures), and {trust.recall:.1%} "
+        f"of the edited copies were recognised; measured on {trust.pictures:,} pictures ({trust.data})"
+    )

@@ -1,0 +1,185 @@
+"""One HTML file that explains an evaluation: no network, no script, pictures inside."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from PIL import Image as PILImage
+
+from visop.errors import OperatorError
+from visop.evaluation import plots
+from visop.evaluation.evaluate import Gallery, Job, Outcome
+from visop.evaluation.results import ACROSS, ALL, MEASURES, at_fpr, table
+from visop.evaluation.samples import digest, read_original, transform
+from visop.evaluation.thresholds import LEAST_FALSE_POSITIVES, RATES
+
+_FAILURES = 12
+_FAILURES_PER_TRANSFORMATION = 2
+_LOOK_ALIKES = 6
+_THUMBNAIL = 176
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A query that found a wrong picture first: thumbnails as data URIs, and what was measured."""
+
+    transformation: str
+    name: str
+    found_name: str
+    rank: int
+    similarity: float
+    found_similarity: float
+    query: str
+    found: str
+    true: str
+
+
+def write_report(path: Path, job: Job, gallery: Gallery, outcomes: Sequence[Outcome]) -> None:
+    """Write the page; reads the pictures that it shows once more.
+
+    What is in a name and in no encoding becomes a question mark. The file is there when it is whole.
+    """
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment.filters |= {"percent": _percent, "heat": _heat}
+    template = environment.from_string(files(__package__).joinpath("report.html").read_text("utf-8"))
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(template.render(_context(job, gallery, outcomes)), "utf-8", errors="replace")
+    part.replace(path)
+
+
+def _context(job: Job, gallery: Gallery, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    pictures = _Pictures(job, gallery)
+    return {
+        "job": job,
+        "gallery": gallery,
+        "outcomes": outcomes,
+        "tables": {outcome.name: table(outcome) for outcome in outcomes},
+        "all": ALL,
+        "across": ACROSS,
+        "measures": [*MEASURES, *(at_fpr(fpr) for fpr in RATES)],
+        "rates": RATES,
+        "at_fpr": at_fpr,
+        "least": LEAST_FALSE_POSITIVES,
+        "recall_plot": plots.recall_plot(outcomes),
+        "distance_plots": {outcome.name: plots.distance_plot(outcome) for outcome in outcomes},
+        "plots": plots,
+        "failures": {outcome.name: list(_failures(outcome, pictures)) for outcome in outcomes},
+        "look_alikes": {outcome.name: list(_look_alikes(outcome, pictures)) for outcome in outcomes},
+        "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "version": version("visop"),
+    }
+
+
+class _Pictures:
+    """Thumbnails of originals by row, and of what transformations make of them.
+
+    A file that went away since it was measured, or became another, is shown as an empty picture: the numbers stand.
+    """
+
+    def __init__(self, job: Job, gallery: Gallery) -> None:
+        self._job, self._rows = job, list(gallery.originals.items())
+        self._transformations = {each.name: each for each in job.transformations}
+
+    def name(self, row: int) -> str:
+        return Path(self._rows[row][1]).name
+
+    def original(self, row: int) -> str:
+        original = self._read(row)
+        return _data_uri(_empty() if original is None else original)
+
+    def query(self, row: int, transformation: str) -> str:
+        original = self._read(row)
+        if original is None:
+            return _data_uri(_empty())
+        image = transform(original, self._transformations[transformation], self._rows[row][0], self._job.seed)
+        return _data_uri(PILImage.fromarray(image))
+
+    def _read(self, row: int) -> PILImage.Image | None:
+        key, path = self._rows[row]
+        try:
+            original = read_original(path, self._job.limits)
+        except OperatorError:
+            return None
+        return original if digest(original) == key else None
+
+
+def _empty() -> PILImage.Image:
+    """A grey pixel, which the page stretches."""
+    return PILImage.new("RGB", (1, 1), "grey")
+
+
+def _data_uri(picture: PILImage.Image) -> str:
+    picture.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    file = io.BytesIO()
+    picture.save(file, "WEBP", quality=80)
+    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def _failures(outcome: Outcome, pictures: _Pictures) -> Iterator[Failure]:
+    """The most convincing wrong answers: where the wrong picture is most similar compared with the true one."""
+    misses = [
+        (float(ranking.impostor_similarity[row] - ranking.similarity[row]), name, int(row))
+        for name, ranking in outcome.rankings.items()
+        for row in np.flatnonzero(ranking.first > 1)
+    ]
+    shown: Counter[str] = Counter()
+    rows: set[int] = set()
+    for _, name, row in sorted(misses, reverse=True):
+        if shown[name] < _FAILURES_PER_TRANSFORMATION and row not in rows and shown.total() < _FAILURES:
+            shown[name] += 1
+            rows.add(row)
+            yield _failure(outcome, name, row, pictures)
+
+
+def _failure(outcome: Outcome, name: str, row: int, pictures: _Pictures) -> Failure:
+    ranking = outcome.rankings[name]
+    found = int(ranking.impostor[row])
+    return Failure(
+        transformation=name,
+        name=pictures.name(row),
+        found_name=pictures.name(found),
+        rank=int(ranking.first[row]),
+        similarity=float(ranking.similarity[row]),
+        found_similarity=float(ranking.impostor_similarity[row]),
+        query=pictures.query(row, name),
+        found=pictures.original(found),
+        true=pictures.original(row),
+    )
+
+
+def _look_alikes(outcome: Outcome, pictures: _Pictures) -> Iterator[dict[str, Any]]:
+    """The originals that are most alike, each pair once: perhaps copies of each other that the folder holds."""
+    ranking = outcome.originals
+    pairs: dict[tuple[int, int], float] = {}
+    for row in np.argsort(-ranking.impostor_similarity).tolist():
+        pair = tuple(sorted((row, int(ranking.impostor[row]))))
+        pairs.setdefault((pair[0], pair[1]), float(ranking.impostor_similarity[row]))
+    for (first, second), similarity in list(pairs.items())[:_LOOK_ALIKES]:
+        yield {
+            "names": (pictures.name(first), pictures.name(second)),
+            "pictures": (pictures.original(first), pictures.original(second)),
+            "similarity": similarity,
+        }
+
+
+def _percent(share: float) -> str:
+    """Such as 97.4 %, with 100 % and 0 % for nothing else than all and none."""
+    if share in (0, 1):
+        return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
+    return f"{min(max(100 * share, 0.1), 99.9):.1f}\N{NO-BREAK SPACE}%"
+
+
+def _heat(share: float) -> int:
+    """Which of the ten shades: 0 is bad, 9 is good. Half of them are for shares above 0.9, where choices are made."""
+    return int(np.searchsorted([0.25, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999], share, side="right"))

@@ -1,0 +1,96 @@
+"""An evaluation as numbers: rows for a CSV file, calibrations for a JSON file, a table for a terminal."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visop.evaluation.evaluate import Outcome
+from visop.evaluation.metrics import Ranking
+
+#: The row that sums up all transformations: the mean of theirs.
+ALL = "all"
+
+#: Measures, in the order of a report. ``ACROSS`` is recall@1 if no picture of the same group were in the gallery; it is
+#: there where groups were told.
+ACROSS = "recall@1 across groups"
+MEASURES = ("recall@1", ACROSS, "recall@10", "mAP", "median rank")
+
+
+def measures(ranking: Ranking) -> dict[str, float]:
+    """``MEASURES`` of one transformation."""
+    apart = {} if ranking.first_apart is None else {ACROSS: float(np.mean(ranking.first_apart == 1))}
+    return {
+        "recall@1": ranking.recall_at(1),
+        **apart,
+        "recall@10": ranking.recall_at(10),
+        "mAP": ranking.mean_average_precision,
+        "median rank": ranking.median_rank,
+    }
+
+
+def table(outcome: Outcome) -> dict[str, dict[str, float]]:
+    """Transformation, and ``ALL`` -> measure -> value; at calibrated thresholds, too, as ``recall at fpr 0.001``."""
+    rows = {name: measures(ranking) for name, ranking in outcome.rankings.items()}
+    for threshold in outcome.calibration.thresholds:
+        for name, recall in threshold.recalls.items():
+            rows[name][at_fpr(threshold.fpr)] = recall
+    names = next(iter(rows.values()))
+    return rows | {ALL: {name: float(np.mean([row[name] for row in rows.values()])) for name in names}}
+
+
+def at_fpr(fpr: float) -> str:
+    """The name of the measure."""
+    return f"recall at fpr {fpr:g}"
+
+
+def write_csv(path: Path, outcomes: Sequence[Outcome]) -> None:
+    """One row per encoder, transformation and measure."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["encoder", "fingerprint", "transformation", "measure", "value"])
+        writer.writerows(_rows(outcomes))
+
+
+def _rows(outcomes: Sequence[Outcome]) -> Iterator[list[str]]:
+    for outcome in outcomes:
+        for transformation, values in table(outcome).items():
+            for measure, value in values.items():
+                yield [outcome.name, outcome.fingerprint, transformation, measure, f"{value:.6g}"]
+
+
+def write_calibrations(path: Path, outcomes: Sequence[Outcome]) -> None:
+    """Per encoder what its card needs: ``calibration``, as ``visop compare`` reads it."""
+    path.write_text(json.dumps({outcome.name: _facts(outcome) for outcome in outcomes}, indent=2) + "\n", "utf-8")
+
+
+def _facts(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "fingerprint": outcome.fingerprint,
+        "dimension": outcome.dimension,
+        "metrics": table(outcome)[ALL],
+        "calibration": outcome.calibration.card(),
+    }
+
+
+def text_table(outcomes: Sequence[Outcome]) -> str:
+    """Recall@1, transformations down and encoders across; below it the means, and recall at the thresholds."""
+    tables = [table(outcome) for outcome in outcomes]
+    lines = [["recall@1", *(outcome.name for outcome in outcomes)]]
+    lines += [[name, *(f"{each[name]['recall@1']:.3f}" for each in tables)] for name in tables[0] if name != ALL]
+    lines += [[f"mean {name}", *(f"{each[ALL][name]:.3f}" for each in tables)] for name in tables[0][ALL]]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(_line(line, widths) for line in lines)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *others = (
+        cell.ljust(width) if column == 0 else cell.rjust(width)
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return "  ".join([first, *others])

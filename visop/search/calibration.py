@@ -1,0 +1,46 @@
+"""From which cosine on a picture is a copy, as it was calibrated for the encoder of an index."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from visop.encode.vector_file import Origin
+from visop.errors import SettingsError
+from visop.evaluation.compare import calibration_from, calibration_of, trust_of
+from visop.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+#: One of a thousand pairs of different pictures passes for a copy.
+DEFAULT_FPR = 1e-3
+
+
+def copy_threshold(
+    origin: Origin, settings: Settings, *, fpr: float = DEFAULT_FPR, file: Path | None = None
+) -> float | None:
+    """The threshold of the encoder that an index was made with; loads no model.
+
+    Verdicts are not worth a search that fails, unless they were asked for, by a rate or a file: what hinders them is
+    logged.
+
+    Args:
+        origin: of the index.
+        settings: the operator that they configure is asked for its card, if it is this encoder.
+        fpr: the false-positive rate that is accepted.
+        file: ``calibration.json`` of ``visop evaluate`` in place of the card.
+
+    Returns:
+        A cosine; None if there is no calibration of this encoder, or none for ``DEFAULT_FPR``.
+
+    Raises:
+        SettingsError: the calibration has no threshold for another rate, or the file is none of this encoder.
+    """
+    try:
+        calibration = calibration_from(file, origin) if file else calibration_of(origin, settings)
+        return None if calibration is None else trust_of(calibration, fpr).threshold
+    except SettingsError as error:
+        if file or fpr != DEFAULT_FPR:
+            raise
+        logger.warning("no verdict on copies: %s", error)
+        return None

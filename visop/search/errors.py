@@ -1,0 +1,51 @@
+"""What goes wrong around an index. Every message names the index or its URI, and says what to do."""
+
+from __future__ import annotations
+
+from grpc import StatusCode
+
+from visop.errors import InvalidInput, OperatorError, SettingsError
+
+
+class StoreError(OperatorError):
+    """Milvus did not do what was asked."""
+
+
+class StoreUnreachable(StoreError):
+    """Nobody answers there, or another process holds the file; trying again may help."""
+
+    code = StatusCode.UNAVAILABLE
+
+
+class StoreDamaged(StoreError):
+    """A Milvus Lite file cannot be read, or is none."""
+
+    code = StatusCode.DATA_LOSS
+
+
+class StoreReadOnly(StoreError):
+    """It can be read, and not written."""
+
+    code = StatusCode.FAILED_PRECONDITION
+
+
+class StoreFull(StoreError):
+    """The disk is full. What was confirmed before is safe."""
+
+    code = StatusCode.RESOURCE_EXHAUSTED
+
+
+class NoSuchIndex(StoreError):
+    """There is no index of this name."""
+
+    code = StatusCode.NOT_FOUND
+
+
+class WrongFilter(InvalidInput):
+    """A filter is no expression over the fields of an index."""
+
+
+class OtherEncoder(SettingsError):
+    """The vectors of an index were made by another encoder than the one at hand."""
+
+    code = StatusCode.FAILED_PRECONDITION

@@ -1,0 +1,91 @@
+"""The inputs that could not be indexed, as a CSV file that is there only if there are any."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Self
+
+from visop.encode.vector_file import is_list_of_errors
+from visop.errors import OperatorError, SettingsError
+
+_log = logging.getLogger(__name__)
+
+
+class Failures:
+    """A context manager. Rows are input, code, reason, as those of ``visop encode``.
+
+    Args:
+        path: what an earlier run wrote there is replaced by the first failure, or removed at the end of a run that had
+            none; until then it can still be read, or be the list that is indexed again. None only counts.
+        or_count: count, and say so in the log, where the file cannot be written.
+
+    Attributes:
+        path: None if failures are only counted.
+        count: how many there are.
+
+    Raises:
+        SettingsError: the file cannot be written, or is something else; from ``add`` as well, if that shows only then.
+    """
+
+    def __init__(self, path: Path | None, *, or_count: bool = False) -> None:
+        self.path, self.count = path, 0
+        self._or_count = or_count
+        self._file: IO[str] | None = None
+        self._writer: Any = None
+        self._lock = threading.Lock()
+        if path is not None:
+            with self._attempted(path):
+                _check(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+        elif self.path is not None and kind is None:
+            with self._attempted(self.path):
+                self.path.unlink(missing_ok=True)
+
+    def add(self, name: str, error: OperatorError) -> None:
+        """Write one down, safe against the death of this process."""
+        with self._lock:
+            self.count += 1
+            if self.path is not None:
+                with self._attempted(self.path):
+                    self._write(self.path, (name, error.code.name, str(error)))
+
+    def _write(self, path: Path, row: tuple[str, str, str]) -> None:
+        if self._file is None:
+            self._file = open(path, "w", encoding="utf-8", errors="surrogateescape", newline="")  # noqa: SIM115
+            self._writer = csv.writer(self._file, lineterminator="\n")
+            self._writer.writerow(("input", "code", "reason"))
+        self._writer.writerow(row)
+        self._file.flush()
+
+    @contextmanager
+    def _attempted(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if not self._or_count:
+                raise SettingsError(f"--errors {path}: {error.strerror}") from None
+            _log.warning("%s: %s; inputs that cannot be indexed are only counted", path, error.strerror)
+            self.path = None
+
+
+def _check(path: Path) -> None:
+    """Find out before the work what would fail in it, or would cost a file that is no list of failures."""
+    if path.is_dir() or not path.parent.is_dir():
+        raise OSError(errno.EISDIR, "must be a file in a folder that is there")
+    if path.exists() and not is_list_of_errors(path):
+        raise OSError(errno.EEXIST, "is there already and no list of errors; take another name")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise OSError(errno.EACCES, "cannot be written; mind owner and mode")

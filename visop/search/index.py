@@ -1,0 +1,283 @@
+"""An index of pictures in Python: open, add, search."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from visop.contract import Vector
+from visop.encode.inputs import is_url
+from visop.encode.vector_file import Origin
+from visop.errors import InvalidInput, OperatorError, SettingsError
+from visop.search.collection import Collection
+from visop.search.defaults import DEFAULT_NAME, DEFAULT_URI
+from visop.search.digests import Digests
+from visop.search.encoders import Encoders, open_encoders
+from visop.search.errors import NoSuchIndex
+from visop.search.failures import Failures
+from visop.search.guard import check_same_encoder
+from visop.search.index_types import parse_index_type
+from visop.search.ingest import Ingest, Progress
+from visop.search.inputs import gather
+from visop.search.pictures import as_file
+from visop.search.prune import prune
+from visop.search.reader import Reader, read_bytes
+from visop.search.schema import Picture
+from visop.search.store import Store, collection_name
+from visop.search.verdict import Match, judge
+from visop.settings import Settings, load_settings
+
+_MAX_K = 16384
+
+
+@dataclass(frozen=True)
+class Added:
+    """What ``Index.add`` did.
+
+    Attributes:
+        new: contents that were encoded and are in the index now.
+        known: inputs whose content was there already, or came twice.
+        named: of those, inputs whose name was new for their content.
+        failed: inputs that could not be indexed.
+        removed: contents that were pruned.
+    """
+
+    new: int
+    known: int
+    named: int
+    failed: int
+    removed: int
+
+
+class Index:
+    """Pictures that can be searched. A context manager; may be used from several threads, with one that adds.
+
+    The encoder is loaded when it is first needed, and stays.
+    """
+
+    def __init__(self, store: Store, name: str, settings: Settings, operators: Sequence[str]) -> None:
+        self._store, self.name, self._settings, self._operators = store, name, settings, operators
+        self._stack = ExitStack()
+        self._stack.callback(store.close)
+        self._encoders: Encoders | None = None
+        self._collection: Collection | None = None
+        self._threshold: float | None = None
+        self._loading = threading.Lock()
+
+    @classmethod
+    def open(
+        cls,
+        uri: str = DEFAULT_URI,
+        name: str = DEFAULT_NAME,
+        *,
+        operators: Sequence[str] = (),
+        encoders: Encoders | None = None,
+        settings: Settings | None = None,
+        token: str = "",
+    ) -> Self:
+        """Open an index. One that is not there yet is made by the first ``add``.
+
+        Args:
+            uri: ``FILE.db`` for Milvus Lite, or ``http://HOST:19530`` of a Milvus.
+            name: of the index; a URI can hold several.
+            operators: running operators, HOST:PORT each, that encode; none: the configured one, in this process.
+            encoders: open ones, in place of ``operators``; they are not closed.
+            settings: of the operator in this process, and of what may be fetched; None reads the environment.
+            token: for a Milvus that asks for one.
+
+        Raises:
+            StoreError: the store cannot be opened.
+            SettingsError: the URI or the name cannot be used.
+        """
+        settings = settings or load_settings(os.environ).settings
+        index = cls(Store(uri, token), name, settings, operators)
+        index._encoders = encoders
+        try:
+            index._refresh()
+        except BaseException:
+            index.close()
+            raise
+        return index
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what is in memory, and let go of the store and the encoder. Idempotent."""
+        self._stack.close()
+
+    @property
+    def origin(self) -> Origin | None:
+        """What made the vectors that are there; None if there is no index yet."""
+        return self._collection.origin if self._collection else None
+
+    def count(self) -> int:
+        """How many contents there are."""
+        return self._collection.count() if self._collection else 0
+
+    def get(self, id_: str) -> Picture | None:
+        """A picture by the SHA-256 of its content; None if it is not there."""
+        return self._there().known([id_]).get(id_)
+
+    def add(
+        self,
+        inputs: str | Path | Sequence[str | Path],
+        *,
+        prune_folders: bool = False,
+        index_type: str = "auto",
+        failures: Failures | None = None,
+        on_start: Callable[[int], object] = lambda _: None,
+        on_done: Callable[[], object] = lambda: None,
+    ) -> Added:
+        """Bring pictures into the index; those that are there already cost next to nothing.
+
+        Args:
+            inputs: folders, files, URLs, and lists of them (``.txt``, ``.csv``).
+            prune_folders: then take out what is no longer in the folders among them.
+            index_type: ``auto``, or as ``parse_index_type`` reads it.
+            failures: gets the inputs that could not be indexed.
+            on_start: called with the number of inputs.
+            on_done: called after each of them, from any thread.
+
+        Raises:
+            OtherEncoder: the vectors that are there are of another encoder; nothing was changed.
+            OperatorError: the run could not go on; what is done is kept, and the next call goes on from there.
+        """
+        given = [inputs] if isinstance(inputs, str | Path) else inputs
+        found = gather([os.fspath(each) for each in given])
+        if prune_folders and not found.folders:
+            raise SettingsError("--prune takes out what is gone from folders, and there is none among the inputs")
+        encoders = self._open_encoders()
+        collection = self._made(encoders.origin, len(found.names), index_type)
+        on_start(len(found.names))
+        with (
+            Digests(self._settings.cache_dir.expanduser() / "digests.sqlite") as digests,
+            Reader(self._settings, digests, encoders.max_image_bytes) as reader,
+            failures or Failures(None) as errors,
+        ):
+            progress = Ingest(collection, encoders, reader, errors, on_done).run(found.names)
+            removed = prune(collection, found.folders, digests) if prune_folders else 0
+        self._tune(collection, index_type)
+        return _added(progress, removed)
+
+    def search(self, image: Any, k: int = 10, expression: str = "") -> list[Match]:
+        """The pictures most like this one, the most similar first.
+
+        Args:
+            image: a path, a URL, the bytes of a file, a Pillow image, or an array (height, width, 3) uint8 RGB.
+            k: how many, 1 to 16384.
+            expression: a filter, such as ``width >= 1000 and modified > 1700000000``.
+
+        Raises:
+            NoSuchIndex: it is not there yet.
+            OtherEncoder: it has vectors of another encoder.
+            WrongFilter: the expression is none.
+            OperatorError: the image cannot be encoded.
+        """
+        return self.search_vector(self.encode(image), k, expression)
+
+    def encode(self, image: Any) -> Vector:
+        """The vector of one image, (dimension,) float32. Arguments and errors are those of ``search``."""
+        encoders = self._open_encoders()
+        self._check(self._there().origin, encoders.origin)
+        query = _Query(_as_input(image, encoders.max_image_bytes))
+        ((_, result),) = encoders.encode([query])
+        if isinstance(result, OperatorError):
+            raise result
+        return result
+
+    def search_vector(self, vector: Vector, k: int = 10, expression: str = "") -> list[Match]:
+        """As ``search``, for a vector of the same encoder, (dimension,) float32 of unit length."""
+        if not 1 <= k <= _MAX_K:
+            raise InvalidInput(f"k is {k}: must be from 1 to {_MAX_K}")
+        collection = self._there()
+        (hits,) = collection.search([vector], k, expression)
+        return [judge(hit, collection.origin.metric_type, self._threshold) for hit in hits]
+
+    def use_threshold(self, cosine: float | None) -> None:
+        """Call what reaches this cosine a copy from now on; None for no verdict."""
+        self._threshold = cosine
+
+    @property
+    def collection(self) -> Collection:
+        """What the index is served from. Raises NoSuchIndex if it is not there yet."""
+        return self._there()
+
+    def _refresh(self) -> None:
+        try:
+            self._collection = self._store.find(self.name)
+        except NoSuchIndex:
+            self._collection = None
+
+    def _there(self) -> Collection:
+        if self._collection is None:
+            self._collection = self._store.find(self.name)
+        return self._collection
+
+    def _open_encoders(self) -> Encoders:
+        with self._loading:
+            if self._encoders is None:
+                self._encoders = self._stack.enter_context(open_encoders(self._operators, self._settings))
+            return self._encoders
+
+    def _made(self, origin: Origin, inputs: int, index_type: str) -> Collection:
+        begun_as = "FLAT" if index_type == "auto" else index_type
+        chosen = self._store.connection.choose_index_type(begun_as, inputs, origin.dimension)
+        if self._collection is not None:
+            self._check(self._collection.origin, origin)
+            return self._collection
+        # Killed before the alias was there, the next run takes up the collection.
+        if 1 in self._store.numbers(self.name):
+            self._check(self._store.open(collection_name(self.name, 1)).origin, origin)
+        else:
+            self._store.create(self.name, 1, origin, chosen)
+        self._store.point(self.name, 1)
+        return self._there()
+
+    def _check(self, there: Origin, here: Origin) -> None:
+        advice = f"Use the first, or `visop reindex --index {self.name}` to make new vectors of all pictures"
+        check_same_encoder(
+            there, here, f"the index {self.name} at {self._store.connection.uri}", "this encoder", advice
+        )
+
+    def _tune(self, collection: Collection, index_type: str) -> None:
+        """Build the index that fits the number of pictures. While they come in, it would be built again and again."""
+        collection.settle()
+        now, dimension = collection.index_type, collection.origin.dimension
+        wanted = self._store.connection.choose_index_type(index_type, collection.count(), dimension)
+        if index_type == "auto":
+            is_to_build = now.kind == "FLAT" != wanted.kind
+        else:
+            is_to_build = not now.has(parse_index_type(index_type))
+        if is_to_build:
+            collection.rebuild_index(wanted)
+
+
+@dataclass(frozen=True)
+class _Query:
+    data: bytes | str
+
+
+def _as_input(image: Any, max_bytes: int) -> bytes | str:
+    if isinstance(image, bytes | bytearray | memoryview):
+        return bytes(image)
+    if isinstance(image, str) and is_url(image):
+        return image
+    if isinstance(image, str | Path):
+        try:
+            return read_bytes(os.path.expanduser(image), max_bytes)
+        except OperatorError as error:
+            raise InvalidInput(f"{image}: {error}") from error
+    return as_file(image)
+
+
+def _added(progress: Progress, removed: int) -> Added:
+    return Added(progress.new, progress.known, progress.named, progress.failed, removed)

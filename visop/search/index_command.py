@@ -1,0 +1,93 @@
+"""``visop index``: the command. What it needs is imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from visop.commands import FAILED, Commands, add_command, complain, resumable, tell_retries
+from visop.search.arguments import EXIT_STATUS, add_encoder_flags, add_index_flags, open_index
+
+if TYPE_CHECKING:
+    from visop.search.failures import Failures
+    from visop.search.index import Added
+
+_NOTES = f"""\
+A picture is known by its content: indexing again costs next to nothing, a renamed file is not encoded again, and the
+same picture under two names is one entry with two names. Pictures that cannot be read never stop a run.
+
+A LIST.txt has a path or URL per line; a LIST.csv has them in the column url, path, file, image, input or name, else in
+the first. A URL is fetched once: what it showed then is what the index has.
+
+{EXIT_STATUS}
+examples:
+  visop index photos/
+  visop index photos/ scans/ --index family --uri family.db --prune
+  visop index urls.csv --uri http://milvus:19530 --operator 10.0.0.7:50051 --operator 10.0.0.8:50051
+"""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add ``index`` to the commands of ``visop``."""
+    parser = add_command(commands, "index", run, "make pictures searchable, or bring an index up to date", _NOTES)
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="folders, files, http(s) URLs, LIST.txt, LIST.csv")
+    add_index_flags(parser)
+    parser.add_argument("--prune", action="store_true", help="take out what is gone from the folders given")
+    parser.add_argument("--errors", type=Path, metavar="FILE", help="CSV of what failed (default NAME.errors.csv)")
+    parser.add_argument(
+        "--index-type",
+        default="auto",
+        metavar="TYPE",
+        help="FLAT, HNSW, IVF_FLAT, IVF_SQ8, DISKANN, ..., with parameters as HNSW:M=32,efConstruction=400 "
+        "(default auto: FLAT as long as that is quick, then HNSW)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
+    add_encoder_flags(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Index, with a bar; the exit status."""
+    from visop.search.failures import Failures
+
+    if not arguments.quiet:
+        tell_retries()
+    failures = Failures(arguments.errors or Path(f"{arguments.index}.errors.csv"))
+    return resumable(lambda: _index(arguments, failures))
+
+
+def _index(arguments: argparse.Namespace, failures: Failures) -> int:
+    added = _add(arguments, failures)
+    if not arguments.quiet:
+        sys.stdout.write(_summary(arguments, added))
+    if added.failed:
+        return complain(f"{added.failed} inputs failed; {failures.path} says why", FAILED)
+    return 0
+
+
+def _add(arguments: argparse.Namespace, failures: Failures) -> Added:
+    from tqdm import tqdm
+
+    with (
+        open_index(arguments, create=True) as index,
+        # None: a bar on a terminal, and none in a log.
+        tqdm(unit=" pictures", disable=arguments.quiet or None) as bar,
+    ):
+        return index.add(
+            arguments.inputs,
+            prune_folders=arguments.prune,
+            index_type=arguments.index_type,
+            failures=failures,
+            on_start=bar.reset,
+            on_done=bar.update,
+        )
+
+
+def _summary(arguments: argparse.Namespace, added: Added) -> str:
+    from visop.search.store import shown_uri
+
+    facts = [f"{added.new} new", f"{added.known} known already"]
+    facts += [f"{added.named} of them under new names"] if added.named else []
+    facts += [f"{added.removed} removed"] if arguments.prune else []
+    return f"{shown_uri(arguments.uri)}, index {arguments.index}: {', '.join(facts)}\n"

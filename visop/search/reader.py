@@ -1,0 +1,143 @@
+"""Files and URLs to contents: which SHA-256, how large, how old; read no more often than needed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import unquote_to_bytes
+
+from visop.encode.inputs import is_url, read_input
+from visop.errors import InvalidInput, OperatorError, UrlRejected
+from visop.inputs.fetch import Fetcher
+from visop.search.digests import Digests
+from visop.search.schema import MAX_NAME_BYTES
+from visop.settings import Settings
+
+# A URL has neither size nor time of change before it is fetched; in the memory it stands under these.
+_URL_SIZE = -1
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An input whose content is known.
+
+    Attributes:
+        name: as the index keeps it: an absolute path, or a URL.
+        id: SHA-256 of the content, hexadecimal.
+        modified: seconds since 1970.
+        data: the content, if it was read just now.
+    """
+
+    name: str
+    id: str
+    modified: int
+    data: bytes | None
+
+
+class Reader:
+    """Reads inputs; may be used from several threads. A context manager.
+
+    Args:
+        settings: what may be fetched, and how long it may take.
+        digests: the memory of files that did not change.
+        max_bytes: of one file.
+    """
+
+    def __init__(self, settings: Settings, digests: Digests, max_bytes: int) -> None:
+        self._fetcher, self._may_fetch = Fetcher.of(settings), settings.fetch
+        self._digests, self._max_bytes = digests, max_bytes
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._fetcher.close()
+
+    def identify(self, name: str) -> Seen | OperatorError:
+        """Find out the content of an input, a path or a URL: without reading it if it is known."""
+        return self._identify(name, anew=False)
+
+    def read_again(self, name: str) -> Seen | OperatorError:
+        """What is now under a name as the index keeps it (``Seen.name``), with its bytes."""
+        return self._identify(path_of(name) or name, anew=True)
+
+    def _identify(self, name: str, anew: bool) -> Seen | OperatorError:
+        try:
+            return self._identify_url(name, anew) if is_url(name) else self._identify_file(name, anew)
+        except OperatorError as error:
+            return error
+
+    def _identify_file(self, name: str, anew: bool) -> Seen:
+        if "://" in name and not os.path.lexists(name):
+            raise UrlRejected("only http and https addresses are fetched; give s3:// objects as (presigned) https ones")
+        path = os.path.abspath(name)
+        _check_name(path)
+        facts = _stat(path)
+        size, modified_ns = (facts.st_size, facts.st_mtime_ns) if facts else (0, 0)
+        digest = None if anew or facts is None else self._digests.get(path, size, modified_ns)
+        data = None
+        if digest is None:
+            data = read_bytes(path, self._max_bytes)
+            digest = hashlib.sha256(data).hexdigest()
+            if len(data) == size:
+                self._digests.put(path, size, modified_ns, digest)
+        return Seen(stored_name(path), digest, modified_ns // 10**9, data)
+
+    def _identify_url(self, url: str, anew: bool) -> Seen:
+        """A URL is taken to show what it showed when it was fetched: asking again would fetch it."""
+        if not self._may_fetch:
+            raise UrlRejected("URLs are not fetched here: OP_FETCH is off")
+        _check_name(url)
+        digest = None if anew else self._digests.get(url, _URL_SIZE, 0)
+        data = None
+        if digest is None:
+            data = self._fetcher.fetch(url)
+            digest = hashlib.sha256(data).hexdigest()
+            self._digests.put(url, _URL_SIZE, 0, digest)
+        return Seen(url, digest, int(time.time()), data)
+
+
+def read_bytes(name: str, max_bytes: int) -> bytes:
+    """The bytes of a file. Raises OperatorError if it cannot be read or is too large."""
+    data = read_input(name, max_bytes)
+    if isinstance(data, OperatorError):
+        raise data
+    if isinstance(data, str):
+        raise InvalidInput("not a file")
+    return data
+
+
+def stored_name(path: str) -> str:
+    """A path as the index keeps it: as it is, or, if it is no text, as a ``file:`` URL, which can say any byte."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return Path(path).as_uri()
+    return path
+
+
+def path_of(name: str) -> str | None:
+    """The other way round; None for a web address."""
+    if name.startswith("file://"):
+        return os.fsdecode(unquote_to_bytes(name.removeprefix("file://")))
+    return None if is_url(name) else name
+
+
+def _check_name(name: str) -> None:
+    if len(stored_name(name).encode()) > MAX_NAME_BYTES:
+        raise InvalidInput(f"a name of more than {MAX_NAME_BYTES} bytes")
+
+
+def _stat(path: str) -> os.stat_result | None:
+    """None if there is nothing to be known; reading it will say why."""
+    try:
+        return os.stat(path)
+    except (OSError, ValueError):
+        return None

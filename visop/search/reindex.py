@@ -1,0 +1,197 @@
+"""New vectors for all pictures of an index: a second collection beside the first, and a switch when it is complete."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from visop.errors import InvalidInput, OperatorError
+from visop.search.collection import Collection
+from visop.search.encoders import Encoders
+from visop.search.failures import Failures
+from visop.search.index_types import IndexType
+from visop.search.reader import Reader
+from visop.search.schema import Picture, Row
+from visop.search.store import Store, collection_name
+
+# Pictures per page of what an earlier run made, and looked up at once.
+_PAGE = 8000
+_CHUNK = 128
+_ROWS = 256
+_WRITE_INTERVAL_S = 2.0
+
+
+@dataclass(frozen=True)
+class Reindexed:
+    """What came of it.
+
+    Attributes:
+        made: vectors that were made in this run.
+        kept: vectors that an earlier run had made.
+        failed: pictures that could not be read or encoded, which the new collection lacks.
+        is_switched: whether this run switched over to the new collection.
+        collection: that the index is served from now.
+    """
+
+    made: int
+    kept: int
+    failed: int
+    is_switched: bool
+    collection: str
+
+
+@dataclass(frozen=True)
+class _Again:
+    picture: Picture
+    data: bytes
+
+
+class Reindex:
+    """One reindex, fresh or taken up where an earlier one was interrupted.
+
+    Args:
+        store: holds the index.
+        index: its name.
+        encoders: make the new vectors.
+        reader: reads the pictures again.
+        failures: gets the pictures that cannot be read.
+    """
+
+    def __init__(self, store: Store, index: str, encoders: Encoders, reader: Reader, failures: Failures) -> None:
+        self._store, self._index, self._encoders = store, index, encoders
+        self._reader, self._failures = reader, failures
+        self._old = store.find(index)
+        self._kept = 0
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether the vectors are not those of the encoder already."""
+        return self._old.origin != self._encoders.origin
+
+    @property
+    def pictures(self) -> int:
+        """How many there are."""
+        return self._old.count()
+
+    def run(
+        self,
+        *,
+        keep: bool,
+        accept_losses: bool = False,
+        index_type: str = "auto",
+        on_done: Callable[[], object] = lambda: None,
+    ) -> Reindexed:
+        """Make the new vectors, and switch to them if there is one for every picture.
+
+        A picture that cannot be read now may be on a disk that is not mounted, or at an address that does not answer
+        today: unless losses are accepted, the index stays as it is, and the next call goes on from there. Without a
+        single vector it stays in any case.
+
+        Args:
+            keep: leave the old collection where it is, so that a reindex with its encoder can return to it.
+            accept_losses: switch although pictures failed, which are not in the index any more then.
+            index_type: of the new one, as ``Index.add`` takes it.
+            on_done: called after each picture, from any thread.
+
+        Raises:
+            OperatorError: it cannot go on; the index is as it was, and the next call goes on from there.
+        """
+        if not self.is_needed:
+            return self._result(0, self._old, is_switched=False)
+        number = self._number_of_new()
+        new = self._open_new(number)
+        made = self._fill(new, on_done)
+        new.settle()
+        if self._failures.count and not (accept_losses and made + self._kept):
+            return self._result(made, self._old, is_switched=False)
+        chosen = self._store.connection.choose_index_type(index_type, new.count(), new.origin.dimension)
+        if not new.index_type.has(chosen):
+            new.rebuild_index(chosen)
+        self._store.point(self._index, number)
+        if not keep:
+            self._drop_others(number)
+        return self._result(made, new, is_switched=True)
+
+    def _result(self, made: int, served: Collection, *, is_switched: bool) -> Reindexed:
+        return Reindexed(made, self._kept, self._failures.count, is_switched, served.name)
+
+    def _number_of_new(self) -> int:
+        """One for this encoder that an earlier run began or kept; else one that is free."""
+        numbers = [number for number in self._store.numbers(self._index) if number != _number(self._old.name)]
+        for number in reversed(numbers):
+            if self._store.open(collection_name(self._index, number)).origin == self._encoders.origin:
+                return number
+        return max([_number(self._old.name), *numbers]) + 1
+
+    def _open_new(self, number: int) -> Collection:
+        if number not in self._store.numbers(self._index):
+            return self._store.create(self._index, number, self._encoders.origin, IndexType("FLAT"))
+        new = self._store.open(collection_name(self._index, number))
+        for page in new.pictures(_PAGE):
+            for start in range(0, len(page), _CHUNK):
+                self._follow(new, page[start : start + _CHUNK])
+        return new
+
+    def _follow(self, new: Collection, chunk: Sequence[Picture]) -> None:
+        """Repeat in what an earlier run made what happened to the index since: pictures that went, other names."""
+        now = self._old.known([picture.id for picture in chunk])
+        if gone := [picture.id for picture in chunk if picture.id not in now]:
+            new.delete(gone)
+        changed = [picture.id for picture in chunk if now.get(picture.id, picture) != picture]
+        if rows := new.rows(changed):
+            new.upsert([replace(row, picture=now[row.picture.id]) for row in rows])
+
+    def _drop_others(self, number: int) -> None:
+        for other in self._store.numbers(self._index):
+            if other != number:
+                self._store.drop(self._index, other)
+
+    def _fill(self, new: Collection, on_done: Callable[[], object]) -> int:
+        rows: list[Row] = []
+        made, written_at = 0, time.monotonic()
+        for item, result in self._encoders.encode(self._to_do(new, on_done)):
+            if isinstance(result, OperatorError):
+                self._failures.add(item.picture.names[0], result)
+            else:
+                rows.append(Row(item.picture, result))
+                made += 1
+            if len(rows) >= _ROWS or (rows and time.monotonic() - written_at > _WRITE_INTERVAL_S):
+                new.upsert(rows)
+                rows, written_at = [], time.monotonic()
+            on_done()
+        if rows:
+            new.upsert(rows)
+        return made
+
+    def _to_do(self, new: Collection, on_done: Callable[[], object]) -> Iterator[_Again]:
+        for page in self._old.pictures():
+            for start in range(0, len(page), _CHUNK):
+                chunk = page[start : start + _CHUNK]
+                done = new.known([picture.id for picture in chunk])
+                self._kept += len(done)
+                for picture in chunk:
+                    if picture.id in done:
+                        on_done()
+                    elif (data := self._read(picture)) is not None:
+                        yield _Again(picture, data)
+                    else:
+                        on_done()
+
+    def _read(self, picture: Picture) -> bytes | None:
+        """The content from whichever of its names still has it."""
+        reasons: list[str] = []
+        for name in picture.names:
+            seen = self._reader.read_again(name)
+            if isinstance(seen, OperatorError):
+                reasons.append(str(seen))
+            elif seen.id == picture.id and seen.data is not None:
+                return seen.data
+            else:
+                reasons.append("holds another picture by now")
+        self._failures.add(picture.names[0], InvalidInput("; ".join(dict.fromkeys(reasons))))
+        return None
+
+
+def _number(collection: str) -> int:
+    return int(collection.rpartition("__")[2])

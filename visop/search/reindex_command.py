@@ -1,0 +1,108 @@
+"""``visop reindex``: the command. What it needs is imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from visop.commands import FAILED, KEPT, Commands, add_command, complain, imports, resumable, tell_retries
+from visop.search.arguments import EXIT_STATUS, add_encoder_flags, add_index_flags, settings_of, token
+
+if TYPE_CHECKING:
+    from visop.search.failures import Failures
+    from visop.search.reindex import Reindexed
+
+_NOTES = f"""\
+Vectors of two encoders do not fit together, so another encoder needs new vectors of every picture. They are made in a
+new collection beside the old one, which is searched until the new one is complete; then the index is switched over, and
+the old one goes. Pictures are read again from where they were found. While some cannot be read, the index stays as it
+was, and the same command goes on from there; --accept-losses does without them. Index nothing else meanwhile: it would
+be in the old collection only.
+
+{EXIT_STATUS}
+examples:
+  visop reindex --weights whitened.safetensors
+  visop reindex --index family --uri http://milvus:19530 --operator 10.0.0.7:50051 --keep
+"""
+
+_STAYS = (
+    "The index is as it was, with the vectors of its former encoder. Bring them back (is a disk not mounted, a network "
+    "down?) and give the same command again, which goes on from there; or give --accept-losses, which switches over "
+    "without them unless all of them are missing"
+)
+
+
+def add_parser(commands: Commands) -> None:
+    """Add ``reindex`` to the commands of ``visop``."""
+    parser = add_command(commands, "reindex", run, "make the vectors of an index anew with another encoder", _NOTES)
+    add_index_flags(parser)
+    parser.add_argument(
+        "--keep", action="store_true", help="do not delete the old collection: its encoder can return to it"
+    )
+    losses = "switch over even if pictures cannot be read again, which are then lost to the index"
+    parser.add_argument("--accept-losses", action="store_true", help=losses)
+    parser.add_argument("--errors", type=Path, metavar="FILE", help="CSV of what failed (default NAME.errors.csv)")
+    parser.add_argument("--index-type", default="auto", metavar="TYPE", help="as for `visop index` (default auto)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
+    add_encoder_flags(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Reindex, with a bar; the exit status."""
+    with imports("to search: pip install 'visop[search]'"):
+        from visop.search.failures import Failures
+        from visop.search.store import check_there
+    check_there(arguments.uri)
+    if not arguments.quiet:
+        tell_retries()
+    failures = Failures(arguments.errors or Path(f"{arguments.index}.errors.csv"))
+    return resumable(lambda: _reindex(arguments, failures), f"The index is as it was. {KEPT}")
+
+
+def _reindex(arguments: argparse.Namespace, failures: Failures) -> int:
+    done = _remake(arguments, failures)
+    from visop.search.store import shown_uri
+
+    where = f"{shown_uri(arguments.uri)}, index {arguments.index}"
+    if done is None:
+        sys.stdout.write(f"{where}: has the vectors of this encoder already\n")
+        return 0
+    if not arguments.quiet:
+        more = f", {done.kept} were done already" if done.kept else ""
+        sys.stdout.write(f"{where}: {done.made} vectors made anew{more}\n")
+    if not done.is_switched:
+        return complain(f"{done.failed} pictures could not be read again; {failures.path} says why. {_STAYS}", FAILED)
+    if done.failed:
+        return complain(f"{done.failed} pictures failed and are not in the index; {failures.path} says why", FAILED)
+    return 0
+
+
+def _remake(arguments: argparse.Namespace, failures: Failures) -> Reindexed | None:
+    from tqdm import tqdm
+
+    from visop.search.digests import Digests
+    from visop.search.encoders import open_encoders
+    from visop.search.reader import Reader
+    from visop.search.reindex import Reindex
+    from visop.search.store import Store
+
+    settings = settings_of(arguments)
+    with (
+        Store(arguments.uri, token()) as store,
+        open_encoders(arguments.operators, settings) as encoders,
+        Digests(None) as digests,
+        Reader(settings, digests, encoders.max_image_bytes) as reader,
+        failures,
+    ):
+        reindex = Reindex(store, arguments.index, encoders, reader, failures)
+        was_needed = reindex.is_needed
+        with tqdm(total=reindex.pictures, unit=" pictures", disable=arguments.quiet or None) as bar:
+            done = reindex.run(
+                keep=arguments.keep,
+                accept_losses=arguments.accept_losses,
+                index_type=arguments.index_type,
+                on_done=bar.update,
+            )
+        return done if was_needed else None

@@ -1,0 +1,98 @@
+"""``visop search``: the command. What it needs is imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from visop.commands import Commands, add_calibration, add_command, note, printable, whole
+from visop.search.arguments import (
+    add_encoder_flags,
+    add_index_flags,
+    add_output_flags,
+    open_index,
+    settings_of,
+    threshold_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from visop.search.verdict import Match
+    from visop.settings import Settings
+
+_NOTES = """\
+The score is in the metric of the index: for L2 a distance from 0 (the same) to 2, for IP and COSINE the cosine. With an
+encoder whose card has a calibrated threshold, or with --calibration, pictures that reach it are called copies.
+
+A filter is an expression of Milvus over width, height, bytes, modified and added (seconds since 1970) and names.
+
+examples:
+  visop search cat.jpg
+  visop search https://example.org/cat.jpg --k 50 --html found.html
+  visop search cat.jpg --filter 'width >= 1000 and modified > 1700000000' --json
+  visop search cat.jpg --index family --uri http://milvus:19530 --operator 10.0.0.7:50051
+"""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add ``search`` to the commands of ``visop``."""
+    parser = add_command(commands, "search", run, "find the pictures that are most like one", _NOTES)
+    parser.add_argument("image", metavar="IMAGE", help="a file or an http(s) URL")
+    add_index_flags(parser)
+    parser.add_argument("--k", type=whole(1), default=10, metavar="N", help="how many (default 10)")
+    parser.add_argument("--filter", default="", metavar="EXPR", help="search only among pictures that this holds for")
+    add_output_flags(parser)
+    add_calibration(parser)
+    parser.add_argument("--no-previews", action="store_true", help="no small pictures in the terminal")
+    add_encoder_flags(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Search and print; the exit status."""
+    settings = settings_of(arguments)
+    matches = _search(arguments)
+    if arguments.json:
+        sys.stdout.write(json.dumps([_plain(match) for match in matches], indent=2) + "\n")
+    elif arguments.html:
+        from visop.search.report import write_search
+
+        write_search(arguments.html, arguments.image, matches, settings)
+        sys.stdout.write(f"{len(matches)} pictures in {arguments.html}\n")
+    else:
+        _print(matches, settings, previews=not arguments.no_previews)
+    return 0
+
+
+def _search(arguments: argparse.Namespace) -> Sequence[Match]:
+    with open_index(arguments) as index:
+        index.use_threshold(threshold_of(arguments, index))
+        return index.search(arguments.image, arguments.k, arguments.filter)
+
+
+def _plain(match: Match) -> dict[str, Any]:
+    facts = dataclasses.asdict(match)
+    return {**facts.pop("picture"), **facts}
+
+
+def _print(matches: Sequence[Match], settings: Settings, *, previews: bool) -> None:
+    from visop.search.preview import can_preview, preview_of
+
+    if not matches:
+        note("nothing found: the index is empty, or the filter holds for none of its pictures")
+    shown = previews and can_preview(sys.stdout)
+    for number, match in enumerate(matches, 1):
+        if shown:
+            sys.stdout.write(preview_of(match.picture, settings))
+        sys.stdout.write(f"{number:3}  {_line(match)}\n")
+
+
+def _line(match: Match) -> str:
+    picture = match.picture
+    verdict = {None: "", True: "copy  ", False: "      "}[match.is_copy]
+    size = f"{picture.width}x{picture.height}" if picture.width else "-"
+    more = f"  (and {len(picture.names) - 1} more)" if len(picture.names) > 1 else ""
+    return f"{match.score:8.4f}  {match.cosine:7.4f}  {verdict}{size:>11}  {printable(picture.names[0])}{more}"

@@ -1,0 +1,243 @@
+"""One model thread that takes whatever waits, in batches. Knows no gRPC, no images and no Keras.
+
+The thread takes the next batch as soon as it is free, so an idle server adds no latency and a busy one fills its
+batches. It counts items, not calls: a large call is split, small ones share a batch. How much may wait is bounded
+where work enters the house (``admission``), not here.
+
+A job whose caller left is dropped when it is taken, never later: ``Future.set_running_or_notify_cancel`` decides
+between a cancelling caller and this thread, so that a cancelled job cannot strand the rest of its batch.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from visop.errors import DeadlinePassed, ModelFailed, OperatorError, ShuttingDown
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Job(Generic[In, Out]):
+    """One input on its way through the house. Whoever holds it ends it, exactly once.
+
+    The caller's side only waits for ``future``, or cancels it.
+
+    Attributes:
+        deadline: on the clock of ``time.monotonic``; nobody waits for the result afterwards.
+        on_end: called once, when no stage of the house holds the job any more.
+        item: what the model gets; set before the job reaches the batcher.
+        spans_s: seconds by stage, for the log.
+        batch_size: how many items shared the model call.
+    """
+
+    deadline: float
+    on_end: Callable[[], None] = lambda: None
+    item: In | None = None
+    future: Future[Out] = field(default_factory=Future)
+    spans_s: dict[str, float] = field(default_factory=dict)
+    batch_size: int = 0
+    queued_at: float = 0.0
+    _ended: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def is_wanted(self) -> bool:
+        """Whether somebody still waits; if not, the job is ended here."""
+        if self.future.cancelled():
+            self._end(lambda: None)
+        elif time.monotonic() > self.deadline:
+            self.fail(DeadlinePassed("the deadline passed before this input was served"))
+        return not self._ended
+
+    def claim(self) -> bool:
+        """Take the job for good: from here on the caller cannot cancel it. False if nobody wants it any more."""
+        if not self.is_wanted():
+            return False
+        if self.future.set_running_or_notify_cancel():
+            return True
+        self._end(lambda: None)
+        return False
+
+    def finish(self, result: Out) -> None:
+        """End the job with its result."""
+        self._end(lambda: self.future.set_result(result))
+
+    def fail(self, error: OperatorError) -> None:
+        """End the job with an error."""
+        self._end(lambda: self.future.set_exception(error))
+
+    def _end(self, settle: Callable[[], None]) -> None:
+        with self._lock:
+            if self._ended:
+                return
+            self._ended = True
+        # A job that was claimed is running; any other is claimed now, unless its caller was faster.
+        if self.future.running() or (not self.future.cancelled() and self.future.set_running_or_notify_cancel()):
+            settle()
+        self.on_end()
+
+
+class Batcher(Generic[In, Out]):
+    """Runs jobs on one thread, in batches. A context manager; closing it finishes what was submitted.
+
+    Args:
+        run: a batch of items to one result per item, in order; an ``OperatorError`` in place of a result fails that
+            item alone. If it raises, or answers another count, each item is run again by itself, so that one input
+            that breaks the model does not fail its neighbours.
+        max_batch: items per call of ``run``.
+        max_wait_s: how long a batch that is not full waits for more.
+        probe: raises if the model is broken. Called after a failure: it tells an input that the model cannot take
+            from a model that is dead. As long as it fails it is called again every ``probe_interval_s``.
+        stall_s: a call of ``run`` that takes longer than this counts as a dead model.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[list[In]], Sequence[Out | OperatorError]],
+        *,
+        max_batch: int,
+        max_wait_s: float = 0.0,
+        probe: Callable[[], object] = lambda: None,
+        probe_interval_s: float = 1.0,
+        stall_s: float = 60.0,
+    ) -> None:
+        self._run, self._probe = run, probe
+        self._max_batch, self._max_wait_s = max_batch, max_wait_s
+        self._probe_interval_s, self._stall_s = probe_interval_s, stall_s
+        self._waiting: deque[Job[In, Out]] = deque()
+        self._running: list[Job[In, Out]] = []
+        self._changed = threading.Condition()
+        self._closed = False
+        self._broken = False
+        self._busy_since: float | None = None
+        # A daemon, so that a model that never returns cannot keep the process alive after close().
+        self._thread = threading.Thread(target=self._loop, name="visop-model", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Batcher[In, Out]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def submit(self, job: Job[In, Out]) -> None:
+        """Queue a job whose ``item`` is set; after ``close`` it fails with ``ShuttingDown``."""
+        job.queued_at = time.monotonic()
+        with self._changed:
+            if not self._closed:
+                self._waiting.append(job)
+                self._changed.notify()
+                return
+        job.fail(ShuttingDown("the operator is shutting down"))
+
+    def trouble(self) -> str | None:
+        """Why the model cannot be relied on now, or None if it can."""
+        if not self._thread.is_alive():
+            return "the model thread has ended"
+        if self._broken:
+            return "the model failed its last check"
+        busy_since = self._busy_since
+        if busy_since is not None and time.monotonic() - busy_since > self._stall_s:
+            return "the model has not answered for too long"
+        return None
+
+    def close(self, timeout_s: float = 30.0) -> None:
+        """Finish what was submitted, then stop. What is not done in time fails with ``ShuttingDown``. Idempotent."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join(timeout_s)
+        if not self._thread.is_alive():
+            return
+        _log.error("the model did not finish within %.1f s of closing", timeout_s)
+        with self._changed:
+            left = [*self._running, *self._waiting]
+            self._waiting.clear()
+        for job in left:
+            job.fail(ShuttingDown("the operator shut down before this input was served"))
+
+    def _loop(self) -> None:
+        while (batch := self._take()) is not None:
+            if batch:
+                self._serve(batch)
+            elif self._broken:
+                self._check()
+
+    def _take(self) -> list[Job[In, Out]] | None:
+        """Wait for work; None when closed and drained; empty when it is time to probe a broken model."""
+        with self._changed:
+            probe_in_s = self._probe_interval_s if self._broken else None
+            self._changed.wait_for(lambda: self._waiting or self._closed, probe_in_s)
+            if not self._waiting:
+                return None if self._closed else []
+            self._wait_for_more()
+            batch: list[Job[In, Out]] = []
+            while self._waiting and len(batch) < self._max_batch:
+                job = self._waiting.popleft()
+                if job.claim():
+                    batch.append(job)
+            self._running = batch
+            return batch
+
+    def _wait_for_more(self) -> None:
+        patience_s = self._waiting[0].queued_at + self._max_wait_s - time.monotonic()
+        if patience_s > 0:
+            self._changed.wait_for(lambda: len(self._waiting) >= self._max_batch or self._closed, patience_s)
+
+    def _serve(self, batch: list[Job[In, Out]]) -> None:
+        started = self._busy_since = time.monotonic()
+        results, all_well = self._results([job.item for job in batch])  # type: ignore[misc]  # items are set
+        ran_s = time.monotonic() - started
+        if not all_well:
+            self._check()  # first, so that a caller who sees the failure and asks for health learns the truth
+        for job, result in zip(batch, results, strict=True):
+            job.batch_size = len(batch)
+            job.spans_s |= {"queue": started - job.queued_at, "model": ran_s}
+            if isinstance(result, OperatorError):
+                job.fail(result)
+            else:
+                job.finish(result)
+        self._running = []
+        self._busy_since = None
+
+    def _results(self, items: list[In]) -> tuple[Sequence[Out | OperatorError], bool]:
+        """Results for all items, and whether the model did well."""
+        try:
+            results = self._run(items)
+            if len(results) != len(items):
+                raise ModelFailed(f"{len(results)} results for {len(items)} items")
+        except BaseException as err:  # noqa: BLE001 - this thread serves everybody: no user code may end it
+            _log.error("the model failed on a batch of %d: %s", len(items), _detail(err), exc_info=err)
+            if len(items) == 1:
+                return [err if isinstance(err, ModelFailed) else ModelFailed(_detail(err))], False
+            return [self._results([item])[0][0] for item in items], False
+        failures = [result for result in results if isinstance(result, ModelFailed)]
+        for failure in failures:
+            _log.error("the model failed on one input of %d: %s", len(items), failure.detail)
+        return results, not failures
+
+    def _check(self) -> None:
+        try:
+            self._probe()
+        except BaseException as err:  # noqa: BLE001 - as above
+            if not self._broken:
+                _log.error("the model is broken: %s", _detail(err))
+            self._broken = True
+        else:
+            if self._broken:
+                _log.warning("the model works again")
+            self._broken = False
+
+
+def _detail(err: BaseException) -> str:
+    return err.detail if isinstance(err, ModelFailed) else f"{type(err).__name__}: {err}"

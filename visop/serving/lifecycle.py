@@ -1,0 +1,274 @@
+"""Start, serve, stop, in that order: load -> warm up -> open the port -> wait for a signal -> drain -> close."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from rpc import rpc_pb2, rpc_pb2_grpc
+from visop.contract import Encoder
+from visop.errors import OperatorError, SettingsError
+from visop.serving.convert import identity_json, identity_of
+from visop.serving.door import Door
+from visop.serving.logs import configure_logging, log_event
+from visop.serving.pipeline import Pipeline
+from visop.serving.service import SERVICE_NAME, OperatorServicer
+from visop.settings import Effective, Settings
+
+if TYPE_CHECKING:
+    from visop.serving.http.app import Extend
+    from visop.serving.http.server import HttpServer
+
+    #: Lives around a server: entered with the warm operator, left after the last call and before the operator closes.
+    Around = Callable[[Encoder, Pipeline], AbstractContextManager[Extend]]
+
+_log = logging.getLogger("visop")
+
+# Threads beyond those that Execute may hold, so that health and identity answer at any load.
+_SPARE_THREADS = 16
+_HEALTH_INTERVAL_S = 0.5
+_DRAIN_CHECK_S = 0.02
+_REFUSAL_S = 0.2
+_LEAVE_S = 1.0
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def serve(effective: Effective, around: Around | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; the exit status. The first signal drains, a second one exits at once.
+
+    Args:
+        effective: the settings.
+        around: what another room has beside the server, such as search; it adds its routes to the HTTP face.
+    """
+    settings = effective.settings
+    before = set(threading.enumerate())
+    configure_logging(settings.log_level, settings.log_format)
+    started = time.monotonic()
+    try:
+        with open_pipeline(settings) as (operator, pipeline):
+            stop = _catch_stop_signals()
+            with (
+                around(operator, pipeline) if around else nullcontext() as extend_http,
+                Server(operator, pipeline, settings, extend_http) as server,
+            ):
+                fields = {"listening": server.address, "operator": operator.name, "dimension": operator.dimension}
+                fields |= {"http": server.http_address} if server.http_address else {}
+                fields |= {"fingerprint": operator.fingerprint, "start_s": round(time.monotonic() - started, 2)}
+                log_event(_log, logging.INFO, "serving", fields)
+                os.read(stop, 1)
+                _log.info("draining, for at most %g s", settings.drain_timeout_s)
+    except SettingsError as err:
+        _log.error("%s", err)
+        return 2
+    except OperatorError as err:
+        _log.error("the operator did not start: %s", getattr(err, "detail", err))
+        return 1
+    _log.info("stopped")
+    _leave_behind(before)
+    return 0
+
+
+def _leave_behind(before: set[threading.Thread]) -> None:
+    """End the process here if threads of ours hang in what does not answer: Python would wait for them."""
+    ends = time.monotonic() + _LEAVE_S
+    ours = [thread for thread in threading.enumerate() if thread not in before and not thread.daemon]
+    for thread in ours:
+        thread.join(max(0.0, ends - time.monotonic()))
+    if left := sorted(thread.name for thread in ours if thread.is_alive()):
+        _log.warning("not waited for: %s", ", ".join(left))
+        logging.shutdown()
+        os._exit(0)
+
+
+@contextmanager
+def open_pipeline(settings: Settings) -> Iterator[tuple[Encoder, Pipeline]]:
+    """The configured operator, loaded and warm, and the house around it.
+
+    Raises:
+        SettingsError: the operator cannot be found, or its weights or device are missing.
+        ModelFailed: it failed its warm-up.
+    """
+    operator = load_operator(settings)
+    operator.load()
+    try:
+        operator.warm_up()
+        with Pipeline(operator, settings) as pipeline:
+            yield operator, pipeline
+    finally:
+        operator.close()
+
+
+def load_operator(settings: Settings) -> Encoder:
+    """An instance of the class that ``OP_OPERATOR`` names, not loaded yet.
+
+    A class whose constructor takes an argument gets the settings.
+
+    Raises:
+        SettingsError: there is no such module or class, or it is not an Encoder.
+    """
+    module_name, _, class_name = settings.operator.partition(":")
+    sys.path[:0] = [] if os.getcwd() in sys.path else [os.getcwd()]  # the console script does not start there
+    try:
+        cls = getattr(importlib.import_module(module_name), class_name)
+    except (ModuleNotFoundError, AttributeError, ValueError) as err:
+        if isinstance(err, ModuleNotFoundError) and err.name != module_name:
+            raise SettingsError(f"OP_OPERATOR={settings.operator}: it imports {err.name}, not installed") from err
+        raise SettingsError(f"OP_OPERATOR={settings.operator}: there is no such module:Class") from err
+    if not (inspect.isclass(cls) and issubclass(cls, Encoder)):
+        raise SettingsError(f"OP_OPERATOR={settings.operator}: must be a subclass of visop.Encoder")
+    construct: Callable[..., Encoder] = cls
+    return construct(settings) if inspect.signature(cls).parameters else construct()
+
+
+class Server:
+    """The gRPC server around a pipeline, and HTTP beside it. Entering opens the ports; leaving drains and closes them.
+
+    Attributes:
+        address: HOST:PORT of gRPC.
+        http_address: HOST:PORT of HTTP, empty if it is off.
+    """
+
+    def __init__(
+        self, operator: Encoder, pipeline: Pipeline, settings: Settings, extend_http: Extend | None = None
+    ) -> None:
+        self._pipeline, self._settings = pipeline, settings
+        self._door = Door(settings.max_calls)
+        threads = settings.max_calls + _SPARE_THREADS
+        self._pool = ThreadPoolExecutor(threads, "visop-grpc")
+        # What does not find a thread is refused by gRPC itself instead of waiting in a queue that nobody sees.
+        self._grpc = grpc.server(self._pool, options=_options(settings), maximum_concurrent_rpcs=threads)
+        self.port = self._bind()
+        self.address = f"{settings.bind}:{self.port}"
+        identity = identity_of(operator.info(), _advertised(settings, self.port), settings)
+        self._servicer = OperatorServicer(pipeline, self._door, identity, settings)
+        rpc_pb2_grpc.add_OperatorServicer_to_server(self._servicer, self._grpc)
+        self._health = health.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
+        names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._grpc)
+        self._http = self._make_http(identity, extend_http) if settings.http_endpoint else None
+        self.http_address = self._http.address if self._http else ""
+        self._published: bool | None = None
+        self._stopping = threading.Event()
+        self._monitor = threading.Thread(target=self._watch_health, name="visop-health", daemon=True)
+
+    def __enter__(self) -> Server:
+        self._publish_health()
+        self._grpc.start()
+        if self._http:
+            self._http.start()
+        self._monitor.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Say not serving, take no new calls, finish those in flight, within the drain time. Idempotent.
+
+        Whoever watches health holds a call open for ever; only Execute and streams are waited for.
+        """
+        self._stopping.set()
+        self._health.enter_graceful_shutdown()
+        self._door.close()
+        self._servicer.end_streams()
+        ends = time.monotonic() + self._settings.drain_timeout_s
+        while self._door.accepted and time.monotonic() < ends:
+            time.sleep(_DRAIN_CHECK_S)
+        # Closing the port cuts off what gRPC has received and not handed over yet: give callers who come at once again
+        # the time to be told to go elsewhere.
+        time.sleep(_REFUSAL_S)
+        stopped = self._grpc.stop(_REFUSAL_S)
+        if self._http:
+            self._http.stop()
+        stopped.wait()
+        self._monitor.join()
+        # Not waited for: a handler that a hanging model still holds is released when the pipeline closes.
+        self._pool.shutdown(wait=False)
+
+    def _bind(self) -> int:
+        host = f"[{self._settings.bind}]" if ":" in self._settings.bind else self._settings.bind
+        try:
+            port = self._grpc.add_insecure_port(f"{host}:{self._settings.port}")
+        except RuntimeError:
+            port = 0
+        if not port:
+            raise SettingsError(f"cannot listen on {host}:{self._settings.port}: in use, or not allowed")
+        return port
+
+    def _make_http(self, identity: rpc_pb2.IdentityReply, extend: Extend | None) -> HttpServer:
+        try:
+            from visop.serving.http.server import HttpServer
+        except ModuleNotFoundError as err:
+            complaint = f"{err.name} is not installed; for HTTP: pip install 'visop[http]'"
+            raise SettingsError(f"OP_HTTP_ENDPOINT={self._settings.http_endpoint}: {complaint}") from None
+        return HttpServer(self._pipeline, self._door, identity_json(identity), self._settings, extend)
+
+    def _watch_health(self) -> None:
+        while not self._stopping.wait(_HEALTH_INTERVAL_S):
+            self._publish_health()
+
+    def _publish_health(self) -> None:
+        well = self._pipeline.trouble() is None
+        if well == self._published:
+            return  # setting it again would wake every Watch
+        self._published = well
+        status = health_pb2.HealthCheckResponse.SERVING if well else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in ("", SERVICE_NAME):
+            self._health.set(name, status)
+
+
+def _advertised(settings: Settings, port: int) -> str:
+    """``OP_ENDPOINT`` as it is, but for port 0, which nobody could call."""
+    return settings.endpoint if settings.port else f"{settings.endpoint.rpartition(':')[0]}:{port}"
+
+
+def _options(settings: Settings) -> list[tuple[str, int]]:
+    """https://grpc.github.io/grpc/core/group__grpc__arg__keys.html."""
+    options = [
+        ("grpc.max_send_message_length", settings.max_message_bytes),
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.keepalive_time_ms", int(settings.keepalive_s * 1000)),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        # Clients may ping as often as we do, also between calls; else gRPC hangs up with "too many pings".
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        # Two servers that share a port by accident would each get half of the calls.
+        ("grpc.so_reuseport", 0),
+    ]
+    if settings.max_connection_age_s:
+        options.append(("grpc.max_connection_age_ms", int(settings.max_connection_age_s * 1000)))
+        options.append(("grpc.max_connection_age_grace_ms", int(settings.max_connection_age_grace_s * 1000)))
+    return options
+
+
+def _catch_stop_signals() -> int:
+    """A pipe from which the first SIGTERM or SIGINT can be read; from then on a second one ends the process."""
+    # The kernel may hand a signal to any thread, and Python runs its handlers in the main one only, when that wakes up.
+    # So whichever thread it is writes to this pipe, and the main thread waits for that.
+    receive, send = os.pipe()
+    os.set_blocking(send, False)  # as set_wakeup_fd demands
+    signal.set_wakeup_fd(send)
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        for each in _STOP_SIGNALS:
+            signal.signal(each, lambda again, _: os._exit(128 + again))
+
+    for each in _STOP_SIGNALS:
+        signal.signal(each, on_signal)
+    return receive

@@ -1,0 +1,225 @@
+"""One call through the house: inputs -> fetch -> decode -> preprocess -> batcher -> results. No gRPC in it.
+
+Each input is a job of its own from the door on: a bad one fails alone, and its neighbours never notice. A stage hands
+the job to the next one and forgets it; the caller's thread only waits for the results.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy.typing as npt
+
+from visop.contract import Encoder, Vector
+from visop.cores import usable_cores
+from visop.errors import (
+    CallerGone,
+    DeadlinePassed,
+    FetchFailed,
+    ImageDecodeError,
+    InvalidInput,
+    ModelFailed,
+    OperatorError,
+    ShuttingDown,
+    UrlRejected,
+)
+from visop.inputs.fetch import Fetcher
+from visop.inputs.images import ImageLimits, decode_base64, decode_image
+from visop.serving.admission import Admission
+from visop.serving.batcher import Batcher, Job
+from visop.serving.stacking import stacked
+from visop.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+# For a model that hangs: calls in flight had their drain time before.
+_CLOSE_TIMEOUT_S = 5.0
+
+VectorJob = Job[npt.NDArray[Any], Vector]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One input as it came, with the name that errors call it by.
+
+    Attributes:
+        kind: what ``value`` is: an address, base64, or a file (bytes, or base64 where the request was JSON).
+        index: which one of its field.
+        field: the field of the request, if it is not called as the kind is.
+    """
+
+    kind: Literal["urls", "datas", "images"]
+    index: int
+    value: str | bytes
+    field: str = ""
+
+    @property
+    def name(self) -> str:
+        """Such as ``datas[3]``."""
+        return f"{self.field or self.kind}[{self.index}]"
+
+
+class Call:
+    """The inputs of one call, under way."""
+
+    def __init__(self, sources: Sequence[Source], jobs: Sequence[VectorJob], deadline: float) -> None:
+        self.sources, self.jobs, self._deadline = sources, jobs, deadline
+
+    def results(self) -> list[Vector | OperatorError]:
+        """Wait for all: a vector or an error per input, in order.
+
+        Raises:
+            DeadlinePassed: not all were done in time; what was still waiting is dropped.
+            CallerGone: ``cancel`` was called.
+        """
+        try:
+            return [self._result(job) for job in self.jobs]
+        except BaseException:
+            self.cancel()
+            raise
+
+    def _result(self, job: VectorJob) -> Vector | OperatorError:
+        try:
+            return job.future.result(max(0.0, self._deadline - time.monotonic()))
+        except (TimeoutError, DeadlinePassed):
+            raise DeadlinePassed(f"not all of {len(self.jobs)} inputs were served before the deadline") from None
+        except CancelledError:
+            raise CallerGone("the caller left") from None
+        except OperatorError as err:
+            return err
+
+    def cancel(self) -> None:
+        """Drop what the model has not taken yet. Safe at any time, from any thread."""
+        for job in self.jobs:
+            job.future.cancel()
+
+    def spans_s(self) -> dict[str, float]:
+        """The longest time that any input spent in each stage, in seconds."""
+        spans: dict[str, float] = {}
+        for job in self.jobs:
+            for stage, span in job.spans_s.items():
+                spans[stage] = max(span, spans.get(stage, 0.0))
+        return spans
+
+
+class Pipeline:
+    """The house around one loaded operator. A context manager; closing it finishes what was started."""
+
+    def __init__(self, operator: Encoder, settings: Settings) -> None:
+        self._operator, self._settings = operator, settings
+        self._limits = ImageLimits.of(settings)
+        self._closed = False
+        self._admission = Admission(settings.max_queue)
+        self._fetcher = Fetcher.of(settings)
+        self._fetch_pool = ThreadPoolExecutor(settings.fetch_workers, "visop-fetch")
+        self._decode_pool = ThreadPoolExecutor(settings.decode_workers or usable_cores(), "visop-decode")
+        self._batcher: Batcher[npt.NDArray[Any], Vector] = Batcher(
+            lambda items: operator.infer_checked(stacked(items)),
+            max_batch=min(settings.max_batch or operator.max_batch, operator.max_batch),
+            max_wait_s=settings.max_wait_s,
+            probe=operator.warm_up,
+            stall_s=settings.request_timeout_s,
+        )
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def trouble(self) -> str | None:
+        """Why vectors cannot be had now, or None if they can."""
+        return "shutting down" if self._closed else self._batcher.trouble()
+
+    @property
+    def max_items(self) -> int:
+        """How many inputs one call may have."""
+        return self._settings.max_items
+
+    def start(self, sources: Sequence[Source], timeout_s: float | None = None, *, patient: bool = False) -> Call:
+        """Begin to serve one call.
+
+        Args:
+            sources: the inputs, in the order of the results.
+            timeout_s: the caller's remaining time; the server's own limit holds if it is shorter.
+            patient: wait for room in the house instead of refusing the call.
+
+        Raises:
+            InvalidInput: too many inputs.
+            Overloaded: no room.
+            ShuttingDown: the house is closed.
+        """
+        if len(sources) > self._settings.max_items:
+            raise InvalidInput(f"{len(sources)} inputs in one request, the limit is {self._settings.max_items}")
+        if self._closed:
+            raise ShuttingDown("the operator is shutting down")
+        limit_s = min(self._settings.request_timeout_s, timeout_s if timeout_s is not None else float("inf"))
+        deadline = time.monotonic() + limit_s
+        self._admission.enter(len(sources), limit_s if patient else 0.0)
+        jobs = [VectorJob(deadline, self._admission.leave) for _ in sources]
+        for source, job in zip(sources, jobs, strict=True):
+            self._admit(source, job)
+        return Call(sources, jobs, deadline)
+
+    def run(self, sources: Sequence[Source], timeout_s: float | None = None) -> list[Vector | OperatorError]:
+        """Serve one call and wait for it. Raises what ``start`` and ``Call.results`` raise."""
+        return self.start(sources, timeout_s).results()
+
+    def close(self) -> None:
+        """Take nothing new, finish what was started, stop all threads. Idempotent."""
+        self._closed = True
+        self._fetch_pool.shutdown()
+        self._decode_pool.shutdown()
+        self._batcher.close(min(_CLOSE_TIMEOUT_S, self._settings.drain_timeout_s))
+        self._fetcher.close()
+
+    def _admit(self, source: Source, job: VectorJob) -> None:
+        if source.kind == "urls":
+            self._hand_over(self._fetch_pool, self._fetch, job, source.value)
+        else:
+            self._hand_over(self._decode_pool, self._decode, job, source.value)
+
+    def _hand_over(self, pool: ThreadPoolExecutor, stage: Callable[..., None], job: VectorJob, value: Any) -> None:
+        try:
+            pool.submit(self._guard, stage, job, value)
+        except RuntimeError:  # the pool was shut down meanwhile
+            job.fail(ShuttingDown("the operator is shutting down"))
+
+    def _guard(self, stage: Callable[[VectorJob, Any], None], job: VectorJob, value: Any) -> None:
+        """Run a stage so that whatever happens in it ends this job and nothing else."""
+        if not job.is_wanted():
+            return
+        try:
+            stage(job, value)
+        except OperatorError as err:
+            job.fail(err)
+        except Exception as err:  # noqa: BLE001 - the operator's own preprocess may raise anything
+            _log.exception("a stage failed on one input")
+            job.fail(ModelFailed(f"{type(err).__name__}: {err}"))
+
+    def _fetch(self, job: VectorJob, url: str) -> None:
+        if not self._settings.fetch:
+            raise UrlRejected("this operator does not fetch URLs")
+        started = time.monotonic()
+        data = self._fetcher.fetch(url, job.deadline - started)
+        job.spans_s["fetch"] = time.monotonic() - started
+        self._hand_over(self._decode_pool, self._decode_fetched, job, data)
+
+    def _decode_fetched(self, job: VectorJob, data: bytes) -> None:
+        try:
+            self._decode(job, data)
+        except ImageDecodeError as err:  # the URL was fine; what is behind it is not
+            raise FetchFailed(f"the remote server answered, but: {err}") from err
+
+    def _decode(self, job: VectorJob, value: str | bytes) -> None:
+        started = time.monotonic()
+        data = decode_base64(value, self._limits.max_bytes) if isinstance(value, str) else value
+        image = decode_image(data, self._limits, self._operator.decode_side)
+        job.item = self._operator.preprocess(image)
+        job.spans_s["decode"] = time.monotonic() - started
+        self._batcher.submit(job)

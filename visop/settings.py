@@ -1,0 +1,255 @@
+"""Every setting of the server, read once at the start: flags > environment (``OP_*``) > defaults.
+
+A wrong value stops the start and names the setting, the value and the rule. Nothing reads the environment later.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from visop.errors import SettingsError
+
+MIB = 1024 * 1024
+
+
+def _setting(default: Any, help_text: str, rule: Callable[[Any], bool] | None = None, rule_text: str = "") -> Any:
+    metadata = {"help": help_text, "rule": rule, "rule_text": rule_text}
+    return field(default=default, metadata=metadata)
+
+
+def _at_least(low: float) -> dict[str, Any]:
+    return {"rule": lambda value: value >= low, "rule_text": f"must be at least {low:g}"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The effective settings. Times are in seconds, sizes in bytes."""
+
+    # What is served
+    operator: str = _setting("custom_operator:CustomOperator", "The class to serve, as module:Class.")
+    model: str = _setting(
+        "auto",
+        "Model of the built-in encoder; `python -m visop info --models` lists them. auto is that of the encoder file "
+        "in OP_WEIGHTS, else embedded, which needs no download.",
+    )
+    weights: str = _setting(
+        "auto",
+        "imagenet (the published Keras weights), random (seeded, for trials) or the path of a file; an encoder file "
+        "(.safetensors, from `visop train` or `visop whiten`) decides model and pooling, too. auto: shipped with visop "
+        "for embedded, imagenet for the others.",
+    )
+    pooling: Literal["auto", "avg", "max", "gem", "rmac", "ramac"] = _setting(
+        "auto",
+        "How the last feature map becomes a vector: mean (SPoC), maximum (MAC), generalised mean (GeM), maxima of "
+        "regions (R-MAC), those weighted (RA-MAC). auto is the encoder file's, else the model's own.",
+    )
+    resize: Literal["bilinear", "nearest"] = _setting(
+        "bilinear", "bilinear is antialiased; nearest gives the vectors of the original operators, for their indexes."
+    )
+    device: Literal["auto", "cpu", "gpu"] = _setting(
+        "auto", "Where the model runs. A device that is asked for and missing is an error."
+    )
+    precision: Literal["auto", "f32", "bf16", "int8"] = _setting(
+        "auto",
+        "Arithmetic of the model; auto takes the fastest that the hardware has and that keeps vectors good for search; "
+        "int8 is there on the CPU only.",
+    )
+    threads: int = _setting(0, "CPU threads of the model; 0 means all cores.", **_at_least(0))
+    data_dir: Path = _setting(Path("data"), "Where weights files are looked for first.")
+    cache_dir: Path = _setting(Path("~/.cache/visop"), "Where compiled models are kept between starts.")
+
+    # Where it is reached
+    endpoint: str = _setting(
+        "127.0.0.1:50051", "Advertised in Identity, as HOST:PORT; the part after the last colon is the port bound."
+    )
+    bind: str = _setting("127.0.0.1", "Address to listen on; the container images set 0.0.0.0.")
+    http_endpoint: str = _setting("", "HTTP beside gRPC, on this HOST:PORT; empty is off.")
+    http_hosts: tuple[str, ...] = _setting(
+        (),
+        "Host names that HTTP answers to, comma-separated, beside localhost and plain addresses; * is any. Empty: any, "
+        "but none on a loopback address, where a web page could otherwise reach in by a name of its own.",
+    )
+
+    # How much at once
+    max_batch: int = _setting(
+        0, "Images per call of the model; 0 lets the engine choose (8 on CPU, 64 on GPU).", **_at_least(0)
+    )
+    max_wait_s: float = _setting(
+        0.0, "How long a batch that is not full waits for more; 0 sends what is there.", **_at_least(0)
+    )
+    max_items: int = _setting(256, "Inputs per request.", **_at_least(1))
+    max_queue: int = _setting(1024, "Inputs in the house, over all calls; beyond it a call is refused.", **_at_least(1))
+    max_calls: int = _setting(128, "Execute calls at the same time; beyond it a call is refused.", **_at_least(1))
+    decode_workers: int = _setting(0, "Threads that decode and resize; 0 means one per core.", **_at_least(0))
+    fetch_workers: int = _setting(32, "URLs fetched at the same time.", **_at_least(1))
+    stream_window: int = _setting(8, "Requests of one stream that are worked on at the same time.", **_at_least(1))
+
+    # How long
+    request_timeout_s: float = _setting(
+        60.0, "Longest time for one call; a shorter deadline of the caller wins.", **_at_least(0.001)
+    )
+    fetch_timeout_s: float = _setting(10.0, "Longest time for one URL, all redirects included.", **_at_least(0.001))
+    drain_timeout_s: float = _setting(
+        30.0, "After SIGTERM, how long calls in flight may take to finish.", **_at_least(0)
+    )
+    keepalive_s: float = _setting(60.0, "Ping idle connections this often.", **_at_least(1))
+    max_connection_age_s: float = _setting(
+        0.0, "Ask clients to reconnect after this long, so that new replicas get traffic; 0 never.", **_at_least(0)
+    )
+    max_connection_age_grace_s: float = _setting(
+        60.0, "How long calls may go on after a connection reached its age.", **_at_least(0)
+    )
+
+    # What is accepted
+    max_message_bytes: int = _setting(
+        100 * MIB, "Size of one gRPC message, both ways, and of one HTTP request.", **_at_least(1024)
+    )
+    max_image_bytes: int = _setting(20 * MIB, "Size of one encoded image.", **_at_least(1))
+    max_pixels: int = _setting(50_000_000, "Width x height of one image, checked before it is decoded.", **_at_least(1))
+    max_frames: int = _setting(1000, "Frames of an animation, of which the first is used.", **_at_least(1))
+    formats: tuple[str, ...] = _setting(
+        ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO"), "Image formats that are decoded, comma-separated."
+    )
+    fetch: bool = _setting(True, "Whether URLs are accepted at all.")
+    fetch_allow: tuple[str, ...] = _setting(
+        (), "Hosts, *.domains and networks that may be fetched although they are private, comma-separated."
+    )
+    max_redirects: int = _setting(3, "Redirects followed for one URL, each checked like the first.", **_at_least(0))
+
+    # What is told
+    log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "What is logged.")
+    log_format: Literal["text", "json"] = _setting("text", "How a log line looks.")
+
+    def __post_init__(self) -> None:
+        """Check every value; raise SettingsError that names setting, value and rule."""
+        for spec in dataclasses.fields(self):
+            value, rule = getattr(self, spec.name), spec.metadata["rule"]
+            if rule is not None and not rule(value):
+                raise _wrong(spec.name, value, spec.metadata["rule_text"])
+        self._check_together()
+
+    def _check_together(self) -> None:
+        if self.max_items > self.max_queue:
+            raise _wrong("max_items", self.max_items, f"must not be above OP_MAX_QUEUE ({self.max_queue})")
+        if self.max_image_bytes > self.max_message_bytes:
+            rule = f"must not be above OP_MAX_MESSAGE_BYTES ({self.max_message_bytes})"
+            raise _wrong("max_image_bytes", self.max_image_bytes, rule)
+        if self.max_calls < self.max_batch:
+            raise _wrong("max_calls", self.max_calls, f"must not be below OP_MAX_BATCH ({self.max_batch})")
+        if not self.formats:
+            raise _wrong("formats", "", "must name at least one format")
+        _check_endpoint("endpoint", self.endpoint)
+        if self.http_endpoint:
+            _check_endpoint("http_endpoint", self.http_endpoint, needs_host=True)  # an empty one would bind everywhere
+        for entry in self.fetch_allow:
+            _check_allow_entry(entry)
+
+    @property
+    def port(self) -> int:
+        """The port to bind; 0 lets the system choose."""
+        return int(self.endpoint.rpartition(":")[2])
+
+    @property
+    def http_host(self) -> str:
+        """The address that HTTP binds, without the brackets of IPv6."""
+        return self.http_endpoint.rpartition(":")[0].strip("[]")
+
+
+def _check_endpoint(name: str, endpoint: str, *, needs_host: bool = False) -> None:
+    host, colon, port = endpoint.rpartition(":")
+    well = colon and port.isascii() and port.isdigit() and int(port) <= 65535
+    if not well or (needs_host and not host):
+        raise _wrong(name, endpoint, "must be HOST:PORT with a port from 0 to 65535")
+
+
+def _check_allow_entry(entry: str) -> None:
+    if "/" not in entry:
+        return
+    try:
+        ipaddress.ip_network(entry, strict=False)
+    except ValueError:
+        raise _wrong("fetch_allow", entry, "must be a host, a *.domain, an address or a network") from None
+
+
+def _wrong(name: str, value: object, rule: str) -> SettingsError:
+    return SettingsError(f"{env_name(name)}={value}: {rule}")
+
+
+def env_name(name: str) -> str:
+    """``max_batch`` -> ``OP_MAX_BATCH``."""
+    return f"OP_{name.upper()}"
+
+
+def flag_name(name: str) -> str:
+    """``max_batch`` -> ``--max-batch``."""
+    return f"--{name.replace('_', '-')}"
+
+
+Source = Literal["flag", "environment", "default"]
+
+
+@dataclass(frozen=True)
+class Effective:
+    """The settings, and where each value came from."""
+
+    settings: Settings
+    sources: Mapping[str, Source]
+
+
+def load_settings(environ: Mapping[str, str], flags: Mapping[str, str] | None = None) -> Effective:
+    """Merge flags over the environment over the defaults.
+
+    Args:
+        environ: such as ``os.environ``. An empty value counts as not set; an unknown ``OP_`` name is an error,
+            because it is a typing mistake that would otherwise pass in silence.
+        flags: setting name -> text, as typed on the command line.
+
+    Raises:
+        SettingsError: naming the setting, the value and the rule.
+    """
+    known = {spec.name for spec in dataclasses.fields(Settings)}
+    _refuse_unknown(environ, known)
+    texts: dict[str, str] = {name: environ[env_name(name)] for name in known if environ.get(env_name(name))}
+    sources: dict[str, Source] = {name: "environment" if name in texts else "default" for name in known}
+    for name, text in (flags or {}).items():
+        texts[name], sources[name] = text, "flag"
+    hints = get_type_hints(Settings)
+    values = {name: _parse(name, text, hints[name]) for name, text in texts.items()}
+    return Effective(Settings(**values), sources)
+
+
+def _refuse_unknown(environ: Mapping[str, str], known: set[str]) -> None:
+    names = {env_name(name) for name in known}
+    for name in sorted(environ):
+        if name.startswith("OP_") and name not in names:
+            raise SettingsError(f"{name}: there is no such setting; `python -m visop info` lists them")
+
+
+def _parse(name: str, text: str, kind: Any) -> Any:
+    text = text.strip()
+    if kind is bool:
+        return _parse_bool(name, text)
+    if get_origin(kind) is Literal:
+        if text not in get_args(kind):
+            raise _wrong(name, text, f"must be one of {', '.join(get_args(kind))}")
+        return text
+    if get_origin(kind) is tuple:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if kind is Path:
+        return Path(text).expanduser()
+    try:
+        return kind(text)
+    except ValueError:
+        raise _wrong(name, text, "must be a whole number" if kind is int else "must be a number") from None
+
+
+def _parse_bool(name: str, text: str) -> bool:
+    values = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if text.lower() not in values:
+        raise _wrong(name, text, "must be on or off")
+    return values[text.lower()]

@@ -1,0 +1,51 @@
+"""What goes wrong around an index, as a client may hear it: the store's own errors name paths and addresses."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from grpc import StatusCode
+
+from visop.errors import InvalidInput, OperatorError, Unreachable
+from visop.search.errors import NoSuchIndex, StoreError, StoreUnreachable, WrongFilter
+
+_log = logging.getLogger("visop.web")
+
+_MAX_REASON_CHARS = 300
+
+
+class NotFound(OperatorError):
+    """There is no such picture, or its file is gone."""
+
+    code = StatusCode.NOT_FOUND
+
+
+class UploadsOff(OperatorError):
+    """Pictures are not taken over HTTP here."""
+
+    code = StatusCode.PERMISSION_DENIED
+
+
+@contextmanager
+def told_safely(expression: str = "") -> Iterator[None]:
+    """Raise what a client may read for what a store raises; the log has the rest.
+
+    Args:
+        expression: the client's own filter, if there is one.
+    """
+    try:
+        yield
+    except WrongFilter as error:
+        reason = str(error).removeprefix(f"--filter {expression}: ")[:_MAX_REASON_CHARS]
+        raise InvalidInput(f"the filter is no expression over the fields of an index: {reason}") from None
+    except NoSuchIndex as error:
+        _log.warning("%s", error)
+        raise NotFound("there is no index any more: it was deleted, or made anew; start the server again") from None
+    except StoreUnreachable as error:
+        _log.warning("%s", error)
+        raise Unreachable("the index cannot be reached now; the server's log says why") from None
+    except StoreError as error:
+        _log.error("%s", error)
+        raise OperatorError("the index failed; the server's log says how") from None

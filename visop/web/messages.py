@@ -1,0 +1,199 @@
+"""What the search routes take and answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from visop.errors import InvalidInput
+from visop.search.reader import path_of
+from visop.search.schema import ID_CHARS, Picture
+from visop.search.verdict import Match
+from visop.serving.http.complaints import complain
+from visop.serving.http.face import Body
+from visop.serving.http.forms import read_form
+from visop.serving.http.messages import read_json
+from visop.serving.http.problems import UnsupportedBody
+from visop.serving.pipeline import Source
+
+ID_PATTERN = f"^[0-9a-f]{{{ID_CHARS}}}$"
+
+MAX_K = 1000
+
+_MAX_FILTER_CHARS = 4000
+_MAX_PARTS = 8
+
+# For the limit on the commas of a JSON body: a filter may list ids.
+_VALUES = 64
+
+_ID_EXAMPLE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+
+class SearchRequest(BaseModel):
+    """A picture to search with, as exactly one of `url`, `data` and `id`; in a form, `image` is the file itself."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"id": _ID_EXAMPLE, "k": 10}]})
+
+    url: str | None = Field(None, description="http or https address of an image file.")
+    data: str | None = Field(None, description="An image file in base64, bare or as `data:image/*;base64,...`")
+    id: str | None = Field(None, description="A picture of the index, which is not encoded again.", pattern=ID_PATTERN)
+    k: int = Field(10, ge=1, le=MAX_K, description="How many pictures to find.")
+    filter: str = Field(
+        "",
+        max_length=_MAX_FILTER_CHARS,
+        description="Search only among pictures that this holds for: an expression of Milvus over id, width, height, "
+        "bytes, modified and added (seconds since 1970), such as `width >= 1000`; and over names, where answers tell "
+        "folders.",
+    )
+
+
+class FoundPicture(BaseModel):
+    """A picture of the index."""
+
+    id: str = Field(description="SHA-256 of the file, hexadecimal.", examples=[_ID_EXAMPLE])
+    names: list[str] = Field(description="Where it was found: paths and URLs. Without folders on a public address.")
+    width: int = Field(description="Pixels, upright; 0 if unknown.")
+    height: int = Field(description="Pixels, upright; 0 if unknown.")
+    bytes: int = Field(description="Size of the file.")
+    modified: int = Field(description="When the file was changed, seconds since 1970.")
+    added: int = Field(description="When it came into the index, seconds since 1970.")
+
+
+class FoundMatch(FoundPicture):
+    """A picture that is like the one that was searched with."""
+
+    score: float = Field(description="In the metric: for L2 the distance, 0 to 2; for IP and COSINE the cosine.")
+    cosine: float = Field(description="-1 to 1, the higher the more alike, whatever the metric.")
+    copy_: bool | None = Field(alias="copy", description="Whether it is a copy; null if the encoder is not calibrated.")
+
+
+class SearchReply(BaseModel):
+    """The nearest pictures, nearest first."""
+
+    metric: str = Field(examples=["L2"])
+    threshold: float | None = Field(description="The cosine from which on pictures are copies; null if unknown.")
+    matches: list[FoundMatch]
+
+
+class PicturesReply(BaseModel):
+    """Some pictures of the index."""
+
+    pictures: list[FoundPicture]
+
+
+class KeptPicture(FoundPicture):
+    """A picture that was uploaded."""
+
+    known: bool = Field(description="Whether it was there before, in the index and as a file.")
+
+
+class UploadReply(BaseModel):
+    """The pictures, in the order they were sent."""
+
+    pictures: list[KeptPicture]
+
+
+class IndexingStatus(BaseModel):
+    """Indexing in the background."""
+
+    state: Literal["idle", "running", "done", "failed"]
+    done: int = Field(description="Inputs that were dealt with.")
+    total: int = Field(description="Inputs that are known so far.")
+    failed: int = Field(description="Inputs that could not be indexed; the server's log says where they are listed.")
+    seconds_left: int | None = Field(description="null if unknown.")
+    message: str = Field(description="Why it failed.")
+
+
+class IndexStatus(BaseModel):
+    """What is searched."""
+
+    name: str
+    count: int = Field(description="Pictures that can be found.")
+    metric: str
+    threshold: float | None
+    uploads: bool = Field(description="Whether `POST /v1/index` takes pictures.")
+    fetch: bool = Field(description="Whether URLs are fetched.")
+    max_image_bytes: int = Field(description="Of one picture.")
+    indexing: IndexingStatus
+
+
+@dataclass(frozen=True)
+class Query:
+    """A search as it was asked for: with a source, or with a picture of the index."""
+
+    sources: Sequence[Source]
+    id: str | None
+    k: int
+    expression: str
+
+
+def parse_search(body: Body) -> Query:
+    """JSON or a form to a query.
+
+    Raises:
+        InvalidInput: not a request.
+        UnsupportedBody: neither JSON nor a form.
+    """
+    files: list[bytes] = []
+    if body.media_type == "multipart/form-data":
+        parts = read_form(body.data, body.content_type, _MAX_PARTS)
+        files = parts.pop("image", [])
+        request = _from_parts(parts)
+    else:
+        request = read_json(SearchRequest, body, _VALUES)
+    sources = [Source("images", 0, file, "image") for file in files]
+    sources += [Source("urls", 0, url, "url") for url in [request.url] if url is not None]
+    sources += [Source("datas", 0, data, "data") for data in [request.data] if data is not None]
+    if len(sources) + (request.id is not None) != 1:
+        raise InvalidInput("search with exactly one picture: a url, data, an id, or, in a form, an image")
+    return Query(sources, request.id, request.k, request.filter)
+
+
+def parse_upload(body: Body, max_items: int) -> list[Source]:
+    """A form with files to sources. Raises as ``parse_search``."""
+    if body.media_type != "multipart/form-data":
+        raise UnsupportedBody(f"Content-Type {body.media_type[:40]!r}: must be multipart/form-data, with parts images")
+    parts = read_form(body.data, body.content_type, max_items + 1)
+    if unknown := sorted(parts.keys() - {"images"}):
+        raise InvalidInput(f"{unknown[0][:40]!r}: there is no such part; there is images")
+    return [Source("images", index, file) for index, file in enumerate(parts.get("images", []))]
+
+
+def plain(picture: Picture, *, whole_names: bool) -> dict[str, Any]:
+    """A picture as it is answered."""
+    return {
+        "id": picture.id,
+        "names": [name if whole_names else short_name(name) for name in picture.names],
+        "width": picture.width,
+        "height": picture.height,
+        "bytes": picture.bytes,
+        "modified": picture.modified,
+        "added": picture.added,
+    }
+
+
+def plain_match(match: Match, *, whole_names: bool) -> dict[str, Any]:
+    """A match as it is answered."""
+    verdict = {"score": match.score, "cosine": match.cosine, "copy": match.is_copy}
+    return plain(match.picture, whole_names=whole_names) | verdict
+
+
+def short_name(name: str) -> str:
+    """What strangers may see: a file without its folders, a URL without credentials and signatures."""
+    path = path_of(name)
+    if path is not None:
+        return path.rpartition("/")[2].encode(errors="replace").decode()
+    parts = urlsplit(name)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _from_parts(parts: dict[str, list[bytes]]) -> SearchRequest:
+    texts = {name: values[-1].decode(errors="replace") for name, values in parts.items()}
+    try:
+        return SearchRequest.model_validate_strings(texts)
+    except ValidationError as err:
+        raise InvalidInput(complain(err.errors(include_url=False, include_input=False))) from None

@@ -1,0 +1,196 @@
+"""The paths of search, and what the document says of them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
+from pydantic import BaseModel
+
+from visop.contract import Vector
+from visop.errors import OperatorError
+from visop.serving.convert import refuse_bad
+from visop.serving.http.app import Extend
+from visop.serving.http.face import Body, Face, Results, Task
+from visop.serving.http.messages import dump
+from visop.serving.http.routes import body_of, inline, problems
+from visop.web.assets import page_router
+from visop.web.file_answer import FileAnswer
+from visop.web.messages import (
+    ID_PATTERN,
+    IndexStatus,
+    PicturesReply,
+    SearchReply,
+    SearchRequest,
+    UploadReply,
+    parse_search,
+    parse_upload,
+)
+from visop.web.site import Site
+
+_JSON = "application/json"
+_FORM = "multipart/form-data"
+_FILE = {"type": "string", "format": "binary"}
+
+_SEARCH_FORM = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "image": _FILE | {"description": "The file."},
+        "k": {"type": "string", "pattern": "^[1-9][0-9]{0,2}$", "default": "10"},
+        "filter": {"type": "string", "maxLength": 4000},
+    },
+    "required": ["image"],
+}
+_UPLOAD_FORM = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {"images": {"type": "array", "items": _FILE, "description": "The files."}},
+}
+
+_CALL_FAULTS = (400, 403, 408, 413, 415, 421, 429, 500, 503, 504)
+_READ_FAULTS = (400, 421, 500, 503)
+
+# Content under its digest is the same for ever; but it is somebody's, and no cache of others may keep it.
+_FOR_EVER = "private, max-age=31536000, immutable"
+
+Id = Annotated[str, Path(description="SHA-256 of the file, hexadecimal.", pattern=ID_PATTERN)]
+
+
+def site_routes(site: Site) -> Extend:
+    """Search, its pictures and its page, for the application of the HTTP face."""
+
+    def extend(app: FastAPI, face: Face) -> None:
+        app.include_router(_search_router(site, face))
+        app.include_router(_pictures_router(site, face))
+        app.include_router(page_router())
+
+    return extend
+
+
+def _search_router(site: Site, face: Face) -> APIRouter:
+    router = APIRouter()
+
+    @router.post(
+        "/v1/search",
+        summary="The pictures that are most like one",
+        responses=_answers(SearchReply, *_CALL_FAULTS),
+        openapi_extra=body_of({_JSON: inline(SearchRequest), _FORM: _SEARCH_FORM}),
+    )
+    async def search(request: Request) -> Response:
+        """The picture goes through the pipeline of `/v1/execute`, then to the index."""
+        return await face.serve(request, lambda body: _search_task(site, body))
+
+    @router.post(
+        "/v1/index",
+        summary="Upload pictures into the index",
+        responses=_answers(UploadReply, *_CALL_FAULTS),
+        openapi_extra=body_of({_FORM: _UPLOAD_FORM}),
+    )
+    async def upload(request: Request) -> Response:
+        """All or nothing: one file that is no picture fails the request. Where it is not allowed, 403."""
+        site.uploads.check()
+        return await face.serve(request, lambda body: _upload_task(site, body))
+
+    @router.get("/v1/index/status", summary="What is searched", responses=_answers(IndexStatus, *_READ_FAULTS))
+    async def status(request: Request) -> Response:
+        """How many pictures there are, and how far indexing in the background is."""
+        return await face.look(request, lambda: Response(dump(site.status()), media_type=_JSON))
+
+    return router
+
+
+def _pictures_router(site: Site, face: Face) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/v1/pictures", summary="Some pictures", responses=_answers(PicturesReply, *_READ_FAULTS))
+    async def some(request: Request, limit: Annotated[int, Query(ge=1, le=100)] = 24) -> Response:
+        """To begin with, for who has no picture at hand."""
+
+        def make() -> Response:
+            return Response(dump({"pictures": [site.plain(each) for each in site.some(limit)]}), media_type=_JSON)
+
+        return await face.look(request, make)
+
+    @router.get("/v1/pictures/{id}", summary="A picture", responses=_file("image/*"))
+    async def original(id: Id, request: Request) -> Response:  # noqa: A002 - the name in the path
+        """The file as it was indexed; 404 if it is gone or has changed since."""
+
+        def make() -> Response:
+            picture = site.picture(id)
+            return _forever(request, picture.id, lambda: FileAnswer(site.originals.open(picture)))
+
+        return await face.look(request, make)
+
+    @router.get("/v1/pictures/{id}/thumbnail", summary="A small picture", responses=_file("image/webp"))
+    async def small(id: Id, request: Request, side: Literal["320", "1280"] = "320") -> Response:  # noqa: A002 - as above
+        """Neither side longer than `side` pixels, upright, without the metadata of the file."""
+
+        def make() -> Response:
+            picture = site.picture(id)
+            file = functools.partial(site.thumbnails.get, picture, int(side))
+            return _forever(request, f"{picture.id}-{side}", lambda: Response(file(), media_type="image/webp"))
+
+        return await face.look(request, make)
+
+    return router
+
+
+def _search_task(site: Site, body: Body) -> Task:
+    query = parse_search(body)
+
+    def answer(results: Results) -> bytes:
+        return dump(site.search(query, _vectors(results)))
+
+    return Task(query.sources, answer)
+
+
+def _upload_task(site: Site, body: Body) -> Task:
+    sources = parse_upload(body, site.settings.max_items)
+
+    def answer(results: Results) -> bytes:
+        refuse_bad(sources, results)
+        files = [source.value for source in sources if isinstance(source.value, bytes)]
+        return dump({"pictures": [site.keep(*each) for each in zip(files, _vectors(results), strict=True)]})
+
+    return Task(sources, answer)
+
+
+def _vectors(results: Results) -> list[Vector]:
+    """Raise the first error, if there is one."""
+    vectors: list[Vector] = []
+    for result in results:
+        if isinstance(result, OperatorError):
+            raise result
+        vectors.append(result)
+    return vectors
+
+
+def _forever(request: Request, name: str, make: Callable[[], Response]) -> Response:
+    """The same for ever, under this name. What is not in the index any more is not confirmed, either: look first."""
+    headers = {"ETag": f'"{name}"', "Cache-Control": _FOR_EVER}
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    response = make()
+    response.headers.update(headers)
+    return response
+
+
+# --- what the document says ---
+
+
+def _answers(model: type[BaseModel], *faults: int) -> dict[int | str, dict[str, Any]]:
+    return {200: {"model": model}} | _with_not_found(*faults)
+
+
+def _file(media_type: str) -> dict[int | str, dict[str, Any]]:
+    content = {media_type: {"schema": _FILE}}
+    return {200: {"description": "The file.", "content": content}} | _with_not_found(*_READ_FAULTS, 429)
+
+
+def _with_not_found(*faults: int) -> dict[int | str, dict[str, Any]]:
+    known = problems(*faults)
+    missing = {"description": "No such picture, or its file is gone.", "content": known[faults[0]]["content"]}
+    return {**known, 404: missing}

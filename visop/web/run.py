@@ -1,0 +1,99 @@
+"""An operator with an index and a page around it: what ``visop run`` serves."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from visop.contract import Encoder
+from visop.encode.local import LocalEncoder
+from visop.encode.vector_file import Origin
+from visop.inputs.images import ImageLimits
+from visop.pictures.examples import COUNT, write_examples
+from visop.search.calibration import DEFAULT_FPR, copy_threshold
+from visop.search.encoders import Encoders
+from visop.search.index import Index
+from visop.serving.http.app import Extend
+from visop.serving.pipeline import Pipeline
+from visop.settings import Settings
+from visop.web.indexing import Gentle, Indexing
+from visop.web.originals import Originals
+from visop.web.routes import site_routes
+from visop.web.site import Site
+from visop.web.thumbnails import Thumbnails
+from visop.web.uploads import Uploads
+
+_EXAMPLES = "examples"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is searched.
+
+    Attributes:
+        uri: of the store.
+        name: of the index.
+        photos: inputs to index in the background, as ``Index.add`` takes them; none: what is there is served.
+        examples: pictures are made and shown in place of an index.
+        uploads: the folder for pictures that are uploaded; None takes none.
+        calibration: ``calibration.json`` of ``visop evaluate``, in place of the encoder's card.
+        fpr: false-positive rate of the verdict on copies.
+        token: for a Milvus that asks for one.
+    """
+
+    uri: str
+    name: str
+    photos: Sequence[str] = ()
+    examples: bool = False
+    uploads: Path | None = None
+    calibration: Path | None = None
+    fpr: float = DEFAULT_FPR
+    token: str = ""
+
+
+@contextmanager
+def open_site(choice: Choice, settings: Settings, operator: Encoder, pipeline: Pipeline) -> Iterator[Extend]:
+    """An index whose vectors come from a running pipeline, and its routes, for ``visop.serving.lifecycle.serve``.
+
+    Raises:
+        OtherEncoder: the index was made with another encoder.
+        StoreError: the store cannot be opened.
+    """
+    origin = Origin.of(operator.info())
+    encoder = Gentle(LocalEncoder(operator.info(), pipeline))
+    encoders = Encoders(origin, settings.max_image_bytes, {"the operator": encoder})
+    cache = settings.cache_dir.expanduser()
+    cache.mkdir(parents=True, exist_ok=True)
+    uri, name = _examples_store(cache, origin) if choice.examples else (choice.uri, choice.name)
+    with ExitStack() as stack:
+        index = stack.enter_context(Index.open(uri, name, encoders=encoders, settings=settings, token=choice.token))
+        index.add([])  # makes it, if it is not there; else, checks that its vectors are of this encoder
+        threshold = copy_threshold(origin, settings, fpr=choice.fpr, file=choice.calibration)
+        index.use_threshold(threshold)
+        originals = stack.enter_context(Originals(settings))
+        batches = _example_batches(cache / _EXAMPLES) if choice.examples else [choice.photos] if choice.photos else []
+        site = Site(
+            index=index,
+            threshold=threshold,
+            indexing=stack.enter_context(
+                Indexing(index, batches, COUNT if choice.examples else 0, cache / f"{name}.errors.csv")
+            ),
+            originals=originals,
+            thumbnails=Thumbnails(cache / "thumbnails", originals, ImageLimits.of(settings)),
+            uploads=Uploads(index, originals, choice.uploads),
+            settings=settings,
+        )
+        yield site_routes(site)
+
+
+def _examples_store(cache: Path, origin: Origin) -> tuple[str, str]:
+    """One for every encoder: nobody wants to be told to index examples anew."""
+    digest = hashlib.sha256(repr(origin).encode()).hexdigest()[:12]
+    return str(cache / f"{_EXAMPLES}-{digest}.db"), _EXAMPLES
+
+
+def _example_batches(folder: Path) -> Iterable[Sequence[str]]:
+    return ([str(path) for path in paths] for paths in write_examples(folder))

@@ -1,0 +1,97 @@
+"""The files of pictures that came from the web, fetched again: a few at a time, and none in vain again and again."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from visop.errors import OperatorError, Overloaded
+from visop.inputs.fetch import Fetcher
+from visop.settings import Settings
+
+# Fetched, or waiting to be sent, at the same time: each may be as large as a picture may be, and take a thread for as
+# long as a fetch may take. Browsers ask for six at a time.
+_PLACES = 16
+
+# Of the URLs of one content that are tried.
+_MOST_URLS = 8
+
+# For how long nothing is asked for a picture that could not be had, and how many such are remembered.
+_REST_S = 60.0
+_MOST_AT_REST = 10_000
+
+
+class WebFiles:
+    """May be used from several threads.
+
+    Args:
+        settings: what may be fetched, and how long that may take: for one URL, and here for all of a picture together.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._fetcher, self._may_fetch, self._limit_s = Fetcher.of(settings), settings.fetch, settings.fetch_timeout_s
+        self._places = threading.BoundedSemaphore(_PLACES)
+        self._lock = threading.Lock()
+        # Until when, by id; the oldest first.
+        self._resting: dict[str, float] = {}
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._fetcher.close()
+
+    def open(self, id_: str, urls: Sequence[str]) -> io.BytesIO | None:
+        """The file with this SHA-256; None if no URL leads to it. Its place is free again when it is closed.
+
+        Raises:
+            Overloaded: too many are open.
+        """
+        if not urls or not self._may_fetch or self._rests(id_):
+            return None
+        if not self._places.acquire(blocking=False):
+            raise Overloaded(f"{_PLACES} pictures are being fetched from the web, which is all that may be at once")
+        data = None
+        try:
+            data = self._fetch(id_, urls[:_MOST_URLS])
+        finally:
+            if data is None:
+                self._places.release()
+        return None if data is None else _Held(data, self._places.release)
+
+    def _fetch(self, id_: str, urls: Sequence[str]) -> bytes | None:
+        ends = time.monotonic() + self._limit_s
+        for index, url in enumerate(urls):
+            with suppress(OperatorError):
+                # A dead one leaves time for the next.
+                data = self._fetcher.fetch(url, (ends - time.monotonic()) / (len(urls) - index))
+                if hashlib.sha256(data).hexdigest() == id_:
+                    return data
+        self._let_rest(id_)
+        return None
+
+    def _rests(self, id_: str) -> bool:
+        with self._lock:
+            return time.monotonic() < self._resting.get(id_, 0.0)
+
+    def _let_rest(self, id_: str) -> None:
+        with self._lock:
+            self._resting.pop(id_, None)
+            self._resting[id_] = time.monotonic() + _REST_S
+            if len(self._resting) > _MOST_AT_REST:
+                del self._resting[next(iter(self._resting))]
+
+
+class _Held(io.BytesIO):
+    """A file in memory that says when it is closed, or forgotten."""
+
+    def __init__(self, data: bytes, on_close: Callable[[], object]) -> None:
+        super().__init__(data)
+        self._on_close = on_close
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._on_close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import base64
 import io
 import os
@@ -20,6 +19,7 @@ from PIL import Image as PILImage
 
 from rpc import rpc_pb2_grpc
 from tests.toys import ToyOperator
+from visop.cli.main import make_parser
 from visop.serving.lifecycle import Server
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
@@ -32,11 +32,9 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def run_command(add_parser: Callable[[Any], None], *words: object) -> int:
+def run_command(*words: object) -> int:
     """A command as it is typed, but for ``main`` around it: errors come through. The exit status."""
-    parser = argparse.ArgumentParser()
-    add_parser(parser.add_subparsers())
-    arguments = parser.parse_args([str(word) for word in words])
+    arguments = make_parser().parse_args([str(word) for word in words])
     status: int = arguments.run(arguments)
     return status
 

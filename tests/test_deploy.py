@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from visop.cli import _parser
+from visop.cli.main import make_parser
 from visop.settings import Settings, env_name
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +33,7 @@ def test_it_is_a_compose_file() -> None:
 def test_the_command_is_one_that_visop_knows(services: dict[str, Any]) -> None:
     command = services["visop"]["command"]
     assert command[:3] == ["python", "-m", "visop"]
-    arguments = _parser().parse_args(command[3:])
+    arguments = make_parser().parse_args(command[3:])
     assert (arguments.uri, arguments.http) == ("http://milvus:19530", "0.0.0.0:8080")
 
 

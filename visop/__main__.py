@@ -2,7 +2,7 @@
 
 import sys
 
-from visop.cli import main
+from visop.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -11,7 +11,6 @@ import pytest
 
 from tests.collect.pages_site import PagesSite, open_site
 from tests.conftest import run_command
-from visop.collect.command import add_parser
 from visop.collect.folder import MANIFEST
 
 Collect = Callable[..., int]
@@ -28,7 +27,7 @@ def web() -> Iterator[PagesSite]:
 def collect(tmp_path: Path) -> Collect:
     """The command, into ``tmp_path / "out"``, allowed to reach the site; the exit status."""
     allow = ["--out", tmp_path / "out", "--rate", "1000", "--fetch-allow", "127.0.0.1"]
-    return lambda *arguments: run_command(add_parser, "collect", *allow, *arguments)
+    return lambda *arguments: run_command("collect", *allow, *arguments)
 
 
 @pytest.fixture

@@ -273,6 +273,6 @@ def test_quiet_says_nothing(web: PagesSite, collect: Collect, capsys: pytest.Cap
 
 def test_the_command_is_known_without_its_libraries() -> None:
     heavy = {"lxml", "protego", "imagehash", "ada_url", "w3lib", "PIL", "requests"}
-    code = f"import visop.collect.command, sys; print(*sorted(set(sys.modules) & {heavy}))"
+    code = f"import visop.cli.collect, sys; print(*sorted(set(sys.modules) & {heavy}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

@@ -9,7 +9,6 @@ from PIL import Image
 
 from tests.conftest import run_command
 from visop.encode.local import open_local
-from visop.encode.whiten_command import add_parser
 from visop.errors import SettingsError
 from visop.models.encoder_file import read_header, read_tensors
 from visop.settings import Settings
@@ -37,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*arguments: object) -> int:
-    return run_command(add_parser, "whiten", *arguments)
+    return run_command("whiten", *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,14 @@ import pytest
 
 from tests.conftest import Running, run_command
 from tests.evaluation.conftest import PICTURES
+from visop.cli import evaluate
 from visop.errors import SettingsError
-from visop.evaluation import command
 from visop.evaluation.evaluate import Gallery, Job, Outcome
 from visop.models.encoder_file import read_header, write_encoder_file
 
 
 def run(*arguments: object) -> int:
-    return run_command(command.add_parser, "evaluate", *arguments)
+    return run_command("evaluate", *arguments)
 
 
 def test_the_report_the_table_and_the_files_are_written(
@@ -55,7 +55,7 @@ def test_a_running_operator_can_be_evaluated(folder: Path, tmp_path: Path, runni
 
 def test_a_limit_takes_the_same_pictures_every_time_and_not_the_first_ones(folder: Path) -> None:
     arguments = argparse.Namespace(folder=str(folder), transformations="", limit=10, seed=1, groups=False)
-    once, again = command._job(arguments).paths, command._job(arguments).paths
+    once, again = evaluate._job(arguments).paths, evaluate._job(arguments).paths
     assert once == again == sorted(once)
     assert once != [str(path) for path in sorted(folder.iterdir())][:10]
 
@@ -94,7 +94,7 @@ def test_nothing_heavy_is_imported_for_the_help() -> None:
     heavy = {"keras", "openvino", "PIL", "requests", "numpy", "jinja2", "imagehash", "scipy"}
     code = (
         "import sys; import visop.settings; before = set(sys.modules)\n"
-        "import visop.evaluation.command, visop.evaluation.compare_command\n"
+        "import visop.cli.evaluate, visop.cli.compare\n"
         f"print(*sorted((set(sys.modules) - before) & {heavy}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -114,7 +114,7 @@ def test_calibrating_writes_the_thresholds_into_the_card(
     tensors = {"head/kernel": np.ones((2, 2), np.float32), "head/bias": np.zeros(2, np.float32)}
     write_encoder_file(path, model="embedded", pooling="gem", dimension=2, tensors=tensors, card=card)
     outcome = evaluated[2][0]
-    command._calibrate(path, outcome)
+    evaluate._calibrate(path, outcome)
     found = read_header(path).card
     assert found["name"] == "mine"
     assert found["metrics"]["val_recall"] == 0.5

@@ -17,12 +17,11 @@ from visop.search.store import Store
 REPOSITORY = Path(__file__).parents[2]
 
 _INDEX = """
-import argparse, sys
-from visop.search.command import add_parser
+import sys
 
-parser = argparse.ArgumentParser()
-add_parser(parser.add_subparsers())
-given = parser.parse_args(sys.argv[1:])
+from visop.cli.main import make_parser
+
+given = make_parser().parse_args(sys.argv[1:])
 print("begun", flush=True)
 sys.exit(given.run(given))
 """

@@ -8,7 +8,6 @@ import pytest
 from tests.conftest import run_command
 from tests.search.conftest import SERVER, write_pictures
 from visop.errors import OperatorError, SettingsError
-from visop.search.command import add_parser
 from visop.search.lite import serve_lite
 
 ENCODER = ["--class", "tests.toys:ToyOperator"]
@@ -21,7 +20,7 @@ def run(uri, tmp_path, monkeypatch):
 
     def command(name, *arguments, encoder=ENCODER):
         try:
-            return run_command(add_parser, name, *arguments, "--uri", uri, "--index", "test", *encoder)
+            return run_command(name, *arguments, "--uri", uri, "--index", "test", *encoder)
         except SettingsError as error:
             print(error)
             return 2
@@ -175,10 +174,10 @@ def test_no_summary_shows_a_password(folder, lite_uri, capsys, monkeypatch, tmp_
     with serve_lite(Path(lite_uri)) as (address, _):
         secret = address.replace("http://", "http://root:hunter2@")
         for command in (("index", folder), ("reindex",)):
-            assert run_command(add_parser, *command, "--uri", secret, "--index", "test", *ENCODER) == 0
+            assert run_command(*command, "--uri", secret, "--index", "test", *ENCODER) == 0
             assert capsys.readouterr().out.startswith(f"{address}, index test: ")
         other = ["--class", "tests.search.test_reindex:Other"]
-        assert run_command(add_parser, "reindex", "--uri", secret, "--index", "test", *other) == 0
+        assert run_command("reindex", "--uri", secret, "--index", "test", *other) == 0
         assert capsys.readouterr().out.startswith(f"{address}, index test: 10 vectors made anew")
 
 

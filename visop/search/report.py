@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 
-from visop.commands import printable
+from visop.cli.console import printable
 from visop.errors import SettingsError
 from visop.search.duplicates import Group
 from visop.search.pictures import data_uri

@@ -192,7 +192,7 @@ def test_a_missing_package_is_a_clear_error() -> None:
     code = """
 import sys
 sys.modules["fastapi"] = None
-from visop.cli import main
+from visop.cli.main import main
 sys.exit(main(["serve", "--operator", "tests.toys:ToyOperator", "--endpoint", "127.0.0.1:0"]
     + ["--http-endpoint", "127.0.0.1:0"]))
 """

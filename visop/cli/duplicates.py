@@ -8,9 +8,9 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from visop.commands import Commands, add_calibration, add_command, note, number, printable
-from visop.errors import SettingsError
-from visop.search.arguments import (
+from visop.cli.console import note, printable
+from visop.cli.flags import Commands, add_calibration, add_command, number
+from visop.cli.index_flags import (
     add_index_flags,
     add_local_flags,
     add_output_flags,
@@ -18,6 +18,7 @@ from visop.search.arguments import (
     settings_of,
     threshold_of,
 )
+from visop.errors import SettingsError
 
 if TYPE_CHECKING:
     from visop.search.duplicates import Group

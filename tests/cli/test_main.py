@@ -15,14 +15,14 @@ import pytest
 
 from tests.conftest import make_image
 from tests.stub_operator import StubOperator, serving, vector_of
-from visop import cli
-from visop.cli import main
-from visop.commands import spoken
+from visop.cli import health
+from visop.cli.flags import spoken
+from visop.cli.main import main
 from visop.errors import OperatorError
 from visop.models.registry import MODELS
 from visop.settings import Settings, flag_name
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 HEAVY = {"keras", "tensorflow", "openvino", "PIL", "requests", "onnxruntime", "scipy"}
 
 
@@ -96,7 +96,7 @@ def test_a_remote_operator_needs_nothing_heavy(endpoint, photos, tmp_path):
 
 def heavy_imports(arguments):
     code = (
-        "import contextlib, sys\nfrom visop.cli import main\n"
+        "import contextlib, sys\nfrom visop.cli.main import main\n"
         "with contextlib.suppress(SystemExit), contextlib.redirect_stdout(sys.stderr): main(sys.argv[1:])\n"
         f"print(*set(sys.modules) & {HEAVY})"
     )
@@ -106,7 +106,7 @@ def heavy_imports(arguments):
 
 _CLIENT_ONLY = """
 import sys
-from visop.cli import main
+from visop.cli.main import main
 
 installed = {"visop", "rpc", "tests", "grpc", "grpc_status", "google", "numpy", "tqdm", *sys.stdlib_module_names}
 
@@ -248,7 +248,7 @@ def test_health_asks_the_server_of_this_host(endpoint, monkeypatch):
     [("127.0.0.1", "127.0.0.1:80"), ("0.0.0.0", "127.0.0.1:80"), ("::", "[::1]:80"), ("10.0.0.7", "10.0.0.7:80")],
 )
 def test_the_own_host_is_reached_where_the_server_listens(bind, target):
-    assert cli._local_target(Settings(endpoint="host:80", bind=bind)) == target
+    assert health._local_target(Settings(endpoint="host:80", bind=bind)) == target
 
 
 # --- encode ---

@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visop.commands import ENCODER_SETTINGS, add_settings, given_settings, imports, read_settings, setting_flag
+from visop.cli.console import imports
+from visop.cli.flags import ENCODER_SETTINGS, add_settings, given_settings, read_settings, setting_flag
 from visop.errors import SettingsError
 from visop.search.defaults import DEFAULT_NAME, DEFAULT_URI
 from visop.settings import flag_name

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import run_command
-from visop.pictures.command import add_parser
 
 
 def _run(*arguments: str) -> int:
-    return run_command(add_parser, "generate", *arguments)
+    return run_command("generate", *arguments)
 
 
 def test_pictures_are_written_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

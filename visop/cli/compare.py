@@ -8,17 +8,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visop.commands import (
-    ENCODER_SETTINGS,
-    Commands,
-    add_calibration,
-    add_command,
-    add_settings,
-    complain,
-    imports,
-    read_settings,
-    reason,
-)
+from visop.cli.console import complain, imports, reason
+from visop.cli.flags import ENCODER_SETTINGS, Commands, add_calibration, add_command, add_settings, read_settings
 from visop.errors import OperatorError
 
 if TYPE_CHECKING:

@@ -8,20 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visop.commands import (
-    ENCODER_SETTINGS,
-    FAILED,
-    Commands,
-    add_command,
-    add_settings,
-    complain,
-    given_settings,
-    imports,
-    read_settings,
-    resumable,
-    tell_retries,
-    whole,
-)
+from visop.cli.console import FAILED, complain, imports, resumable, tell_retries
+from visop.cli.flags import ENCODER_SETTINGS, Commands, add_command, add_settings, given_settings, read_settings, whole
 from visop.errors import SettingsError
 from visop.settings import flag_name
 

@@ -10,7 +10,8 @@ import os
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from visop.commands import Commands, add_command, add_settings, imports, read_settings, resumable
+from visop.cli.console import imports, resumable
+from visop.cli.flags import Commands, add_command, add_settings, read_settings
 from visop.errors import SettingsError
 
 _NOTES = """\

@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visop.commands import Commands, add_command, imports, note, printable, whole
+from visop.cli.console import imports, note, printable
+from visop.cli.flags import Commands, add_command, whole
 from visop.errors import SettingsError
 from visop.settings import load_settings
 

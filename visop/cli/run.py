@@ -7,9 +7,10 @@ import functools
 import os
 from pathlib import Path
 
-from visop.commands import Commands, add_calibration, add_command, imports
+from visop.cli.console import imports
+from visop.cli.flags import Commands, add_calibration, add_command
+from visop.cli.index_flags import token
 from visop.errors import SettingsError
-from visop.search.arguments import token
 from visop.search.defaults import DEFAULT_NAME, DEFAULT_URI
 from visop.settings import load_settings
 

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visop.commands import FAILED, Commands, add_command, complain, resumable, tell_retries
-from visop.search.arguments import EXIT_STATUS, add_encoder_flags, add_index_flags, open_index
+from visop.cli.console import FAILED, complain, resumable, tell_retries
+from visop.cli.flags import Commands, add_command
+from visop.cli.index_flags import EXIT_STATUS, add_encoder_flags, add_index_flags, open_index
 
 if TYPE_CHECKING:
     from visop.search.failures import Failures

@@ -10,7 +10,6 @@ import pytest
 
 from tests.conftest import run_command
 from visop.errors import SettingsError
-from visop.training.command import add_parser
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,12 +20,12 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SettingsError, match=rf"--out {out}: must be a name that ends in \.safetensors, in a folder"):
-        run_command(add_parser, "train", tmp_path, "--out", out)
+        run_command("train", tmp_path, "--out", out)
 
 
 _WITHOUT = """
 import sys
-from visop.cli import main
+from visop.cli.main import main
 
 class Absent:
     def find_spec(self, name, *_):
@@ -54,7 +53,7 @@ def test_a_package_that_is_missing_is_named_with_the_way_to_install_it(
 def test_a_backend_that_cannot_train_is_refused(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", backend)
     with pytest.raises(SettingsError, match=f"KERAS_BACKEND={backend}: must be one of tensorflow, jax, torch"):
-        run_command(add_parser, "train", tmp_path, "--out", tmp_path / "mine.safetensors")
+        run_command("train", tmp_path, "--out", tmp_path / "mine.safetensors")
 
 
 def test_the_environment_says_what_to_start_from_and_the_flag_wins(
@@ -63,4 +62,4 @@ def test_the_environment_says_what_to_start_from_and_the_flag_wins(
     monkeypatch.setenv("OP_WEIGHTS", "gone.safetensors")
     for flags, name in (((), "gone"), (("--weights", "other.safetensors"), "other")):
         with pytest.raises(SettingsError, match=rf"^{name}\.safetensors"):
-            run_command(add_parser, "train", tmp_path, "--out", tmp_path / "mine.safetensors", *flags)
+            run_command("train", tmp_path, "--out", tmp_path / "mine.safetensors", *flags)

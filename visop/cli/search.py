@@ -8,8 +8,9 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from visop.commands import Commands, add_calibration, add_command, note, printable, whole
-from visop.search.arguments import (
+from visop.cli.console import note, printable
+from visop.cli.flags import Commands, add_calibration, add_command, whole
+from visop.cli.index_flags import (
     add_encoder_flags,
     add_index_flags,
     add_output_flags,

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visop.commands import ENCODER_SETTINGS, Commands, add_command, add_settings, imports, note, read_settings, whole
+from visop.cli.console import imports, note
+from visop.cli.flags import ENCODER_SETTINGS, Commands, add_command, add_settings, read_settings, whole
 from visop.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ import pytest
 
 from tests.conftest import make_image, run_command
 from tests.evaluation.test_compare import CALIBRATION
-from visop.evaluation import command, compare_command
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +30,7 @@ def file_of(tmp_path: Path, *colour: int) -> Path:
 
 
 def run(*arguments: object) -> int:
-    return run_command(compare_command.add_parser, "compare", *arguments)
+    return run_command("compare", *arguments)
 
 
 def test_a_copy_is_exit_status_0_and_says_why(
@@ -101,7 +100,7 @@ def test_a_network_is_evaluated_and_then_compares_with_its_calibration(
     out = tmp_path / "out"
     arguments = ("--encoder", "mobilenetv2:random", "--out", out, "--limit", "46")
     edits = ("--transformations", "mirror,jpeg-20,grey")
-    assert run_command(command.add_parser, "evaluate", folder, *arguments, *edits) == 0
+    assert run_command("evaluate", folder, *arguments, *edits) == 0
     model = ("--model", "mobilenetv2", "--weights", "random", "--calibration", out / "calibration.json")
     assert run(folder / "00.png", folder / "00.png", "--fpr", "1e-2", *model) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith("46 pictures (pictures, 3 transformations)")

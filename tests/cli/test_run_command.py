@@ -10,7 +10,6 @@ import pytest
 from tests.conftest import run_command
 from visop.errors import SettingsError
 from visop.settings import Effective
-from visop.web.command import add_parser
 from visop.web.run import Choice
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +28,7 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr("visop.serving.lifecycle.serve", serve)
 
     def run(*words: str) -> tuple[Any, Choice]:
-        assert run_command(add_parser, "run", *words) == 0
+        assert run_command("run", *words) == 0
         return found[0], found[1]
 
     return run
@@ -72,6 +71,6 @@ def test_a_folder_that_is_not_there_stops_before_a_model_is_loaded(served: Any) 
 
 def test_its_help_needs_nothing_heavy() -> None:
     heavy = {"keras", "openvino", "pymilvus", "PIL", "requests", "fastapi"}
-    code = f"import visop.web.command, sys; print(*sorted(set(sys.modules) & {heavy}))"
+    code = f"import visop.cli.run, sys; print(*sorted(set(sys.modules) & {heavy}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

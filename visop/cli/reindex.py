@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visop.commands import FAILED, KEPT, Commands, add_command, complain, imports, resumable, tell_retries
-from visop.search.arguments import EXIT_STATUS, add_encoder_flags, add_index_flags, settings_of, token
+from visop.cli.console import FAILED, KEPT, complain, imports, resumable, tell_retries
+from visop.cli.flags import Commands, add_command
+from visop.cli.index_flags import EXIT_STATUS, add_encoder_flags, add_index_flags, settings_of, token
 
 if TYPE_CHECKING:
     from visop.search.failures import Failures

@@ -1,33 +1,32 @@
-"""What the commands of ``visop`` share: a parser, settings as flags, numbers, words on stderr, how a run ends."""
+"""What the commands have in common when they are typed: a parser, settings as flags, numbers."""
 
 from __future__ import annotations
 
 import argparse
-import logging
+import dataclasses
 import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
-from visop.errors import OperatorError, SettingsError, TrainingFailed
 from visop.settings import Effective, Settings, env_name, flag_name, load_settings
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Number = TypeVar("Number", int, float)
 
-# Exit statuses beside 0. The last one is what shells give to a program that Ctrl-C ended.
-FAILED, WRONG_USAGE, UNFINISHED, INTERRUPTED = 1, 2, 3, 130
-
-#: What ``resumable`` says where nothing is special.
-KEPT = "What is done is kept; the same command goes on from there."
-
-#: What of the settings decides, beside the class of the operator, which encoder is loaded in this process.
+#: The settings that decide, beside the class of the operator, which encoder is loaded in this process.
 ENCODER_SETTINGS = ("model", "weights", "pooling", "resize", "device", "precision", "threads", "data_dir", "cache_dir")
 
-
-# --- flags ---
+# Where the sections of Settings begin, for the help.
+_SECTIONS = {
+    "operator": "what is served",
+    "endpoint": "where it is reached",
+    "max_batch": "how much at once",
+    "request_timeout_s": "how long",
+    "max_message_bytes": "what is accepted",
+    "log_level": "what is told",
+}
 
 
 def add_command(
@@ -50,6 +49,15 @@ def add_settings(parser: argparse._ActionsContainer, names: Sequence[str]) -> No
     """Add a flag for every one of these settings."""
     for name in names:
         parser.add_argument(flag_name(name), **setting_flag(name))
+
+
+def add_all_settings(parser: argparse.ArgumentParser) -> None:
+    """A flag for every setting, in sections."""
+    section: argparse._ActionsContainer = parser
+    for spec in dataclasses.fields(Settings):
+        if spec.name in _SECTIONS:
+            section = parser.add_argument_group(_SECTIONS[spec.name])
+        add_settings(section, [spec.name])
 
 
 def setting_flag(name: str) -> dict[str, Any]:
@@ -114,70 +122,3 @@ def add_calibration(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fpr", type=share, default=1e-3, metavar="RATE", help=rate)
     file = "calibration.json of `visop evaluate` (default: the encoder's)"
     parser.add_argument("--calibration", type=Path, metavar="FILE", help=file)
-
-
-# --- running ---
-
-
-@contextmanager
-def imports(advice: str) -> Iterator[None]:
-    """Around imports whose packages may not be installed: a client's installation has few of them.
-
-    Args:
-        advice: what to do, such as ``to serve: pip install 'visop[cpu]'``.
-
-    Raises:
-        SettingsError: a package is not installed.
-    """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise SettingsError(f"{error.name} is not installed; {advice}") from None
-
-
-def resumable(work: Callable[[], int], kept: str = KEPT) -> int:
-    """Do what goes on where it stopped when its command is given again, and say so if it stops.
-
-    Returns:
-        The exit status: that of the work, or of what stopped it.
-
-    Raises:
-        SettingsError, TrainingFailed: the same command again would lead nowhere.
-    """
-    try:
-        return work()
-    except KeyboardInterrupt:
-        return complain(f"interrupted. {kept}", INTERRUPTED)
-    except (SettingsError, TrainingFailed):
-        raise
-    except (OperatorError, OSError) as error:
-        return complain(f"not finished: {reason(error)}. {kept}", UNFINISHED)
-
-
-def reason(error: OperatorError | OSError) -> str:
-    """What happened, for the person at the terminal: also what a remote client must not see."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(getattr(error, "detail", error))
-
-
-def complain(text: object, status: int) -> int:
-    """Say what is wrong; the exit status."""
-    note(text)
-    return status
-
-
-def note(text: object) -> None:
-    """Say something on stderr, which leaves stdout to the results."""
-    sys.stderr.write(f"visop: {text}\n")
-
-
-def tell_retries() -> None:
-    """So that a run that waits for its operator to come back does not look like one that hangs."""
-    logging.basicConfig(format="visop: %(message)s")
-    logging.getLogger("visop.client").setLevel(logging.INFO)
-
-
-def printable(name: str) -> str:
-    """A name that somebody gave a file, with no control character that could reach the terminal."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)

@@ -3,19 +3,8 @@ import errno
 
 import pytest
 
-from visop.commands import (
-    KEPT,
-    add_calibration,
-    add_settings,
-    given_settings,
-    imports,
-    number,
-    printable,
-    read_settings,
-    resumable,
-    setting_flag,
-    whole,
-)
+from visop.cli.console import KEPT, imports, printable, resumable
+from visop.cli.flags import add_calibration, add_settings, given_settings, number, read_settings, setting_flag, whole
 from visop.errors import ModelFailed, SettingsError, TrainingFailed, Unreachable
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from visop.commands import Commands, add_command, imports, resumable, whole
+from visop.cli.console import imports, resumable
+from visop.cli.flags import Commands, add_command, whole
 from visop.errors import OperatorError
 
 _NOTES = """\

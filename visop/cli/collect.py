@@ -6,18 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visop.commands import (
-    FAILED,
-    Commands,
-    add_command,
-    add_settings,
-    complain,
-    imports,
-    number,
-    read_settings,
-    resumable,
-    whole,
-)
+from visop.cli.console import FAILED, complain, imports, resumable
+from visop.cli.flags import Commands, add_command, add_settings, number, read_settings, whole
 from visop.errors import SettingsError
 
 if TYPE_CHECKING:

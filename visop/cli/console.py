@@ -1,0 +1,80 @@
+"""What the commands have in common when they run: words on stderr, exit statuses, how a run ends."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from visop.errors import OperatorError, SettingsError, TrainingFailed
+
+# Exit statuses beside 0. The last one is what shells give to a program that Ctrl-C ended.
+FAILED, WRONG_USAGE, UNFINISHED, INTERRUPTED = 1, 2, 3, 130
+
+#: What ``resumable`` says where nothing is special.
+KEPT = "What is done is kept; the same command goes on from there."
+
+
+@contextmanager
+def imports(advice: str) -> Iterator[None]:
+    """Around imports whose packages may not be installed: a client's installation has few of them.
+
+    Args:
+        advice: what to do, such as ``to serve: pip install 'visop[cpu]'``.
+
+    Raises:
+        SettingsError: a package is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"{error.name} is not installed; {advice}") from None
+
+
+def resumable(work: Callable[[], int], kept: str = KEPT) -> int:
+    """Do what goes on where it stopped when its command is given again, and say so if it stops.
+
+    Returns:
+        The exit status: that of the work, or of what stopped it.
+
+    Raises:
+        SettingsError, TrainingFailed: the same command again would lead nowhere.
+    """
+    try:
+        return work()
+    except KeyboardInterrupt:
+        return complain(f"interrupted. {kept}", INTERRUPTED)
+    except (SettingsError, TrainingFailed):
+        raise
+    except (OperatorError, OSError) as error:
+        return complain(f"not finished: {reason(error)}. {kept}", UNFINISHED)
+
+
+def reason(error: OperatorError | OSError) -> str:
+    """What happened, for the person at the terminal: also what a remote client must not see."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(getattr(error, "detail", error))
+
+
+def complain(text: object, status: int) -> int:
+    """Say what is wrong; the exit status."""
+    note(text)
+    return status
+
+
+def note(text: object) -> None:
+    """Say something on stderr, which leaves stdout to the results."""
+    sys.stderr.write(f"visop: {text}\n")
+
+
+def tell_retries() -> None:
+    """So that a run that waits for its operator to come back does not look like one that hangs."""
+    logging.basicConfig(format="visop: %(message)s")
+    logging.getLogger("visop.client").setLevel(logging.INFO)
+
+
+def printable(name: str) -> str:
+    """A name that somebody gave a file, with no control character that could reach the terminal."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)

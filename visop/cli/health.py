@@ -1,0 +1,32 @@
+"""``visop health``: whether a running operator works."""
+
+from __future__ import annotations
+
+import argparse
+
+from visop.cli.console import FAILED
+from visop.cli.flags import Commands, add_command, read_settings
+from visop.settings import Settings
+
+
+def add_parser(commands: Commands) -> None:
+    """Add ``health`` to the commands of ``visop``."""
+    parser = add_command(commands, "health", run, "ask a running operator whether it works; exit status 0 or 1")
+    parser.add_argument("-e", dest="remote", metavar="HOST:PORT", help="default: the port of OP_ENDPOINT, on this host")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask once; the exit status."""
+    from visop.client import HEALTHY, Backoff, Client
+
+    target = arguments.remote or _local_target(read_settings(arguments).settings)
+    with Client(target, timeout_s=3.0, backoff=Backoff(retries=0)) as client:
+        health = client.health()
+    print(health)
+    return 0 if health == HEALTHY else FAILED
+
+
+def _local_target(settings: Settings) -> str:
+    """Where a server with these settings can be reached from its own host."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.bind, settings.bind)  # noqa: S104 - read, not bound
+    return f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"

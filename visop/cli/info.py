@@ -1,0 +1,79 @@
+"""``visop info``: the effective settings, the models, or what a running operator is."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from typing import Any
+
+from visop.cli.flags import Commands, add_all_settings, add_command, read_settings, spoken
+from visop.settings import Effective, env_name
+
+
+def add_parser(commands: Commands) -> None:
+    """Add ``info`` to the commands of ``visop``."""
+    summary = "print the effective settings, the models, or what a running operator is"
+    parser = add_command(commands, "info", run, summary)
+    parser.add_argument("-e", dest="remote", metavar="HOST:PORT", help="what this running operator is")
+    parser.add_argument("--models", action="store_true", help="the models of the built-in encoder")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    add_all_settings(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print facts, as a table or as JSON; the exit status."""
+    if arguments.remote:
+        facts = _identity_facts(arguments.remote)
+    elif arguments.models:
+        facts = _model_facts()
+    else:
+        facts = _settings_facts(read_settings(arguments))
+    if arguments.json:
+        print(json.dumps(facts, indent=2, default=str))
+    else:
+        _print_table(facts)
+    return 0
+
+
+def _settings_facts(effective: Effective) -> dict[str, Any]:
+    values = dataclasses.asdict(effective.settings)
+    return {env_name(name): {"value": value, "from": effective.sources[name]} for name, value in values.items()}
+
+
+def _model_facts() -> dict[str, Any]:
+    from visop.models.registry import MODELS
+
+    return {
+        spec.name: {
+            "dimension": spec.dimension,
+            "input": f"{spec.width}x{spec.height}",
+            "pooling": spec.pooling,
+            "weights": spec.weights_file,
+            "licence": spec.weights_licence,
+        }
+        for spec in MODELS.values()
+    }
+
+
+def _identity_facts(target: str) -> dict[str, Any]:
+    from visop.client import Client
+
+    with Client(target, timeout_s=10.0) as client:
+        facts = dataclasses.asdict(client.identity())
+        limits: dict[str, Any] = facts.pop("limits")
+        return facts | limits | {"health": client.health()}
+
+
+def _print_table(facts: dict[str, Any]) -> None:
+    """A line per fact; facts that have several values have a header."""
+    rows: list[tuple[str, ...]] = []
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            rows = rows or [("", *value)]
+            rows.append((name, *map(spoken, value.values())))
+        else:
+            rows.append((name, spoken(value)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,81 @@
+"""The command line: one module per command, named as the command.
+
+Modules of commands import nothing heavy; what a command needs is imported when it runs, so that ``--help`` and
+``health`` are quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from visop.cli.console import FAILED, INTERRUPTED, WRONG_USAGE, complain, reason
+from visop.errors import OperatorError, SettingsError
+
+# In the order of the help. Each module has an ``add_parser``.
+_COMMANDS = (
+    "run",
+    "serve",
+    "info",
+    "health",
+    "encode",
+    "index",
+    "search",
+    "duplicates",
+    "reindex",
+    "compare",
+    "evaluate",
+    "train",
+    "whiten",
+    "generate",
+    "collect",
+)
+
+_EXAMPLES = """\
+examples:
+  visop run --photos ~/Pictures                    search your pictures in a browser
+  visop serve                                      serve CustomOperator on 127.0.0.1:50051
+  visop serve --model vgg16 --weights random       try it without downloading weights
+  visop info                                       every setting, and where its value comes from
+  visop health -e 10.0.0.7:50051                   ask a running operator whether it works
+  visop encode photos/ --out vectors.npy           encode a folder in this process
+  visop encode photos/ --out v.npy -e HOST:PORT    the same over a running operator
+
+Every setting is a flag of `serve` and a variable: --max-batch 16 is OP_MAX_BATCH=16. The flag wins.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    try:
+        arguments = make_parser().parse_args(argv)
+        status: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except SettingsError as error:
+        return complain(error, WRONG_USAGE)
+    except OperatorError as error:
+        return complain(reason(error), FAILED)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # such as `visop info | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return status
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of every command; what it reads has ``run``, which takes it and returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="visop",
+        description="Image-embedding operators behind gRPC.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name in _COMMANDS:
+        importlib.import_module(f"visop.cli.{name}").add_parser(commands)
+    return parser

@@ -115,8 +115,8 @@ fix: .venv/stamp-dev ## Format, and mend what the linter can mend
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
 
-# $(call protoc,DIRECTORY): the stubs of rpc/rpc.proto in DIRECTORY/rpc.
-protoc = PATH="$$PWD/.venv-proto/bin:$$PATH" .venv-proto/bin/python -m grpc_tools.protoc -I. rpc/rpc.proto \
+# $(call protoc,DIRECTORY): the stubs of rpc/rpc.proto in DIRECTORY/visop/rpc.
+protoc = PATH="$$PWD/.venv-proto/bin:$$PATH" .venv-proto/bin/python -m grpc_tools.protoc -Ivisop/rpc=rpc visop/rpc/rpc.proto \
 	--python_out=$(1) --grpc_python_out=$(1) --mypy_out=quiet:$(1) --mypy_grpc_out=quiet:$(1)
 
 proto: .venv-proto/stamp ## Generate the stubs from rpc/rpc.proto
@@ -124,8 +124,8 @@ proto: .venv-proto/stamp ## Generate the stubs from rpc/rpc.proto
 
 proto-check: .venv-proto/stamp
 	@new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && $(call protoc,"$$new") && \
-	diff -u -x '*.proto' -x __init__.py -x __pycache__ rpc "$$new/rpc" || { \
-		echo "The stubs in rpc/ are not those of rpc.proto: run make proto" >&2; exit 1; }
+	diff -u -x '*.proto' -x __init__.py -x __pycache__ visop/rpc "$$new/visop/rpc" || { \
+		echo "The stubs in visop/rpc/ are not those of rpc.proto: run make proto" >&2; exit 1; }
 
 pins: .venv-pins/bin/python ## Refresh the pins of the images from pyproject.toml
 	.venv-pins/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9

@@ -20,10 +20,10 @@ import numpy.typing as npt
 
 from visop.contract import Encoder, Image, Vector
 from visop.errors import OperatorError
-from visop.inputs.fetch import Fetcher
-from visop.inputs.images import ImageLimits, decode_base64, decode_image, resize_image
+from visop.images.decode import ImageLimits, decode_base64, decode_image, resize_image
+from visop.images.fetch import Fetcher
 from visop.models.choice import choose_model
-from visop.models.engine import load_engine
+from visop.models.engines.engine import load_engine
 from visop.models.fingerprint import fingerprint
 from visop.models.weights import find_weights
 from visop.serving.lifecycle import load_operator

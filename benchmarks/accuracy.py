@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.report import machine_facts, markdown_table
-from visop.models.engine import load_engine
+from visop.models.engines.engine import load_engine
 from visop.models.registry import MODELS, Precision
 from visop.models.weights import find_weights
 from visop.settings import Settings

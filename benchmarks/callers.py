@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import grpc
 
-from rpc import rpc_pb2
+from visop.rpc import rpc_pb2
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from PIL import Image as PILImage
 from benchmarks.photos import jpeg_photos
 from benchmarks.raw_engine import image_limits
 from benchmarks.report import machine_facts, markdown_table
-from visop.inputs.images import decode_base64, decode_image
+from visop.images.decode import decode_base64, decode_image
 from visop.models.choice import choose_model
 from visop.models.registry import MODELS, find_model
 from visop.serving.lifecycle import load_operator

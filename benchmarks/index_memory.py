@@ -26,9 +26,9 @@ from PIL import Image as PILImage
 from benchmarks.report import machine_facts, markdown_table
 from benchmarks.server_process import ServerProcess
 from visop.contract import Encoder
-from visop.encode.local import LocalEncoder
-from visop.encode.vector_file import Origin
-from visop.search.encoders import Encoders
+from visop.encoding.local import LocalEncoder
+from visop.encoding.pool import Encoders
+from visop.encoding.vector_file import Origin
 from visop.search.index import Index
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings

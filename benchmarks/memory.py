@@ -29,8 +29,8 @@ from benchmarks.photos import mixed_files
 from benchmarks.report import machine_facts, markdown_table
 from benchmarks.server_process import ServerProcess
 from benchmarks.weights_file import weights_file
-from rpc import rpc_pb2
 from visop.models.registry import MODELS
+from visop.rpc import rpc_pb2
 
 _CALLERS = 8
 _FILES = 300

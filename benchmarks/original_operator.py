@@ -22,8 +22,8 @@ from typing import Any
 import grpc
 import numpy as np
 
-from rpc import rpc_pb2, rpc_pb2_grpc
 from visop.models.registry import find_model
+from visop.rpc import rpc_pb2, rpc_pb2_grpc
 
 _MESSAGE_BYTES = 100 * 1024 * 1024
 _THREADS = 10

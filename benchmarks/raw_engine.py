@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.callers import Load
 from visop.contract import Encoder
-from visop.inputs.images import ImageLimits, decode_image
+from visop.images.decode import ImageLimits, decode_image
 from visop.serving.lifecycle import load_operator
 from visop.settings import Settings
 

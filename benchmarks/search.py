@@ -29,17 +29,17 @@ from PIL import Image as PILImage
 
 from benchmarks.index_memory import DEFAULT_PICTURES, memory_table, resident_mib
 from benchmarks.report import machine_facts
-from visop.cores import usable_cores
-from visop.encode.inputs import read_input
-from visop.encode.local import LocalEncoder, open_local
-from visop.encode.vector_file import Origin
+from visop.encoding.local import LocalEncoder, open_local
+from visop.encoding.pool import Encoders
+from visop.encoding.vector_file import Origin
 from visop.errors import OperatorError
-from visop.pictures.generate import generate_folder
-from visop.pictures.transformations import TRANSFORMATIONS
-from visop.search.encoders import Encoders
+from visop.machine import usable_cores
 from visop.search.index import Index
-from visop.search.index_types import choose_index_type
+from visop.search.milvus.index_types import choose_index_type
 from visop.settings import Settings, load_settings
+from visop.sources import read_input
+from visop.synthetic.generate import generate_folder
+from visop.synthetic.transformations import TRANSFORMATIONS
 
 _K = 10
 _BATCH = 16

@@ -40,8 +40,8 @@ from benchmarks.raw_engine import RawEngine
 from benchmarks.report import machine_facts, markdown_table, median_and_range, percentile
 from benchmarks.server_process import ServerProcess
 from benchmarks.weights_file import weights_file
-from rpc import rpc_pb2
 from visop.models.registry import MODELS
+from visop.rpc import rpc_pb2
 from visop.settings import Settings, env_name
 
 _WARM_UP_S = 1.0

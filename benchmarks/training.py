@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks.report import machine_facts
 from visop.models.registry import MODELS
-from visop.pictures.generate import generate_folder
+from visop.synthetic.generate import generate_folder
 
 _ROTATIONS = "rotate-90,rotate-180,rotate-270,rotate-10,rotate-45"
 _SIDE = 256

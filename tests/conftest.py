@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from rpc import rpc_pb2_grpc
 from tests.toys import ToyOperator
 from visop.cli.main import make_parser
+from visop.rpc import rpc_pb2_grpc
 from visop.serving.lifecycle import Server
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings

@@ -14,8 +14,8 @@ import grpc
 import numpy as np
 from grpc_status import rpc_status
 
-from rpc import rpc_pb2, rpc_pb2_grpc
 from visop.errors import BadItems, FetchUnavailable, ImageDecodeError, OperatorError
+from visop.rpc import rpc_pb2, rpc_pb2_grpc
 from visop.serving.convert import status_of
 
 DIMENSION = 8

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rpc import rpc_pb2, rpc_pb2_grpc
 from tests.conftest import make_image
 from tests.stub_operator import StubOperator, serving
+from visop.rpc import rpc_pb2, rpc_pb2_grpc
 
 ROOT = Path(__file__).parents[1]
 SMOKE = runpy.run_path(str(ROOT / "test_grpc.py"))

@@ -17,6 +17,7 @@
     ├── BadItems                     (of its items)       several inputs of one call are bad
     ├── TrainingFailed               never on the wire    training cannot go on, or would lead nowhere
     └── SettingsError                never on the wire    printed; exit status 2
+        ├── OtherEncoder             FAILED_PRECONDITION  vectors of two encoders do not fit together
         └── WeightsError             never on the wire    weights missing or of another model
 
 The text of an error is sent to clients: it names the limit and the value, and never a path, a library's words or a
@@ -124,6 +125,12 @@ class ModelFailed(OperatorError):
 
 class SettingsError(OperatorError):
     """A setting is wrong; names the setting, the value and the rule."""
+
+
+class OtherEncoder(SettingsError):
+    """The vectors at hand were made by another encoder than the one that would make the next ones."""
+
+    code = StatusCode.FAILED_PRECONDITION
 
 
 class WeightsError(SettingsError):

@@ -3,9 +3,10 @@ import errno
 
 import pytest
 
-from visop.cli.console import KEPT, imports, printable, resumable
+from visop.cli.console import KEPT, imports, resumable
 from visop.cli.flags import add_calibration, add_settings, given_settings, number, read_settings, setting_flag, whole
 from visop.errors import ModelFailed, SettingsError, TrainingFailed, Unreachable
+from visop.sources import printable
 
 
 def raising(error):

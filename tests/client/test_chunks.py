@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from rpc import rpc_pb2
 from visop.client.chunks import Caps, Chunk, Input, split
 from visop.errors import BadItems, ImageTooLarge, InvalidInput, OperatorError
+from visop.rpc import rpc_pb2
 
 CAPS = Caps(max_items=3, max_image_bytes=100, max_bytes=400, pack_bytes=250)
 

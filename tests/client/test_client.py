@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from grpc import StatusCode
 
-from rpc import rpc_pb2
 from tests.stub_operator import DIMENSION, StubOperator, serving, vector_of
 from visop.client import HEALTHY, Client
 from visop.client.backoff import Backoff
@@ -22,6 +21,7 @@ from visop.errors import (
     ShuttingDown,
     Unreachable,
 )
+from visop.rpc import rpc_pb2
 
 QUICK = Backoff(retries=3, first_s=0.001)
 

@@ -8,7 +8,7 @@ import pytest
 
 from visop.collect.robots import Disallowed, Rules, read_rules
 from visop.errors import FetchFailed, FetchUnavailable, OperatorError, UrlRejected
-from visop.inputs.fetch import Answer
+from visop.images.fetch import Answer
 
 SITE = "http://example.org:8080"
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from visop.evaluation.evaluate import Gallery, Job, Outcome, evaluate
 from visop.evaluation.samples import choose_transformations
-from visop.inputs.images import ImageLimits
+from visop.images.decode import ImageLimits
 from visop.settings import Settings
 
 # So many that a false-positive rate of 1e-2 is supported.

@@ -9,9 +9,9 @@ from PIL import Image
 from tests.evaluation.conftest import picture
 from visop.errors import ImageDecodeError, SettingsError
 from visop.evaluation.samples import MAX_SIDE, choose_transformations, digest, read_original, transform
-from visop.inputs.images import ImageLimits
-from visop.pictures.transformations import TRANSFORMATIONS
+from visop.images.decode import ImageLimits
 from visop.settings import Settings
+from visop.synthetic.transformations import TRANSFORMATIONS
 
 LIMITS = ImageLimits.of(Settings())
 

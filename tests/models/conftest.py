@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visop.models.engine import Engine, load_engine
-from visop.models.openvino_engine import native_precisions
+from visop.models.engines.engine import Engine, load_engine
+from visop.models.engines.openvino import native_precisions
 from visop.models.registry import MODELS
 from visop.models.weights import find_weights
 from visop.settings import Settings

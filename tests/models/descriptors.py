@@ -69,8 +69,8 @@ def pool_all(maps: Path, out: Path) -> None:
 
 
 def run_encoder(file: Path, images: Path, out: Path) -> None:
+    from visop.models.engines.keras import KerasEngine
     from visop.models.graph import build_backbone
-    from visop.models.keras_engine import KerasEngine
     from visop.models.loading import load_weights
 
     settings = Settings(weights=str(file), max_batch=2)

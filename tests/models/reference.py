@@ -29,7 +29,7 @@ import numpy as np
 import tensorflow as tf
 
 from tests.models.photos import GOLDEN_PHOTOS, golden_photos, photos
-from visop.models.keras_engine import KerasEngine
+from visop.models.engines.keras import KerasEngine
 from visop.models.random_weights import set_random_weights
 from visop.models.registry import MODELS, ModelSpec
 from visop.models.weights import RANDOM_SEED, Weights, file_sha256

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from visop.errors import SettingsError
-from visop.models.compiled import compiled_model
+from visop.models.engines.compiled import compiled_model
 
 
 class Builder:

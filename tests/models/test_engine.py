@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from visop.errors import SettingsError
-from visop.models import engine
+from visop.models.engines import engine
 from visop.models.registry import MODELS
 from visop.models.weights import find_weights
 from visop.settings import Settings

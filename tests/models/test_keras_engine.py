@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from visop.models.keras_engine import batch_sizes
+from visop.models.engines.keras import batch_sizes
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,13 @@ import pytest
 from PIL import Image as PILImage
 
 from tests.toys import ToyOperator
-from visop.encode.local import LocalEncoder
-from visop.encode.vector_file import Origin
-from visop.search.collection import Collection
-from visop.search.encoders import Encoders
+from visop.encoding.local import LocalEncoder
+from visop.encoding.pool import Encoders
+from visop.encoding.vector_file import Origin
 from visop.search.index import Index
-from visop.search.milvus import MilvusClient
-from visop.search.store import Store
+from visop.search.milvus.collection import Collection
+from visop.search.milvus.library import MilvusClient
+from visop.search.milvus.store import Store
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
 

@@ -4,10 +4,10 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from visop.encode.vector_file import Origin
+from visop.encoding.vector_file import Origin
 from visop.search.duplicates import find_duplicates
-from visop.search.index_types import IndexType
-from visop.search.schema import Picture, Row
+from visop.search.milvus.index_types import IndexType
+from visop.search.milvus.schema import Picture, Row
 
 
 def picture(number, names=1, width=10):

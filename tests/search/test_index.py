@@ -210,7 +210,7 @@ def test_a_lost_memory_of_files_costs_time_and_nothing_else(index, folder, setti
 
 
 def test_more_pictures_than_flat_is_good_for_get_a_graph(index, folder, monkeypatch):
-    monkeypatch.setattr("visop.search.collection.flat_up_to", lambda dimension, *, is_lite: 5)
+    monkeypatch.setattr("visop.search.milvus.collection.flat_up_to", lambda dimension, *, is_lite: 5)
     index.add([folder])
     assert index.collection.index_type.kind == "HNSW"
     assert index.search(folder / "3.png", 1)[0].picture.names == (str(folder / "3.png"),)

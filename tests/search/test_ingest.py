@@ -6,10 +6,10 @@ import threading
 import pytest
 
 from tests.search.conftest import contents, picture_file, write_pictures
-from visop.search.collection import Collection
 from visop.search.digests import Digests
 from visop.search.errors import StoreFull
 from visop.search.failures import Failures
+from visop.search.milvus.collection import Collection
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def small_steps(monkeypatch):
     """Every few pictures a look-up, a write and a segment."""
     monkeypatch.setattr("visop.search.ingest._CHUNK", 4)
     monkeypatch.setattr("visop.search.ingest._ROWS", 4)
-    monkeypatch.setattr("visop.search.collection._LITE_SETTLE_ROWS", 8)
+    monkeypatch.setattr("visop.search.milvus.collection._LITE_SETTLE_ROWS", 8)
 
 
 def test_pictures_are_encoded_while_others_are_written(index, operator, tmp_path, monkeypatch):

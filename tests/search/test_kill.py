@@ -12,7 +12,7 @@ import pytest
 
 from tests.search.conftest import contents, write_pictures
 from tests.toys import ToyOperator
-from visop.search.store import Store
+from visop.search.milvus.store import Store
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -2,13 +2,12 @@ import pytest
 
 from tests.search.conftest import colour_of, contents, picture_file, write_pictures
 from tests.toys import ToyOperator
-from visop.errors import OperatorError
+from visop.errors import OperatorError, OtherEncoder
 from visop.search.digests import Digests
-from visop.search.errors import OtherEncoder
 from visop.search.failures import Failures
+from visop.search.milvus.store import Store
 from visop.search.reader import Reader
 from visop.search.reindex import Reindex
-from visop.search.store import Store
 
 
 class Other(ToyOperator):

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import run_command
 from tests.search.conftest import SERVER, write_pictures
 from visop.errors import OperatorError, SettingsError
-from visop.search.lite import serve_lite
+from visop.search.milvus.lite import serve_lite
 
 ENCODER = ["--class", "tests.toys:ToyOperator"]
 
@@ -193,7 +193,7 @@ def test_the_flag_that_is_complained_of_is_the_one_that_was_typed(run, folder, c
 
 @pytest.mark.skipif(bool(SERVER), reason="a server is not locked")
 def test_a_run_that_cannot_go_on_says_that_what_is_done_is_kept(run, folder, uri, capsys):
-    from visop.search.store import Store
+    from visop.search.milvus.store import Store
 
     with Store(uri):
         assert run("index", folder) == 3

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from visop.search.collection import Hit
-from visop.search.schema import Picture
+from visop.search.milvus.collection import Hit
+from visop.search.milvus.schema import Picture
 from visop.search.verdict import judge
 
 PICTURE = Picture("0" * 64, ("/a",), 1, 1, 1, 1, 1)

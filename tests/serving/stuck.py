@@ -14,8 +14,8 @@ from fastapi import FastAPI, Request, Response
 
 from tests.toys import ToyOperator
 from visop.contract import Encoder
-from visop.serving.http.app import Extend
-from visop.serving.http.face import Face, Task
+from visop.http.app import Extend
+from visop.http.endpoint import Endpoint, Task
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
 
@@ -57,14 +57,14 @@ class ConfiguredOperator(Encoder):
 def hanging_store(_operator: Encoder, _pipeline: Pipeline) -> Iterator[Extend]:
     """Routes beside the operator's that wait for what never answers, with a model and without."""
 
-    def extend(app: FastAPI, face: Face) -> None:
+    def extend(app: FastAPI, endpoint: Endpoint) -> None:
         @app.get("/look")
         async def look(request: Request) -> Response:
-            return await face.look(request, hang)
+            return await endpoint.look(request, hang)
 
         @app.post("/search")
         async def search(request: Request) -> Response:
-            return await face.serve(request, lambda _: Task([], lambda _: hang()))
+            return await endpoint.serve(request, lambda _: Task([], lambda _: hang()))
 
     yield extend
 

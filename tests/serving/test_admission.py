@@ -5,11 +5,11 @@ import threading
 import pytest
 
 from visop.errors import Overloaded
-from visop.serving.admission import Admission
+from visop.serving.admission import InputAdmission
 
 
 def test_what_does_not_fit_is_refused_as_a_whole() -> None:
-    admission = Admission(4)
+    admission = InputAdmission(4)
     admission.enter(3)
     with pytest.raises(Overloaded, match="3 inputs are being served, the limit is 4"):
         admission.enter(2)
@@ -18,7 +18,7 @@ def test_what_does_not_fit_is_refused_as_a_whole() -> None:
 
 
 def test_a_patient_caller_gets_the_room_that_another_leaves() -> None:
-    admission = Admission(1)
+    admission = InputAdmission(1)
     admission.enter(1)
     threading.Timer(0.02, admission.leave).start()
     admission.enter(1, timeout_s=5)
@@ -26,7 +26,7 @@ def test_a_patient_caller_gets_the_room_that_another_leaves() -> None:
 
 
 def test_patience_ends() -> None:
-    admission = Admission(1)
+    admission = InputAdmission(1)
     admission.enter(1)
     with pytest.raises(Overloaded):
         admission.enter(1, timeout_s=0.01)

@@ -16,10 +16,10 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from rpc import rpc_pb2, rpc_pb2_grpc
 from tests.conftest import Running, make_image
 from tests.toys import ToyOperator
 from visop.errors import SettingsError
+from visop.rpc import rpc_pb2, rpc_pb2_grpc
 from visop.serving.lifecycle import load_operator
 from visop.settings import Settings
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from visop.errors import TrainingFailed
-from visop.inputs.images import ImageLimits, resize_image
+from visop.images.decode import ImageLimits, resize_image
 from visop.settings import Settings
 from visop.training.batches import Batches, Plan, Reader, stream, unhidden
 from visop.training.folders import find_pictures

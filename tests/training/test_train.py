@@ -17,8 +17,8 @@ from visop.models.encoder_file import read_header, read_tensors
 from visop.models.fingerprint import fingerprints
 from visop.models.registry import MODELS
 from visop.models.weights import find_weights
-from visop.pictures.generate import generate_folder
 from visop.settings import Settings
+from visop.synthetic.generate import generate_folder
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--epochs", "3", "--steps", "3", "--side", "64", "--identities", "8", "--precision", "f32"]

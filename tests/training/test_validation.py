@@ -11,9 +11,9 @@ from PIL import Image
 
 from visop.errors import TrainingFailed
 from visop.evaluation.evaluate import Job, evaluate
-from visop.inputs.images import ImageLimits
-from visop.pictures.transformations import TRANSFORMATIONS
+from visop.images.decode import ImageLimits
 from visop.settings import Settings
+from visop.synthetic.transformations import TRANSFORMATIONS
 from visop.training.batches import Plan
 from visop.training.folders import Labels, Pictures
 from visop.training.validation import Validation, roles

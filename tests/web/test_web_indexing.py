@@ -9,8 +9,7 @@ import pytest
 from tests.conftest import make_image
 from tests.toys import ToyOperator
 from tests.web.conftest import Site, open_test_site
-from visop.errors import DeadlinePassed
-from visop.search.errors import OtherEncoder
+from visop.errors import DeadlinePassed, OtherEncoder
 from visop.search.index import Index
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings

@@ -158,7 +158,7 @@ def test_who_reads_nothing_of_a_long_answer_is_dropped(
     large: tuple[Site, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site, path = large
-    monkeypatch.setattr("visop.serving.http.protocol._STALL_S", 0.1)
+    monkeypatch.setattr("visop.http.timeouts._STALL_S", 0.1)
     with ask_and_read_nothing(site, f"/v1/pictures/{site.ids()[path.name]}"):
         while is_open(path):
             pass
@@ -166,7 +166,7 @@ def test_who_reads_nothing_of_a_long_answer_is_dropped(
 
 def test_who_reads_slowly_is_not_dropped(large: tuple[Site, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     site, path = large
-    monkeypatch.setattr("visop.serving.http.protocol._STALL_S", 1.0)
+    monkeypatch.setattr("visop.http.timeouts._STALL_S", 1.0)
     with ask_and_read_nothing(site, f"/v1/pictures/{site.ids()[path.name]}") as connection:
         begun, received = time.monotonic(), 0
         while received < path.stat().st_size:

@@ -13,13 +13,13 @@ from tests.conftest import make_image, unit
 from tests.search.conftest import colour_of, picture_file, write_pictures
 from tests.toys import ToyOperator
 from tests.web.conftest import Site
-from visop.encode.inputs import find_inputs
-from visop.encode.local import LocalEncoder
-from visop.encode.vector_file import Origin
-from visop.search.encoders import Encoders
+from visop.encoding.local import LocalEncoder
+from visop.encoding.pool import Encoders
+from visop.encoding.vector_file import Origin
 from visop.search.index import Index
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
+from visop.sources import find_inputs
 from visop.web.originals import Originals
 from visop.web.uploads import Uploads
 

@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         SettingsError: nothing to do, wrong settings, or a folder that cannot be used.
     """
-    from visop.encode.inputs import read_list
+    from visop.sources import read_list
 
     settings = read_settings(arguments).settings
     if not settings.fetch:
@@ -85,8 +85,8 @@ def _collect(pages: list[str], settings: Settings, arguments: argparse.Namespace
         from visop.collect.folder import MANIFEST, PictureFolder
         from visop.collect.pace import Pace
         from visop.collect.run import Collection, Wishes, has_failures, summarise
-        from visop.inputs.fetch import Fetcher
-        from visop.inputs.images import ImageLimits
+        from visop.images.decode import ImageLimits
+        from visop.images.fetch import Fetcher
     wishes = Wishes(
         min_side=arguments.min_side,
         max_pictures=arguments.max,

@@ -84,10 +84,10 @@ def _compare(arguments: argparse.Namespace) -> Comparison:
 
 def _read(name: str, operator: Encoder, settings: Settings) -> Image:
     """A picture as the server would read it: the same fetcher, the same limits. An error names it."""
-    from visop.encode.inputs import read_input
     from visop.errors import InvalidInput
-    from visop.inputs.fetch import Fetcher
-    from visop.inputs.images import ImageLimits, decode_image
+    from visop.images.decode import ImageLimits, decode_image
+    from visop.images.fetch import Fetcher
+    from visop.sources import read_input
 
     try:
         data = read_input(name, settings.max_image_bytes)

@@ -73,8 +73,3 @@ def tell_retries() -> None:
     """So that a run that waits for its operator to come back does not look like one that hangs."""
     logging.basicConfig(format="visop: %(message)s")
     logging.getLogger("visop.client").setLevel(logging.INFO)
-
-
-def printable(name: str) -> str:
-    """A name that somebody gave a file, with no control character that could reach the terminal."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)

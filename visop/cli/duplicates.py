@@ -8,7 +8,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from visop.cli.console import note, printable
+from visop.cli.console import note
 from visop.cli.flags import Commands, add_calibration, add_command, number
 from visop.cli.index_flags import (
     add_index_flags,
@@ -19,6 +19,7 @@ from visop.cli.index_flags import (
     threshold_of,
 )
 from visop.errors import SettingsError
+from visop.sources import printable
 
 if TYPE_CHECKING:
     from visop.search.duplicates import Group
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write(json.dumps([dataclasses.asdict(group) for group in groups], indent=2) + "\n")
     elif arguments.html:
-        from visop.search.report import write_duplicates
+        from visop.search.show.html import write_duplicates
 
         write_duplicates(arguments.html, arguments.index, groups, threshold, settings_of(arguments))
         sys.stdout.write(f"{len(groups)} groups in {arguments.html}\n")

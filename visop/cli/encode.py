@@ -14,8 +14,8 @@ from visop.errors import SettingsError
 from visop.settings import flag_name
 
 if TYPE_CHECKING:
-    from visop.encode.run import StreamEncoder
-    from visop.encode.vector_file import Origin, Outputs
+    from visop.encoding.run import StreamEncoder
+    from visop.encoding.vector_file import Origin, Outputs
 
 _NOTES = """\
 written:
@@ -56,8 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         SettingsError: wrong usage, or nothing to encode.
     """
-    from visop.encode.inputs import find_inputs, read_list
-    from visop.encode.vector_file import Outputs
+    from visop.encoding.vector_file import Outputs
+    from visop.sources import find_inputs, read_list
 
     outputs = Outputs(arguments.out, arguments.errors or arguments.out.with_suffix(".errors.csv"))
     names = find_inputs(arguments.inputs, keep_unreadable=True) + (read_list(arguments.list) if arguments.list else [])
@@ -71,8 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _encode(names: Sequence[str], outputs: Outputs, arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from visop.encode.run import encode_into
-    from visop.encode.vector_file import VectorFile
+    from visop.encoding.run import encode_into
+    from visop.encoding.vector_file import VectorFile
 
     with (
         _open_encoder(arguments) as (encoder, origin, max_image_bytes),
@@ -94,7 +94,7 @@ def _encode(names: Sequence[str], outputs: Outputs, arguments: argparse.Namespac
 @contextmanager
 def _open_encoder(arguments: argparse.Namespace) -> Iterator[tuple[StreamEncoder, Origin, int]]:
     """The running operator, or one in this process; what it is; and the bytes that one image may have."""
-    from visop.encode.vector_file import Origin
+    from visop.encoding.vector_file import Origin
 
     if arguments.remote:
         from visop.client import Client
@@ -107,6 +107,6 @@ def _open_encoder(arguments: argparse.Namespace) -> Iterator[tuple[StreamEncoder
     else:
         settings = read_settings(arguments).settings
         with imports("to encode in this process: pip install 'visop[cpu]'"):
-            from visop.encode.local import open_local
+            from visop.encoding.local import open_local
         with open_local(settings) as encoder:
             yield encoder, Origin.of(encoder.info), settings.max_image_bytes

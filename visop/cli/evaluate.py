@@ -9,10 +9,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visop.cli.console import imports, note, printable
+from visop.cli.console import imports, note
 from visop.cli.flags import Commands, add_command, whole
 from visop.errors import SettingsError
 from visop.settings import load_settings
+from visop.sources import printable
 
 if TYPE_CHECKING:
     from visop.evaluation.evaluate import Gallery, Job, Outcome
@@ -131,10 +132,10 @@ def _make_folder(path: Path) -> None:
 def _job(arguments: argparse.Namespace) -> Job:
     import numpy as np
 
-    from visop.encode.inputs import find_inputs
     from visop.evaluation.evaluate import Job
     from visop.evaluation.samples import choose_transformations
-    from visop.inputs.images import ImageLimits
+    from visop.images.decode import ImageLimits
+    from visop.sources import find_inputs
 
     names = [name for name in arguments.transformations.split(",") if name]
     transformations = choose_transformations(names)

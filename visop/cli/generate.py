@@ -43,7 +43,7 @@ def _generate(arguments: argparse.Namespace) -> int:
     from concurrent.futures.process import BrokenProcessPool
 
     with imports("to generate pictures: pip install 'visop[tools]'"):
-        from visop.pictures.generate import generate_folder
+        from visop.synthetic.generate import generate_folder
 
     try:
         generate_folder(arguments.folder, arguments.count, arguments.size, arguments.seed, arguments.processes)

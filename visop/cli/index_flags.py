@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from visop.cli.console import imports
 from visop.cli.flags import ENCODER_SETTINGS, add_settings, given_settings, read_settings, setting_flag
 from visop.errors import SettingsError
-from visop.search.defaults import DEFAULT_NAME, DEFAULT_URI
+from visop.search import DEFAULT_NAME, DEFAULT_URI
 from visop.settings import flag_name
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def open_index(arguments: argparse.Namespace, *, create: bool = False) -> Index:
     """
     with imports("to search: pip install 'visop[search]'"):
         from visop.search.index import Index
-        from visop.search.store import check_there
+        from visop.search.milvus.store import check_there
     if not create:
         check_there(arguments.uri)
     settings = settings_of(arguments)

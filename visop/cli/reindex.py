@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Reindex, with a bar; the exit status."""
     with imports("to search: pip install 'visop[search]'"):
         from visop.search.failures import Failures
-        from visop.search.store import check_there
+        from visop.search.milvus.store import check_there
     check_there(arguments.uri)
     if not arguments.quiet:
         tell_retries()
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _reindex(arguments: argparse.Namespace, failures: Failures) -> int:
     done = _remake(arguments, failures)
-    from visop.search.store import shown_uri
+    from visop.search.milvus.store import shown_uri
 
     where = f"{shown_uri(arguments.uri)}, index {arguments.index}"
     if done is None:
@@ -83,11 +83,11 @@ def _reindex(arguments: argparse.Namespace, failures: Failures) -> int:
 def _remake(arguments: argparse.Namespace, failures: Failures) -> Reindexed | None:
     from tqdm import tqdm
 
+    from visop.encoding.pool import open_encoders
     from visop.search.digests import Digests
-    from visop.search.encoders import open_encoders
+    from visop.search.milvus.store import Store
     from visop.search.reader import Reader
     from visop.search.reindex import Reindex
-    from visop.search.store import Store
 
     settings = settings_of(arguments)
     with (

@@ -11,7 +11,7 @@ from visop.cli.console import imports
 from visop.cli.flags import Commands, add_calibration, add_command
 from visop.cli.index_flags import token
 from visop.errors import SettingsError
-from visop.search.defaults import DEFAULT_NAME, DEFAULT_URI
+from visop.search import DEFAULT_NAME, DEFAULT_URI
 from visop.settings import load_settings
 
 DEFAULT_HTTP = "127.0.0.1:8080"
@@ -90,7 +90,7 @@ def _check_photos(photos: list[str]) -> None:
 
 
 def _uploads(given: str | None, host: str) -> Path | None:
-    from visop.serving.http.guard import is_loopback
+    from visop.http.middleware import is_loopback
 
     if given is None:
         return Path(DEFAULT_UPLOADS) if is_loopback(host) else None

@@ -8,7 +8,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from visop.cli.console import note, printable
+from visop.cli.console import note
 from visop.cli.flags import Commands, add_calibration, add_command, whole
 from visop.cli.index_flags import (
     add_encoder_flags,
@@ -18,6 +18,7 @@ from visop.cli.index_flags import (
     settings_of,
     threshold_of,
 )
+from visop.sources import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write(json.dumps([_plain(match) for match in matches], indent=2) + "\n")
     elif arguments.html:
-        from visop.search.report import write_search
+        from visop.search.show.html import write_search
 
         write_search(arguments.html, arguments.image, matches, settings)
         sys.stdout.write(f"{len(matches)} pictures in {arguments.html}\n")
@@ -80,7 +81,7 @@ def _plain(match: Match) -> dict[str, Any]:
 
 
 def _print(matches: Sequence[Match], settings: Settings, *, previews: bool) -> None:
-    from visop.search.preview import can_preview, preview_of
+    from visop.search.show.terminal import can_preview, preview_of
 
     if not matches:
         note("nothing found: the index is empty, or the filter holds for none of its pictures")

@@ -13,7 +13,7 @@ from visop.cli.flags import ENCODER_SETTINGS, Commands, add_command, add_setting
 from visop.errors import SettingsError
 
 if TYPE_CHECKING:
-    from visop.encode.whiten import Base, Learning
+    from visop.training.whiten import Base, Learning
 
 # Whitening is learnt in full precision.
 _SETTINGS = [name for name in ENCODER_SETTINGS if name != "precision"]
@@ -46,8 +46,8 @@ def add_parser(commands: Commands) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     with imports("to whiten: pip install 'visop[cpu]'"):
-        from visop.encode.inputs import find_inputs
-        from visop.encode.whiten import check_request, find_base, write_whitened
+        from visop.sources import find_inputs
+        from visop.training.whiten import check_request, find_base, write_whitened
 
     if not os.path.isdir(arguments.folder):
         raise SettingsError(f"{arguments.folder}: no such folder")
@@ -67,7 +67,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _learn(base: Base, names: list[str], *, quiet: bool) -> Learning:
     from tqdm import tqdm
 
-    from visop.encode.whiten import learn_moments
+    from visop.training.whiten import learn_moments
 
     with tqdm(total=len(names), unit=" images", disable=quiet or None) as bar:
         learning = learn_moments(base, names, bar.update)

@@ -12,9 +12,9 @@ from typing import Protocol
 
 import grpc
 
-from rpc import rpc_pb2
 from visop.client.backoff import Backoff
 from visop.errors import DeadlinePassed, OperatorError, Unreachable
+from visop.rpc import rpc_pb2
 
 
 class StreamCall(Iterator[rpc_pb2.ExecuteReply], Protocol):

@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from rpc import rpc_pb2
 from visop.client.statuses import error_of_item
 from visop.errors import BadItems, ImageTooLarge, InvalidInput, OperatorError
+from visop.rpc import rpc_pb2
 
 Vector = npt.NDArray[np.float32]
 

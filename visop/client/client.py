@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from google.protobuf.message import Message
 
-from rpc import rpc_pb2, rpc_pb2_grpc
 from visop.client.backoff import Backoff
 from visop.client.bulk import BulkStream
 from visop.client.chunks import Caps, Chunk, Input, Vector, split
 from visop.client.statuses import error_of_call
 from visop.errors import BadItems, OperatorError
+from visop.rpc import rpc_pb2, rpc_pb2_grpc
 
 Reply = TypeVar("Reply", bound=Message)
 

@@ -6,7 +6,7 @@ from visop.collect import robots
 from visop.collect.pace import Pace
 from visop.collect.urls import absolute, host, is_web, origin
 from visop.errors import FetchFailed, UrlRejected
-from visop.inputs.fetch import Answer, Fetcher
+from visop.images.fetch import Answer, Fetcher
 
 
 class Crawler:

@@ -27,7 +27,7 @@ from visop.collect.near import find_near, perceptual_hash
 from visop.collect.page import Picture
 from visop.collect.urls import shorten
 from visop.contract import Image
-from visop.encode.journal import Journal
+from visop.encoding.journal import Journal
 from visop.errors import SettingsError
 
 Kind = Literal["page", "picture"]

@@ -43,7 +43,7 @@ def extension(data: bytes) -> str:
     """The extension of an image file, by its content.
 
     Args:
-        data: a file that ``visop.inputs.images`` has decoded, so that its header is harmless.
+        data: a file that ``visop.images.decode`` has decoded, so that its header is harmless.
     """
     with PIL.Image.open(io.BytesIO(data), formats=[name for name in _EXTENSIONS if name != "MPO"]) as image:
         return _EXTENSIONS[str(image.format)]

@@ -20,7 +20,7 @@ from w3lib.encoding import html_to_unicode
 from visop.collect.formats import NOT_DECODED, media_type
 from visop.collect.srcset import Candidate, parse_srcset
 from visop.collect.urls import absolute, is_web
-from visop.encode.inputs import SUFFIXES
+from visop.sources import SUFFIXES
 
 # Where scripts that load pictures late keep what will become `srcset` and `src`. A placeholder stands there meanwhile,
 # whatever size it claims to have.

@@ -14,7 +14,7 @@ from protego import Protego
 
 from visop.collect.urls import absolute, is_web, origin
 from visop.errors import FetchUnavailable, OperatorError, UrlRejected
-from visop.inputs.fetch import Answer
+from visop.images.fetch import Answer
 
 #: The name that we look for in robots.txt, and that the fetcher sends as its user agent.
 AGENT = "visop"

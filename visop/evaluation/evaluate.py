@@ -18,14 +18,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PILImage
 
-from visop.cores import usable_cores
 from visop.errors import OperatorError, SettingsError
 from visop.evaluation.encoders import PictureEncoder
 from visop.evaluation.metrics import Floats, Ranking, rank
 from visop.evaluation.samples import digest, read_original, transform
 from visop.evaluation.thresholds import Calibration, Impostors, calibrate
-from visop.inputs.images import ImageLimits
-from visop.pictures.transformations import Transformation
+from visop.images.decode import ImageLimits
+from visop.machine import usable_cores
+from visop.synthetic.transformations import Transformation
 
 # Pictures that the speed is measured with, at a time, and for how long: a large model is measured with a few.
 _SPEED_PICTURES, _SPEED_S = 8, 0.5

@@ -14,10 +14,10 @@ import numpy as np
 from PIL import Image as PILImage
 
 from visop.contract import Image
-from visop.encode.inputs import read_input
 from visop.errors import OperatorError, SettingsError
-from visop.inputs.images import ImageLimits, decode_image
-from visop.pictures.transformations import TRANSFORMATIONS, Transformation
+from visop.images.decode import ImageLimits, decode_image
+from visop.sources import read_input
+from visop.synthetic.transformations import TRANSFORMATIONS, Transformation
 
 #: Pixels of an original's longer side, at most.
 MAX_SIDE = 1024

@@ -106,7 +106,7 @@ def export(spec: ModelSpec, weights: Weights, pooling: Pooling, path: Path, *, q
 def _write_graph(encoder: Any, spec: ModelSpec, path: Path, *, quantised: bool) -> None:
     import openvino as ov
 
-    from visop.models.quantise import calibration_pictures, fold_constants, quantise
+    from visop.models.engines.ranges import calibration_pictures, fold_constants, quantise
 
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:  # what is read is still mapped while it is written
         draft = Path(folder) / path.name

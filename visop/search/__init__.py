@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from visop.search.index import Index
 
-__all__ = ["Index"]
+__all__ = ["DEFAULT_NAME", "DEFAULT_URI", "Index"]
+
+#: Which index is meant where none is named.
+DEFAULT_URI = "visop.db"
+DEFAULT_NAME = "pictures"
 
 
 def __getattr__(name: str) -> Any:

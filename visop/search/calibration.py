@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from visop.encode.vector_file import Origin
+from visop.encoding.vector_file import Origin
 from visop.errors import SettingsError
 from visop.evaluation.compare import calibration_from, calibration_of, trust_of
 from visop.settings import Settings

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visop.search.collection import Collection
 from visop.search.linked import Linked
-from visop.search.schema import Picture
+from visop.search.milvus.collection import Collection
+from visop.search.milvus.schema import Picture
 
 # Looked up at once.
 _CHUNK = 128

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grpc import StatusCode
 
-from visop.errors import InvalidInput, OperatorError, SettingsError
+from visop.errors import InvalidInput, OperatorError
 
 
 class StoreError(OperatorError):
@@ -43,9 +43,3 @@ class NoSuchIndex(StoreError):
 
 class WrongFilter(InvalidInput):
     """A filter is no expression over the fields of an index."""
-
-
-class OtherEncoder(SettingsError):
-    """The vectors of an index were made by another encoder than the one at hand."""
-
-    code = StatusCode.FAILED_PRECONDITION

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Self
 
-from visop.encode.vector_file import is_list_of_errors
+from visop.encoding.vector_file import is_list_of_errors
 from visop.errors import OperatorError, SettingsError
 
 _log = logging.getLogger(__name__)

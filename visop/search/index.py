@@ -11,26 +11,26 @@ from pathlib import Path
 from typing import Any, Self
 
 from visop.contract import Vector
-from visop.encode.inputs import is_url
-from visop.encode.vector_file import Origin
+from visop.encoding.pool import Encoders, open_encoders
+from visop.encoding.same_encoder import check_same_encoder
+from visop.encoding.vector_file import Origin
 from visop.errors import InvalidInput, OperatorError, SettingsError
-from visop.search.collection import Collection
-from visop.search.defaults import DEFAULT_NAME, DEFAULT_URI
+from visop.images.thumbnail import as_file
+from visop.search import DEFAULT_NAME, DEFAULT_URI
 from visop.search.digests import Digests
-from visop.search.encoders import Encoders, open_encoders
 from visop.search.errors import NoSuchIndex
 from visop.search.failures import Failures
-from visop.search.guard import check_same_encoder
-from visop.search.index_types import parse_index_type
 from visop.search.ingest import Ingest, Progress
 from visop.search.inputs import gather
-from visop.search.pictures import as_file
+from visop.search.milvus.collection import Collection
+from visop.search.milvus.index_types import parse_index_type
+from visop.search.milvus.schema import Picture
+from visop.search.milvus.store import Store, collection_name
 from visop.search.prune import prune
 from visop.search.reader import Reader, read_bytes
-from visop.search.schema import Picture
-from visop.search.store import Store, collection_name
 from visop.search.verdict import Match, judge
 from visop.settings import Settings, load_settings
+from visop.sources import is_url
 
 _MAX_K = 16384
 

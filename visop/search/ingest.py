@@ -18,14 +18,14 @@ from itertools import takewhile
 import numpy as np
 
 from visop.contract import Vector
+from visop.encoding.pool import Encoders
 from visop.errors import InvalidInput, OperatorError
+from visop.images.thumbnail import size_of
 from visop.search.ahead import in_order, one_ahead
-from visop.search.collection import Collection
-from visop.search.encoders import Encoders
 from visop.search.failures import Failures
-from visop.search.pictures import size_of
+from visop.search.milvus.collection import Collection
+from visop.search.milvus.schema import MAX_NAMES, Picture, Row, joined
 from visop.search.reader import Reader, Seen
-from visop.search.schema import MAX_NAMES, Picture, Row, joined
 
 # Inputs looked up at once, and bytes of their contents that may wait for it.
 _CHUNK = 128

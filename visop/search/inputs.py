@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from visop.encode.inputs import find_inputs, is_url, read_list
 from visop.errors import SettingsError
+from visop.sources import find_inputs, is_url, read_list
 
 # The column of a CSV that names pictures; the first of them that is there, else the first column.
 _COLUMNS = ("url", "path", "file", "image", "input", "name")

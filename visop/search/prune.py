@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-from visop.search.collection import Collection
 from visop.search.digests import Digests
+from visop.search.milvus.collection import Collection
+from visop.search.milvus.schema import Picture, Row
 from visop.search.reader import path_of
-from visop.search.schema import Picture, Row
 
 _DELETE = 1000
 _RENAME = 256

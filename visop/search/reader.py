@@ -11,12 +11,12 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import unquote_to_bytes
 
-from visop.encode.inputs import is_url, read_input
 from visop.errors import InvalidInput, OperatorError, UrlRejected
-from visop.inputs.fetch import Fetcher
+from visop.images.fetch import Fetcher
 from visop.search.digests import Digests
-from visop.search.schema import MAX_NAME_BYTES
+from visop.search.milvus.schema import MAX_NAME_BYTES
 from visop.settings import Settings
+from visop.sources import is_url, read_input
 
 # A URL has neither size nor time of change before it is fetched; in the memory it stands under these.
 _URL_SIZE = -1

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from visop.encoding.pool import Encoders
 from visop.errors import InvalidInput, OperatorError
-from visop.search.collection import Collection
-from visop.search.encoders import Encoders
 from visop.search.failures import Failures
-from visop.search.index_types import IndexType
+from visop.search.milvus.collection import Collection
+from visop.search.milvus.index_types import IndexType
+from visop.search.milvus.schema import Picture, Row
+from visop.search.milvus.store import Store, collection_name
 from visop.search.reader import Reader
-from visop.search.schema import Picture, Row
-from visop.search.store import Store, collection_name
 
 # Pictures per page of what an earlier run made, and looked up at once.
 _PAGE = 8000

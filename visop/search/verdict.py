@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from visop.search.collection import Hit
-from visop.search.schema import Picture
+from visop.search.milvus.collection import Hit
+from visop.search.milvus.schema import Picture
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 from google.protobuf import any_pb2, duration_pb2, json_format
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
-from rpc import rpc_pb2
 from visop import __version__
 from visop.contract import OperatorInfo, Vector
 from visop.errors import BadItems, OperatorError, Overloaded
+from visop.rpc import rpc_pb2
 from visop.serving.pipeline import Source
 from visop.settings import Settings
 
@@ -20,7 +20,7 @@ _MAX_DETAILS_BYTES = 4000
 
 
 class Inputs(Protocol):
-    """A request, of either face. Images are files; in JSON, in base64."""
+    """A request, of either endpoint. Images are files; in JSON, in base64."""
 
     @property
     def urls(self) -> Iterable[str]: ...  # noqa: D102

@@ -20,19 +20,19 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from rpc import rpc_pb2, rpc_pb2_grpc
 from visop.contract import Encoder
 from visop.errors import OperatorError, SettingsError
+from visop.rpc import rpc_pb2, rpc_pb2_grpc
+from visop.serving.admission import CallAdmission
 from visop.serving.convert import identity_json, identity_of
-from visop.serving.door import Door
 from visop.serving.logs import configure_logging, log_event
 from visop.serving.pipeline import Pipeline
-from visop.serving.service import SERVICE_NAME, OperatorServicer
+from visop.serving.servicer import SERVICE_NAME, OperatorServicer
 from visop.settings import Effective, Settings
 
 if TYPE_CHECKING:
-    from visop.serving.http.app import Extend
-    from visop.serving.http.server import HttpServer
+    from visop.http.app import Extend
+    from visop.http.server import HttpServer
 
     #: Lives around a server: entered with the warm operator, left after the last call and before the operator closes.
     Around = Callable[[Encoder, Pipeline], AbstractContextManager[Extend]]
@@ -53,7 +53,7 @@ def serve(effective: Effective, around: Around | None = None) -> int:
 
     Args:
         effective: the settings.
-        around: what another room has beside the server, such as search; it adds its routes to the HTTP face.
+        around: what another room has beside the server, such as search; it adds its routes to the HTTP interface.
     """
     settings = effective.settings
     before = set(threading.enumerate())
@@ -147,7 +147,7 @@ class Server:
         self, operator: Encoder, pipeline: Pipeline, settings: Settings, extend_http: Extend | None = None
     ) -> None:
         self._pipeline, self._settings = pipeline, settings
-        self._door = Door(settings.max_calls)
+        self._calls = CallAdmission(settings.max_calls)
         threads = settings.max_calls + _SPARE_THREADS
         self._pool = ThreadPoolExecutor(threads, "visop-grpc")
         # What does not find a thread is refused by gRPC itself instead of waiting in a queue that nobody sees.
@@ -155,7 +155,7 @@ class Server:
         self.port = self._bind()
         self.address = f"{settings.bind}:{self.port}"
         identity = identity_of(operator.info(), _advertised(settings, self.port), settings)
-        self._servicer = OperatorServicer(pipeline, self._door, identity, settings)
+        self._servicer = OperatorServicer(pipeline, self._calls, identity, settings)
         rpc_pb2_grpc.add_OperatorServicer_to_server(self._servicer, self._grpc)
         self._health = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
@@ -185,10 +185,10 @@ class Server:
         """
         self._stopping.set()
         self._health.enter_graceful_shutdown()
-        self._door.close()
+        self._calls.close()
         self._servicer.end_streams()
         ends = time.monotonic() + self._settings.drain_timeout_s
-        while self._door.accepted and time.monotonic() < ends:
+        while self._calls.accepted and time.monotonic() < ends:
             time.sleep(_DRAIN_CHECK_S)
         # Closing the port cuts off what gRPC has received and not handed over yet: give callers who come at once again
         # the time to be told to go elsewhere.
@@ -213,11 +213,11 @@ class Server:
 
     def _make_http(self, identity: rpc_pb2.IdentityReply, extend: Extend | None) -> HttpServer:
         try:
-            from visop.serving.http.server import HttpServer
+            from visop.http.server import HttpServer
         except ModuleNotFoundError as err:
             complaint = f"{err.name} is not installed; for HTTP: pip install 'visop[http]'"
             raise SettingsError(f"OP_HTTP_ENDPOINT={self._settings.http_endpoint}: {complaint}") from None
-        return HttpServer(self._pipeline, self._door, identity_json(identity), self._settings, extend)
+        return HttpServer(self._pipeline, self._calls, identity_json(identity), self._settings, extend)
 
     def _watch_health(self) -> None:
         while not self._stopping.wait(_HEALTH_INTERVAL_S):

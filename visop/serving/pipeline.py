@@ -16,7 +16,6 @@ from typing import Any, Literal
 import numpy.typing as npt
 
 from visop.contract import Encoder, Vector
-from visop.cores import usable_cores
 from visop.errors import (
     CallerGone,
     DeadlinePassed,
@@ -28,9 +27,10 @@ from visop.errors import (
     ShuttingDown,
     UrlRejected,
 )
-from visop.inputs.fetch import Fetcher
-from visop.inputs.images import ImageLimits, decode_base64, decode_image
-from visop.serving.admission import Admission
+from visop.images.decode import ImageLimits, decode_base64, decode_image
+from visop.images.fetch import Fetcher
+from visop.machine import usable_cores
+from visop.serving.admission import InputAdmission
 from visop.serving.batcher import Batcher, Job
 from visop.serving.stacking import stacked
 from visop.settings import Settings
@@ -114,7 +114,7 @@ class Pipeline:
         self._operator, self._settings = operator, settings
         self._limits = ImageLimits.of(settings)
         self._closed = False
-        self._admission = Admission(settings.max_queue)
+        self._admission = InputAdmission(settings.max_queue)
         self._fetcher = Fetcher.of(settings)
         self._fetch_pool = ThreadPoolExecutor(settings.fetch_workers, "visop-fetch")
         self._decode_pool = ThreadPoolExecutor(settings.decode_workers or usable_cores(), "visop-decode")

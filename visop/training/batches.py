@@ -21,8 +21,8 @@ from PIL import Image
 
 from visop.contract import Image as Pixels
 from visop.errors import OperatorError, TrainingFailed
-from visop.inputs.images import ImageLimits, decode_image
-from visop.pictures.transformations import random_edit
+from visop.images.decode import ImageLimits, decode_image
+from visop.synthetic.transformations import random_edit
 from visop.training.folders import Pictures
 
 logger = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from visop.encode.inputs import find_inputs
 from visop.errors import SettingsError
+from visop.sources import find_inputs
 from visop.training.recipe import Labels
 
 logger = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from visop.cores import has_any_instructions
 from visop.errors import SettingsError
+from visop.machine import has_any_instructions
 from visop.models.graph import build_backbone, build_encoder
 from visop.models.loading import backbone_tensors, load_weights
 from visop.models.registry import ModelSpec, Pooling

@@ -13,9 +13,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from visop.cores import usable_cores
 from visop.evaluation.thresholds import Calibration
-from visop.inputs.images import ImageLimits, resize_image
+from visop.images.decode import ImageLimits, resize_image
+from visop.machine import usable_cores
 from visop.models.encoder_file import made_now, replace_card, write_encoder_file
 from visop.models.fingerprint import fingerprint
 from visop.models.registry import ModelSpec

@@ -17,8 +17,8 @@ from visop.errors import OperatorError, TrainingFailed
 from visop.evaluation.metrics import Floats, Ranking, rank
 from visop.evaluation.samples import digest, read_original, transform
 from visop.evaluation.thresholds import Calibration, Impostors, calibrate
-from visop.inputs.images import ImageLimits
-from visop.pictures.transformations import TRANSFORMATIONS
+from visop.images.decode import ImageLimits
+from visop.synthetic.transformations import TRANSFORMATIONS
 from visop.training.batches import Plan, edit_pixels
 from visop.training.folders import Pictures
 

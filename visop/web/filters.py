@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from visop.errors import InvalidInput
-from visop.search.schema import PICTURE_FIELDS
+from visop.search.milvus.schema import PICTURE_FIELDS
 
 #: All but where it is.
 PUBLIC_FIELDS = [name for name in PICTURE_FIELDS if name != "names"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from visop.contract import Vector
-from visop.encode.local import LocalEncoder
+from visop.encoding.local import LocalEncoder
 from visop.errors import DeadlinePassed, OperatorError, Overloaded, ShuttingDown
 from visop.search.failures import Failures
 from visop.search.index import Index

@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from visop.errors import InvalidInput
+from visop.http.api.messages import read_json
+from visop.http.complaints import complain
+from visop.http.endpoint import Body
+from visop.http.forms import read_form
+from visop.http.problems import UnsupportedBody
+from visop.search.milvus.schema import ID_CHARS, Picture
 from visop.search.reader import path_of
-from visop.search.schema import ID_CHARS, Picture
 from visop.search.verdict import Match
-from visop.serving.http.complaints import complain
-from visop.serving.http.face import Body
-from visop.serving.http.forms import read_form
-from visop.serving.http.messages import read_json
-from visop.serving.http.problems import UnsupportedBody
 from visop.serving.pipeline import Source
 
 ID_PATTERN = f"^[0-9a-f]{{{ID_CHARS}}}$"

@@ -11,11 +11,11 @@ from pydantic import BaseModel
 
 from visop.contract import Vector
 from visop.errors import OperatorError
+from visop.http.api.messages import dump
+from visop.http.api.routes import body_of, inline, problems
+from visop.http.app import Extend
+from visop.http.endpoint import Body, Endpoint, Results, Task
 from visop.serving.convert import refuse_bad
-from visop.serving.http.app import Extend
-from visop.serving.http.face import Body, Face, Results, Task
-from visop.serving.http.messages import dump
-from visop.serving.http.routes import body_of, inline, problems
 from visop.web.assets import page_router
 from visop.web.file_answer import FileAnswer
 from visop.web.messages import (
@@ -60,17 +60,17 @@ Id = Annotated[str, Path(description="SHA-256 of the file, hexadecimal.", patter
 
 
 def site_routes(site: Site) -> Extend:
-    """Search, its pictures and its page, for the application of the HTTP face."""
+    """Search, its pictures and its page, for the application of the HTTP interface."""
 
-    def extend(app: FastAPI, face: Face) -> None:
-        app.include_router(_search_router(site, face))
-        app.include_router(_pictures_router(site, face))
+    def extend(app: FastAPI, endpoint: Endpoint) -> None:
+        app.include_router(_search_router(site, endpoint))
+        app.include_router(_pictures_router(site, endpoint))
         app.include_router(page_router())
 
     return extend
 
 
-def _search_router(site: Site, face: Face) -> APIRouter:
+def _search_router(site: Site, endpoint: Endpoint) -> APIRouter:
     router = APIRouter()
 
     @router.post(
@@ -81,7 +81,7 @@ def _search_router(site: Site, face: Face) -> APIRouter:
     )
     async def search(request: Request) -> Response:
         """The picture goes through the pipeline of `/v1/execute`, then to the index."""
-        return await face.serve(request, lambda body: _search_task(site, body))
+        return await endpoint.serve(request, lambda body: _search_task(site, body))
 
     @router.post(
         "/v1/index",
@@ -92,17 +92,17 @@ def _search_router(site: Site, face: Face) -> APIRouter:
     async def upload(request: Request) -> Response:
         """All or nothing: one file that is no picture fails the request. Where it is not allowed, 403."""
         site.uploads.check()
-        return await face.serve(request, lambda body: _upload_task(site, body))
+        return await endpoint.serve(request, lambda body: _upload_task(site, body))
 
     @router.get("/v1/index/status", summary="What is searched", responses=_answers(IndexStatus, *_READ_FAULTS))
     async def status(request: Request) -> Response:
         """How many pictures there are, and how far indexing in the background is."""
-        return await face.look(request, lambda: Response(dump(site.status()), media_type=_JSON))
+        return await endpoint.look(request, lambda: Response(dump(site.status()), media_type=_JSON))
 
     return router
 
 
-def _pictures_router(site: Site, face: Face) -> APIRouter:
+def _pictures_router(site: Site, endpoint: Endpoint) -> APIRouter:
     router = APIRouter()
 
     @router.get("/v1/pictures", summary="Some pictures", responses=_answers(PicturesReply, *_READ_FAULTS))
@@ -112,7 +112,7 @@ def _pictures_router(site: Site, face: Face) -> APIRouter:
         def make() -> Response:
             return Response(dump({"pictures": [site.plain(each) for each in site.some(limit)]}), media_type=_JSON)
 
-        return await face.look(request, make)
+        return await endpoint.look(request, make)
 
     @router.get("/v1/pictures/{id}", summary="A picture", responses=_file("image/*"))
     async def original(id: Id, request: Request) -> Response:  # noqa: A002 - the name in the path
@@ -122,7 +122,7 @@ def _pictures_router(site: Site, face: Face) -> APIRouter:
             picture = site.picture(id)
             return _forever(request, picture.id, lambda: FileAnswer(site.originals.open(picture)))
 
-        return await face.look(request, make)
+        return await endpoint.look(request, make)
 
     @router.get("/v1/pictures/{id}/thumbnail", summary="A small picture", responses=_file("image/webp"))
     async def small(id: Id, request: Request, side: Literal["320", "1280"] = "320") -> Response:  # noqa: A002 - as above
@@ -133,7 +133,7 @@ def _pictures_router(site: Site, face: Face) -> APIRouter:
             file = functools.partial(site.thumbnails.get, picture, int(side))
             return _forever(request, f"{picture.id}-{side}", lambda: Response(file(), media_type="image/webp"))
 
-        return await face.look(request, make)
+        return await endpoint.look(request, make)
 
     return router
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visop.contract import Encoder
-from visop.encode.local import LocalEncoder
-from visop.encode.vector_file import Origin
-from visop.inputs.images import ImageLimits
-from visop.pictures.examples import COUNT, write_examples
+from visop.encoding.local import LocalEncoder
+from visop.encoding.pool import Encoders
+from visop.encoding.vector_file import Origin
+from visop.http.app import Extend
+from visop.images.decode import ImageLimits
 from visop.search.calibration import DEFAULT_FPR, copy_threshold
-from visop.search.encoders import Encoders
 from visop.search.index import Index
-from visop.serving.http.app import Extend
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
+from visop.synthetic.examples import COUNT, write_examples
 from visop.web.indexing import Gentle, Indexing
 from visop.web.originals import Originals
 from visop.web.routes import site_routes

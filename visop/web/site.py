@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from visop.contract import Vector
+from visop.http.middleware import is_loopback
 from visop.search.index import Index
-from visop.search.schema import Picture
+from visop.search.milvus.schema import Picture
 from visop.search.verdict import Match
-from visop.serving.http.guard import is_loopback
 from visop.settings import Settings
-from visop.web.faults import NotFound, told_safely
 from visop.web.filters import check_public
 from visop.web.indexing import Indexing
 from visop.web.messages import Query, plain, plain_match
 from visop.web.originals import Originals
+from visop.web.problems import NotFound, told_safely
 from visop.web.thumbnails import Thumbnails
 from visop.web.uploads import Uploads
 

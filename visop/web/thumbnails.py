@@ -12,10 +12,10 @@ import logging
 import threading
 from pathlib import Path
 
-from visop.cores import usable_cores
-from visop.inputs.images import ImageLimits
-from visop.search.pictures import thumbnail
-from visop.search.schema import Picture
+from visop.images.decode import ImageLimits
+from visop.images.thumbnail import thumbnail
+from visop.machine import usable_cores
+from visop.search.milvus.schema import Picture
 from visop.web.bounded_folder import BoundedFolder
 from visop.web.originals import Originals
 

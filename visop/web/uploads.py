@@ -10,12 +10,12 @@ from pathlib import Path
 
 from visop.contract import Vector
 from visop.errors import OperatorError
+from visop.images.thumbnail import size_of
 from visop.search.index import Index
-from visop.search.pictures import size_of
+from visop.search.milvus.schema import MAX_NAMES, Picture, Row
 from visop.search.reader import stored_name
-from visop.search.schema import MAX_NAMES, Picture, Row
-from visop.web.faults import UploadsOff
 from visop.web.originals import Originals, suffix_of
+from visop.web.problems import UploadsOff
 from visop.web.whole_file import write_whole
 
 _log = logging.getLogger("visop.web")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from visop.errors import OperatorError, Overloaded
-from visop.inputs.fetch import Fetcher
+from visop.images.fetch import Fetcher
 from visop.settings import Settings
 
 # Fetched, or waiting to be sent, at the same time: each may be as large as a picture may be, and take a thread for as

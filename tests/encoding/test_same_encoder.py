@@ -1,0 +1,48 @@
+from dataclasses import replace
+
+import pytest
+
+from visop.encoding.same_encoder import check_same_encoder, differences
+from visop.encoding.vector_file import Origin
+from visop.errors import OtherEncoder
+
+OLD = Origin("vgg19", "vgg19-imagenet-avg-bilinear-bf16-1a2b3c4d5e6f", 512, "L2")
+NEW = Origin("vgg19", "vgg19-file-gem-head-whitened-bilinear-f32-ffffffffffff", 128, "L2")
+
+
+def test_the_same_encoder_passes():
+    check_same_encoder(OLD, replace(OLD), "here", "there")
+
+
+def test_a_refusal_has_both_fingerprints_every_difference_and_the_way_out():
+    with pytest.raises(OtherEncoder) as caught:
+        check_same_encoder(OLD, NEW, "the index photos", "this encoder", "Use another")
+    text = str(caught.value)
+    assert OLD.fingerprint in text
+    assert NEW.fingerprint in text
+    assert text.endswith("Use another")
+
+
+def test_parts_are_compared_one_by_one():
+    assert differences(OLD, NEW) == [
+        "dimension 512, not 128",
+        "weights imagenet, not file",
+        "pooling avg, not gem",
+        "head none, not head",
+        "whitening none, not whitened",
+        "precision bf16, not f32",
+    ]
+
+
+def test_only_another_digest_means_other_weights():
+    other = replace(OLD, fingerprint="vgg19-imagenet-avg-bilinear-bf16-000000000000")
+    (said,) = differences(OLD, other)
+    assert said.startswith("the weights, or the version of preprocessing")
+
+
+def test_fingerprints_of_other_operators_are_not_taken_apart():
+    assert differences(Origin("a", "mine-1", 8, "IP"), Origin("b", "mine-2", 8, "L2")) == [
+        "operator a, not b",
+        "metric IP, not L2",
+        "fingerprint",
+    ]

@@ -1,0 +1,283 @@
+"""What no honest client sends."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import json
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from tests.conftest import Running, make_base64
+from tests.http.conftest import both_faces, raw, read_all, read_answer
+from visop.http.timeouts import TimedProtocol
+from visop.rpc import rpc_pb2
+from visop.settings import MIB
+
+Faces = tuple[Running, httpx.Client]
+
+LIMIT = MIB
+
+
+@pytest.fixture(scope="module")
+def faces() -> Iterator[Faces]:
+    with both_faces(max_message_bytes=LIMIT, max_image_bytes=LIMIT, max_items=8) as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def _still_works_afterwards(faces: Faces) -> Iterator[None]:
+    yield
+    assert faces[1].post("/embed", json={"inputs": make_base64((3, 4, 0))}).json() == [[0.6, 0.8, 0.0]]
+
+
+def head(length: str, path: str = "/v1/execute") -> bytes:
+    return f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{length}\r\n\r\n".encode()
+
+
+def problem(connection: socket.socket) -> dict[str, object]:
+    found: dict[str, object] = json.loads(read_answer(connection).body)
+    return found
+
+
+def test_a_gigabyte_is_refused_by_its_announcement(faces: Faces) -> None:
+    with raw(faces[0]) as connection:
+        connection.sendall(head("Content-Length: 1073741824"))
+        found = problem(connection)
+    assert (found["status"], found["code"]) == (413, "INVALID_ARGUMENT")
+    assert found["detail"] == "the body has 1,073,741,824 bytes, the limit is 1,048,576"
+
+
+def test_a_body_that_does_not_announce_its_size_is_refused_when_it_reaches_the_limit(faces: Faces) -> None:
+    chunk = b"10000\r\n" + bytes(65536) + b"\r\n"
+    with raw(faces[0]) as connection:
+        connection.sendall(head("Transfer-Encoding: chunked") + chunk * (LIMIT // 65536 + 1))
+        found = problem(connection)
+    assert found["status"] == 413
+    assert re.fullmatch(r"the body has at least 1,\d{3},\d{3} bytes, the limit is 1,048,576", str(found["detail"]))
+
+
+def test_who_goes_on_sending_a_refused_body_is_cut_off(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("visop.http.timeouts._LINGER_S", 0.05)
+    with raw(faces[0]) as connection:
+        connection.sendall(head("Content-Length: 1073741824"))
+        endless = itertools.repeat(bytes(65536))
+        with pytest.raises(OSError, match=r"reset|[Bb]roken pipe"):
+            collections.deque(map(connection.sendall, endless), maxlen=0)
+
+
+def test_a_refused_body_that_ends_leaves_the_connection_usable(faces: Faces) -> None:
+    with raw(faces[0]) as connection:
+        connection.sendall(head(f"Content-Length: {LIMIT + 1}") + bytes(LIMIT + 1))
+        assert problem(connection)["status"] == 413
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert read_answer(connection).status == 200
+
+
+def test_a_head_that_never_ends_is_cut_off(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("visop.http.timeouts._HEAD_S", 0.1)
+    with raw(faces[0]) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+        assert read_all(connection) == b""
+
+
+def test_a_second_head_that_never_ends_is_cut_off_too(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("visop.http.timeouts._HEAD_S", 0.1)
+    with raw(faces[0]) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert read_answer(connection).status == 200
+        connection.sendall(b"GET /hea")
+        assert read_all(connection) == b""
+
+
+def test_a_connection_that_says_nothing_is_cut_off(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("visop.http.timeouts._HEAD_S", 0.1)
+    with raw(faces[0]) as connection:
+        assert read_all(connection) == b""
+
+
+def test_a_head_without_end_is_refused(faces: Faces) -> None:
+    with raw(faces[0]) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"a" * 20_000)
+        assert read_all(connection).startswith(b"HTTP/1.1 400")
+
+
+def test_a_body_that_stops_coming_is_refused(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("visop.http.body._SILENCE_S", 0.1)
+    with raw(faces[0]) as connection:
+        connection.sendall(head("Content-Length: 100") + b"{")
+        found = problem(connection)
+    assert (found["status"], found["code"]) == (408, "DEADLINE_EXCEEDED")
+    assert found["detail"] == "the body came too slowly: 1 bytes so far"
+
+
+def test_slow_bodies_do_not_keep_others_out_for_ever(start_faces: Callable[..., Faces]) -> None:
+    server, web = start_faces(max_calls=2, max_batch=1)
+    with raw(server) as one, raw(server) as two:
+        for connection in (one, two):
+            connection.sendall(head("Content-Length: 2") + b"{")
+        answer = web.post("/v1/execute", json={})
+        while answer.status_code == 200:  # until both of them were seen
+            answer = web.post("/v1/execute", json={})
+        assert (answer.status_code, answer.json()["code"]) == (429, "RESOURCE_EXHAUSTED")
+        assert web.get("/readyz").status_code == 200
+        assert server.stub.Execute(rpc_pb2.ExecuteRequest()).nums == 0
+        one.sendall(b"}")
+        assert read_answer(one).status == 200
+        assert web.post("/v1/execute", json={}).status_code == 200
+
+
+def test_too_many_connections_are_turned_away(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("visop.http.timeouts._MAX_CONNECTIONS", 0)
+    with raw(faces[0]) as connection:
+        assert read_all(connection) == b""
+
+
+def test_who_does_not_read_the_answer_is_cut_off(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = threading.Event()
+    check = TimedProtocol._check_progress
+
+    def check_and_tell(protocol: TimedProtocol, before: int) -> None:
+        check(protocol, before)
+        if protocol.transport.is_closing():
+            gone.set()
+
+    monkeypatch.setattr("visop.http.timeouts._STALL_S", 0.1)
+    monkeypatch.setattr(TimedProtocol, "_check_progress", check_and_tell)
+    with raw(faces[0]) as connection:
+        connection.sendall(b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n" * 40)  # 60 MB
+        assert gone.wait(20)
+
+
+BODIES = {
+    "nothing": b"",
+    "not-json": b"cat.jpg",
+    "cut-off": b'{"datas": ["',
+    "deep": b"[" * 200_000,
+    "deep-objects": b'{"a":' * 100_000,
+    "nan": b"NaN",
+    "surrogate": b'{"datas": ["\\ud800"]}',
+    "not-utf8": b'{"datas": ["\xff"]}',
+    "utf16": '{"datas": []}'.encode("utf-16"),
+    "list": b"[]",
+    "number": b"1" + b"0" * 10_000,
+    "wrong-type": b'{"datas": 1}',
+    "wrong-element": b'{"datas": ["", 1]}',
+    "null": b'{"datas": null}',
+    "not-bool": b'{"partial": "true"}',
+    "unknown": b'{"data": []}',
+    "many-values": b'{"datas": [' + b'"",' * 100_000 + b'""]}',
+    "many-fields": b"{" + b",".join(b'"%d":1' % number for number in range(50_000)) + b"}",
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+@pytest.mark.parametrize("path", ["/v1/execute", "/embed"])
+def test_a_body_that_is_no_request_is_the_callers_fault(faces: Faces, path: str, body: bytes) -> None:
+    answer = faces[1].post(path, content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_ARGUMENT")
+    assert len(answer.json()["detail"]) < 300
+    assert "pydantic" not in answer.text
+
+
+def test_the_first_fault_is_named(faces: Faces) -> None:
+    answer = faces[1].post("/v1/execute", json={"datas": ["a", 2]})
+    assert answer.json()["detail"] == "datas[1]: must be a string"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+        {},
+    ],
+    ids=str,
+)
+def test_a_body_of_another_kind_is_refused(faces: Faces, headers: dict[str, str]) -> None:
+    answer = faces[1].post("/v1/execute", content=b"{}", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (415, "INVALID_ARGUMENT")
+
+
+def form(*parts: bytes, end: bytes = b"--x--\r\n") -> bytes:
+    return b"".join(b"--x\r\n" + part + b"\r\n" for part in parts) + end
+
+
+def part(name: str, value: bytes = b"") -> bytes:
+    return f'Content-Disposition: form-data; name="{name}"'.encode() + b"\r\n\r\n" + value
+
+
+FORMS = {
+    "empty": (b"", "x"),
+    "no-boundary": (form(), ""),
+    "long-boundary": (form(), "x" * 1000),
+    "other-boundary": (form(part("urls")), "y"),
+    "cut-off": (form(part("urls"), end=b""), "x"),
+    "many-parts": (form(*[part("datas")] * 5000), "x"),
+    "unknown-part": (form(part("../../etc/passwd")), "x"),
+    "no-name": (form(b"Content-Disposition: form-data\r\n\r\n"), "x"),
+    "no-disposition": (form(b"\r\n"), "x"),
+    "many-headers": (form(b"X-A: 1\r\n" * 100 + part("urls")), "x"),
+    "long-header": (form(b"X-A: " + b"1" * 100_000 + b"\r\n" + part("urls")), "x"),
+    "bad-encoding": (form(b"Content-Transfer-Encoding: base64\r\n" + part("datas", b"%%%")), "x"),
+    "unknown-encoding": (form(b"Content-Transfer-Encoding: zip\r\n" + part("datas")), "x"),
+    "not-utf8": (form(part("urls", b"\xff")), "x"),
+    "not-bool": (form(part("partial", b"maybe")), "x"),
+}
+
+
+@pytest.mark.parametrize(("body", "boundary"), FORMS.values(), ids=FORMS)
+def test_a_form_that_is_no_request_is_the_callers_fault(faces: Faces, body: bytes, boundary: str) -> None:
+    kind = f"multipart/form-data; boundary={boundary}" if boundary else "multipart/form-data"
+    answer = faces[1].post("/v1/execute", content=body, headers={"Content-Type": kind})
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_ARGUMENT"), answer.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/execute/",
+        "//v1/execute",
+        "/v1/../v1/execute",
+        "/v1/%2e%2e/v1/execute",
+        "/V1/EXECUTE",
+        "/docs/../../../../etc/passwd",
+        "/docs/%2e%2e%2f%2e%2e%2fetc/passwd",
+        "/docs/..%5c..%5cetc",
+        "/%00",
+        "/v1/execute%00",
+        "/v1/execute;x",
+    ],
+)
+def test_a_path_by_another_spelling_is_not_found(faces: Faces, path: str) -> None:
+    with raw(faces[0]) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        answer = read_answer(connection)
+    assert answer.status == 404
+    assert "location" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",  # TLS
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",  # no Host
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n",
+    ],
+    ids=["tls", "http2", "no-host", "two-hosts", "two-lengths", "negative", "digits", "coding"],
+)
+def test_what_is_not_http_is_refused(faces: Faces, head: bytes) -> None:
+    with raw(faces[0]) as connection:
+        connection.sendall(head)
+        assert read_all(connection).startswith((b"HTTP/1.1 400", b"HTTP/1.1 421", b"HTTP/1.1 501"))

@@ -1,0 +1,45 @@
+import re
+
+import pytest
+
+from tests.search.conftest import picture_file
+from visop.errors import SettingsError
+from visop.search.duplicates import Group
+from visop.search.milvus.schema import Picture
+from visop.search.show.html import write_duplicates, write_search
+from visop.search.verdict import Match
+
+
+def picture(*names):
+    return Picture("0" * 64, tuple(map(str, names)), 16, 12, 1234, 1_600_000_000, 1)
+
+
+def test_a_page_stands_alone_and_escapes_names(tmp_path, settings):
+    (tmp_path / "a.png").write_bytes(picture_file((9, 9, 9)))
+    evil = '/<script>alert(1)</script>".png'
+    matches = [Match(picture(tmp_path / "a.png", evil), 0.5, 0.875, True), Match(picture("/gone.png"), 1, 0.5, False)]
+    write_search(tmp_path / "page.html", evil, matches, settings)
+    page = (tmp_path / "page.html").read_text()
+    assert "<script" not in page
+    assert re.findall(r'(?:src|href)="([^"]{0,20})', page) == ["data:image/webp;base"]
+    assert "score 0.5000, cosine 0.8750" in page
+    assert page.count("a copy") == 1
+    assert "not readable from here" in page
+
+
+def test_a_query_whose_name_is_no_text_is_shown_as_far_as_it_is(tmp_path, settings):
+    write_search(tmp_path / "page.html", "caf\udce9.png", [], settings)
+    assert "<h1>Pictures like caf\ufffd.png</h1>" in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_groups_are_sections(tmp_path, settings):
+    group = Group((picture("/a.png"), picture("/b.png")), 0.99, 0.95)
+    write_duplicates(tmp_path / "page.html", "photos", [group, group], 0.9, settings)
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("<section>") == 2
+    assert "cosine 0.9500 to 0.9900" in page
+
+
+def test_a_page_that_cannot_be_written_is_named(tmp_path, settings):
+    with pytest.raises(SettingsError, match=r"--html .*none/page.html: No such file"):
+        write_search(tmp_path / "none" / "page.html", "q", [], settings)

@@ -1,0 +1,39 @@
+import io
+
+import numpy as np
+import pytest
+
+from tests.search.conftest import picture_file
+from visop.search.milvus.schema import Picture
+from visop.search.show.terminal import can_preview, half_blocks, preview_of
+
+
+class Terminal(io.StringIO):
+    encoding = "UTF-8"
+
+    def isatty(self):
+        return True
+
+
+def test_two_rows_of_pixels_are_one_line_of_text():
+    image = np.array([[[1, 2, 3]], [[4, 5, 6]], [[7, 8, 9]]], np.uint8)
+    assert half_blocks(image) == "\033[38;2;1;2;3;48;2;4;5;6m▀\033[0m\n"
+
+
+@pytest.mark.parametrize(
+    ("colour", "no_colour", "can"), [("truecolor", None, True), ("", None, False), ("24bit", "1", False)]
+)
+def test_a_preview_is_for_terminals_that_say_that_they_can(monkeypatch, colour, no_colour, can):
+    monkeypatch.setenv("COLORTERM", colour)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_colour is not None:
+        monkeypatch.setenv("NO_COLOR", no_colour)
+    assert can_preview(Terminal()) is can
+    assert not can_preview(io.StringIO())
+
+
+def test_a_picture_that_cannot_be_read_has_no_preview_and_another_name_of_it_has(settings, tmp_path):
+    (tmp_path / "a.png").write_bytes(picture_file((9, 9, 9)))
+    names = ("http://x/1.png", "/nowhere.png")
+    assert preview_of(Picture("0" * 64, names, 1, 1, 1, 1, 1), settings) == ""
+    assert preview_of(Picture("0" * 64, (*names, str(tmp_path / "a.png")), 1, 1, 1, 1, 1), settings).count("\n") == 6

@@ -1,0 +1,110 @@
+import io
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from visop.errors import ImageTooLarge, InvalidInput, SettingsError
+from visop.sources import find_inputs, is_url, read_input, read_list
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+
+
+def test_folders_are_walked_in_a_stable_order(tmp_path):
+    touch(tmp_path, "b.jpg", "a.JPG", "z/c.png", "a/d.webp", "notes.txt", "jpg")
+    found = [os.path.relpath(name, tmp_path) for name in find_inputs([str(tmp_path)])]
+    assert found == ["a.JPG", "b.jpg", "a/d.webp", "z/c.png"]
+
+
+def test_files_and_urls_are_taken_as_they_are_and_in_order(tmp_path):
+    touch(tmp_path, "notes.txt")
+    names = ["http://host/a", str(tmp_path / "notes.txt"), "HTTPS://host/b", "http://host/a"]
+    assert find_inputs(names) == names
+
+
+def test_circles_of_links_end(tmp_path):
+    touch(tmp_path, "a/b.jpg")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    assert len(find_inputs([str(tmp_path)])) == 1
+
+
+def test_a_name_that_is_not_there_is_wrong_usage():
+    with pytest.raises(SettingsError, match="nowhere: no such file or folder"):
+        find_inputs(["nowhere"])
+
+
+def test_a_folder_that_cannot_be_read_is_not_left_out_in_silence(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(SettingsError, match="Permission denied"):
+        find_inputs([str(tmp_path)])
+
+
+def test_a_folder_that_cannot_be_read_may_be_an_input_that_says_why(tmp_path, monkeypatch):
+    touch(tmp_path, "a.jpg", "closed/b.jpg", "open/c.jpg")
+    closed, scandir = str(tmp_path / "closed"), os.scandir
+
+    def refuse(path):
+        if path == closed:
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = find_inputs([str(tmp_path)], keep_unreadable=True)
+    assert found == [str(tmp_path / "a.jpg"), str(tmp_path / "open/c.jpg"), closed]
+    assert str(read_input(closed, 100)) == "cannot be read: Permission denied"
+
+
+def test_a_mark_of_the_encoding_belongs_to_no_name(tmp_path):
+    (tmp_path / "list").write_bytes(b"\xef\xbb\xbfa.jpg\r\nb.jpg\r\n")
+    assert read_list(tmp_path / "list") == ["a.jpg", "b.jpg"]
+
+
+def test_a_list_holds_one_name_a_line(tmp_path):
+    (tmp_path / "list").write_bytes(b"a b.jpg\n\nhttp://host/a\r\ncaf\xe9.jpg")
+    assert read_list(tmp_path / "list") == ["a b.jpg", "http://host/a", "caf\udce9.jpg"]
+
+
+def test_a_list_may_come_from_standard_input(monkeypatch):
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"a.jpg\n")))
+    assert read_list("-") == ["a.jpg"]
+
+
+def test_a_list_that_cannot_be_read_is_wrong_usage(tmp_path):
+    with pytest.raises(SettingsError, match="No such file"):
+        read_list(tmp_path / "list")
+
+
+@pytest.mark.parametrize(("name", "url"), [("http://a", True), ("HTTPS://a", True), ("ftp://a", False), ("a", False)])
+def test_addresses_are_told_from_paths(name, url):
+    assert is_url(name) is url
+
+
+def test_a_file_is_read_up_to_the_limit(tmp_path):
+    touch(tmp_path, "12345")
+    assert read_input(str(tmp_path / "12345"), max_bytes=5) == b"12345"
+    error = read_input(str(tmp_path / "12345"), max_bytes=4)
+    assert (type(error), str(error)) == (ImageTooLarge, "more than 4 bytes, which is the limit for one image")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs files that do not say their size")
+def test_a_file_that_does_not_say_its_size_is_read_to_its_end():
+    assert os.stat("/proc/self/status").st_size == 0
+    assert b"Threads:" in read_input("/proc/self/status", max_bytes=100_000)
+    assert isinstance(read_input("/proc/self/status", max_bytes=100), ImageTooLarge)
+
+
+def test_what_cannot_be_read_is_an_error_in_its_place(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    names = [str(tmp_path / "missing"), str(tmp_path / "pipe"), str(tmp_path), "a\0b"]
+    errors = [read_input(name, max_bytes=5) for name in names]
+    assert all(isinstance(error, InvalidInput) for error in errors)
+    assert list(map(str, errors)) == [
+        "cannot be read: No such file or directory", "not a file", "not a file", "not a file name",
+    ]  # fmt: skip

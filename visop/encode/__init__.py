@@ -1,1 +1,0 @@
-"""Files, folders and URLs to one file of vectors: what ``visop encode`` does."""

@@ -1,0 +1,78 @@
+"""One run: every input that is not done yet through an encoder, each result into the file of vectors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+from grpc import StatusCode
+
+from visop.client import HEALTHY
+from visop.contract import Vector
+from visop.encoding.vector_file import VectorFile
+from visop.errors import OperatorError
+from visop.sources import read_input
+
+
+class StreamEncoder(Protocol):
+    """What makes vectors: ``visop.client.Client``, or an operator in this process."""
+
+    def health(self) -> str:
+        """``HEALTHY``, or what is wrong."""
+
+    def encode_stream(
+        self, inputs: Iterable[bytes | str | OperatorError], *, batch: int
+    ) -> Iterator[Vector | OperatorError]:
+        """As ``Client.encode_stream``."""
+
+
+def encode_into(
+    file: VectorFile,
+    encoder: StreamEncoder,
+    names: Iterable[str],
+    *,
+    max_image_bytes: int,
+    batch: int,
+    on_done: Callable[[], object],
+) -> None:
+    """Encode what is not done yet, each input on its own row or in the errors.
+
+    Args:
+        file: where vectors and errors go.
+        encoder: makes the vectors.
+        names: all inputs, also those that are done.
+        max_image_bytes: of one image; above it, an input is an error.
+        batch: inputs per request.
+        on_done: called after each input.
+
+    Raises:
+        OperatorError: the run cannot go on. What is done stays done.
+    """
+    left = list(_not_done(names, file.done))
+    inputs = (read_input(name, max_image_bytes) for name in left)
+    for name, result in zip(left, encoder.encode_stream(inputs, batch=batch), strict=True):
+        if isinstance(result, OperatorError) and result.code is StatusCode.INTERNAL:
+            check_health(encoder, "the operator")
+        file.add(name, result)
+        on_done()
+
+
+def _not_done(names: Iterable[str], done: Counter[str]) -> Iterator[str]:
+    """All names but those that are done; a name that is given twice is done twice."""
+    left = done.copy()
+    for name in names:
+        if left[name] > 0:
+            left[name] -= 1
+        else:
+            yield name
+
+
+def check_health(encoder: StreamEncoder, name: str) -> None:
+    """Tell an input that breaks the model from a model that is broken, which would fail every input from here on.
+
+    Raises:
+        OperatorError: the model is broken; says so of ``name``.
+    """
+    if (health := encoder.health()) != HEALTHY:
+        raise OperatorError(f"{name} is not healthy: {health}")

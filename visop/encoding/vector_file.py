@@ -1,0 +1,317 @@
+"""Vectors on disk, written row by row so that a run may be killed at any moment and taken up again.
+
+While a run lasts there are two files beside ``vectors.npy``, both only ever appended to:
+
+    vectors.npy.part     the rows, behind a .npy header whose row count is filled in at the end
+    vectors.npy.journal  what made the vectors; then one line per input that is done, with its error if it has no row
+
+A row is written before its line in the journal, so what the journal counts is there, and what it does not count
+is cut off when the run is taken up again. At the end the rows become ``vectors.npy`` by renaming: nothing is copied,
+and memory does not grow with the number of vectors.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from visop.contract import Vector
+from visop.encoding.journal import Journal
+from visop.errors import OperatorError, SettingsError
+
+if TYPE_CHECKING:
+    from visop.client import Identity
+    from visop.contract import OperatorInfo
+
+_ROW_TYPE = np.dtype("<f4")
+
+_ERROR_HEADER = ("input", "code", "reason")
+
+# NumPy pads the header of such an array to this size, whatever the count, so that the count can be filled in later.
+_HEADER_BYTES = 128
+
+# What is done is safe against kill -9 at once, and against power failure this often.
+_SYNC_INTERVAL_S = 1.0
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What made the vectors of a file; those of another origin do not belong there."""
+
+    operator: str
+    fingerprint: str
+    dimension: int
+    metric_type: str
+
+    @classmethod
+    def of(cls, operator: Identity | OperatorInfo) -> Origin:
+        """What is kept of an operator. Raises SettingsError if it is no encoder."""
+        if operator.type != "encoder" or operator.dimension < 1:
+            what = f"a {operator.type} of dimension {operator.dimension}"
+            raise SettingsError(f"{operator.name} is {what}, not an encoder")
+        return cls(operator.name, operator.fingerprint, operator.dimension, operator.metric_type)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where everything goes.
+
+    Attributes:
+        vectors: (N, dimension) float32, a .npy file.
+        errors: CSV of input, code, reason for every input without a vector.
+
+    Raises:
+        SettingsError: the names cannot be used.
+    """
+
+    vectors: Path
+    errors: Path
+
+    def __post_init__(self) -> None:
+        """Find out before the work what would fail after it."""
+        if self.vectors.suffix != ".npy":
+            raise SettingsError(f"{self.vectors}: the name of the vectors must end in .npy")
+        for path in (self.vectors, self.errors):
+            if not path.parent.is_dir():
+                raise SettingsError(f"{path.parent}: no such folder")
+        if self.errors in (self.vectors, self.rows, self.origin, self.part, self.journal):
+            raise SettingsError(f"{self.errors}: is written already, take another name for the errors")
+        # The errors of an earlier run are replaced, and nothing else is.
+        if self.errors.exists() and not is_list_of_errors(self.errors):
+            raise SettingsError(
+                f"{self.errors} is there already and no list of errors; take another name with --errors"
+            )
+        if not (self.vectors.exists() or self.journal.exists()):
+            self._check_tables()
+
+    def _check_tables(self) -> None:
+        """What is there without vectors is of something else, such as the list of what is to be encoded."""
+        for path in (self.rows, self.origin):
+            if path.exists():
+                raise SettingsError(
+                    f"{path} is there already and would be replaced; take another name with --out, or move it away"
+                )
+
+    @property
+    def rows(self) -> Path:
+        """CSV of row, input: which input each row of ``vectors`` came from."""
+        return self.vectors.with_suffix(".csv")
+
+    @property
+    def origin(self) -> Path:
+        """JSON of what made the vectors."""
+        return self.vectors.with_suffix(".json")
+
+    @property
+    def part(self) -> Path:
+        """The rows of a run that is not finished."""
+        return self.vectors.with_name(f"{self.vectors.name}.part")
+
+    @property
+    def journal(self) -> Path:
+        """What is done of a run that is not finished."""
+        return self.vectors.with_name(f"{self.vectors.name}.journal")
+
+
+class VectorFile:
+    """A run that is under way: fresh, or taken up where an earlier one was interrupted. A context manager.
+
+    Attributes:
+        done: how often each input is done already, by its name.
+        good: rows so far.
+        bad: inputs without a row so far.
+
+    Raises:
+        SettingsError: there is a finished file, or a run of another operator, or another process is at it.
+    """
+
+    def __init__(self, outputs: Outputs, origin: Origin, *, restart: bool = False) -> None:
+        self._outputs, self._origin = outputs, origin
+        self.done: Counter[str] = Counter()
+        self.good = self.bad = 0
+        self._synced_at = time.monotonic()
+        if outputs.vectors.exists() and not (outputs.journal.exists() or restart):
+            raise SettingsError(f"{outputs.vectors} is there already, and complete; --restart encodes it anew")
+        self._journal = Journal(outputs.journal)
+        try:
+            if restart:
+                self._forget()
+            self._rows = self._open_rows()
+        except BaseException:
+            self._journal.__exit__()
+            raise
+
+    def __enter__(self) -> VectorFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Keep what is done, for the next run."""
+        with self._journal:
+            try:
+                if not self._rows.closed:
+                    self._sync()
+            finally:
+                self._rows.close()
+
+    def add(self, name: str, result: Vector | OperatorError) -> None:
+        """Note that an input is done.
+
+        Args:
+            name: the input.
+            result: its vector, (dimension,) float32, or why it has none.
+
+        Raises:
+            OperatorError: the vector is of another dimension.
+        """
+        entry = {"input": name}
+        if isinstance(result, OperatorError):
+            entry |= {"code": result.code.name, "reason": str(result)}
+        elif result.shape != (self._origin.dimension,):
+            said = self._origin.dimension
+            raise OperatorError(f"{name}: the vector has dimension {result.size}, the operator's Identity says {said}")
+        else:
+            self._rows.write(result.astype(_ROW_TYPE).tobytes())
+            self._rows.flush()
+        self._journal.append(entry)
+        self._count(entry)
+        if time.monotonic() - self._synced_at > _SYNC_INTERVAL_S:
+            self._sync()
+
+    def finish(self) -> None:
+        """Turn the run into its final files. Killed in between, the next run does it again, with the same result."""
+        self._sync()
+        self._write_header(self._rows, self.good)
+        _sync(self._rows)
+        self._rows.close()
+        self._write_tables()
+        os.replace(self._outputs.part, self._outputs.vectors)
+        self._journal.remove()
+
+    def _count(self, entry: dict[str, Any]) -> None:
+        if "code" in entry:
+            self.bad += 1
+        else:
+            self.good += 1
+
+    def _sync(self) -> None:
+        _sync(self._rows)
+        self._journal.sync()
+        self._synced_at = time.monotonic()
+
+    def _forget(self) -> None:
+        """Begin anew. An older result goes first, so that its vectors never stand beside new tables."""
+        self._outputs.vectors.unlink(missing_ok=True)
+        self._journal.cut(0)
+
+    def _open_rows(self) -> BinaryIO:
+        """Open the rows for appending, cut down to what the journal counts."""
+        vectors, part = self._outputs.vectors, self._outputs.part
+        if vectors.exists() and not part.exists():
+            os.replace(vectors, part)  # killed in the last step of finish()
+        rows = open(part, "r+b" if part.exists() else "w+b")  # noqa: SIM115 - kept open
+        try:
+            self._read_journal(rows.seek(0, os.SEEK_END))
+            self._write_header(rows, 0)
+            rows.truncate(self._offset(self.good))
+            rows.seek(0, os.SEEK_END)
+        except BaseException:
+            rows.close()
+            raise
+        return rows
+
+    def _read_journal(self, rows_bytes: int) -> None:
+        entries = self._journal.entries()
+        header, end = next(entries, (None, 0))
+        if header is not None:
+            self._check_origin(header)
+        for entry, end_of_entry in entries:
+            if "code" not in entry and self._offset(self.good + 1) > rows_bytes:
+                break  # after a power failure, the journal may have come further than the rows
+            self._count(entry)
+            self.done[entry["input"]] += 1
+            end = end_of_entry
+        self._journal.cut(end)
+        if header is None:
+            self._journal.append(asdict(self._origin))
+
+    def _check_origin(self, header: dict[str, Any]) -> None:
+        mine = asdict(self._origin)
+        if header != mine:
+            raise SettingsError(
+                f"{self._outputs.vectors} was begun by another operator, and vectors of the two do not fit together; "
+                f"--restart begins anew. Begun by: {_spoken(header)}. Now: {_spoken(mine)}"
+            )
+
+    def _offset(self, count: int) -> int:
+        return _HEADER_BYTES + count * self._origin.dimension * _ROW_TYPE.itemsize
+
+    def _write_header(self, rows: BinaryIO, count: int) -> None:
+        shape = (count, self._origin.dimension)
+        rows.seek(0)
+        np.lib.format.write_array_header_1_0(rows, {"descr": _ROW_TYPE.str, "fortran_order": False, "shape": shape})
+        if rows.tell() != _HEADER_BYTES:
+            raise AssertionError(f"a .npy header of {rows.tell()} bytes, expected {_HEADER_BYTES}")
+
+    def _write_tables(self) -> None:
+        with _replaced(self._outputs.rows) as rows, _replaced(self._outputs.errors) as errors:
+            write_row = csv.writer(rows, lineterminator="\n").writerow
+            write_error = csv.writer(errors, lineterminator="\n").writerow
+            write_row(("row", "input"))
+            write_error(_ERROR_HEADER)
+            number = 0
+            for entry in self._done_entries():
+                if "code" in entry:
+                    write_error((entry["input"], entry["code"], entry["reason"]))
+                else:
+                    write_row((number, entry["input"]))
+                    number += 1
+        with _replaced(self._outputs.origin) as file:
+            json.dump(asdict(self._origin) | {"vectors": self.good, "errors": self.bad}, file, indent=2)
+            file.write("\n")
+
+    def _done_entries(self) -> Iterator[dict[str, Any]]:
+        entries = self._journal.entries()
+        next(entries)  # the origin
+        return (entry for entry, _ in entries)
+
+
+def is_list_of_errors(path: Path) -> bool:
+    """Whether a file is one that a run wrote for the inputs that failed, or is empty: what another run may replace."""
+    header = ",".join(_ERROR_HEADER).encode()
+    try:
+        if not path.is_file():  # a pipe would be waited for
+            return False
+        with open(path, "rb") as file:
+            return file.read(len(header)) in (header, b"")
+    except OSError:
+        return False
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[IO[str]]:
+    """A text file that appears at ``path`` whole or not at all."""
+    new = path.with_name(f"{path.name}.new")
+    with open(new, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, path)
+
+
+def _spoken(origin: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value or 'unknown'}" for name, value in origin.items())

@@ -1,0 +1,109 @@
+"""uvicorn in a thread of its own, beside gRPC."""
+
+from __future__ import annotations
+
+import logging
+import socket  # noqa: TID251 - it listens; nothing goes out
+import threading
+from typing import Any
+
+import uvicorn
+
+from visop.errors import SettingsError
+from visop.http.app import Extend, build_app
+from visop.http.endpoint import Endpoint
+from visop.http.timeouts import TimedProtocol
+from visop.serving.admission import CallAdmission
+from visop.serving.pipeline import Pipeline
+from visop.settings import Settings
+
+_MAX_HEAD_BYTES = 16 * 1024
+_KEEP_ALIVE_S = 15
+# For the last answers to be sent: their calls have ended before.
+_STOP_S = 2
+
+
+class HttpServer:
+    """Binds at once, serves after ``start``.
+
+    Attributes:
+        address: HOST:PORT, with the port that was bound.
+
+    Raises:
+        SettingsError: it cannot listen there.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        calls: CallAdmission,
+        identity: dict[str, Any],
+        settings: Settings,
+        extend: Extend | None = None,
+    ) -> None:
+        # A form that is damaged is its sender's fault, and told to them; no line in the log for each.
+        logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+        self._endpoint = Endpoint(pipeline, calls, settings)
+        app = build_app(self._endpoint, identity, settings, extend)
+        self._socket = _listen(settings)
+        self.address = f"{settings.http_endpoint.rpartition(':')[0]}:{self._socket.getsockname()[1]}"
+        self._server = _Server(_config(app), self._endpoint)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="visop-http-loop")
+
+    def start(self) -> None:
+        """Take requests."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take no new connections, send the last answers, close. Idempotent."""
+        self._server.should_exit = True
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._socket.close()
+        self._endpoint.close()
+
+
+class _Server(uvicorn.Server):
+    """Ends what has not ended by itself with an answer, where uvicorn would cut it off."""
+
+    def __init__(self, config: uvicorn.Config, endpoint: Endpoint) -> None:
+        super().__init__(config)
+        self._endpoint = endpoint
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Called by uvicorn, in its event loop, once it is to stop."""
+        self._endpoint.give_up()
+        await super().shutdown(sockets)
+
+
+def _config(app: object) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]  # FastAPI's own types are wider
+        http=TimedProtocol,
+        ws="none",
+        lifespan="off",
+        loop="asyncio",
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        # The address in the log is the one that connected, whatever a header says.
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_STOP_S,
+        h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
+    )
+
+
+def _listen(settings: Settings) -> socket.socket:
+    host, port = settings.http_host, int(settings.http_endpoint.rpartition(":")[2])
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=1024)
+    except OSError:
+        complaint = f"cannot listen on {settings.http_endpoint}: in use, or not allowed"
+        raise SettingsError(f"OP_HTTP_ENDPOINT: {complaint}") from None
+    # asyncio does it only for sockets that say they are TCP, which this one's connections do not. Without, an answer
+    # that is written in two parts waits 40 ms for the client's acknowledgement of the first.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener

@@ -1,0 +1,285 @@
+"""The pictures of one index, in Milvus: written, read, searched."""
+
+from __future__ import annotations
+
+import math
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from visop.contract import Vector
+from visop.encoding.vector_file import Origin
+from visop.errors import SettingsError
+from visop.search.milvus.errors import translated
+from visop.search.milvus.index_types import LITE_TYPES, IndexType, choose_index_type, flat_up_to
+from visop.search.milvus.library import DataType, MilvusClient
+from visop.search.milvus.schema import ID_CHARS, MAX_NAME_BYTES, MAX_NAMES, PICTURE_FIELDS, Picture, Row
+
+# Of the vectors, and of the index over them.
+_FIELD = "vector"
+
+CALL_S = 60.0
+# Building an index over millions of vectors takes a while, and the call waits for it.
+BUILD_S = 3600.0
+
+_ID = re.compile(f"[0-9a-f]{{{ID_CHARS}}}")
+
+# Per answer; a message has 64 MB at most, and a row with a vector of 2048 dimensions about 10 KB.
+_PAGE = 8000
+_VECTOR_PAGE = 2000
+
+# A server says when a row was written, and searches wait for that, but not when one was deleted (2.3.5): for longer
+# than it takes to be seen, searches wait for all that happened.
+_DELETION_S = 10.0
+
+# Milvus Lite searches rows that are not in a segment yet row by row in Python: write segments early.
+_LITE_SETTLE_ROWS = 2000
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A Milvus that answers.
+
+    Attributes:
+        client: of pymilvus.
+        uri: where it is, without credentials, for messages.
+        is_lite: whether it is Milvus Lite.
+        writing: held by whoever writes rows. Milvus Lite's journal is not made for two threads at once, and says
+            "current_seq is monotonic" or worse; a server sorts them out itself.
+    """
+
+    client: MilvusClient
+    uri: str
+    is_lite: bool
+    writing: AbstractContextManager[object]
+
+    def check_index_type(self, index_type: IndexType) -> None:
+        """Raise SettingsError for what this Milvus is known not to have, before anything is done."""
+        if self.is_lite and index_type.kind not in LITE_TYPES:
+            there = ", ".join(LITE_TYPES)
+            raise SettingsError(f"--index-type {index_type}: Milvus Lite has {there}; a Milvus server has more")
+
+    def choose_index_type(self, text: str, pictures: int, dimension: int) -> IndexType:
+        """As ``index_types.choose_index_type``. Raises SettingsError for what this Milvus is known not to have."""
+        chosen = choose_index_type(text, pictures, flat_up_to(dimension, is_lite=self.is_lite))
+        self.check_index_type(chosen)
+        return chosen
+
+    def build_index(self, collection: str, index_type: IndexType, metric: str) -> None:
+        """Build an index over the vectors of a collection that has none.
+
+        Raises:
+            SettingsError: this Milvus does not have the index type, or not with these parameters.
+        """
+        self.check_index_type(index_type)
+        build: dict[str, Any] = {
+            name: int(value) if value.isdecimal() else value for name, value in index_type.params.items()
+        }
+        if self.is_lite:  # it reads what pymilvus takes apart for a server
+            build = {"params": build}
+        params = MilvusClient.prepare_index_params()
+        params.add_index(_FIELD, index_type=index_type.kind, index_name=_FIELD, metric_type=metric, params=build)
+        with translated(self.uri, collection, index_type=str(index_type)):
+            self.client.create_index(collection, params, timeout=BUILD_S)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A picture that a search found.
+
+    Attributes:
+        picture: what it is.
+        score: as Milvus says it in the metric of the index; for L2, the square of the distance.
+    """
+
+    picture: Picture
+    score: float
+
+
+class Collection:
+    """The pictures of one index. Made by a ``Store``.
+
+    Attributes:
+        name: of the collection in Milvus.
+        origin: what made the vectors.
+        changing: held by who looks rows up and writes them accordingly.
+        is_shared: whether others than one run of ``Index.add`` write beside it.
+    """
+
+    def __init__(self, connection: Connection, name: str, origin: Origin) -> None:
+        self._connection, self._client, self.name, self.origin = connection, connection.client, name, origin
+        self.changing, self.is_shared = threading.Lock(), False
+        self._unsettled = 0
+        self._has_written = False
+        self._deleted_at = -math.inf
+        self.index_type = self._describe_index()
+
+    def upsert(self, rows: Sequence[Row]) -> None:
+        """Write rows, whole or not at all; rows of the same id are replaced. Safe against kill -9 on return."""
+        with self._connection.writing, self._translated():
+            self._client.upsert(self.name, [row.fields() for row in rows], timeout=CALL_S)
+            self._has_written = True
+            self._unsettled += len(rows)
+        if self._connection.is_lite and self._unsettled >= _LITE_SETTLE_ROWS:
+            self.settle()
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Delete rows; those that are not there do no harm."""
+        if ids := _only_ids(ids):
+            with self._connection.writing, self._translated():
+                self._client.delete(self.name, ids=ids, timeout=CALL_S)
+            self._has_written, self._deleted_at = True, time.monotonic()
+
+    def known(self, ids: Sequence[str]) -> dict[str, Picture]:
+        """Those of these pictures that are there, by id; what was written before is seen."""
+        return {fields["id"]: Picture.of(fields) for fields in self._get(ids, PICTURE_FIELDS)}
+
+    def rows(self, ids: Sequence[str]) -> list[Row]:
+        """Those of these pictures that are there, with their vectors."""
+        return [_row(fields) for fields in self._get(ids, [*PICTURE_FIELDS, _FIELD])]
+
+    def pictures(self, page: int = _PAGE) -> Iterator[list[Picture]]:
+        """All pictures, by their ids, so many on a page."""
+        return ([Picture.of(fields) for fields in each] for each in self._pages(PICTURE_FIELDS, page))
+
+    def all_rows(self) -> Iterator[list[Row]]:
+        """All pictures with their vectors, page by page."""
+        return ([_row(fields) for fields in page] for page in self._pages([*PICTURE_FIELDS, _FIELD], _VECTOR_PAGE))
+
+    def search(self, vectors: Sequence[Vector], k: int, expression: str = "") -> list[list[Hit]]:
+        """The nearest pictures of each vector, nearest first.
+
+        What this collection wrote is seen; what others wrote, a few seconds later at most.
+
+        Args:
+            vectors: (dimension,) float32 each, of unit length.
+            k: how many, 1 to 16384.
+            expression: a filter over the fields of the schema, in Milvus's language.
+
+        Raises:
+            WrongFilter: the expression is none.
+        """
+        found = self._search(vectors, k, PICTURE_FIELDS, expression)
+        return [[Hit(Picture.of(hit["entity"]), float(hit["distance"])) for hit in hits] for hits in found]
+
+    def count(self) -> int:
+        """How many pictures there are, exactly."""
+        with self._translated():
+            answer = self._client.query(self.name, filter="", output_fields=["count(*)"], timeout=CALL_S)
+        return int(answer[0]["count(*)"])
+
+    def settle(self) -> None:
+        """Let Milvus Lite write what is in memory as a segment; a server does so by itself."""
+        if self._connection.is_lite and self._unsettled:
+            with self._connection.writing, self._translated():
+                self._client.flush(self.name, timeout=BUILD_S)
+                self._unsettled = 0
+
+    def rebuild_index(self, index_type: IndexType) -> None:
+        """Build another index over the vectors. Until it is done, the collection cannot be searched.
+
+        Raises:
+            SettingsError: this Milvus does not have it; the index is as it was.
+        """
+        self.settle()
+        with self._translated():
+            self._client.release_collection(self.name, timeout=CALL_S)
+            self._client.drop_index(self.name, _FIELD, timeout=CALL_S)
+        try:
+            self._connection.build_index(self.name, index_type, self.origin.metric_type)
+            self.index_type = index_type
+        except SettingsError:
+            self._connection.build_index(self.name, self.index_type, self.origin.metric_type)
+            raise
+        finally:
+            with self._translated():
+                self._client.load_collection(self.name, timeout=BUILD_S)
+
+    def _search(self, vectors: Sequence[Vector], k: int, fields: Sequence[str], expression: str) -> Any:
+        def ask(params: dict[str, int]) -> Any:
+            with self._translated(expression):
+                return self._client.search(
+                    self.name,
+                    data=[np.asarray(vector, np.float32) for vector in vectors],
+                    limit=k,
+                    filter=expression,
+                    output_fields=list(fields),
+                    search_params={"params": params},
+                    consistency_level=self._consistency(),
+                    timeout=CALL_S,
+                )
+
+        found = ask(self.index_type.search_params(k))
+        # What a filter or a deletion takes out, Milvus Lite passes over as it walks the graph: those that are left may
+        # lie where it does not come. Those that it found are the nearest all the same.
+        if self._connection.is_lite and any(len(hits) < k for hits in found):
+            params = self.index_type.exhaustive_params()
+            found = ask(params) if params else found
+        return found
+
+    def _consistency(self) -> str:
+        if time.monotonic() - self._deleted_at < _DELETION_S:
+            return "Strong"
+        return "Session" if self._has_written else "Bounded"
+
+    def _get(self, ids: Sequence[str], fields: Sequence[str]) -> list[Mapping[str, Any]]:
+        if not (ids := _only_ids(ids)):
+            return []
+        with self._translated():
+            found: list[Mapping[str, Any]] = self._client.query(
+                self.name, ids=ids, output_fields=list(fields), timeout=CALL_S
+            )
+            return found
+
+    def _pages(self, fields: Sequence[str], size: int) -> Iterator[list[Mapping[str, Any]]]:
+        with self._translated():
+            pages = self._client.query_iterator(self.name, batch_size=size, output_fields=list(fields), timeout=CALL_S)
+            try:
+                while page := pages.next():
+                    yield page
+            finally:
+                pages.close()
+
+    def _describe_index(self) -> IndexType:
+        with self._translated():
+            facts = self._client.describe_index(self.name, _FIELD, timeout=CALL_S)
+        told = {**facts, **facts.get("params", {})}  # a server and Milvus Lite
+        params = {name: str(told[name]) for name in ("M", "efConstruction", "nlist") if name in told}
+        return IndexType(str(facts["index_type"]), params)
+
+    def _translated(self, expression: str = "") -> Any:
+        return translated(self._connection.uri, self.name, expression)
+
+
+def collection_schema(dimension: int, description: str) -> Any:
+    """What Milvus is to keep of each picture."""
+    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False, description=description)
+    schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=ID_CHARS)
+    schema.add_field(_FIELD, DataType.FLOAT_VECTOR, dim=dimension)
+    schema.add_field(
+        "names",
+        DataType.ARRAY,
+        element_type=DataType.VARCHAR,
+        max_capacity=MAX_NAMES,
+        max_length=MAX_NAME_BYTES,
+    )
+    for name in ("width", "height"):
+        schema.add_field(name, DataType.INT32)
+    for name in ("bytes", "modified", "added"):
+        schema.add_field(name, DataType.INT64)
+    return schema
+
+
+def _only_ids(ids: Sequence[str]) -> list[str]:
+    """Those that a picture can have: pymilvus writes them into an expression as they are."""
+    return [each for each in ids if _ID.fullmatch(each)]
+
+
+def _row(fields: Mapping[str, Any]) -> Row:
+    return Row(Picture.of(fields), np.asarray(fields[_FIELD], np.float32))

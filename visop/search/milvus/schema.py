@@ -1,0 +1,114 @@
+"""What an index holds of every picture, and what is known of the index as a whole.
+
+A picture is its content: the primary key is the SHA-256 of the file's bytes, so the same file under two names is one
+row with two names, a renamed file keeps its row, and indexing twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from visop.contract import Vector
+from visop.encoding.vector_file import Origin
+from visop.errors import SettingsError
+
+#: Of what is written here; raised when an older visop could not read it.
+FORMAT = 1
+
+#: Hexadecimal digits of a SHA-256.
+ID_CHARS = 64
+
+#: Names of one content that are kept, of 4096 that a Milvus array can hold; rows stay well below a message's limit.
+MAX_NAMES = 1000
+
+#: Bytes of one name, as long as a Linux path.
+MAX_NAME_BYTES = 4096
+
+METRICS = ("L2", "IP", "COSINE")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A row but for its vector.
+
+    Attributes:
+        id: SHA-256 of the file's bytes, hexadecimal.
+        names: absolute paths and URLs under which this content was seen, sorted.
+        width: pixels, upright.
+        height: pixels, upright.
+        bytes: size of the file.
+        modified: when the oldest of the files was changed, or the URL fetched; seconds since 1970.
+        added: when the content came into the index; seconds since 1970.
+    """
+
+    id: str
+    names: tuple[str, ...]
+    width: int
+    height: int
+    bytes: int
+    modified: int
+    added: int
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Picture:
+        """From what Milvus answers."""
+        rest = {name: int(fields[name]) for name in ("width", "height", "bytes", "modified", "added")}
+        return cls(id=str(fields["id"]), names=tuple(fields["names"]), **rest)
+
+
+#: What to ask Milvus for to make a ``Picture``.
+PICTURE_FIELDS = ["id", "names", "width", "height", "bytes", "modified", "added"]
+
+
+def joined(one: Picture, other: Picture) -> Picture:
+    """What is known of a content from two sides: all names, the earlier times, and else what the first one says."""
+    return replace(
+        one,
+        names=tuple(sorted({*one.names, *other.names})[:MAX_NAMES]),
+        modified=min(one.modified, other.modified),
+        added=min(one.added, other.added),
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """A picture with its vector, (dimension,) float32 of unit length."""
+
+    picture: Picture
+    vector: Vector
+
+    def fields(self) -> dict[str, Any]:
+        """As Milvus takes it."""
+        picture = self.picture
+        facts = {name: getattr(picture, name) for name in PICTURE_FIELDS if name != "names"}
+        return {**facts, "names": list(picture.names), "vector": self.vector}
+
+
+def about(origin: Origin) -> str:
+    """What a collection says of itself: JSON, which Milvus keeps with it."""
+    if origin.metric_type not in METRICS:
+        raise SettingsError(
+            f"{origin.operator} has the metric {origin.metric_type!r}; an index can have {', '.join(METRICS)}"
+        )
+    facts = {"format": FORMAT, "operator": origin.operator, "fingerprint": origin.fingerprint}
+    return json.dumps({**facts, "dimension": origin.dimension, "metric": origin.metric_type})
+
+
+def origin_of_text(text: str, collection: str) -> Origin:
+    """The other way round.
+
+    Raises:
+        SettingsError: the collection is not one of visop's, or of a newer one.
+    """
+    try:
+        facts = json.loads(text)
+        number = facts["format"]
+        origin = Origin(facts["operator"], facts["fingerprint"], int(facts["dimension"]), facts["metric"])
+    except (ValueError, KeyError, TypeError):
+        raise SettingsError(f"the collection {collection} was not made by visop; choose another --index") from None
+    if number != FORMAT:
+        raise SettingsError(f"the collection {collection} has format {number}, this visop reads {FORMAT}: update visop")
+    return origin

@@ -1,0 +1,213 @@
+"""Milvus behind one small interface: a file (Milvus Lite), a server or a cluster, told apart by the URI alone.
+
+An index NAME is an alias of a collection ``NAME__1``, so that a reindex can fill ``NAME__2`` beside it and switch.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import weakref
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from visop.encoding.vector_file import Origin
+from visop.errors import SettingsError
+from visop.search.errors import NoSuchIndex
+from visop.search.milvus.collection import BUILD_S, CALL_S, Collection, Connection, collection_schema
+from visop.search.milvus.errors import be_quiet, damaged, translated
+from visop.search.milvus.index_types import IndexType
+from visop.search.milvus.library import MilvusClient
+from visop.search.milvus.lite import serve_lite
+from visop.search.milvus.schema import about, origin_of_text
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,199}")
+
+_PROPERTY = "visop"
+
+_CONNECT_S = 10.0
+
+# What is read is all that was written before, by anybody: an upsert that did not see a name would lose it. A server
+# waits 0.2 s for its next time tick to be sure of that, which is too long for a search: see ``Collection._search``.
+# Set for the collection and not for each query, because pymilvus's query iterator heeds no other.
+_CONSISTENCY = "Strong"
+
+
+class Store:
+    """A connection. A context manager; may be used from several threads.
+
+    Args:
+        uri: ``NAME.db``, a path for Milvus Lite, or the ``http(s)://`` address of a Milvus.
+        token: of the server, if it asks for one: ``user:password``, or an API key.
+
+    Attributes:
+        connection: to the Milvus that it is.
+
+    Raises:
+        SettingsError: neither a path nor an address.
+        StoreError: it cannot be opened; see ``visop.search.errors``.
+    """
+
+    def __init__(self, uri: str, token: str = "") -> None:
+        be_quiet()
+        self._stack = ExitStack()
+        # For a notebook that never closes what it opens: Milvus Lite would keep the interpreter from ending.
+        self._close = weakref.finalize(self, self._stack.close)
+        self._loss: list[str] = []
+        try:
+            self.connection = self._connect(uri, token)
+        except BaseException:
+            self.close()
+            raise
+        self._client = self.connection.client
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what is in memory, and let go of the file. Idempotent."""
+        self._close()
+
+    def find(self, index: str) -> Collection:
+        """The collection that an index is served from.
+
+        Raises:
+            NoSuchIndex: there is none of this name; says which there are.
+            SettingsError: it was not made by visop.
+        """
+        check_name(index)
+        name = self.target_of(index)
+        if name is None:
+            there = ", ".join(self.indexes()) or "none"
+            raise NoSuchIndex(
+                f"{self.connection.uri} has no index {index!r}; there are: {there}. `visop index` makes one"
+            )
+        return self.open(name)
+
+    def open(self, collection: str) -> Collection:
+        """A collection by its own name. Raises as ``find``."""
+        with translated(self.connection.uri, collection):
+            facts = self._client.describe_collection(collection, timeout=CALL_S)
+            # Milvus Lite keeps properties and no description; of a server, only a description takes any text.
+            text = facts["properties"].get(_PROPERTY) or facts["description"]
+            origin = origin_of_text(text, collection)
+            if self._loss:
+                raise damaged(self.connection.uri, "; ".join(self._loss))
+            if not self._client.list_indexes(collection, timeout=CALL_S):  # killed before it had one
+                self.connection.build_index(collection, IndexType("FLAT"), origin.metric_type)
+            self._client.load_collection(collection, timeout=BUILD_S)
+            return Collection(self.connection, collection, origin)
+
+    def create(self, index: str, number: int, origin: Origin, index_type: IndexType) -> Collection:
+        """An empty collection of this number for an index; no alias points to it yet.
+
+        Raises:
+            SettingsError: this Milvus does not have the index type, or not with these parameters.
+        """
+        check_name(index)
+        name, text = collection_name(index, number), about(origin)
+        with translated(self.connection.uri, name):
+            self._client.create_collection(
+                name,
+                schema=collection_schema(origin.dimension, text),
+                properties={_PROPERTY: text} if self.connection.is_lite else None,
+                consistency_level=_CONSISTENCY,
+                timeout=CALL_S,
+            )
+        try:
+            self.connection.build_index(name, index_type, origin.metric_type)
+        except SettingsError:
+            self.drop(index, number)
+            raise
+        return self.open(name)
+
+    def indexes(self) -> list[str]:
+        """The names of all indexes."""
+        names = (_split(collection) for collection in self._collections())
+        return sorted({index for index, number in names if number and self.target_of(index)})
+
+    def numbers(self, index: str) -> list[int]:
+        """The numbers of the collections of an index, in order."""
+        names = (_split(collection) for collection in self._collections())
+        return sorted(number for name, number in names if name == index and number)
+
+    def target_of(self, index: str) -> str | None:
+        """The collection that the alias of an index points to; None if there is no such alias."""
+        try:
+            # In a database of a Milvus 2.3, ``list_aliases`` and ``describe_alias`` tell of those of another database.
+            with translated(self.connection.uri, index):
+                facts = self._client.describe_collection(index, timeout=CALL_S)
+        except NoSuchIndex:
+            return None
+        name = str(facts["collection_name"])
+        return name if _split(name)[0] == index != name else None
+
+    def point(self, index: str, number: int) -> None:
+        """Let the alias of an index point to the collection of this number, at once for everybody."""
+        name = collection_name(index, number)
+        move = self._client.create_alias if self.target_of(index) is None else self._client.alter_alias
+        with translated(self.connection.uri, name):
+            move(name, index, timeout=CALL_S)
+
+    def drop(self, index: str, number: int) -> None:
+        """Delete a collection for good."""
+        name = collection_name(index, number)
+        with translated(self.connection.uri, name):
+            self._client.drop_collection(name, timeout=CALL_S)
+
+    def _connect(self, uri: str, token: str) -> Connection:
+        address, options = uri, {}
+        if "://" not in uri:
+            if not uri.endswith(".db"):
+                raise SettingsError(f"--uri {uri}: must be a path that ends in .db, or http://HOST:PORT of a Milvus")
+            address, log = self._stack.enter_context(serve_lite(Path(uri).expanduser()))
+            self._loss = log.messages
+            options = {"grpc.enable_http_proxy": 0}  # it is in this process, whatever the web is behind
+        shown = shown_uri(uri)
+        with translated(shown):
+            client = MilvusClient(address, token=token, timeout=_CONNECT_S, grpc_options=options)
+            self._stack.callback(client.close)
+            # It may also be a server: `milvus-lite server`.
+            is_lite = client.get_server_version(timeout=_CONNECT_S).startswith("milvus_lite")
+        return Connection(client, shown, is_lite, threading.Lock() if is_lite else nullcontext())
+
+    def _collections(self) -> list[str]:
+        with translated(self.connection.uri):
+            names: list[str] = self._client.list_collections(timeout=CALL_S)
+            return names
+
+
+def check_there(uri: str) -> None:
+    """Raise NoSuchIndex for a file of Milvus Lite that is not there: a ``Store`` would make it."""
+    if "://" not in uri and uri.endswith(".db") and not Path(uri).expanduser().exists():
+        raise NoSuchIndex(f"there is no {uri}; `visop index` makes one")
+
+
+def collection_name(index: str, number: int) -> str:
+    """``photos``, 2 -> ``photos__2``."""
+    return f"{index}__{number}"
+
+
+def check_name(index: str) -> None:
+    """Raise SettingsError unless Milvus takes it as a name."""
+    if not _NAME.fullmatch(index) or "__" in index:
+        rule = "must be letters, digits and single underscores, at most 200, and begin with a letter"
+        raise SettingsError(f"--index {index}: {rule}")
+
+
+def _split(collection: str) -> tuple[str, int]:
+    """``photos__2`` -> ``photos``, 2; number 0 if it is no collection of ours."""
+    index, _, number = collection.rpartition("__")
+    return (index, int(number)) if index and number.isdecimal() else (collection, 0)
+
+
+def shown_uri(uri: str) -> str:
+    """Without credentials, for messages."""
+    if "://" not in uri:
+        return uri
+    parts = urlsplit(uri)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

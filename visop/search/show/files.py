@@ -1,0 +1,34 @@
+"""A picture of an index as it is to be shown: from whichever of its files can still be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from visop.errors import OperatorError
+from visop.images.decode import ImageLimits
+from visop.search.milvus.schema import Picture
+from visop.search.reader import path_of, read_bytes
+from visop.settings import Settings
+
+Shown = TypeVar("Shown")
+
+
+def first_readable(
+    picture: Picture, settings: Settings, show: Callable[[bytes, ImageLimits], Shown], otherwise: Shown
+) -> Shown:
+    """What ``show`` makes of the first file that it can make something of; nothing is fetched.
+
+    Args:
+        picture: whose names are tried, in their order.
+        settings: what a file may have, in bytes and pixels.
+        show: is given a file and the limits; raises OperatorError if it cannot use it.
+        otherwise: returned if there is no such file.
+    """
+    for name in picture.names:
+        if (path := path_of(name)) is not None:
+            try:
+                return show(read_bytes(path, settings.max_image_bytes), ImageLimits.of(settings))
+            except OperatorError:
+                continue
+    return otherwise

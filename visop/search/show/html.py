@@ -1,0 +1,64 @@
+"""Pages that stand alone: no network, no script, thumbnails inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from visop.errors import SettingsError
+from visop.images.thumbnail import data_uri
+from visop.search.duplicates import Group
+from visop.search.milvus.schema import Picture
+from visop.search.show.files import first_readable
+from visop.search.verdict import Match
+from visop.settings import Settings
+from visop.sources import printable
+
+_SIDE = 200
+
+# A page with ten thousand thumbnails opens nowhere; the list in the terminal and --json have all.
+_MOST_PICTURES = 2000
+
+
+def write_search(path: Path, query: str, matches: Sequence[Match], settings: Settings) -> None:
+    """Write what a search found. Raises SettingsError if the file cannot be written."""
+    _write(path, "search.html.jinja", {"query": printable(query), "matches": matches}, settings)
+
+
+def write_duplicates(path: Path, index: str, groups: Sequence[Group], threshold: float, settings: Settings) -> None:
+    """Write groups of copies. Raises SettingsError if the file cannot be written."""
+    shown: list[Group] = []
+    pictures = 0
+    for group in groups:
+        pictures += len(group.pictures)
+        if pictures > _MOST_PICTURES and shown:
+            break
+        shown.append(group)
+    context = {"index": index, "groups": shown, "left_out": len(groups) - len(shown), "threshold": threshold}
+    _write(path, "duplicates.html.jinja", context, settings)
+
+
+def _write(path: Path, template: str, context: dict[str, Any], settings: Settings) -> None:
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=jinja2.FunctionLoader(lambda name: files(__package__).joinpath(name).read_text("utf-8")),
+    )
+    environment.filters["thumbnail"] = lambda picture: _thumbnail(picture, settings)
+    environment.filters["date"] = lambda seconds: datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+    try:
+        path.write_text(environment.get_template(template).render(context), "utf-8")
+    except OSError as error:
+        raise SettingsError(f"--html {path}: {error.strerror}") from None
+
+
+def _thumbnail(picture: Picture, settings: Settings) -> str:
+    """A data URI, of whichever name can be read; empty if none can."""
+    return first_readable(picture, settings, lambda data, limits: data_uri(data, limits, _SIDE), "")

@@ -1,0 +1,64 @@
+"""What the log says of one call: one line, the same for both interfaces."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Sequence
+
+from grpc import StatusCode
+
+from visop.contract import Vector
+from visop.errors import OperatorError
+from visop.serving.logs import log_event
+from visop.serving.pipeline import Call
+
+_log = logging.getLogger("visop.request")
+
+
+class Report:
+    """Gathers what happened in one call.
+
+    Attributes:
+        request_id: the caller's, or a new one.
+    """
+
+    def __init__(self, rpc: str, request_id: str, peer: str) -> None:
+        self.request_id = request_id
+        self._rpc, self._peer, self._started = rpc, peer, time.monotonic()
+        self._items = self._failed = self._largest_batch = 0
+        self._spans_s: dict[str, float] = {}
+
+    def add(self, call: Call, results: Sequence[Vector | OperatorError]) -> None:
+        """Take note of inputs that were served."""
+        self._items += len(results)
+        self._failed += sum(isinstance(result, OperatorError) for result in results)
+        self._largest_batch = max([self._largest_batch, *(job.batch_size for job in call.jobs)])
+        for stage, span in call.spans_s().items():
+            self._spans_s[stage] = self._spans_s.get(stage, 0.0) + span
+
+    def end(self, code: str, error: OperatorError | None = None) -> None:
+        """Write the line; as a warning if the fault is ours."""
+        level = logging.WARNING if error is not None and error.code is StatusCode.INTERNAL else logging.INFO
+        if not _log.isEnabledFor(level):
+            return
+        fields: dict[str, object] = {"id": self.request_id, "rpc": self._rpc, "code": code, "peer": self._peer}
+        fields |= {"items": self._items, "failed": self._failed, "batch": self._largest_batch}
+        fields["ms"] = _ms(time.monotonic() - self._started)
+        fields |= {f"{stage}_ms": _ms(span) for stage, span in self._spans_s.items()}
+        if error is not None:
+            fields["error"] = str(error)
+        log_event(_log, level, "call", fields)
+
+
+def _ms(span_s: float) -> float:
+    return round(span_s * 1000, 1)
+
+
+def request_id_of(given: object) -> str:
+    """The caller's ``x-request-id`` if it is harmless in a log, else a new one."""
+    if isinstance(given, str) and re.fullmatch(r"[\w.:-]{1,64}", given, re.ASCII):
+        return given
+    return uuid.uuid4().hex[:16]

@@ -1,0 +1,141 @@
+"""The gRPC servicer, and the one place where errors become gRPC statuses."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import grpc
+from grpc_status import rpc_status
+
+from visop.errors import CallerGone, OperatorError
+from visop.rpc import rpc_pb2, rpc_pb2_grpc
+from visop.serving.admission import CallAdmission, draining
+from visop.serving.convert import reply_of, sources_of, status_of
+from visop.serving.pipeline import Call, Pipeline
+from visop.serving.request_log import Report, request_id_of
+from visop.serving.stream import Window
+from visop.settings import Settings
+
+SERVICE_NAME = "omnisearch.Operator"
+
+_log = logging.getLogger("visop.request")
+
+_StreamWindow = Window[rpc_pb2.ExecuteRequest, tuple[Call, rpc_pb2.ExecuteRequest]]
+
+
+class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
+    """Convert, call the pipeline, convert back."""
+
+    def __init__(
+        self, pipeline: Pipeline, calls: CallAdmission, identity: rpc_pb2.IdentityReply, settings: Settings
+    ) -> None:
+        self._pipeline, self._calls, self._identity, self._settings = pipeline, calls, identity, settings
+        self._lock = threading.Lock()
+        self._windows: set[_StreamWindow] = set()
+
+    def end_streams(self) -> None:
+        """End open streams once they have answered what they read; the door is closed."""
+        with self._lock:
+            for window in self._windows:
+                window.end(draining())
+
+    def Execute(self, request: rpc_pb2.ExecuteRequest, context: grpc.ServicerContext) -> rpc_pb2.ExecuteReply:
+        """Serve one call."""
+        with self._boundary("Execute", context) as report, self._calls.entered():
+            call = self._pipeline.start(sources_of(request), context.time_remaining())
+            if not context.add_callback(call.cancel):
+                call.cancel()  # the caller has left already
+            return _answer(call, request, report)
+
+    def ExecuteStream(
+        self, request_iterator: Iterator[rpc_pb2.ExecuteRequest], context: grpc.ServicerContext
+    ) -> Iterator[rpc_pb2.ExecuteReply]:
+        """Serve a stream of calls, in order."""
+        under_way: deque[Call] = deque()
+
+        def cancel() -> None:
+            for call in under_way.copy():
+                call.cancel()
+
+        def start(request: rpc_pb2.ExecuteRequest) -> tuple[Call, rpc_pb2.ExecuteRequest]:
+            call = self._pipeline.start(sources_of(request), context.time_remaining(), patient=True)
+            under_way.append(call)
+            return call, request
+
+        # One callback for the whole stream: gRPC keeps every callback until the end, and so all that it refers to.
+        context.add_callback(cancel)
+        size, idle_s = self._settings.stream_window, self._settings.request_timeout_s
+        with (
+            self._boundary("ExecuteStream", context) as report,
+            self._calls.entered(),
+            self._open(Window(request_iterator, start, size=size, idle_s=idle_s)) as window,
+        ):
+            for call, request in window:
+                reply = _answer(call, request, report)
+                under_way.popleft()
+                yield reply
+
+    def Healthy(self, request: rpc_pb2.HealthyRequest, context: grpc.ServicerContext) -> rpc_pb2.HealthyReply:
+        """Say whether the model works."""
+        trouble = self._pipeline.trouble()
+        return rpc_pb2.HealthyReply(healthy=f"unhealthy: {trouble}" if trouble else "healthy")
+
+    def Identity(self, request: rpc_pb2.IdentityRequest, context: grpc.ServicerContext) -> rpc_pb2.IdentityReply:
+        """Say what this operator is."""
+        return self._identity
+
+    @contextmanager
+    def _open(self, window: _StreamWindow) -> Iterator[_StreamWindow]:
+        with self._lock:
+            self._windows.add(window)
+            if self._calls.closed:
+                window.end(draining())
+        try:
+            with window:
+                yield window
+        finally:
+            with self._lock:
+                self._windows.discard(window)
+
+    @contextmanager
+    def _boundary(self, rpc: str, context: grpc.ServicerContext) -> Iterator[Report]:
+        """The one error boundary: known errors tell their text, anything else a fixed one; each call is one line."""
+        report = Report(rpc, _request_id(context), context.peer())
+        context.send_initial_metadata((("x-request-id", report.request_id),))
+        error: OperatorError
+        try:
+            yield report
+            report.end("OK")
+            return
+        except GeneratorExit:  # gRPC gave up a stream whose caller left
+            report.end(grpc.StatusCode.CANCELLED.name)
+            raise
+        except OperatorError as err:
+            error = err
+        except Exception:  # noqa: BLE001 - the boundary: whatever it is, the caller gets a status and no traceback
+            error = OperatorError("internal error")
+            if context.is_active():
+                _log.exception("a call failed, id=%s", report.request_id)
+            else:
+                error = CallerGone("the caller left")  # reading from a stream that is gone raises
+        report.end(error.code.name, error)
+        _abort(context, error)
+
+
+def _answer(call: Call, request: rpc_pb2.ExecuteRequest, report: Report) -> rpc_pb2.ExecuteReply:
+    results = call.results()
+    report.add(call, results)
+    return reply_of(call.sources, results, partial=request.partial)
+
+
+def _abort(context: grpc.ServicerContext, error: OperatorError) -> NoReturn:
+    context.abort_with_status(rpc_status.to_status(status_of(error)))
+
+
+def _request_id(context: grpc.ServicerContext) -> str:
+    return request_id_of(dict(context.invocation_metadata()).get("x-request-id"))

@@ -1,0 +1,167 @@
+"""Learn PCA whitening from the pictures of a folder, and write the encoder that has it: what ``visop whiten`` does."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visop.contract import Vector
+from visop.encoding.local import LocalEncoder, open_local
+from visop.errors import OperatorError, SettingsError
+from visop.models.choice import choose_model, choose_pooling
+from visop.models.encoder_file import SUFFIX, Tensors, check_out, made_now, read_tensors, write_encoder_file
+from visop.models.export import convert_in_subprocess
+from visop.models.fingerprint import fingerprint
+from visop.models.registry import ModelSpec, Pooling
+from visop.models.weights import Weights, find_weights
+from visop.models.whitening import Moments, Whitening, learn_whitening
+from visop.settings import Settings
+from visop.sources import read_input
+
+_BATCH = 16
+_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Base:
+    """The encoder that is whitened."""
+
+    settings: Settings
+    spec: ModelSpec
+    weights: Weights
+    pooling: Pooling
+
+    @property
+    def fingerprint(self) -> str:
+        """Of its vectors, in full precision."""
+        return fingerprint(self.spec, self.weights, self.settings, "f32")
+
+
+@dataclass
+class Learning:
+    """What came of the pictures so far.
+
+    Attributes:
+        moments: of their vectors.
+        failed: those without a vector, and why.
+    """
+
+    moments: Moments
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def find_base(settings: Settings) -> Base:
+    """The encoder of the settings, in full precision, found and not loaded.
+
+    Raises:
+        SettingsError: there is none, or it is whitened already.
+    """
+    settings = replace(settings, precision="f32")
+    spec = choose_model(settings)
+    weights = find_weights(spec, settings.weights, settings.data_dir)
+    if weights.header is not None and weights.header.has_whitening:
+        raise SettingsError(f"{weights.path} is whitened already; give the encoder file that it was made from")
+    return Base(settings, spec, weights, choose_pooling(settings, spec, weights))
+
+
+def check_request(out: Path, dimension: int | None, pictures: int, base: Base) -> None:
+    """Find out before the work what would fail after it.
+
+    Raises:
+        SettingsError: the name of the file, the dimension or the number of pictures will not do.
+    """
+    check_out(out)
+    if dimension is not None and dimension > base.spec.dimension:
+        raise SettingsError(f"--dimension {dimension}: the vectors of {base.spec.name} have only {base.spec.dimension}")
+    if pictures <= max(dimension or 1, 1):
+        raise SettingsError(
+            f"{pictures} pictures cannot whiten {dimension or 1} dimensions: it takes at least one picture more, and "
+            "ten times as many are better"
+        )
+
+
+def learn_moments(base: Base, names: Sequence[str], on_done: Callable[[], object]) -> Learning:
+    """Encode pictures and keep the moments of their vectors; a picture that fails is left out.
+
+    Raises:
+        OperatorError: the encoder cannot be loaded, or is not the built-in one.
+    """
+    learning = Learning(Moments(base.spec.dimension))
+    inputs = (read_input(name, base.settings.max_image_bytes) for name in names)
+    with _open(base) as encoder:
+        vectors = _vectors(zip(names, encoder.encode_stream(inputs, batch=_BATCH), strict=True), learning, on_done)
+        while rows := list(islice(vectors, _ROWS)):
+            learning.moments.add(np.stack(rows))
+    return learning
+
+
+@contextmanager
+def _open(base: Base) -> Iterator[LocalEncoder]:
+    with open_local(base.settings) as encoder:
+        if encoder.info.fingerprint != base.fingerprint:
+            raise SettingsError(
+                f"OP_OPERATOR={base.settings.operator} gives vectors {encoder.info.fingerprint}, and not those of the "
+                f"built-in encoder, {base.fingerprint}, which is what can be whitened"
+            )
+        yield encoder
+
+
+def _vectors(
+    results: Iterable[tuple[str, Vector | OperatorError]], learning: Learning, on_done: Callable[[], object]
+) -> Iterator[Vector]:
+    for name, result in results:
+        if isinstance(result, OperatorError):
+            learning.failed[name] = str(result)
+        else:
+            yield result
+        on_done()
+
+
+def write_whitened(out: Path, base: Base, learning: Learning, dimension: int | None) -> Whitening:
+    """Learn the whitening and write base and whitening as one encoder file.
+
+    Raises:
+        SettingsError: the pictures are too few, or vary in too few directions.
+        WeightsError: the file cannot be written.
+    """
+    whitening = learn_whitening(learning.moments, dimension)
+    kernel, bias = whitening.kernel.astype(np.float32), whitening.bias.astype(np.float32)
+    write_encoder_file(
+        out,
+        model=base.spec.name,
+        pooling=base.pooling,
+        dimension=len(bias),
+        tensors={**_base_tensors(base), "whitening/kernel": kernel, "whitening/bias": bias},
+        card=_card(out, base, learning, whitening),
+    )
+    return whitening
+
+
+def _base_tensors(base: Base) -> Tensors:
+    if base.weights.header is not None and base.weights.path is not None:
+        return read_tensors(base.weights.path)
+    with tempfile.TemporaryDirectory(prefix="visop-") as folder:
+        path = Path(folder) / f"base{SUFFIX}"
+        convert_in_subprocess(base.spec, base.weights, base.pooling, path)
+        return read_tensors(path)
+
+
+def _card(out: Path, base: Base, learning: Learning, whitening: Whitening) -> dict[str, Any]:
+    """The card of the base, less what was measured on other vectors, and what was done."""
+    old: Mapping[str, Any] = base.weights.header.card if base.weights.header else {}
+    pictures, dimension = learning.moments.count, len(whitening.bias)
+    kept = {name: value for name, value in old.items() if name not in ("metrics", "calibration")}
+    return {
+        **kept,
+        "name": out.stem,
+        "summary": f"{base.fingerprint}, whitened to {dimension} dimensions on {pictures} pictures",
+        "whitening": {"base": base.fingerprint, "pictures": pictures, "variance_kept": round(whitening.kept, 6)},
+        "made": made_now(before=old.get("made")),
+    }

@@ -19,7 +19,7 @@ from typing import Any
 import numpy.typing as npt
 
 from visop.contract import Encoder, Image, Vector
-from visop.errors import OperatorError
+from visop.errors import VisopError
 from visop.images.decode import ImageLimits, decode_base64, decode_image, resize_image
 from visop.images.fetch import Fetcher
 from visop.models.choice import choose_model
@@ -86,5 +86,5 @@ if __name__ == "__main__":
             datas = [] if is_url else [base64.b64encode(Path(each).read_bytes()).decode()]
             [vector] = run(loaded, datas, [each] if is_url else [])
             print(each, f"({len(vector)},)", *(f"{value:.4f}" for value in vector[:8]), "...")
-    except (OperatorError, OSError) as error:
+    except (VisopError, OSError) as error:
         sys.exit(str(error))

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from visop.client import HEALTHY, Client, Identity
-from visop.errors import OperatorError
+from visop.errors import VisopError
 
 # Float32 arithmetic is good to 1e-6; an operator that computes in half precision may be off by a little more.
 _NORM_TOLERANCE = 1e-3
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             files = [tiny_png()]
         with Client(arguments.endpoint, timeout_s=arguments.timeout) as client:
             check(client, files, arguments.url)
-    except (Failure, OperatorError) as error:
+    except (Failure, VisopError) as error:
         print(f"FAILED: {error}", file=sys.stderr)
         return 1
     print("OK")
@@ -55,7 +55,7 @@ def check(client: Client, files: Sequence[bytes], urls: Sequence[str]) -> None:
 
     Raises:
         Failure: the answers contradict each other, or the operator is unhealthy.
-        OperatorError: a call failed.
+        VisopError: a call failed.
     """
     identity = client.identity()
     print(f"identity   {identity.name}: {identity.type}, {identity.input} -> {identity.output}")

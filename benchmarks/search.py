@@ -32,7 +32,7 @@ from benchmarks.report import machine_facts
 from visop.encoding.local import LocalEncoder, open_local
 from visop.encoding.pool import Encoders
 from visop.encoding.vector_file import Origin
-from visop.errors import OperatorError
+from visop.errors import VisopError
 from visop.machine import usable_cores
 from visop.search.index import Index
 from visop.search.milvus.index_types import choose_index_type
@@ -149,13 +149,13 @@ def encode_bare(
     rows = list(encoder.encode_stream(_read(paths, settings), batch=_BATCH))
     cost = Cost(len(paths), time.perf_counter() - started, time.process_time() - cpu_started)
     print(f"bare encoder   {cost}", flush=True)
-    bad = [row for row in rows if isinstance(row, OperatorError)]
+    bad = [row for row in rows if isinstance(row, VisopError)]
     if bad:
         raise bad[0]
-    return cost, np.stack([row for row in rows if not isinstance(row, OperatorError)])
+    return cost, np.stack([row for row in rows if not isinstance(row, VisopError)])
 
 
-def _read(paths: Sequence[Path], settings: Settings) -> Iterator[bytes | str | OperatorError]:
+def _read(paths: Sequence[Path], settings: Settings) -> Iterator[bytes | str | VisopError]:
     return (read_input(str(path), settings.max_image_bytes) for path in paths)
 
 

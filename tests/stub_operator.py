@@ -14,7 +14,7 @@ import grpc
 import numpy as np
 from grpc_status import rpc_status
 
-from visop.errors import BadItems, FetchUnavailable, ImageDecodeError, OperatorError
+from visop.errors import BadItems, FetchUnavailable, ImageDecodeError, VisopError
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
 from visop.serving.convert import status_of
 
@@ -41,8 +41,8 @@ class StubOperator(rpc_pb2_grpc.OperatorServicer):
             name="stub", type="encoder", dimension=str(DIMENSION), metricType="L2", fingerprint="one"
         )
         self.healthy = "healthy"
-        self.failures: deque[OperatorError] = deque()
-        self.stream_lives: deque[tuple[int, OperatorError | None]] = deque()
+        self.failures: deque[VisopError] = deque()
+        self.stream_lives: deque[tuple[int, VisopError | None]] = deque()
         self.gate = threading.Event()
         self.gate.set()
         self.requests: list[rpc_pb2.ExecuteRequest] = []
@@ -83,7 +83,7 @@ class StubOperator(rpc_pb2_grpc.OperatorServicer):
         self.gate.wait(30)
         inputs = named_inputs(request)
         results = {name: result_of(data) for name, data in inputs.items()}
-        bad = {name: result for name, result in results.items() if isinstance(result, OperatorError)}
+        bad = {name: result for name, result in results.items() if isinstance(result, VisopError)}
         if bad and not request.partial:
             raise BadItems(bad)
         self.answered += inputs.values()
@@ -96,16 +96,16 @@ def named_inputs(request) -> dict[str, bytes]:
     return urls | datas | {f"images[{i}]": image for i, image in enumerate(request.images)}
 
 
-def result_of(data: bytes) -> np.ndarray | OperatorError:
+def result_of(data: bytes) -> np.ndarray | VisopError:
     if data.startswith(b"bad"):
         return ImageDecodeError(f"not an image: {data.decode()}")
     return FetchUnavailable("cannot be reached") if b"gone" in data else vector_of(data)
 
 
-def reply_of(results: list[np.ndarray | OperatorError], *, partial: bool) -> rpc_pb2.ExecuteReply:
+def reply_of(results: list[np.ndarray | VisopError], *, partial: bool) -> rpc_pb2.ExecuteReply:
     reply = rpc_pb2.ExecuteReply(nums=len(results))
     for result in results:
-        failed = isinstance(result, OperatorError)
+        failed = isinstance(result, VisopError)
         reply.vectors.add(element=[] if failed else result.tolist())
         if partial:
             code = result.code.value[0] if failed else 0
@@ -117,7 +117,7 @@ def reply_of(results: list[np.ndarray | OperatorError], *, partial: bool) -> rpc
 def boundary(context: grpc.ServicerContext) -> Iterator[None]:
     try:
         yield
-    except OperatorError as error:
+    except VisopError as error:
         context.abort_with_status(rpc_status.to_status(status_of(error)))
 
 

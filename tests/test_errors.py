@@ -8,21 +8,21 @@ from visop.errors import (
     FetchUnavailable,
     ImageDecodeError,
     ModelFailed,
-    OperatorError,
     UrlRejected,
+    VisopError,
     summarise,
 )
 
 
 def test_every_error_has_a_status() -> None:
-    classes = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, OperatorError)]
+    classes = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, VisopError)]
     assert len(classes) > 15
     assert all(isinstance(cls.code, grpc.StatusCode) for cls in classes)
 
 
 def test_the_tree_in_the_docstring_names_every_class() -> None:
     for name, cls in vars(errors).items():
-        if isinstance(cls, type) and issubclass(cls, OperatorError):
+        if isinstance(cls, type) and issubclass(cls, VisopError):
             assert f"{name} " in str(errors.__doc__)
 
 

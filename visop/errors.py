@@ -1,6 +1,6 @@
 """Every error that visop raises on purpose, each with its gRPC status.
 
-    OperatorError                    INTERNAL             the base: catch this to catch all
+    VisopError                    INTERNAL             the base: catch this to catch all
     ├── InvalidInput                 INVALID_ARGUMENT     the request itself is wrong
     │   ├── ImageDecodeError         INVALID_ARGUMENT     not base64, not an image, truncated, format not allowed
     │   ├── ImageTooLarge            INVALID_ARGUMENT     too many bytes, pixels or frames
@@ -31,13 +31,13 @@ from collections.abc import Mapping, Sequence
 from grpc import StatusCode
 
 
-class OperatorError(Exception):
+class VisopError(Exception):
     """Base of all errors; ``str(error)`` is safe to send to a client."""
 
     code: StatusCode = StatusCode.INTERNAL
 
 
-class InvalidInput(OperatorError):
+class InvalidInput(VisopError):
     """The request cannot be served as it is; sending it again will not help."""
 
     code = StatusCode.INVALID_ARGUMENT
@@ -55,19 +55,19 @@ class UrlRejected(InvalidInput):
     """A URL has a scheme, form or address that is not allowed."""
 
 
-class FetchFailed(OperatorError):
+class FetchFailed(VisopError):
     """The remote server answered, but not with a usable image."""
 
     code = StatusCode.FAILED_PRECONDITION
 
 
-class FetchUnavailable(OperatorError):
+class FetchUnavailable(VisopError):
     """The remote server could not be reached in time; trying again may help."""
 
     code = StatusCode.UNAVAILABLE
 
 
-class Overloaded(OperatorError):
+class Overloaded(VisopError):
     """There is no room for this work now.
 
     Attributes:
@@ -81,37 +81,37 @@ class Overloaded(OperatorError):
         self.retry_after_s = retry_after_s
 
 
-class DeadlinePassed(OperatorError):
+class DeadlinePassed(VisopError):
     """The call's deadline passed before its work was done."""
 
     code = StatusCode.DEADLINE_EXCEEDED
 
 
-class CallerGone(OperatorError):
+class CallerGone(VisopError):
     """The caller cancelled or disconnected."""
 
     code = StatusCode.CANCELLED
 
 
-class Unreachable(OperatorError):
+class Unreachable(VisopError):
     """The operator cannot be reached, is starting or is draining; trying again may help."""
 
     code = StatusCode.UNAVAILABLE
 
 
-class StreamIdle(OperatorError):
+class StreamIdle(VisopError):
     """A stream gave its place back because its sender was silent; whoever has more to send opens another."""
 
     code = StatusCode.UNAVAILABLE
 
 
-class ShuttingDown(OperatorError):
+class ShuttingDown(VisopError):
     """The operator finishes what it has and takes nothing new."""
 
     code = StatusCode.UNAVAILABLE
 
 
-class ModelFailed(OperatorError):
+class ModelFailed(VisopError):
     """The operator's own code raised, or returned NaN, zeros, or the wrong count or dimension.
 
     Attributes:
@@ -123,7 +123,7 @@ class ModelFailed(OperatorError):
         self.detail = detail
 
 
-class SettingsError(OperatorError):
+class SettingsError(VisopError):
     """A setting is wrong; names the setting, the value and the rule."""
 
 
@@ -137,7 +137,7 @@ class WeightsError(SettingsError):
     """Weights are missing, damaged or of another model; says where to get them and where to put them."""
 
 
-class TrainingFailed(OperatorError):
+class TrainingFailed(VisopError):
     """Training cannot go on, or would lead nowhere; says why and what to change."""
 
 
@@ -154,14 +154,14 @@ _PRECEDENCE = (
 )
 
 
-class BadItems(OperatorError):
+class BadItems(VisopError):
     """Some inputs of a call failed, and the call asked for all or nothing.
 
     Attributes:
         items: the failed inputs by name (such as ``datas[3]``) in request order, each with its error.
     """
 
-    def __init__(self, items: Mapping[str, OperatorError]) -> None:
+    def __init__(self, items: Mapping[str, VisopError]) -> None:
         super().__init__(summarise(items))
         self.items = dict(items)
         self.code = min((error.code for error in self.items.values()), key=_PRECEDENCE.index)
@@ -171,7 +171,7 @@ class BadItems(OperatorError):
 _MAX_MESSAGE_CHARS = 2000
 
 
-def summarise(items: Mapping[str, OperatorError]) -> str:
+def summarise(items: Mapping[str, VisopError]) -> str:
     """One line that names every failed input, those with the same reason together."""
     names_by_reason: dict[str, list[str]] = {}
     for name, error in items.items():

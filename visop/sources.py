@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from visop.errors import ImageTooLarge, InvalidInput, OperatorError, SettingsError
+from visop.errors import ImageTooLarge, InvalidInput, SettingsError, VisopError
 
 #: What is taken from a folder; a file that is named itself is taken whatever it is called.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".mpo")
@@ -72,7 +72,7 @@ def _images_below(folder: str, *, keep_unreadable: bool) -> Iterator[str]:
         yield str(error.filename)
 
 
-def read_input(name: str, max_bytes: int) -> bytes | str | OperatorError:
+def read_input(name: str, max_bytes: int) -> bytes | str | VisopError:
     """The bytes of a file, or a URL as it is, or why the file cannot be sent."""
     if is_url(name):
         return name

@@ -18,7 +18,7 @@ from tests.stub_operator import StubOperator, serving, vector_of
 from visop.cli import health
 from visop.cli.flags import spoken
 from visop.cli.main import main
-from visop.errors import OperatorError
+from visop.errors import VisopError
 from visop.models.registry import MODELS
 from visop.settings import Settings, flag_name
 
@@ -312,7 +312,7 @@ def test_encode_in_this_process(tmp_path):
 
 def test_an_operator_that_fails_leaves_what_is_done(endpoint, operator, photos, tmp_path, capsys):
     arguments = ["encode", photos, "--out", tmp_path / "v.npy", "-e", endpoint, "--batch", "4"]
-    operator.stream_lives.append((3, OperatorError("internal error")))
+    operator.stream_lives.append((3, VisopError("internal error")))
     assert run(*arguments) == 3
     assert "not finished: internal error. What is done is kept" in capsys.readouterr().err
     assert len(operator.answered) == 3 * 4
@@ -323,7 +323,7 @@ def test_an_operator_that_fails_leaves_what_is_done(endpoint, operator, photos, 
 
 def test_an_operator_that_changed_meanwhile_is_refused(endpoint, operator, photos, tmp_path, capsys):
     arguments = ["encode", photos, "--out", tmp_path / "v.npy", "-e", endpoint, "--batch", "4"]
-    operator.stream_lives.append((3, OperatorError("internal error")))
+    operator.stream_lives.append((3, VisopError("internal error")))
     assert run(*arguments) == 3
     operator.identity.fingerprint = "two"
     assert run(*arguments) == 2

@@ -8,9 +8,9 @@ from visop.errors import (
     FetchUnavailable,
     InvalidInput,
     ModelFailed,
-    OperatorError,
     Overloaded,
     Unreachable,
+    VisopError,
 )
 
 GONE = Unreachable("gone")
@@ -34,7 +34,7 @@ def test_what_the_server_asks_for_comes_on_top():
 
 @pytest.mark.parametrize(
     "error",
-    [InvalidInput("x"), DeadlinePassed("x"), ModelFailed("x"), OperatorError("x"), FetchUnavailable("x")],
+    [InvalidInput("x"), DeadlinePassed("x"), ModelFailed("x"), VisopError("x"), FetchUnavailable("x")],
     ids=lambda error: type(error).__name__,
 )
 def test_errors_that_a_retry_does_not_mend_are_raised_at_once(error):

@@ -9,7 +9,7 @@ import pytest
 from tests.stub_operator import StubOperator, serving, vector_of
 from visop.client import Client
 from visop.client.backoff import Backoff
-from visop.errors import DeadlinePassed, InvalidInput, OperatorError, Overloaded, ShuttingDown, Unreachable
+from visop.errors import DeadlinePassed, InvalidInput, Overloaded, ShuttingDown, Unreachable, VisopError
 
 QUICK = Backoff(retries=20, first_s=0.01, longest_s=0.1)
 IMAGES = [b"image %d" % number for number in range(40)]
@@ -125,7 +125,7 @@ def test_another_operator_at_the_same_address_is_refused(operator):
         client = Client(f"127.0.0.1:{port}", timeout_s=20, bulk_backoff=QUICK)
         stream = client.encode_stream(IMAGES, batch=2, window=2)
         next(stream)
-    with client, serving(other, port), pytest.raises(OperatorError, match="fingerprint one, and is now stub with two"):
+    with client, serving(other, port), pytest.raises(VisopError, match="fingerprint one, and is now stub with two"):
         list(stream)
     assert other.answered == []
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from visop.client.chunks import Caps, Chunk, Input, split
-from visop.errors import BadItems, ImageTooLarge, InvalidInput, OperatorError
+from visop.errors import BadItems, ImageTooLarge, InvalidInput, VisopError
 from visop.rpc import rpc_pb2
 
 CAPS = Caps(max_items=3, max_image_bytes=100, max_bytes=400, pack_bytes=250)
@@ -83,7 +83,7 @@ def test_statuses_become_errors_in_place():
     ids=["too few", "too many", "none", "empty vectors"],
 )
 def test_a_reply_that_does_not_fit_is_an_error(reply):
-    with pytest.raises(OperatorError, match="the operator answered"):
+    with pytest.raises(VisopError, match="the operator answered"):
         Chunk(images(b"a", b"b"), CAPS, partial=True).results(reply)
 
 

@@ -16,10 +16,10 @@ from visop.errors import (
     FetchUnavailable,
     ImageTooLarge,
     InvalidInput,
-    OperatorError,
     Overloaded,
     ShuttingDown,
     Unreachable,
+    VisopError,
 )
 from visop.rpc import rpc_pb2
 
@@ -52,7 +52,7 @@ def test_an_operator_that_says_no_limits_gets_the_defaults(client):
 
 def test_a_dimension_that_is_no_number_is_an_error(client, operator):
     operator.identity.dimension = "many"
-    with pytest.raises(OperatorError, match="'many'"):
+    with pytest.raises(VisopError, match="'many'"):
         client.identity()
 
 
@@ -86,7 +86,7 @@ def test_vectors_of_different_lengths_are_an_error(client, operator):
     lengths = iter([2, 3])
     operator._answer = lambda request: rpc_pb2.ExecuteReply(vectors=[{"element": [1.0] * next(lengths)}] * 1)
     operator.identity.limits.max_items = 1
-    with pytest.raises(OperatorError, match=r"different dimensions: \[2, 3\]"):
+    with pytest.raises(VisopError, match=r"different dimensions: \[2, 3\]"):
         client.encode(images=[b"a", b"b"])
 
 
@@ -155,7 +155,7 @@ def test_no_retry_goes_past_the_deadline(operator):
 
 
 def code_error(code):
-    error = OperatorError("no")
+    error = VisopError("no")
     error.code = code
     return error
 
@@ -163,7 +163,7 @@ def code_error(code):
 @pytest.mark.parametrize("code", [c for c in StatusCode if c.name not in ("OK", "UNAVAILABLE", "RESOURCE_EXHAUSTED")])
 def test_nothing_else_is_tried_again_and_every_status_keeps_its_code(client, operator, code):
     operator.failures += [code_error(code)] * 2
-    with pytest.raises(OperatorError) as caught:
+    with pytest.raises(VisopError) as caught:
         client.encode(images=[b"a"])
     assert caught.value.code is code
     assert len(operator.failures) == 1
@@ -173,7 +173,7 @@ def test_a_message_that_is_too_large_is_not_sent_again(operator):
     with (
         serving(operator, max_bytes=1000) as port,
         Client(f"127.0.0.1:{port}", timeout_s=20) as client,
-        pytest.raises(OperatorError, match=r"larger than max \(\d+ vs\. 1000\)") as caught,
+        pytest.raises(VisopError, match=r"larger than max \(\d+ vs\. 1000\)") as caught,
     ):
         client.encode(images=[b"x" * 2000])
     assert caught.value.code is StatusCode.RESOURCE_EXHAUSTED
@@ -216,10 +216,10 @@ def test_an_original_operator_is_understood():
     with serving(OriginalOperator()) as port, Client(f"127.0.0.1:{port}", timeout_s=20) as client:
         assert client.encode(datas=["aGk="]).tolist() == [[1.0, 0.0]]
         assert len(client.encode_partial(datas=["aGk="])) == 1
-        with pytest.raises(OperatorError, match="Exception calling application") as caught:
+        with pytest.raises(VisopError, match="Exception calling application") as caught:
             client.encode(datas=["boom"])
         assert caught.value.code is StatusCode.UNKNOWN
-        with pytest.raises(OperatorError) as caught:
+        with pytest.raises(VisopError) as caught:
             list(client.encode_stream([b"hi"]))
         assert caught.value.code is StatusCode.UNIMPLEMENTED
 
@@ -237,7 +237,7 @@ class OriginalOperator(StubOperator):
 
 def test_details_of_somebody_else_are_ignored():
     with serving(StrangeOperator()) as port, Client(f"127.0.0.1:{port}", timeout_s=20) as client:
-        with pytest.raises(OperatorError) as caught:
+        with pytest.raises(VisopError) as caught:
             client.encode(images=[b"a"])
         assert (type(caught.value), str(caught.value)) == (InvalidInput, "no")
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from visop.collect.robots import Disallowed, Rules, read_rules
-from visop.errors import FetchFailed, FetchUnavailable, OperatorError, UrlRejected
+from visop.errors import FetchFailed, FetchUnavailable, UrlRejected, VisopError
 from visop.images.fetch import Answer
 
 SITE = "http://example.org:8080"
@@ -74,7 +74,7 @@ def test_what_nobody_can_say_is_not_allowed(status: int) -> None:
 
 
 @pytest.mark.parametrize("error", [FetchUnavailable, FetchFailed])
-def test_a_host_that_does_not_answer_is_left_alone(error: type[OperatorError]) -> None:
+def test_a_host_that_does_not_answer_is_left_alone(error: type[VisopError]) -> None:
     def fail(_url: str) -> Answer:
         raise error("no answer")
 

@@ -6,7 +6,7 @@ import pytest
 from tests.conftest import make_image, unit
 from visop.client import HEALTHY
 from visop.encoding.local import open_local
-from visop.errors import FetchFailed, InvalidInput, OperatorError
+from visop.errors import FetchFailed, InvalidInput, VisopError
 from visop.settings import Settings
 
 SETTINGS = Settings(operator="tests.toys:ToyOperator", fetch_allow=("127.0.0.1",))
@@ -41,7 +41,7 @@ def test_bytes_urls_and_errors_keep_their_places(encoder, picture_server):
     first, second, *errors = encoder.encode_stream(inputs, batch=8)
     np.testing.assert_allclose([first, second], [unit((1, 2, 3)), unit((4, 5, 6))], atol=1e-6)
     assert errors[0] is unreadable
-    assert [isinstance(error, OperatorError) for error in errors] == [True] * 3
+    assert [isinstance(error, VisopError) for error in errors] == [True] * 3
     assert isinstance(errors[2], FetchFailed)
 
 

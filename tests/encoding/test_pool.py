@@ -9,7 +9,7 @@ from tests.stub_operator import DIMENSION, StubOperator, serving, vector_of
 from visop.client import HEALTHY
 from visop.encoding.pool import Encoders, open_encoders
 from visop.encoding.vector_file import Origin
-from visop.errors import ModelFailed, OperatorError, OtherEncoder, Unreachable
+from visop.errors import ModelFailed, OtherEncoder, Unreachable, VisopError
 from visop.settings import Settings
 
 ORIGIN = Origin("stub", "one", DIMENSION, "L2")
@@ -135,7 +135,7 @@ def test_whoever_stops_reading_does_not_wait_for_an_operator_that_hangs():
 
 @pytest.mark.parametrize("members", [1, 2])
 def test_a_model_that_is_broken_ends_the_run_instead_of_failing_every_picture(members):
-    with pytest.raises(OperatorError, match=r"0 is not healthy: ill|1 is not healthy: ill"):
+    with pytest.raises(VisopError, match=r"0 is not healthy: ill|1 is not healthy: ill"):
         encode(*[Scripted(health="ill") for _ in range(members)], items=[Item(b"boom")] * 5)
 
 

@@ -4,7 +4,7 @@ from tests.stub_operator import DIMENSION, StubOperator, serving, vector_of
 from visop.client import HEALTHY, Client
 from visop.encoding.run import encode_into
 from visop.encoding.vector_file import Origin, Outputs, VectorFile
-from visop.errors import ModelFailed, OperatorError
+from visop.errors import ModelFailed, VisopError
 
 ORIGIN = Origin("stub", "one", DIMENSION, "L2")
 
@@ -87,6 +87,6 @@ def test_an_input_that_breaks_the_model_is_an_error_like_any_other(outputs, name
 
 def test_a_broken_model_ends_the_run_instead_of_failing_every_input(outputs, names):
     with VectorFile(outputs, ORIGIN) as file:
-        with pytest.raises(OperatorError, match="not healthy: unhealthy: the model failed"):
+        with pytest.raises(VisopError, match="not healthy: unhealthy: the model failed"):
             encode(file, ScriptedEncoder("unhealthy: the model failed its last check"), names)
         assert (file.good, file.bad) == (2, 0)

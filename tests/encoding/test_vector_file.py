@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from visop.encoding.vector_file import Origin, Outputs, VectorFile
-from visop.errors import FetchFailed, InvalidInput, OperatorError, SettingsError
+from visop.errors import FetchFailed, InvalidInput, SettingsError, VisopError
 
 ORIGIN = Origin("stub", "one", 3, "L2")
 RESULTS = {f"{number}.jpg": np.full(3, number, np.float32) for number in range(6)}
@@ -168,7 +168,7 @@ def test_a_second_process_is_kept_out(outputs):
 
 
 def test_a_vector_of_another_dimension_ends_the_run(outputs):
-    with VectorFile(outputs, ORIGIN) as file, pytest.raises(OperatorError, match=r"dimension 2, .* says 3"):
+    with VectorFile(outputs, ORIGIN) as file, pytest.raises(VisopError, match=r"dimension 2, .* says 3"):
         file.add("a.jpg", np.zeros(2, np.float32))
 
 

@@ -15,7 +15,7 @@ from google.protobuf import json_format
 from tests.conftest import Running, make_base64, make_image
 from tests.http.conftest import both_faces
 from tests.toys import NAN, RAISES, ToyOperator
-from visop.errors import OperatorError
+from visop.errors import VisopError
 from visop.http.problems import STATUSES, status_of
 from visop.rpc import rpc_pb2
 
@@ -143,12 +143,12 @@ def test_whatever_goes_wrong_inside_leaks_nothing(web: httpx.Client, monkeypatch
     assert (answer.status_code, answer.json()["detail"]) == (500, "internal error")
 
 
-def subclasses(cls: type[OperatorError]) -> Iterator[type[OperatorError]]:
+def subclasses(cls: type[VisopError]) -> Iterator[type[VisopError]]:
     yield cls
     for each in cls.__subclasses__():
         yield from subclasses(each)
 
 
-@pytest.mark.parametrize("cls", sorted(set(subclasses(OperatorError)), key=lambda cls: cls.__name__))
-def test_every_error_has_a_status(cls: type[OperatorError]) -> None:
+@pytest.mark.parametrize("cls", sorted(set(subclasses(VisopError)), key=lambda cls: cls.__name__))
+def test_every_error_has_a_status(cls: type[VisopError]) -> None:
     assert 400 <= status_of(cls.__new__(cls)) < 600

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image as PILImage
 from PIL import ImageOps
 
-from visop.errors import ImageDecodeError, ImageTooLarge, OperatorError, SettingsError
+from visop.errors import ImageDecodeError, ImageTooLarge, SettingsError, VisopError
 from visop.images.decode import ImageLimits, decode_base64, decode_image, resize_image
 from visop.images.limits import MeteredFile
 
@@ -581,7 +581,7 @@ def test_many_threads_decode_at_once() -> None:
         try:
             for index, data in enumerate(files * 5):
                 assert decode_image(data, limits()).shape == (90, 100 + 10 * (index % 6), 3)
-                with pytest.raises(OperatorError):
+                with pytest.raises(VisopError):
                     decode_image(bad, limits())
         except BaseException as err:
             failures.append(err)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.images.web import BODY, PRIVATE_SPELLINGS, Resolver, Site
-from visop.errors import FetchFailed, FetchUnavailable, ImageTooLarge, OperatorError, UrlRejected
+from visop.errors import FetchFailed, FetchUnavailable, ImageTooLarge, UrlRejected, VisopError
 from visop.images.fetch import Answer, Fetcher
 
 
@@ -60,10 +60,10 @@ def test_many_threads_share_one_fetcher(fetcher: Fetcher, site: Site) -> None:
     assert results == [BODY, BODY, FetchFailed, FetchFailed] * 20
 
 
-def outcome(fetcher: Fetcher, url: str) -> bytes | type[OperatorError]:
+def outcome(fetcher: Fetcher, url: str) -> bytes | type[VisopError]:
     try:
         return fetcher.fetch(url)
-    except OperatorError as err:
+    except VisopError as err:
         return type(err)
 
 
@@ -516,7 +516,7 @@ def test_a_redirect_is_checked_like_the_first_url(
 
 @pytest.mark.parametrize("location", ["http://[", "http://[::1", "\x80\xff:/"])
 def test_a_redirect_to_nonsense_is_an_error_of_ours(fetcher: Fetcher, site: Site, location: str) -> None:
-    with pytest.raises(OperatorError):
+    with pytest.raises(VisopError):
         fetcher.fetch(site.url(f"redirect?to={location}"))
 
 
@@ -548,7 +548,7 @@ def test_neither_errors_nor_logs_hold_the_path_or_query_of_a_url(
     site: Site, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    with make(timeout_s=0.3) as fetcher, pytest.raises(OperatorError) as caught:
+    with make(timeout_s=0.3) as fetcher, pytest.raises(VisopError) as caught:
         fetcher.fetch(site.url(path) + ("&" if "?" in path else "?") + "token=secret")
     assert "secret" not in str(caught.value)
     assert str(site.server_port) not in str(caught.value)
@@ -559,6 +559,6 @@ def test_neither_errors_nor_logs_hold_the_path_or_query_of_a_url(
     "url", ["http://user:secret@8.8.8.8/", "secret:x", "http://8.8.8.8/?secret ", "http://secret/"]
 )
 def test_a_refused_url_is_not_repeated(strict: Fetcher, url: str) -> None:
-    with pytest.raises(OperatorError) as caught:
+    with pytest.raises(VisopError) as caught:
         strict.fetch(url)
     assert "secret" not in str(caught.value)

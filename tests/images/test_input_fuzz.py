@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from PIL import Image as PILImage
 
 from tests.images.web import PRIVATE_SPELLINGS, Resolver
-from visop.errors import OperatorError, UrlRejected
+from visop.errors import UrlRejected, VisopError
 from visop.images.decode import ImageLimits, decode_base64, decode_image, resize_image
 from visop.images.fetch import Fetcher
 
@@ -85,7 +85,7 @@ def nothing_written() -> Iterator[None]:
 def only_our_errors() -> Iterator[None]:
     """An error of ours, within 5 s of processor time, or none."""
     started = time.thread_time()
-    with nothing_written(), suppress(OperatorError):
+    with nothing_written(), suppress(VisopError):
         yield
     assert time.thread_time() - started < 5
 

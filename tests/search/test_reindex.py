@@ -2,7 +2,7 @@ import pytest
 
 from tests.search.conftest import colour_of, contents, picture_file, write_pictures
 from tests.toys import ToyOperator
-from visop.errors import OperatorError, OtherEncoder
+from visop.errors import OtherEncoder, VisopError
 from visop.search.digests import Digests
 from visop.search.failures import Failures
 from visop.search.milvus.store import Store
@@ -76,10 +76,10 @@ def test_an_interrupted_reindex_leaves_the_index_as_it_was_and_is_taken_up(reind
     def stop():
         stop.count += 1
         if stop.count == 6:
-            raise OperatorError("interrupted")
+            raise VisopError("interrupted")
 
     stop.count = 0
-    with pytest.raises(OperatorError, match="interrupted"):
+    with pytest.raises(VisopError, match="interrupted"):
         reindex(on_done=stop)
     with open_index() as index:
         assert index.origin.fingerprint == "toy-1"

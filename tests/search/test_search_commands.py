@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import run_command
 from tests.search.conftest import SERVER, write_pictures
-from visop.errors import OperatorError, SettingsError
+from visop.errors import SettingsError, VisopError
 from visop.search.milvus.lite import serve_lite
 
 ENCODER = ["--class", "tests.toys:ToyOperator"]
@@ -24,7 +24,7 @@ def run(uri, tmp_path, monkeypatch):
         except SettingsError as error:
             print(error)
             return 2
-        except OperatorError as error:
+        except VisopError as error:
             print(error)
             return 1
 

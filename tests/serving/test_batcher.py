@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from visop.errors import DeadlinePassed, ModelFailed, OperatorError, ShuttingDown
+from visop.errors import DeadlinePassed, ModelFailed, ShuttingDown, VisopError
 from visop.serving.batcher import Batcher, Job
 
 FOREVER = float("inf")
@@ -240,8 +240,8 @@ def test_every_job_ends_exactly_once_however_it_ends(batcher: Batcher[int, int],
     hold(batcher, model)
     jobs = submit(batcher, range(4), on_end=lambda: ended.append(1))
     jobs[0].future.cancel()
-    jobs[1].fail(OperatorError("elsewhere"))
-    jobs[1].fail(OperatorError("twice"))
+    jobs[1].fail(VisopError("elsewhere"))
+    jobs[1].fail(VisopError("twice"))
     model.gate.set()
     results(jobs[2:])
     batcher.close()

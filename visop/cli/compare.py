@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from visop.cli.console import complain, imports, reason
 from visop.cli.flags import ENCODER_SETTINGS, Commands, add_calibration, add_command, add_settings, read_settings
-from visop.errors import OperatorError
+from visop.errors import VisopError
 
 if TYPE_CHECKING:
     from visop.contract import Encoder, Image
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare and print; the exit status."""
     try:
         comparison = _compare(arguments)
-    except OperatorError as error:
+    except VisopError as error:
         return complain(reason(error), TROUBLE)
     print(json.dumps(dataclasses.asdict(comparison), indent=2) if arguments.json else _words(comparison))
     if comparison.is_copy is None:
@@ -94,10 +94,10 @@ def _read(name: str, operator: Encoder, settings: Settings) -> Image:
         if isinstance(data, str):
             with Fetcher.of(settings) as fetcher:
                 data = fetcher.fetch(data)
-        if isinstance(data, OperatorError):
+        if isinstance(data, VisopError):
             raise data
         return decode_image(data, ImageLimits.of(settings), operator.decode_side)
-    except OperatorError as error:
+    except VisopError as error:
         raise InvalidInput(f"{name}: {error}") from error
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from visop.errors import OperatorError, SettingsError, TrainingFailed
+from visop.errors import SettingsError, TrainingFailed, VisopError
 
 # Exit statuses beside 0. The last one is what shells give to a program that Ctrl-C ended.
 FAILED, WRONG_USAGE, UNFINISHED, INTERRUPTED = 1, 2, 3, 130
@@ -47,11 +47,11 @@ def resumable(work: Callable[[], int], kept: str = KEPT) -> int:
         return complain(f"interrupted. {kept}", INTERRUPTED)
     except (SettingsError, TrainingFailed):
         raise
-    except (OperatorError, OSError) as error:
+    except (VisopError, OSError) as error:
         return complain(f"not finished: {reason(error)}. {kept}", UNFINISHED)
 
 
-def reason(error: OperatorError | OSError) -> str:
+def reason(error: VisopError | OSError) -> str:
     """What happened, for the person at the terminal: also what a remote client must not see."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror

@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         SettingsError: wrong usage, or nothing to measure.
-        OperatorError: an encoder failed.
+        VisopError: an encoder failed.
     """
     with imports("to evaluate: pip install 'visop[tools]'"):
         from tqdm import tqdm

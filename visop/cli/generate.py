@@ -7,7 +7,7 @@ from pathlib import Path
 
 from visop.cli.console import imports, resumable
 from visop.cli.flags import Commands, add_command, whole
-from visop.errors import OperatorError
+from visop.errors import VisopError
 
 _NOTES = """\
 written:
@@ -48,6 +48,6 @@ def _generate(arguments: argparse.Namespace) -> int:
     try:
         generate_folder(arguments.folder, arguments.count, arguments.size, arguments.seed, arguments.processes)
     except BrokenProcessPool:
-        raise OperatorError("a process was killed, maybe for want of memory") from None
+        raise VisopError("a process was killed, maybe for want of memory") from None
     print(f"{arguments.count} pictures in {arguments.folder}")
     return 0

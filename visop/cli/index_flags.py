@@ -92,7 +92,7 @@ def open_index(arguments: argparse.Namespace, *, create: bool = False) -> Index:
     """The index, and the operators that encode for it; ``create`` makes a store that is not there.
 
     Raises:
-        OperatorError: as ``settings_of`` and ``Index.open``.
+        VisopError: as ``settings_of`` and ``Index.open``.
     """
     with imports("to search: pip install 'visop[search]'"):
         from visop.search.index import Index

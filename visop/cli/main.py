@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from visop.cli.console import FAILED, INTERRUPTED, WRONG_USAGE, complain, reason
-from visop.errors import OperatorError, SettingsError
+from visop.errors import SettingsError, VisopError
 
 # In the order of the help. Each module has an ``add_parser``.
 _COMMANDS = (
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except SettingsError as error:
         return complain(error, WRONG_USAGE)
-    except OperatorError as error:
+    except VisopError as error:
         return complain(reason(error), FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -7,7 +7,7 @@ import random
 import time
 from dataclasses import dataclass
 
-from visop.errors import OperatorError, Overloaded, Unreachable
+from visop.errors import Overloaded, Unreachable, VisopError
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class Backoff:
     first_s: float = 0.1
     longest_s: float = 5.0
 
-    def pause(self, error: OperatorError, failures: int, deadline: float) -> None:
+    def pause(self, error: VisopError, failures: int, deadline: float) -> None:
         """Wait until it is time to try again, or raise ``error`` if there is nothing more to try.
 
         Args:
@@ -42,7 +42,7 @@ class Backoff:
         _log.info("try %d of %d failed, the next one in %.2f s: %s", failures, self.retries + 1, wait_s, error)
         time.sleep(wait_s)
 
-    def wait_s(self, error: OperatorError, failures: int) -> float:
+    def wait_s(self, error: VisopError, failures: int) -> float:
         """How long to wait after so many failures, in seconds."""
         step_s = min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 32))
         asked_s = error.retry_after_s if isinstance(error, Overloaded) else 0.0

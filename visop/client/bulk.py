@@ -13,7 +13,7 @@ from typing import Protocol
 import grpc
 
 from visop.client.backoff import Backoff
-from visop.errors import DeadlinePassed, OperatorError, Unreachable
+from visop.errors import DeadlinePassed, Unreachable, VisopError
 from visop.rpc import rpc_pb2
 
 
@@ -42,7 +42,7 @@ class BulkStream:
         self,
         open_call: Callable[[Iterator[rpc_pb2.ExecuteRequest]], StreamCall],
         before_reopen: Callable[[], None],
-        error_of: Callable[[grpc.RpcError], OperatorError],
+        error_of: Callable[[grpc.RpcError], VisopError],
         *,
         backoff: Backoff,
         timeout_s: float,
@@ -73,7 +73,7 @@ class BulkStream:
         Raises:
             DeadlinePassed: no reply in time.
             Unreachable: the operator is gone, and did not come back.
-            OperatorError: the operator ended the stream for a reason that trying again does not mend.
+            VisopError: the operator ended the stream for a reason that trying again does not mend.
         """
         deadline = time.monotonic() + self._timeout_s
         failures = 0

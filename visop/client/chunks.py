@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from visop.client.statuses import error_of_item
-from visop.errors import BadItems, ImageTooLarge, InvalidInput, OperatorError
+from visop.errors import BadItems, ImageTooLarge, InvalidInput, VisopError
 from visop.rpc import rpc_pb2
 
 Vector = npt.NDArray[np.float32]
@@ -31,7 +31,7 @@ class Input:
 
     kind: Literal["urls", "datas", "images"]
     index: int
-    value: str | bytes | OperatorError
+    value: str | bytes | VisopError
 
     @property
     def name(self) -> str:
@@ -41,7 +41,7 @@ class Input:
     @property
     def size(self) -> int:
         """Bytes on the wire."""
-        return _OVERHEAD_BYTES + (0 if isinstance(self.value, OperatorError) else len(self.value))
+        return _OVERHEAD_BYTES + (0 if isinstance(self.value, VisopError) else len(self.value))
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Chunk:
 
     def __init__(self, inputs: Sequence[Input], caps: Caps, *, partial: bool) -> None:
         self.request = rpc_pb2.ExecuteRequest(partial=partial)
-        self.refused: dict[str, OperatorError] = {}
+        self.refused: dict[str, VisopError] = {}
         self._names = [item.name for item in inputs]
         sent: dict[str, list[str]] = {"urls": [], "datas": [], "images": []}
         for item in inputs:
@@ -100,13 +100,13 @@ class Chunk:
         # By the server's name for an input, in the order of the server's results.
         self._sent = {f"{kind}[{index}]": name for kind, names in sent.items() for index, name in enumerate(names)}
 
-    def results(self, reply: rpc_pb2.ExecuteReply) -> list[Vector | OperatorError]:
+    def results(self, reply: rpc_pb2.ExecuteReply) -> list[Vector | VisopError]:
         """A vector or an error per input, in the order of the inputs.
 
         Raises:
-            OperatorError: the reply does not fit the request.
+            VisopError: the reply does not fit the request.
         """
-        by_name: dict[str, Vector | OperatorError] = dict(self.refused)
+        by_name: dict[str, Vector | VisopError] = dict(self.refused)
         by_name.update(zip(self._sent.values(), _read(reply, len(self._sent)), strict=True))
         return [by_name[name] for name in self._names]
 
@@ -120,9 +120,9 @@ class Chunk:
         return renamed
 
 
-def _problem(item: Input, caps: Caps) -> OperatorError | None:
+def _problem(item: Input, caps: Caps) -> VisopError | None:
     """Why an input cannot be sent, or None."""
-    if isinstance(item.value, OperatorError):
+    if isinstance(item.value, VisopError):
         return item.value
     if isinstance(item.value, str):
         try:
@@ -136,9 +136,9 @@ def _problem(item: Input, caps: Caps) -> OperatorError | None:
     return None
 
 
-def _read(reply: rpc_pb2.ExecuteReply, count: int) -> list[Vector | OperatorError]:
+def _read(reply: rpc_pb2.ExecuteReply, count: int) -> list[Vector | VisopError]:
     if len(reply.vectors) != count or len(reply.statuses) not in (0, count):
-        raise OperatorError(
+        raise VisopError(
             f"the operator answered {len(reply.vectors)} vectors and {len(reply.statuses)} statuses for {count} inputs"
         )
     if not reply.statuses:  # all went well, or an operator that does not know `partial`
@@ -151,6 +151,6 @@ def _read(reply: rpc_pb2.ExecuteReply, count: int) -> list[Vector | OperatorErro
 
 def _vector(vector: rpc_pb2.Vector) -> Vector:
     if not vector.element:
-        raise OperatorError("the operator answered an empty vector for an input that it took")
+        raise VisopError("the operator answered an empty vector for an input that it took")
     # Eight times faster than through a list: NumPy asks the container for an array at once.
     return np.array(vector.element, dtype=np.float32)

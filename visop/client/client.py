@@ -17,7 +17,7 @@ from visop.client.backoff import Backoff
 from visop.client.bulk import BulkStream
 from visop.client.chunks import Caps, Chunk, Input, Vector, split
 from visop.client.statuses import error_of_call
-from visop.errors import BadItems, OperatorError
+from visop.errors import BadItems, VisopError
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
 
 Reply = TypeVar("Reply", bound=Message)
@@ -144,7 +144,7 @@ class Client:
             Overloaded: the operator had no room, several times.
             Unreachable: nobody answers there.
             DeadlinePassed: no answer in time.
-            OperatorError: anything else, with its ``code``.
+            VisopError: anything else, with its ``code``.
         """
         inputs = _inputs(images, urls, datas)
         vectors = [result for chunk in self._chunks(inputs, partial=False) for result in self._all_or_none(chunk)]
@@ -154,7 +154,7 @@ class Client:
 
     def encode_partial(
         self, *, images: Sequence[bytes] = (), urls: Sequence[str] = (), datas: Sequence[str] = ()
-    ) -> list[Vector | OperatorError]:
+    ) -> list[Vector | VisopError]:
         """Turn pictures into vectors, each for itself.
 
         Args:
@@ -166,14 +166,14 @@ class Client:
             Per input, in the order of ``encode``, a vector, (dimension,) float32, or the error of that input.
 
         Raises:
-            OperatorError: a call failed as a whole; see ``encode``.
+            VisopError: a call failed as a whole; see ``encode``.
         """
         chunks = self._chunks(_inputs(images, urls, datas), partial=True)
         return [result for chunk in chunks for result in chunk.results(self._call(self._stub.Execute, chunk.request))]
 
     def encode_stream(
-        self, inputs: Iterable[bytes | str | OperatorError], *, batch: int = 16, window: int = 4
-    ) -> Iterator[Vector | OperatorError]:
+        self, inputs: Iterable[bytes | str | VisopError], *, batch: int = 16, window: int = 4
+    ) -> Iterator[Vector | VisopError]:
         """Turn any number of pictures into vectors, each for itself, in bounded memory.
 
         Reads ``inputs`` only as far as the window needs, in the thread of the caller. If the operator goes away, what
@@ -192,7 +192,7 @@ class Client:
         Raises:
             Unreachable: the operator went away and did not come back.
             DeadlinePassed: a reply took too long.
-            OperatorError: another operator answers there now, or it refuses the stream.
+            VisopError: another operator answers there now, or it refuses the stream.
         """
         before = self.identity()
         caps = Caps(
@@ -217,7 +217,7 @@ class Client:
             while waiting:
                 yield from waiting.popleft().results(stream.receive())
 
-    def _all_or_none(self, chunk: Chunk) -> list[Vector | OperatorError]:
+    def _all_or_none(self, chunk: Chunk) -> list[Vector | VisopError]:
         if chunk.refused:
             raise BadItems(chunk.refused)
         try:
@@ -241,7 +241,7 @@ class Client:
         reply = self._stub.Identity(rpc_pb2.IdentityRequest(), timeout=self._timeout_s)
         now = _identity_of(reply)
         if (now.name, now.fingerprint, now.dimension) != (before.name, before.fingerprint, before.dimension):
-            raise OperatorError(
+            raise VisopError(
                 f"{self.target} was {before.name} with fingerprint {before.fingerprint or 'unknown'}, "
                 f"and is now {now.name} with {now.fingerprint or 'unknown'}: their vectors do not fit together"
             )
@@ -257,7 +257,7 @@ class Client:
             failures += 1
             self._backoff.pause(problem, failures, deadline)
 
-    def _error_of(self, error: grpc.RpcError) -> OperatorError:
+    def _error_of(self, error: grpc.RpcError) -> VisopError:
         return error_of_call(error, self.target, self._timeout_s)
 
 
@@ -270,16 +270,16 @@ def _inputs(images: Sequence[bytes], urls: Sequence[str], datas: Sequence[str]) 
     ]
 
 
-def _stream_inputs(inputs: Iterable[bytes | str | OperatorError]) -> Iterator[Input]:
+def _stream_inputs(inputs: Iterable[bytes | str | VisopError]) -> Iterator[Input]:
     for index, value in enumerate(inputs):
         yield Input("urls" if isinstance(value, str) else "images", index, value)
 
 
-def _stack(vectors: Sequence[Vector | OperatorError]) -> npt.NDArray[np.float32]:
+def _stack(vectors: Sequence[Vector | VisopError]) -> npt.NDArray[np.float32]:
     arrays = [np.asarray(vector) for vector in vectors]
     dimensions = sorted({len(array) for array in arrays})
     if len(dimensions) > 1:
-        raise OperatorError(f"the operator answered vectors of different dimensions: {dimensions}")
+        raise VisopError(f"the operator answered vectors of different dimensions: {dimensions}")
     return np.stack(arrays)
 
 
@@ -287,7 +287,7 @@ def _identity_of(reply: rpc_pb2.IdentityReply) -> Identity:
     try:
         dimension = int(reply.dimension)
     except ValueError:
-        raise OperatorError(f"Identity says dimension {reply.dimension[:40]!r}, which is no number") from None
+        raise VisopError(f"Identity says dimension {reply.dimension[:40]!r}, which is no number") from None
     return Identity(
         name=reply.name,
         endpoint=reply.endpoint,

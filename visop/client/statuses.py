@@ -18,9 +18,9 @@ from visop.errors import (
     FetchUnavailable,
     InvalidInput,
     ModelFailed,
-    OperatorError,
     Overloaded,
     Unreachable,
+    VisopError,
 )
 
 Detail = TypeVar("Detail", bound=Message)
@@ -35,7 +35,7 @@ _PASSED_HERE = "Deadline Exceeded"
 _CODES = {code.value[0]: code for code in StatusCode}
 
 # An input that failed. The status tells no subclasses apart: a bad image and a bad URL are both InvalidInput.
-_ITEM_ERRORS: dict[StatusCode, type[OperatorError]] = {
+_ITEM_ERRORS: dict[StatusCode, type[VisopError]] = {
     StatusCode.INVALID_ARGUMENT: InvalidInput,
     StatusCode.FAILED_PRECONDITION: FetchFailed,
     StatusCode.UNAVAILABLE: FetchUnavailable,
@@ -46,7 +46,7 @@ _ITEM_ERRORS: dict[StatusCode, type[OperatorError]] = {
 }
 
 
-def error_of_item(code: int, message: str) -> OperatorError:
+def error_of_item(code: int, message: str) -> VisopError:
     """The error of one input.
 
     Args:
@@ -56,7 +56,7 @@ def error_of_item(code: int, message: str) -> OperatorError:
     return _item_error(_CODES.get(code, StatusCode.UNKNOWN), message)
 
 
-def error_of_call(call: grpc.RpcError, target: str, timeout_s: float) -> OperatorError:
+def error_of_call(call: grpc.RpcError, target: str, timeout_s: float) -> VisopError:
     """The error of a call that failed as a whole: BadItems if the server named inputs, else by the status.
 
     Args:
@@ -79,12 +79,12 @@ def error_of_call(call: grpc.RpcError, target: str, timeout_s: float) -> Operato
     return _item_error(code, text)
 
 
-def _item_error(code: StatusCode, text: str) -> OperatorError:
+def _item_error(code: StatusCode, text: str) -> VisopError:
     return _ITEM_ERRORS[code](text) if code in _ITEM_ERRORS else _other_error(code, text)
 
 
-def _other_error(code: StatusCode, text: str) -> OperatorError:
-    error = OperatorError(text if code is OperatorError.code else f"{code.name}: {text}")
+def _other_error(code: StatusCode, text: str) -> VisopError:
+    error = VisopError(text if code is VisopError.code else f"{code.name}: {text}")
     error.code = code
     return error
 

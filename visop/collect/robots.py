@@ -13,7 +13,7 @@ from functools import partial
 from protego import Protego
 
 from visop.collect.urls import absolute, is_web, origin
-from visop.errors import FetchUnavailable, OperatorError, UrlRejected
+from visop.errors import FetchUnavailable, UrlRejected, VisopError
 from visop.images.fetch import Answer
 
 #: The name that we look for in robots.txt, and that the fetcher sends as its user agent.
@@ -34,7 +34,7 @@ _TOO_MANY_REQUESTS = 429
 _VERSION = re.compile(r"(user-agent[ \t]*:[ \t]*[a-z_-]+)[ \t]*/[^\r\n]*", re.IGNORECASE)
 
 
-class Disallowed(OperatorError):
+class Disallowed(VisopError):
     """robots.txt does not allow it. Obeying is no failure."""
 
 
@@ -48,7 +48,7 @@ class Rules:
 
     delay_s: float = 0.0
     _parsed: Protego | None = None
-    _refusal: Callable[[], OperatorError] | None = None
+    _refusal: Callable[[], VisopError] | None = None
 
     def check(self, url: str) -> None:
         """Say whether a URL of this host may be fetched.
@@ -78,7 +78,7 @@ def read_rules(url: str, ask: Callable[[str], Answer]) -> Rules:
         answer = _follow(f"{origin(url)}/robots.txt", ask)
     except UrlRejected as error:
         return Rules(_refusal=partial(UrlRejected, str(error)))
-    except OperatorError as error:
+    except VisopError as error:
         return _unknown(f"robots.txt cannot be read, so nothing is fetched from this host: {error}")
     if 400 <= answer.status < 500 and answer.status != _TOO_MANY_REQUESTS:
         return Rules()
@@ -100,7 +100,7 @@ def _follow(url: str, ask: Callable[[str], Answer]) -> Answer:
         url = absolute(answer.redirect, url)
         if not is_web(url):
             break
-    raise OperatorError("too many redirects, or to something that is no web page")
+    raise VisopError("too many redirects, or to something that is no web page")
 
 
 def _unknown(reason: str) -> Rules:

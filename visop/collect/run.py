@@ -12,7 +12,7 @@ from visop.collect.formats import ACCEPT, NOT_DECODED, media_type
 from visop.collect.page import Picture, find_pictures
 from visop.collect.robots import Disallowed
 from visop.collect.urls import absolute
-from visop.errors import FetchFailed, ImageDecodeError, ImageTooLarge, OperatorError, UrlRejected
+from visop.errors import FetchFailed, ImageDecodeError, ImageTooLarge, UrlRejected, VisopError
 from visop.images.decode import ImageLimits, decode_base64, decode_image
 
 # Of a page, the beginning is read, as search engines do. Reading this much takes 3 s at worst.
@@ -88,7 +88,7 @@ class Collection:
     def _collect(self, page: str) -> None:
         try:
             pictures = self._read(page)
-        except OperatorError as error:
+        except VisopError as error:
             self._folder.note_page(page, "failed", str(error))
             return
         todo = [each for each in pictures[:_MAX_PICTURES_PER_PAGE] if not self._is_done("picture", each.url)]
@@ -114,7 +114,7 @@ class Collection:
                 self._folder.note_loss(picture, page, "skipped", reason)
         except (Disallowed, UrlRejected, ImageTooLarge) as error:
             self._folder.note_loss(picture, page, "skipped", str(error))
-        except OperatorError as error:
+        except VisopError as error:
             self._folder.note_loss(picture, page, "failed", str(error))
 
     def _load(self, url: str) -> tuple[str, bytes]:

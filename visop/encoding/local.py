@@ -10,7 +10,7 @@ from itertools import islice
 
 from visop.client import HEALTHY
 from visop.contract import OperatorInfo, Vector
-from visop.errors import OperatorError
+from visop.errors import VisopError
 from visop.serving.lifecycle import open_pipeline
 from visop.serving.pipeline import Call, Pipeline, Source
 from visop.settings import Settings
@@ -36,13 +36,11 @@ class LocalEncoder:
         """``HEALTHY``, or what is wrong."""
         return self._pipeline.trouble() or HEALTHY
 
-    def encode_stream(
-        self, inputs: Iterable[bytes | str | OperatorError], *, batch: int
-    ) -> Iterator[Vector | OperatorError]:
+    def encode_stream(self, inputs: Iterable[bytes | str | VisopError], *, batch: int) -> Iterator[Vector | VisopError]:
         """As ``visop.client.Client.encode_stream``."""
         batch = min(batch, self._pipeline.max_items)
         source = iter(inputs)
-        waiting: deque[tuple[list[bytes | str | OperatorError], Call]] = deque()
+        waiting: deque[tuple[list[bytes | str | VisopError], Call]] = deque()
         while items := list(islice(source, batch)):
             waiting.append((items, self._pipeline.start(_sources(items), patient=True)))
             if len(waiting) == _WINDOW:
@@ -58,15 +56,15 @@ def open_local(settings: Settings) -> Iterator[LocalEncoder]:
         yield LocalEncoder(operator.info(), pipeline)
 
 
-def _sources(items: list[bytes | str | OperatorError]) -> list[Source]:
+def _sources(items: list[bytes | str | VisopError]) -> list[Source]:
     return [
         Source("urls" if isinstance(item, str) else "images", index, item)
         for index, item in enumerate(items)
-        if not isinstance(item, OperatorError)
+        if not isinstance(item, VisopError)
     ]
 
 
-def _results(items: list[bytes | str | OperatorError], call: Call) -> Iterator[Vector | OperatorError]:
+def _results(items: list[bytes | str | VisopError], call: Call) -> Iterator[Vector | VisopError]:
     """What the call answered, with the inputs that were errors already in their places."""
     answers = iter(call.results())
-    return (item if isinstance(item, OperatorError) else next(answers) for item in items)
+    return (item if isinstance(item, VisopError) else next(answers) for item in items)

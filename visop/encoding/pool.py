@@ -18,7 +18,7 @@ from visop.contract import Vector
 from visop.encoding.run import StreamEncoder, check_health
 from visop.encoding.same_encoder import check_same_encoder
 from visop.encoding.vector_file import Origin
-from visop.errors import DeadlinePassed, OperatorError, Unreachable
+from visop.errors import DeadlinePassed, Unreachable, VisopError
 from visop.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class Encodable(Protocol):
     """Something that has a picture to encode: a file's bytes, a URL, or why there is none."""
 
     @property
-    def data(self) -> bytes | str | OperatorError:
+    def data(self) -> bytes | str | VisopError:
         """The picture."""
 
 
@@ -51,7 +51,7 @@ class Encoders:
     max_image_bytes: int
     members: dict[str, StreamEncoder]
 
-    def encode(self, items: Iterable[Item]) -> Generator[tuple[Item, Vector | OperatorError]]:
+    def encode(self, items: Iterable[Item]) -> Generator[tuple[Item, Vector | VisopError]]:
         """Turn pictures into vectors, each for itself, in bounded memory; the order is free with several encoders.
 
         Args:
@@ -59,7 +59,7 @@ class Encoders:
                 time.
 
         Raises:
-            OperatorError: no encoder is left that works.
+            VisopError: no encoder is left that works.
         """
         if len(self.members) == 1:
             ((name, encoder),) = self.members.items()
@@ -114,23 +114,23 @@ def _identities(clients: Sequence[Client]) -> dict[str, Identity]:
     return found
 
 
-def _encode(name: str, encoder: StreamEncoder, items: Iterator[Item]) -> Generator[tuple[Item, Vector | OperatorError]]:
+def _encode(name: str, encoder: StreamEncoder, items: Iterator[Item]) -> Generator[tuple[Item, Vector | VisopError]]:
     under_way: deque[Item] = deque()
 
-    def sent() -> Iterator[bytes | str | OperatorError]:
+    def sent() -> Iterator[bytes | str | VisopError]:
         for item in items:
             under_way.append(item)
             yield item.data
 
     for result in encoder.encode_stream(sent(), batch=_BATCH):
-        if isinstance(result, OperatorError) and result.code is StatusCode.INTERNAL:
+        if isinstance(result, VisopError) and result.code is StatusCode.INTERNAL:
             check_health(encoder, name)
         yield under_way.popleft(), result
 
 
 def _encode_on_all(
     members: dict[str, StreamEncoder], items: Iterable[Item]
-) -> Generator[tuple[Item, Vector | OperatorError]]:
+) -> Generator[tuple[Item, Vector | VisopError]]:
     """What an encoder took and did not answer before it failed goes to the others."""
     shared = _Shared(items)
     working = dict(members)
@@ -155,7 +155,7 @@ class _Shared(Generic[Item]):
         self._lock = threading.Lock()
         self.stopped = self._is_abandoned = False
         self.failure: BaseException | None = None
-        self._results: queue.Queue[tuple[Item, Vector | OperatorError] | None] = queue.Queue(4 * _BATCH)
+        self._results: queue.Queue[tuple[Item, Vector | VisopError] | None] = queue.Queue(4 * _BATCH)
 
     @property
     def has_returned(self) -> bool:
@@ -181,12 +181,12 @@ class _Shared(Generic[Item]):
         with self._lock:
             self._returned.extend(items)
 
-    def put(self, result: tuple[Item, Vector | OperatorError] | None) -> None:
+    def put(self, result: tuple[Item, Vector | VisopError] | None) -> None:
         """Hand over a result, or None for the end of a thread; waits for room as long as somebody reads."""
         if not self._is_abandoned:
             self._results.put(result)
 
-    def get(self) -> tuple[Item, Vector | OperatorError] | None:
+    def get(self) -> tuple[Item, Vector | VisopError] | None:
         return self._results.get()
 
     def abandon(self) -> None:
@@ -205,7 +205,7 @@ class _Worker(threading.Thread, Generic[Item]):
     def __init__(self, name: str, encoder: StreamEncoder, shared: _Shared[Item]) -> None:
         super().__init__(name=name, daemon=True)
         self._encoder, self._shared = encoder, shared
-        self.failure: OperatorError | None = None
+        self.failure: VisopError | None = None
 
     def run(self) -> None:
         taken: deque[Item] = deque()
@@ -219,7 +219,7 @@ class _Worker(threading.Thread, Generic[Item]):
             for result in _encode(self.name, self._encoder, items()):
                 self._shared.put(result)
                 taken.popleft()
-        except OperatorError as error:
+        except VisopError as error:
             self.failure = error
             self._shared.give_back(taken)
         except BaseException as error:  # noqa: BLE001 - raised again where the results are read
@@ -228,7 +228,7 @@ class _Worker(threading.Thread, Generic[Item]):
             self._shared.put(None)
 
 
-def _results_of(crew: Sequence[_Worker[Item]], shared: _Shared[Item]) -> Iterator[tuple[Item, Vector | OperatorError]]:
+def _results_of(crew: Sequence[_Worker[Item]], shared: _Shared[Item]) -> Iterator[tuple[Item, Vector | VisopError]]:
     """All results until every thread has ended.
 
     Left early, nobody waits for the threads: one whose operator hangs would keep Ctrl-C from doing anything. They take

@@ -11,7 +11,7 @@ from grpc import StatusCode
 from visop.client import HEALTHY
 from visop.contract import Vector
 from visop.encoding.vector_file import VectorFile
-from visop.errors import OperatorError
+from visop.errors import VisopError
 from visop.sources import read_input
 
 
@@ -21,9 +21,7 @@ class StreamEncoder(Protocol):
     def health(self) -> str:
         """``HEALTHY``, or what is wrong."""
 
-    def encode_stream(
-        self, inputs: Iterable[bytes | str | OperatorError], *, batch: int
-    ) -> Iterator[Vector | OperatorError]:
+    def encode_stream(self, inputs: Iterable[bytes | str | VisopError], *, batch: int) -> Iterator[Vector | VisopError]:
         """As ``Client.encode_stream``."""
 
 
@@ -47,12 +45,12 @@ def encode_into(
         on_done: called after each input.
 
     Raises:
-        OperatorError: the run cannot go on. What is done stays done.
+        VisopError: the run cannot go on. What is done stays done.
     """
     left = list(_not_done(names, file.done))
     inputs = (read_input(name, max_image_bytes) for name in left)
     for name, result in zip(left, encoder.encode_stream(inputs, batch=batch), strict=True):
-        if isinstance(result, OperatorError) and result.code is StatusCode.INTERNAL:
+        if isinstance(result, VisopError) and result.code is StatusCode.INTERNAL:
             check_health(encoder, "the operator")
         file.add(name, result)
         on_done()
@@ -72,7 +70,7 @@ def check_health(encoder: StreamEncoder, name: str) -> None:
     """Tell an input that breaks the model from a model that is broken, which would fail every input from here on.
 
     Raises:
-        OperatorError: the model is broken; says so of ``name``.
+        VisopError: the model is broken; says so of ``name``.
     """
     if (health := encoder.health()) != HEALTHY:
-        raise OperatorError(f"{name} is not healthy: {health}")
+        raise VisopError(f"{name} is not healthy: {health}")

@@ -27,7 +27,7 @@ import numpy as np
 
 from visop.contract import Vector
 from visop.encoding.journal import Journal
-from visop.errors import OperatorError, SettingsError
+from visop.errors import SettingsError, VisopError
 
 if TYPE_CHECKING:
     from visop.client import Identity
@@ -163,7 +163,7 @@ class VectorFile:
             finally:
                 self._rows.close()
 
-    def add(self, name: str, result: Vector | OperatorError) -> None:
+    def add(self, name: str, result: Vector | VisopError) -> None:
         """Note that an input is done.
 
         Args:
@@ -171,14 +171,14 @@ class VectorFile:
             result: its vector, (dimension,) float32, or why it has none.
 
         Raises:
-            OperatorError: the vector is of another dimension.
+            VisopError: the vector is of another dimension.
         """
         entry = {"input": name}
-        if isinstance(result, OperatorError):
+        if isinstance(result, VisopError):
             entry |= {"code": result.code.name, "reason": str(result)}
         elif result.shape != (self._origin.dimension,):
             said = self._origin.dimension
-            raise OperatorError(f"{name}: the vector has dimension {result.size}, the operator's Identity says {said}")
+            raise VisopError(f"{name}: the vector has dimension {result.size}, the operator's Identity says {said}")
         else:
             self._rows.write(result.astype(_ROW_TYPE).tobytes())
             self._rows.flush()

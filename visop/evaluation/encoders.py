@@ -15,7 +15,7 @@ from PIL import Image as PILImage
 
 from visop.client import Client
 from visop.contract import Encoder, Image
-from visop.errors import OperatorError, SettingsError
+from visop.errors import SettingsError, VisopError
 from visop.evaluation.hashes import HASHES, HashEncoder
 from visop.models.choice import choose_model
 from visop.models.fingerprint import fingerprints
@@ -161,9 +161,9 @@ class RemoteEncoder:
         return _stack(self._client.encode_partial(images=inputs), self.dimension)
 
 
-def _stack(rows: Sequence[npt.NDArray[np.float32] | OperatorError], dimension: int) -> Floats:
+def _stack(rows: Sequence[npt.NDArray[np.float32] | VisopError], dimension: int) -> Floats:
     """A picture without a vector gets zeros: as near to every picture as to its original, so it is never found."""
-    return np.stack([np.zeros(dimension, np.float32) if isinstance(row, OperatorError) else row for row in rows])
+    return np.stack([np.zeros(dimension, np.float32) if isinstance(row, VisopError) else row for row in rows])
 
 
 def short_names(texts: Sequence[str]) -> list[str]:

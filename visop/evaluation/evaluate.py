@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PILImage
 
-from visop.errors import OperatorError, SettingsError
+from visop.errors import SettingsError, VisopError
 from visop.evaluation.encoders import PictureEncoder
 from visop.evaluation.metrics import Floats, Ranking, rank
 from visop.evaluation.samples import digest, read_original, transform
@@ -117,7 +117,7 @@ def evaluate(
 
     Raises:
         SettingsError: fewer than two different pictures could be read.
-        OperatorError: an encoder cannot go on, such as an operator that went away.
+        VisopError: an encoder cannot go on, such as an operator that went away.
     """
     speeds = [_speed(encoder, job) for encoder in encoders]
     gallery = Gallery({}, {}, {})
@@ -145,10 +145,10 @@ class _Sample:
     inputs: list[list[Any]]
 
 
-def _samples(job: Job, encoders: Sequence[PictureEncoder]) -> Iterator[tuple[str, _Sample | OperatorError]]:
+def _samples(job: Job, encoders: Sequence[PictureEncoder]) -> Iterator[tuple[str, _Sample | VisopError]]:
     """In order; a few are made ahead."""
     workers = usable_cores()
-    waiting: deque[tuple[str, Future[_Sample | OperatorError]]] = deque()
+    waiting: deque[tuple[str, Future[_Sample | VisopError]]] = deque()
     paths = iter(job.paths)
     with ThreadPoolExecutor(workers, "visop-evaluate") as pool:
         while True:
@@ -160,10 +160,10 @@ def _samples(job: Job, encoders: Sequence[PictureEncoder]) -> Iterator[tuple[str
             yield path, future.result()
 
 
-def _sample(path: str, job: Job, encoders: Sequence[PictureEncoder]) -> _Sample | OperatorError:
+def _sample(path: str, job: Job, encoders: Sequence[PictureEncoder]) -> _Sample | VisopError:
     try:
         original = read_original(path, job.limits)
-    except OperatorError as error:
+    except VisopError as error:
         return error
     key = digest(original)
     inputs: list[list[Any]] = [[encoder.prepare(np.asarray(original))] for encoder in encoders]
@@ -174,9 +174,9 @@ def _sample(path: str, job: Job, encoders: Sequence[PictureEncoder]) -> _Sample 
     return _Sample(key, inputs)
 
 
-def _admit(gallery: Gallery, path: str, sample: _Sample | OperatorError) -> list[list[Any]]:
+def _admit(gallery: Gallery, path: str, sample: _Sample | VisopError) -> list[list[Any]]:
     """Note the picture in the gallery and give its inputs; none if it is damaged, or not new."""
-    if isinstance(sample, OperatorError):
+    if isinstance(sample, VisopError):
         gallery.skipped[path] = str(sample)
     elif sample.key in gallery.originals:
         gallery.duplicates[path] = gallery.originals[sample.key]
@@ -244,5 +244,5 @@ def _readable(job: Job) -> Iterator[PILImage.Image]:
     for path in job.paths:
         try:
             yield read_original(path, job.limits)
-        except OperatorError:
+        except VisopError:
             continue

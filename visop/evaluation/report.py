@@ -17,7 +17,7 @@ import jinja2
 import numpy as np
 from PIL import Image as PILImage
 
-from visop.errors import OperatorError
+from visop.errors import VisopError
 from visop.evaluation import plots
 from visop.evaluation.evaluate import Gallery, Job, Outcome
 from visop.evaluation.results import ACROSS, ALL, MEASURES, at_fpr, table
@@ -109,7 +109,7 @@ class _Pictures:
         key, path = self._rows[row]
         try:
             original = read_original(path, self._job.limits)
-        except OperatorError:
+        except VisopError:
             return None
         return original if digest(original) == key else None
 

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image as PILImage
 
 from visop.contract import Image
-from visop.errors import OperatorError, SettingsError
+from visop.errors import SettingsError, VisopError
 from visop.images.decode import ImageLimits, decode_image
 from visop.sources import read_input
 from visop.synthetic.transformations import TRANSFORMATIONS, Transformation
@@ -27,10 +27,10 @@ def read_original(path: str, limits: ImageLimits) -> PILImage.Image:
     """Read a picture, upright, RGB, and not larger than ``MAX_SIDE``.
 
     Raises:
-        OperatorError: the file cannot be read, or is not an image within the limits.
+        VisopError: the file cannot be read, or is not an image within the limits.
     """
     data = read_input(path, limits.max_bytes)
-    if isinstance(data, OperatorError):
+    if isinstance(data, VisopError):
         raise data
     if isinstance(data, str):
         raise SettingsError(f"{path}: an evaluation takes files; `visop collect` fetches pictures")

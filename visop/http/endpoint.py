@@ -22,7 +22,7 @@ from grpc import StatusCode
 from starlette.requests import ClientDisconnect
 
 from visop.contract import Vector
-from visop.errors import CallerGone, DeadlinePassed, InvalidInput, OperatorError
+from visop.errors import CallerGone, DeadlinePassed, InvalidInput, VisopError
 from visop.http.middleware import REQUEST_ID
 from visop.serving.admission import CallAdmission, draining
 from visop.serving.pipeline import Call, Pipeline, Source
@@ -33,7 +33,7 @@ _log = logging.getLogger("visop.request")
 
 T = TypeVar("T")
 
-Results = Sequence[Vector | OperatorError]
+Results = Sequence[Vector | VisopError]
 
 # Requests that look something up and need no model: what hangs there keeps no call from being served.
 _LOOKS = 32
@@ -48,7 +48,7 @@ class Task:
 
     Attributes:
         sources: the inputs that become vectors.
-        answer: their results to the body of the answer, in JSON. May block. May raise an OperatorError.
+        answer: their results to the body of the answer, in JSON. May block. May raise an VisopError.
     """
 
     sources: Sequence[Source]
@@ -105,7 +105,7 @@ class Endpoint:
             parse: runs in a thread.
 
         Raises:
-            OperatorError: as the same call over gRPC.
+            VisopError: as the same call over gRPC.
         """
         with self._reported(request) as report:
             timeout_s = self._timeout_s(request)
@@ -131,7 +131,7 @@ class Endpoint:
             make: makes the answer, in a thread; may block.
 
         Raises:
-            OperatorError: what ``make`` raises; or the deadline passed, or the operator is draining.
+            VisopError: what ``make`` raises; or the deadline passed, or the operator is draining.
         """
         if self._calls.closed:
             raise draining()
@@ -182,7 +182,7 @@ class Endpoint:
             request.scope[REQUEST_ID],
             "{}:{}".format(*request.client) if request.client else "",
         )
-        error: OperatorError
+        error: VisopError
         try:
             yield report
             report.end("OK")
@@ -190,13 +190,13 @@ class Endpoint:
         except asyncio.CancelledError:  # the server gives up waiting for the call
             report.end(StatusCode.CANCELLED.name)
             raise
-        except OperatorError as err:
+        except VisopError as err:
             error = err
         except ClientDisconnect:
             error = CallerGone("the caller left")
         except Exception:  # noqa: BLE001 - the boundary: whatever it is, the caller gets a problem and no traceback
             _log.exception("a call failed, id=%s", report.request_id)
-            error = OperatorError("internal error")
+            error = VisopError("internal error")
         report.end(error.code.name, error)
         raise error
 

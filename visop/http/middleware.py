@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from visop.errors import OperatorError
+from visop.errors import VisopError
 from visop.http.problems import CrossSite, WrongHost, problem_of
 from visop.serving.request_log import request_id_of
 
@@ -61,7 +61,7 @@ class Guard:
         refusal = self._refusal(scope["method"], received)
         await (problem_of(refusal) if refusal else self._app)(scope, receive, send_with_headers)
 
-    def _refusal(self, method: str, headers: Headers) -> OperatorError | None:
+    def _refusal(self, method: str, headers: Headers) -> VisopError | None:
         host = headers.get("host", "")
         if self._hosts is not None and not _is_known(_name_of(host), self._hosts):
             return WrongHost(f"Host {host[:100]!r}: not a name of this server; OP_HTTP_HOSTS adds names")

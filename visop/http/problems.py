@@ -30,7 +30,7 @@ from grpc import StatusCode
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from visop.errors import BadItems, DeadlinePassed, InvalidInput, OperatorError, Overloaded
+from visop.errors import BadItems, DeadlinePassed, InvalidInput, Overloaded, VisopError
 from visop.http.complaints import complain
 
 MEDIA_TYPE = "application/problem+json"
@@ -70,14 +70,14 @@ class BodyTooSlow(DeadlinePassed):
     http_status = 408
 
 
-class WrongHost(OperatorError):
+class WrongHost(VisopError):
     """The request is for a host name that is not this server's."""
 
     code = StatusCode.PERMISSION_DENIED
     http_status = 421
 
 
-class CrossSite(OperatorError):
+class CrossSite(VisopError):
     """A page of another site sent the request."""
 
     code = StatusCode.PERMISSION_DENIED
@@ -106,13 +106,13 @@ class Problem(BaseModel):
     )
 
 
-def status_of(error: OperatorError) -> int:
+def status_of(error: VisopError) -> int:
     """The HTTP status of an error."""
     own: int | None = getattr(error, "http_status", None)
     return own or STATUSES[error.code]
 
 
-def problem_of(error: OperatorError) -> Response:
+def problem_of(error: VisopError) -> Response:
     """The answer to a request that failed."""
     status = status_of(error)
     problem = Problem(title=_phrase(status), status=status, detail=str(error), code=error.code.name)
@@ -126,19 +126,19 @@ def problem_of(error: OperatorError) -> Response:
 
 def add_handlers(app: FastAPI) -> None:
     """Answer every error with a problem; nothing else leaves the application."""
-    app.add_exception_handler(OperatorError, _on_operator_error)  # type: ignore[arg-type]  # it gets nothing else
+    app.add_exception_handler(VisopError, _on_visop_error)  # type: ignore[arg-type]  # it gets nothing else
     app.add_exception_handler(HTTPException, _on_http_error)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _on_validation_error)  # type: ignore[arg-type]
     app.add_exception_handler(Exception, _on_anything)
 
 
-def _on_operator_error(_: Request, error: OperatorError) -> Response:
+def _on_visop_error(_: Request, error: VisopError) -> Response:
     return problem_of(error)
 
 
 def _on_http_error(request: Request, error: HTTPException) -> Response:
     """What the framework itself refuses: no such path, or not with this method."""
-    if isinstance(error.__cause__, OperatorError):  # the framework was reading the body
+    if isinstance(error.__cause__, VisopError):  # the framework was reading the body
         return problem_of(error.__cause__)
     problem = problem_of(_Refused(f"{request.method} {request.url.path[:100]}", error.status_code))
     problem.headers.update(error.headers or {})
@@ -150,7 +150,7 @@ def _on_validation_error(_: Request, error: RequestValidationError) -> Response:
     return problem_of(InvalidInput(complain(error.errors())))
 
 
-class _Refused(OperatorError):
+class _Refused(VisopError):
     def __init__(self, what: str, status: int) -> None:
         super().__init__(f"{what}: {_phrase(status).lower()}")
         self.http_status = status
@@ -158,7 +158,7 @@ class _Refused(OperatorError):
 
 
 def _on_anything(_: Request, error: Exception) -> Response:
-    return problem_of(OperatorError("internal error"))
+    return problem_of(VisopError("internal error"))
 
 
 def _phrase(status: int) -> str:

@@ -35,7 +35,7 @@ from PIL import (  # noqa: F401
 )
 
 from visop.contract import Image
-from visop.errors import ImageDecodeError, ImageTooLarge, OperatorError, SettingsError
+from visop.errors import ImageDecodeError, ImageTooLarge, SettingsError, VisopError
 from visop.images.limits import MeteredFile, check_exif, check_file, check_header
 from visop.images.tiff import Tiff
 from visop.settings import Settings
@@ -140,7 +140,7 @@ def decode_image(data: bytes, limits: ImageLimits, decode_side: int | None = Non
     _prepare_pillow(limits.max_pixels)
     try:
         return _decode(data, limits, decode_side)
-    except OperatorError as err:
+    except VisopError as err:
         _forget_locals(err)
         raise
     except Exception as err:  # whatever a parser runs into: a dozen kinds, MemoryError among them
@@ -286,7 +286,7 @@ def _to_array(image: PIL.Image.Image) -> Image:
     return array
 
 
-def _translate(err: Exception, limits: ImageLimits) -> OperatorError:
+def _translate(err: Exception, limits: ImageLimits) -> VisopError:
     if isinstance(err, PIL.Image.DecompressionBombError):
         least = 2 * (PIL.Image.MAX_IMAGE_PIXELS or 0)
         return ImageTooLarge(f"image has more than {least:,} pixels, the limit is {limits.max_pixels:,}")

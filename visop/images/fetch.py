@@ -42,7 +42,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
 
-from visop.errors import FetchFailed, FetchUnavailable, ImageTooLarge, OperatorError, UrlRejected
+from visop.errors import FetchFailed, FetchUnavailable, ImageTooLarge, UrlRejected, VisopError
 from visop.images.addresses import AllowList, is_public
 from visop.settings import Settings
 
@@ -162,7 +162,7 @@ class Fetcher:
         token = _attempt.set(attempt)
         try:
             yield
-        except OperatorError as err:
+        except VisopError as err:
             _forget_locals(err)
             raise
         except (OSError, HTTPError, HTTPException, ValueError) as err:  # what requests, urllib3 and http.client raise
@@ -242,7 +242,7 @@ def _canonical(url: str) -> str:
     return Url(parts.scheme, None, parts.host, parts.port, parts.path or "/", parts.query).url
 
 
-def _translate(err: Exception, attempt: _Attempt) -> OperatorError:
+def _translate(err: Exception, attempt: _Attempt) -> VisopError:
     """A library's error as one of ours, without its words."""
     if attempt.is_over():
         return attempt.too_slow()

@@ -35,7 +35,7 @@ def thumbnail(data: bytes, limits: ImageLimits, side: int) -> Image.Image:
     """A small picture, RGB, upright, neither side above ``side`` pixels.
 
     Raises:
-        OperatorError: not an image within the limits.
+        VisopError: not an image within the limits.
     """
     picture = Image.fromarray(decode_image(data, limits, decode_side=side))
     picture.thumbnail((side, side), Image.Resampling.BILINEAR)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from grpc import StatusCode
 
-from visop.errors import InvalidInput, OperatorError
+from visop.errors import InvalidInput, VisopError
 
 
-class StoreError(OperatorError):
+class StoreError(VisopError):
     """Milvus did not do what was asked."""
 
 

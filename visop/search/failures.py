@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from visop.encoding.vector_file import is_list_of_errors
-from visop.errors import OperatorError, SettingsError
+from visop.errors import SettingsError, VisopError
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Failures:
             with self._attempted(self.path):
                 self.path.unlink(missing_ok=True)
 
-    def add(self, name: str, error: OperatorError) -> None:
+    def add(self, name: str, error: VisopError) -> None:
         """Write one down, safe against the death of this process."""
         with self._lock:
             self.count += 1

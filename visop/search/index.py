@@ -14,7 +14,7 @@ from visop.contract import Vector
 from visop.encoding.pool import Encoders, open_encoders
 from visop.encoding.same_encoder import check_same_encoder
 from visop.encoding.vector_file import Origin
-from visop.errors import InvalidInput, OperatorError, SettingsError
+from visop.errors import InvalidInput, SettingsError, VisopError
 from visop.images.thumbnail import as_file
 from visop.search import DEFAULT_NAME, DEFAULT_URI
 from visop.search.digests import Digests
@@ -149,7 +149,7 @@ class Index:
 
         Raises:
             OtherEncoder: the vectors that are there are of another encoder; nothing was changed.
-            OperatorError: the run could not go on; what is done is kept, and the next call goes on from there.
+            VisopError: the run could not go on; what is done is kept, and the next call goes on from there.
         """
         given = [inputs] if isinstance(inputs, str | Path) else inputs
         found = gather([os.fspath(each) for each in given])
@@ -180,7 +180,7 @@ class Index:
             NoSuchIndex: it is not there yet.
             OtherEncoder: it has vectors of another encoder.
             WrongFilter: the expression is none.
-            OperatorError: the image cannot be encoded.
+            VisopError: the image cannot be encoded.
         """
         return self.search_vector(self.encode(image), k, expression)
 
@@ -190,7 +190,7 @@ class Index:
         self._check(self._there().origin, encoders.origin)
         query = _Query(_as_input(image, encoders.max_image_bytes))
         ((_, result),) = encoders.encode([query])
-        if isinstance(result, OperatorError):
+        if isinstance(result, VisopError):
             raise result
         return result
 
@@ -274,7 +274,7 @@ def _as_input(image: Any, max_bytes: int) -> bytes | str:
     if isinstance(image, str | Path):
         try:
             return read_bytes(os.path.expanduser(image), max_bytes)
-        except OperatorError as error:
+        except VisopError as error:
             raise InvalidInput(f"{image}: {error}") from error
     return as_file(image)
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from visop.contract import Vector
 from visop.encoding.pool import Encoders
-from visop.errors import InvalidInput, OperatorError
+from visop.errors import InvalidInput, VisopError
 from visop.images.thumbnail import size_of
 from visop.search.ahead import in_order, one_ahead
 from visop.search.failures import Failures
@@ -106,7 +106,7 @@ class Ingest:
         """Index files and URLs.
 
         Raises:
-            OperatorError: the run cannot go on. What is written stays written.
+            VisopError: the run cannot go on. What is written stays written.
         """
         with (
             ThreadPoolExecutor(1, "visop-write") as writer,
@@ -115,7 +115,7 @@ class Ingest:
         ):
             written: Future[None] = writer.submit(self._write, [])
             for content, result in results:
-                if isinstance(result, OperatorError):
+                if isinstance(result, VisopError):
                     self._fail(content.seen, result)
                 else:
                     self._rows.append(_row(content, result))
@@ -144,11 +144,11 @@ class Ingest:
             finally:
                 is_left.set()
 
-    def _chunks(self, inputs: Iterable[tuple[str, Seen | OperatorError]]) -> Iterator[list[Seen]]:
+    def _chunks(self, inputs: Iterable[tuple[str, Seen | VisopError]]) -> Iterator[list[Seen]]:
         chunk: list[Seen] = []
         size = 0
         for name, seen in inputs:
-            if isinstance(seen, OperatorError):
+            if isinstance(seen, VisopError):
                 self._fail_name(name, seen)
                 self._done()
                 continue
@@ -201,7 +201,7 @@ class Ingest:
             if isinstance(now, Seen) and now.id == seen.id and now.data is not None:
                 yield _Content(replace(now, modified=remembered.modified), now.data)
                 return
-            if isinstance(now, OperatorError):
+            if isinstance(now, VisopError):
                 self._fail_name(remembered.name, now)
                 self._done()
             else:
@@ -238,7 +238,7 @@ class Ingest:
         if not self._taken_back.acquire(blocking=False):
             self._on_done()
 
-    def _fail(self, seen: Seen, error: OperatorError) -> None:
+    def _fail(self, seen: Seen, error: VisopError) -> None:
         """A content that cannot be encoded fails under every name that it came with."""
         with self._lock:
             del self._begun[seen.id]
@@ -248,7 +248,7 @@ class Ingest:
         for name in (seen.name, *others):
             self._fail_name(name, error)
 
-    def _fail_name(self, name: str, error: OperatorError) -> None:
+    def _fail_name(self, name: str, error: VisopError) -> None:
         with self._lock:
             self.progress.failed += 1
         self._failures.add(name, error)
@@ -290,7 +290,7 @@ class Ingest:
 def _row(content: _Content, vector: Vector) -> Row:
     if abs(float(np.linalg.norm(vector)) - 1.0) > _UNIT_TOLERANCE:
         length = f"{np.linalg.norm(vector):g}"
-        raise OperatorError(f"the operator's vectors have length {length}, not 1: scores would mean nothing")
+        raise VisopError(f"the operator's vectors have length {length}, not 1: scores would mean nothing")
     width, height = size_of(content.data)
     seen = content.seen
     size, now = len(content.data), int(time.time())

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import unquote_to_bytes
 
-from visop.errors import InvalidInput, OperatorError, UrlRejected
+from visop.errors import InvalidInput, UrlRejected, VisopError
 from visop.images.fetch import Fetcher
 from visop.search.digests import Digests
 from visop.search.milvus.schema import MAX_NAME_BYTES
@@ -60,18 +60,18 @@ class Reader:
     ) -> None:
         self._fetcher.close()
 
-    def identify(self, name: str) -> Seen | OperatorError:
+    def identify(self, name: str) -> Seen | VisopError:
         """Find out the content of an input, a path or a URL: without reading it if it is known."""
         return self._identify(name, anew=False)
 
-    def read_again(self, name: str) -> Seen | OperatorError:
+    def read_again(self, name: str) -> Seen | VisopError:
         """What is now under a name as the index keeps it (``Seen.name``), with its bytes."""
         return self._identify(path_of(name) or name, anew=True)
 
-    def _identify(self, name: str, anew: bool) -> Seen | OperatorError:
+    def _identify(self, name: str, anew: bool) -> Seen | VisopError:
         try:
             return self._identify_url(name, anew) if is_url(name) else self._identify_file(name, anew)
-        except OperatorError as error:
+        except VisopError as error:
             return error
 
     def _identify_file(self, name: str, anew: bool) -> Seen:
@@ -105,9 +105,9 @@ class Reader:
 
 
 def read_bytes(name: str, max_bytes: int) -> bytes:
-    """The bytes of a file. Raises OperatorError if it cannot be read or is too large."""
+    """The bytes of a file. Raises VisopError if it cannot be read or is too large."""
     data = read_input(name, max_bytes)
-    if isinstance(data, OperatorError):
+    if isinstance(data, VisopError):
         raise data
     if isinstance(data, str):
         raise InvalidInput("not a file")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from visop.encoding.pool import Encoders
-from visop.errors import InvalidInput, OperatorError
+from visop.errors import InvalidInput, VisopError
 from visop.search.failures import Failures
 from visop.search.milvus.collection import Collection
 from visop.search.milvus.index_types import IndexType
@@ -95,7 +95,7 @@ class Reindex:
             on_done: called after each picture, from any thread.
 
         Raises:
-            OperatorError: it cannot go on; the index is as it was, and the next call goes on from there.
+            VisopError: it cannot go on; the index is as it was, and the next call goes on from there.
         """
         if not self.is_needed:
             return self._result(0, self._old, is_switched=False)
@@ -151,7 +151,7 @@ class Reindex:
         rows: list[Row] = []
         made, written_at = 0, time.monotonic()
         for item, result in self._encoders.encode(self._to_do(new, on_done)):
-            if isinstance(result, OperatorError):
+            if isinstance(result, VisopError):
                 self._failures.add(item.picture.names[0], result)
             else:
                 rows.append(Row(item.picture, result))
@@ -183,7 +183,7 @@ class Reindex:
         reasons: list[str] = []
         for name in picture.names:
             seen = self._reader.read_again(name)
-            if isinstance(seen, OperatorError):
+            if isinstance(seen, VisopError):
                 reasons.append(str(seen))
             elif seen.id == picture.id and seen.data is not None:
                 return seen.data

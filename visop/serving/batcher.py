@@ -19,7 +19,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from visop.errors import DeadlinePassed, ModelFailed, OperatorError, ShuttingDown
+from visop.errors import DeadlinePassed, ModelFailed, ShuttingDown, VisopError
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -72,7 +72,7 @@ class Job(Generic[In, Out]):
         """End the job with its result."""
         self._end(lambda: self.future.set_result(result))
 
-    def fail(self, error: OperatorError) -> None:
+    def fail(self, error: VisopError) -> None:
         """End the job with an error."""
         self._end(lambda: self.future.set_exception(error))
 
@@ -91,7 +91,7 @@ class Batcher(Generic[In, Out]):
     """Runs jobs on one thread, in batches. A context manager; closing it finishes what was submitted.
 
     Args:
-        run: a batch of items to one result per item, in order; an ``OperatorError`` in place of a result fails that
+        run: a batch of items to one result per item, in order; an ``VisopError`` in place of a result fails that
             item alone. If it raises, or answers another count, each item is run again by itself, so that one input
             that breaks the model does not fail its neighbours.
         max_batch: items per call of ``run``.
@@ -103,7 +103,7 @@ class Batcher(Generic[In, Out]):
 
     def __init__(
         self,
-        run: Callable[[list[In]], Sequence[Out | OperatorError]],
+        run: Callable[[list[In]], Sequence[Out | VisopError]],
         *,
         max_batch: int,
         max_wait_s: float = 0.0,
@@ -203,14 +203,14 @@ class Batcher(Generic[In, Out]):
         for job, result in zip(batch, results, strict=True):
             job.batch_size = len(batch)
             job.spans_s |= {"queue": started - job.queued_at, "model": ran_s}
-            if isinstance(result, OperatorError):
+            if isinstance(result, VisopError):
                 job.fail(result)
             else:
                 job.finish(result)
         self._running = []
         self._busy_since = None
 
-    def _results(self, items: list[In]) -> tuple[Sequence[Out | OperatorError], bool]:
+    def _results(self, items: list[In]) -> tuple[Sequence[Out | VisopError], bool]:
         """Results for all items, and whether the model did well."""
         try:
             results = self._run(items)

@@ -10,7 +10,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from visop import __version__
 from visop.contract import OperatorInfo, Vector
-from visop.errors import BadItems, OperatorError, Overloaded
+from visop.errors import BadItems, Overloaded, VisopError
 from visop.rpc import rpc_pb2
 from visop.serving.pipeline import Source
 from visop.settings import Settings
@@ -40,7 +40,7 @@ def sources_of(request: Inputs) -> list[Source]:
 
 
 def reply_of(
-    sources: Sequence[Source], results: Sequence[Vector | OperatorError], *, partial: bool
+    sources: Sequence[Source], results: Sequence[Vector | VisopError], *, partial: bool
 ) -> rpc_pb2.ExecuteReply:
     """The reply to one call.
 
@@ -52,22 +52,22 @@ def reply_of(
     reply = rpc_pb2.ExecuteReply(nums=len(results))
     for result in results:
         vector = reply.vectors.add()
-        if not isinstance(result, OperatorError):
+        if not isinstance(result, VisopError):
             vector.element.extend(result.tolist())  # five times faster than the array itself
         if partial:
             reply.statuses.append(_item_status(result))
     return reply
 
 
-def refuse_bad(sources: Sequence[Source], results: Sequence[Vector | OperatorError]) -> None:
+def refuse_bad(sources: Sequence[Source], results: Sequence[Vector | VisopError]) -> None:
     """All or nothing: raise BadItems, naming every input that failed."""
-    bad = {source.name: item for source, item in zip(sources, results, strict=True) if isinstance(item, OperatorError)}
+    bad = {source.name: item for source, item in zip(sources, results, strict=True) if isinstance(item, VisopError)}
     if bad:
         raise BadItems(bad)
 
 
-def _item_status(result: Vector | OperatorError) -> rpc_pb2.ItemStatus:
-    if isinstance(result, OperatorError):
+def _item_status(result: Vector | VisopError) -> rpc_pb2.ItemStatus:
+    if isinstance(result, VisopError):
         return rpc_pb2.ItemStatus(code=result.code.value[0], message=str(result))
     return rpc_pb2.ItemStatus(code=code_pb2.OK)
 
@@ -99,7 +99,7 @@ def identity_json(identity: rpc_pb2.IdentityReply) -> dict[str, Any]:
     return json_format.MessageToDict(identity, always_print_fields_with_no_presence=True)
 
 
-def status_of(error: OperatorError) -> status_pb2.Status:
+def status_of(error: VisopError) -> status_pb2.Status:
     """An error as a rich status: code, text, and details that a program can read.
 
     https://google.aip.dev/193: BadRequest names each bad input, RetryInfo says when to try again.

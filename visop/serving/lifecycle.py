@@ -21,7 +21,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from visop.contract import Encoder
-from visop.errors import OperatorError, SettingsError
+from visop.errors import SettingsError, VisopError
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
 from visop.serving.admission import CallAdmission
 from visop.serving.convert import identity_json, identity_of
@@ -75,7 +75,7 @@ def serve(effective: Effective, around: Around | None = None) -> int:
     except SettingsError as err:
         _log.error("%s", err)
         return 2
-    except OperatorError as err:
+    except VisopError as err:
         _log.error("the operator did not start: %s", getattr(err, "detail", err))
         return 1
     _log.info("stopped")

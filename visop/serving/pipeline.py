@@ -23,9 +23,9 @@ from visop.errors import (
     ImageDecodeError,
     InvalidInput,
     ModelFailed,
-    OperatorError,
     ShuttingDown,
     UrlRejected,
+    VisopError,
 )
 from visop.images.decode import ImageLimits, decode_base64, decode_image
 from visop.images.fetch import Fetcher
@@ -70,7 +70,7 @@ class Call:
     def __init__(self, sources: Sequence[Source], jobs: Sequence[VectorJob], deadline: float) -> None:
         self.sources, self.jobs, self._deadline = sources, jobs, deadline
 
-    def results(self) -> list[Vector | OperatorError]:
+    def results(self) -> list[Vector | VisopError]:
         """Wait for all: a vector or an error per input, in order.
 
         Raises:
@@ -83,14 +83,14 @@ class Call:
             self.cancel()
             raise
 
-    def _result(self, job: VectorJob) -> Vector | OperatorError:
+    def _result(self, job: VectorJob) -> Vector | VisopError:
         try:
             return job.future.result(max(0.0, self._deadline - time.monotonic()))
         except (TimeoutError, DeadlinePassed):
             raise DeadlinePassed(f"not all of {len(self.jobs)} inputs were served before the deadline") from None
         except CancelledError:
             raise CallerGone("the caller left") from None
-        except OperatorError as err:
+        except VisopError as err:
             return err
 
     def cancel(self) -> None:
@@ -166,7 +166,7 @@ class Pipeline:
             self._admit(source, job)
         return Call(sources, jobs, deadline)
 
-    def run(self, sources: Sequence[Source], timeout_s: float | None = None) -> list[Vector | OperatorError]:
+    def run(self, sources: Sequence[Source], timeout_s: float | None = None) -> list[Vector | VisopError]:
         """Serve one call and wait for it. Raises what ``start`` and ``Call.results`` raise."""
         return self.start(sources, timeout_s).results()
 
@@ -196,7 +196,7 @@ class Pipeline:
             return
         try:
             stage(job, value)
-        except OperatorError as err:
+        except VisopError as err:
             job.fail(err)
         except Exception as err:  # noqa: BLE001 - the operator's own preprocess may raise anything
             _log.exception("a stage failed on one input")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from grpc import StatusCode
 
 from visop.contract import Vector
-from visop.errors import OperatorError
+from visop.errors import VisopError
 from visop.serving.logs import log_event
 from visop.serving.pipeline import Call
 
@@ -31,15 +31,15 @@ class Report:
         self._items = self._failed = self._largest_batch = 0
         self._spans_s: dict[str, float] = {}
 
-    def add(self, call: Call, results: Sequence[Vector | OperatorError]) -> None:
+    def add(self, call: Call, results: Sequence[Vector | VisopError]) -> None:
         """Take note of inputs that were served."""
         self._items += len(results)
-        self._failed += sum(isinstance(result, OperatorError) for result in results)
+        self._failed += sum(isinstance(result, VisopError) for result in results)
         self._largest_batch = max([self._largest_batch, *(job.batch_size for job in call.jobs)])
         for stage, span in call.spans_s().items():
             self._spans_s[stage] = self._spans_s.get(stage, 0.0) + span
 
-    def end(self, code: str, error: OperatorError | None = None) -> None:
+    def end(self, code: str, error: VisopError | None = None) -> None:
         """Write the line; as a warning if the fault is ours."""
         level = logging.WARNING if error is not None and error.code is StatusCode.INTERNAL else logging.INFO
         if not _log.isEnabledFor(level):

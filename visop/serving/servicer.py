@@ -12,7 +12,7 @@ from typing import NoReturn
 import grpc
 from grpc_status import rpc_status
 
-from visop.errors import CallerGone, OperatorError
+from visop.errors import CallerGone, VisopError
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
 from visop.serving.admission import CallAdmission, draining
 from visop.serving.convert import reply_of, sources_of, status_of
@@ -107,7 +107,7 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         """The one error boundary: known errors tell their text, anything else a fixed one; each call is one line."""
         report = Report(rpc, _request_id(context), context.peer())
         context.send_initial_metadata((("x-request-id", report.request_id),))
-        error: OperatorError
+        error: VisopError
         try:
             yield report
             report.end("OK")
@@ -115,10 +115,10 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         except GeneratorExit:  # gRPC gave up a stream whose caller left
             report.end(grpc.StatusCode.CANCELLED.name)
             raise
-        except OperatorError as err:
+        except VisopError as err:
             error = err
         except Exception:  # noqa: BLE001 - the boundary: whatever it is, the caller gets a status and no traceback
-            error = OperatorError("internal error")
+            error = VisopError("internal error")
             if context.is_active():
                 _log.exception("a call failed, id=%s", report.request_id)
             else:
@@ -133,7 +133,7 @@ def _answer(call: Call, request: rpc_pb2.ExecuteRequest, report: Report) -> rpc_
     return reply_of(call.sources, results, partial=request.partial)
 
 
-def _abort(context: grpc.ServicerContext, error: OperatorError) -> NoReturn:
+def _abort(context: grpc.ServicerContext, error: VisopError) -> NoReturn:
     context.abort_with_status(rpc_status.to_status(status_of(error)))
 
 

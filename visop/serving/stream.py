@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
-from visop.errors import OperatorError, StreamIdle
+from visop.errors import StreamIdle, VisopError
 
 Request = TypeVar("Request")
 Started = TypeVar("Started")
@@ -51,7 +51,7 @@ class Window(Generic[Request, Started]):
         self._over = True
         self._room.release()
 
-    def end(self, error: OperatorError) -> None:
+    def end(self, error: VisopError) -> None:
         """Answer what was read until now, then raise ``error``; nothing that is read later is started."""
         with self._lock:
             self._over = True

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from visop.contract import Image as Pixels
-from visop.errors import OperatorError, TrainingFailed
+from visop.errors import TrainingFailed, VisopError
 from visop.images.decode import ImageLimits, decode_image
 from visop.synthetic.transformations import random_edit
 from visop.training.folders import Pictures
@@ -74,7 +74,7 @@ class Reader:
             return None
         try:
             return decode_image(path.read_bytes(), self._limits, self._side)
-        except (OperatorError, OSError) as error:
+        except (VisopError, OSError) as error:
             self.failures[path] = str(error)
             logger.warning("%s is left out: %s", path, error)
             return None

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from visop.contract import Image as Pixels
-from visop.errors import OperatorError, TrainingFailed
+from visop.errors import TrainingFailed, VisopError
 from visop.evaluation.metrics import Floats, Ranking, rank
 from visop.evaluation.samples import digest, read_original, transform
 from visop.evaluation.thresholds import Calibration, Impostors, calibrate
@@ -104,7 +104,7 @@ class Validation:
 def _read(path: Path, limits: ImageLimits) -> Image.Image | None:
     try:
         return read_original(str(path), limits)
-    except OperatorError as error:
+    except VisopError as error:
         logger.warning("%s is left out: %s", path, error)
         return None
 

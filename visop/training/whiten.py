@@ -14,7 +14,7 @@ import numpy as np
 
 from visop.contract import Vector
 from visop.encoding.local import LocalEncoder, open_local
-from visop.errors import OperatorError, SettingsError
+from visop.errors import SettingsError, VisopError
 from visop.models.choice import choose_model, choose_pooling
 from visop.models.encoder_file import SUFFIX, Tensors, check_out, made_now, read_tensors, write_encoder_file
 from visop.models.export import convert_in_subprocess
@@ -91,7 +91,7 @@ def learn_moments(base: Base, names: Sequence[str], on_done: Callable[[], object
     """Encode pictures and keep the moments of their vectors; a picture that fails is left out.
 
     Raises:
-        OperatorError: the encoder cannot be loaded, or is not the built-in one.
+        VisopError: the encoder cannot be loaded, or is not the built-in one.
     """
     learning = Learning(Moments(base.spec.dimension))
     inputs = (read_input(name, base.settings.max_image_bytes) for name in names)
@@ -114,10 +114,10 @@ def _open(base: Base) -> Iterator[LocalEncoder]:
 
 
 def _vectors(
-    results: Iterable[tuple[str, Vector | OperatorError]], learning: Learning, on_done: Callable[[], object]
+    results: Iterable[tuple[str, Vector | VisopError]], learning: Learning, on_done: Callable[[], object]
 ) -> Iterator[Vector]:
     for name, result in results:
-        if isinstance(result, OperatorError):
+        if isinstance(result, VisopError):
             learning.failed[name] = str(result)
         else:
             yield result

@@ -12,7 +12,7 @@ from typing import Literal, Self
 
 from visop.contract import Vector
 from visop.encoding.local import LocalEncoder
-from visop.errors import DeadlinePassed, OperatorError, Overloaded, ShuttingDown
+from visop.errors import DeadlinePassed, Overloaded, ShuttingDown, VisopError
 from visop.search.failures import Failures
 from visop.search.index import Index
 
@@ -36,9 +36,7 @@ class Gentle:
         """As ``LocalEncoder``."""
         return self._encoder.health()
 
-    def encode_stream(
-        self, inputs: Iterable[bytes | str | OperatorError], *, batch: int
-    ) -> Iterator[Vector | OperatorError]:
+    def encode_stream(self, inputs: Iterable[bytes | str | VisopError], *, batch: int) -> Iterator[Vector | VisopError]:
         """As ``LocalEncoder``, with few pictures under way."""
         return self._encoder.encode_stream(inputs, batch=min(batch, _BATCH))
 
@@ -110,7 +108,7 @@ class Indexing:
             _log.info("indexed: %d pictures, %d inputs failed%s", self._index.count(), failed, where)
         except ShuttingDown:
             self._update(state="idle")
-        except OperatorError as error:
+        except VisopError as error:
             _log.error("indexing stopped: %s", getattr(error, "detail", error))
             self._update(state="failed", message=str(error))
         except Exception:  # noqa: BLE001 - the end of the thread: nobody else would see it

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from grpc import StatusCode
 
-from visop.errors import InvalidInput, OperatorError, Unreachable
+from visop.errors import InvalidInput, Unreachable, VisopError
 from visop.search.errors import NoSuchIndex, StoreError, StoreUnreachable, WrongFilter
 
 _log = logging.getLogger("visop.web")
@@ -16,13 +16,13 @@ _log = logging.getLogger("visop.web")
 _MAX_REASON_CHARS = 300
 
 
-class NotFound(OperatorError):
+class NotFound(VisopError):
     """There is no such picture, or its file is gone."""
 
     code = StatusCode.NOT_FOUND
 
 
-class UploadsOff(OperatorError):
+class UploadsOff(VisopError):
     """Pictures are not taken over HTTP here."""
 
     code = StatusCode.PERMISSION_DENIED
@@ -48,4 +48,4 @@ def told_safely(expression: str = "") -> Iterator[None]:
         raise Unreachable("the index cannot be reached now; the server's log says why") from None
     except StoreError as error:
         _log.error("%s", error)
-        raise OperatorError("the index failed; the server's log says how") from None
+        raise VisopError("the index failed; the server's log says how") from None

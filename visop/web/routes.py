@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
 from pydantic import BaseModel
 
 from visop.contract import Vector
-from visop.errors import OperatorError
+from visop.errors import VisopError
 from visop.http.api.messages import dump
 from visop.http.api.routes import body_of, inline, problems
 from visop.http.app import Extend
@@ -162,7 +162,7 @@ def _vectors(results: Results) -> list[Vector]:
     """Raise the first error, if there is one."""
     vectors: list[Vector] = []
     for result in results:
-        if isinstance(result, OperatorError):
+        if isinstance(result, VisopError):
             raise result
         vectors.append(result)
     return vectors

@@ -45,7 +45,7 @@ class Thumbnails:
         """A WebP file, upright, RGB, neither side above ``side`` pixels, without the metadata of the picture.
 
         Raises:
-            OperatorError: the picture's file is gone, cannot be fetched now, or cannot be decoded any more.
+            VisopError: the picture's file is gone, cannot be fetched now, or cannot be decoded any more.
         """
         name = f"{side}/{picture.id[:2]}/{picture.id}.webp"
         if (kept := self._kept.read(name)) is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from visop.contract import Vector
-from visop.errors import OperatorError
+from visop.errors import VisopError
 from visop.images.thumbnail import size_of
 from visop.search.index import Index
 from visop.search.milvus.schema import MAX_NAMES, Picture, Row
@@ -65,7 +65,7 @@ class Uploads:
             vector: what it was encoded to, (dimension,) float32 of unit length.
 
         Raises:
-            OperatorError: the file cannot be written, or the index not.
+            VisopError: the file cannot be written, or the index not.
         """
         id_ = hashlib.sha256(data).hexdigest()
         before = self._index.get(id_)
@@ -91,7 +91,7 @@ class Uploads:
             write_whole(path, data)
         except OSError as error:
             _log.error("an upload could not be kept: %s: %s", path, error.strerror)
-            raise OperatorError(f"the picture could not be kept: {error.strerror}") from None
+            raise VisopError(f"the picture could not be kept: {error.strerror}") from None
         return path
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from visop.errors import OperatorError, Overloaded
+from visop.errors import Overloaded, VisopError
 from visop.images.fetch import Fetcher
 from visop.settings import Settings
 
@@ -64,7 +64,7 @@ class WebFiles:
     def _fetch(self, id_: str, urls: Sequence[str]) -> bytes | None:
         ends = time.monotonic() + self._limit_s
         for index, url in enumerate(urls):
-            with suppress(OperatorError):
+            with suppress(VisopError):
                 # A dead one leaves time for the next.
                 data = self._fetcher.fetch(url, (ends - time.monotonic()) / (len(urls) - index))
                 if hashlib.sha256(data).hexdigest() == id_:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, ValidationError, WithJsonSchema
 
-from visop.errors import InvalidInput, OperatorError
+from visop.errors import InvalidInput, VisopError
 from visop.http.complaints import complain
 from visop.http.endpoint import Body, Results, Task
 from visop.http.forms import read_form
@@ -191,7 +191,7 @@ def _execute_task(inputs: Inputs, *, partial: bool) -> Task:
     def answer(results: Results) -> bytes:
         if not partial:
             refuse_bad(sources, results)
-        vectors = [{"element": () if isinstance(each, OperatorError) else each} for each in results]
+        vectors = [{"element": () if isinstance(each, VisopError) else each} for each in results]
         statuses = [_item_status(each) for each in results] if partial else []
         return dump({"nums": str(len(results)), "vectors": vectors, "metadata": [], "statuses": statuses})
 
@@ -199,7 +199,7 @@ def _execute_task(inputs: Inputs, *, partial: bool) -> Task:
 
 
 def _item_status(result: object) -> dict[str, object]:
-    if isinstance(result, OperatorError):
+    if isinstance(result, VisopError):
         return {"code": result.code.value[0], "message": str(result)}
     return {"code": 0, "message": ""}
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import grpc
 
-from visop.errors import OperatorError, SettingsError
+from visop.errors import SettingsError, VisopError
 from visop.search.errors import (
     NoSuchIndex,
     StoreDamaged,
@@ -79,7 +79,7 @@ def translated(uri: str, collection: str = "", expression: str = "", index_type:
         raise of_text(f"[Errno {error.errno}] {error.strerror}", uri) from None
 
 
-def _of_rpc(error: grpc.RpcError, uri: str) -> OperatorError:
+def _of_rpc(error: grpc.RpcError, uri: str) -> VisopError:
     if error.code() in _AWAY:
         return unreachable(uri)
     if error.code() is grpc.StatusCode.UNAUTHENTICATED:
@@ -92,7 +92,7 @@ def _of_rpc(error: grpc.RpcError, uri: str) -> OperatorError:
     return of_text(f"{error.code().name}: {error.details()}", uri)
 
 
-def _of_milvus(error: MilvusException, uri: str, collection: str, expression: str, index_type: str) -> OperatorError:
+def _of_milvus(error: MilvusException, uri: str, collection: str, expression: str, index_type: str) -> VisopError:
     text = error.message or type(error).__name__
     if isinstance(error.__cause__, grpc.RpcError):
         return _of_rpc(error.__cause__, uri)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from visop.errors import OperatorError
+from visop.errors import VisopError
 from visop.images.decode import ImageLimits
 from visop.search.milvus.schema import Picture
 from visop.search.reader import path_of, read_bytes
@@ -22,13 +22,13 @@ def first_readable(
     Args:
         picture: whose names are tried, in their order.
         settings: what a file may have, in bytes and pixels.
-        show: is given a file and the limits; raises OperatorError if it cannot use it.
+        show: is given a file and the limits; raises VisopError if it cannot use it.
         otherwise: returned if there is no such file.
     """
     for name in picture.names:
         if (path := path_of(name)) is not None:
             try:
                 return show(read_bytes(path, settings.max_image_bytes), ImageLimits.of(settings))
-            except OperatorError:
+            except VisopError:
                 continue
     return otherwise

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import jinja2
 import numpy as np
 from PIL import Image as PILImage
 
+from visop import __version__
 from visop.errors import VisopError
 from visop.evaluation import plots
 from visop.evaluation.evaluate import Gallery, Job, Outcome
@@ -77,7 +77,7 @@ def _context(job: Job, gallery: Gallery, outcomes: Sequence[Outcome]) -> dict[st
         "failures": {outcome.name: list(_failures(outcome, pictures)) for outcome in outcomes},
         "look_alikes": {outcome.name: list(_look_alikes(outcome, pictures)) for outcome in outcomes},
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "version": version("visop"),
+        "version": __version__,
     }
 
 

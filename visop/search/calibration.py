@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from visop.encoding.vector_file import Origin
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.evaluation.compare import calibration_from, calibration_of, trust_of
 from visop.settings import Settings
 
@@ -39,7 +39,7 @@ def copy_threshold(
     try:
         calibration = calibration_from(file, origin) if file else calibration_of(origin, settings)
         return None if calibration is None else trust_of(calibration, fpr).threshold
-    except SettingsError as error:
+    except UsageError as error:
         if file or fpr != DEFAULT_FPR:
             raise
         logger.warning("no verdict on copies: %s", error)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from grpc import StatusCode
-
 from visop.errors import InvalidInput, VisopError
 
 
@@ -14,31 +12,21 @@ class StoreError(VisopError):
 class StoreUnreachable(StoreError):
     """Nobody answers there, or another process holds the file; trying again may help."""
 
-    code = StatusCode.UNAVAILABLE
-
 
 class StoreDamaged(StoreError):
     """A Milvus Lite file cannot be read, or is none."""
-
-    code = StatusCode.DATA_LOSS
 
 
 class StoreReadOnly(StoreError):
     """It can be read, and not written."""
 
-    code = StatusCode.FAILED_PRECONDITION
-
 
 class StoreFull(StoreError):
     """The disk is full. What was confirmed before is safe."""
 
-    code = StatusCode.RESOURCE_EXHAUSTED
-
 
 class NoSuchIndex(StoreError):
     """There is no index of this name."""
-
-    code = StatusCode.NOT_FOUND
 
 
 class WrongFilter(InvalidInput):

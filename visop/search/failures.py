@@ -14,6 +14,7 @@ from typing import IO, Any, Self
 
 from visop.encoding.vector_file import is_list_of_errors
 from visop.errors import SettingsError, VisopError
+from visop.rpc.statuses import code_of
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class Failures:
             self.count += 1
             if self.path is not None:
                 with self._attempted(self.path):
-                    self._write(self.path, (name, error.code.name, str(error)))
+                    self._write(self.path, (name, code_of(error).name, str(error)))
 
     def _write(self, path: Path, row: tuple[str, str, str]) -> None:
         if self._file is None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from visop.contract import Vector
 from visop.encoding.vector_file import Origin
-from visop.errors import SettingsError
+from visop.errors import SettingsError, UsageError
 from visop.search.milvus.errors import translated
 from visop.search.milvus.index_types import LITE_TYPES, IndexType, choose_index_type, flat_up_to
 from visop.search.milvus.library import DataType, MilvusClient
@@ -194,7 +194,7 @@ class Collection:
         try:
             self._connection.build_index(self.name, index_type, self.origin.metric_type)
             self.index_type = index_type
-        except SettingsError:
+        except UsageError:
             self._connection.build_index(self.name, self.index_type, self.origin.metric_type)
             raise
         finally:

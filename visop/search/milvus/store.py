@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from visop.encoding.vector_file import Origin
-from visop.errors import SettingsError
+from visop.errors import SettingsError, UsageError
 from visop.search.errors import NoSuchIndex
 from visop.search.milvus.collection import BUILD_S, CALL_S, Collection, Connection, collection_schema
 from visop.search.milvus.errors import be_quiet, damaged, translated
@@ -120,7 +120,7 @@ class Store:
             )
         try:
             self.connection.build_index(name, index_type, origin.metric_type)
-        except SettingsError:
+        except UsageError:
             self.drop(index, number)
             raise
         return self.open(name)

@@ -16,6 +16,7 @@ from grpc_status import rpc_status
 
 from visop.errors import BadItems, FetchUnavailable, ImageDecodeError, VisopError
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
+from visop.rpc.statuses import code_of
 from visop.serving.convert import status_of
 
 DIMENSION = 8
@@ -108,7 +109,7 @@ def reply_of(results: list[np.ndarray | VisopError], *, partial: bool) -> rpc_pb
         failed = isinstance(result, VisopError)
         reply.vectors.add(element=[] if failed else result.tolist())
         if partial:
-            code = result.code.value[0] if failed else 0
+            code = code_of(result).value[0] if failed else 0
             reply.statuses.add(code=code, message=str(result) if failed else "")
     return reply
 

@@ -13,7 +13,7 @@ import pytest
 import custom_operator
 from custom_operator import CustomOperator, run
 from tests.conftest import make_image
-from visop.errors import SettingsError, UrlRejected
+from visop.errors import UrlRejected, UsageError
 from visop.models.encoder_file import write_encoder_file
 from visop.settings import Settings
 
@@ -58,7 +58,7 @@ def test_it_is_the_model_of_the_settings() -> None:
 
 
 def test_a_model_that_there_is_not_is_refused_before_anything_is_loaded() -> None:
-    with pytest.raises(SettingsError, match="OP_MODEL=vgg20"):
+    with pytest.raises(UsageError, match="OP_MODEL=vgg20"):
         CustomOperator(Settings(model="vgg20"))
 
 

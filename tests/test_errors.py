@@ -1,41 +1,52 @@
 from __future__ import annotations
 
-import grpc
+import subprocess
+import sys
+
+import pytest
 
 from visop import errors
-from visop.errors import (
-    BadItems,
-    FetchUnavailable,
-    ImageDecodeError,
-    ModelFailed,
-    UrlRejected,
-    VisopError,
-    summarise,
-)
+from visop.errors import ImageDecodeError, ModelFailed, SettingsError, UrlRejected, UsageError, VisopError, summarise
 
-
-def test_every_error_has_a_status() -> None:
-    classes = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, VisopError)]
-    assert len(classes) > 15
-    assert all(isinstance(cls.code, grpc.StatusCode) for cls in classes)
+CLASSES = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, VisopError)]
 
 
 def test_the_tree_in_the_docstring_names_every_class() -> None:
-    for name, cls in vars(errors).items():
-        if isinstance(cls, type) and issubclass(cls, VisopError):
-            assert f"{name} " in str(errors.__doc__)
+    assert len(CLASSES) > 15
+    for cls in CLASSES:
+        assert f"{cls.__name__} " in str(errors.__doc__)
+
+
+def test_errors_know_nothing_of_how_they_travel() -> None:
+    code = "import visop.errors, sys; print('grpc' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+    assert not [cls for cls in CLASSES if hasattr(cls, "code")]
+
+
+def test_a_wrong_argument_is_called_by_its_name_in_python_and_by_another_where_it_has_one() -> None:
+    error = UsageError("uri", "x", "must end in .db")
+    assert str(error) == "uri x: must end in .db"
+    assert error.told("--uri") == "--uri x: must end in .db"
+    assert error.told("") == "x: must end in .db"
+
+
+def test_an_error_about_no_single_argument_says_what_is_wrong() -> None:
+    assert str(UsageError("", "", "nothing to encode")) == "nothing to encode"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("max_batch", "OP_MAX_BATCH=0: too low"), ("--max-batch", "--max-batch 0: too low")]
+)
+def test_a_setting_is_called_by_its_variable_unless_it_came_from_a_flag(name: str, said: str) -> None:
+    error = SettingsError("max_batch", 0, "too low")
+    assert str(error) == "OP_MAX_BATCH=0: too low"
+    assert error.told(name) == said
 
 
 def test_a_model_failure_tells_clients_nothing_of_its_detail() -> None:
     error = ModelFailed("/home/me/model.py exploded")
     assert str(error) == "the model failed on this input"
     assert error.detail == "/home/me/model.py exploded"
-
-
-def test_what_a_retry_cannot_mend_decides_the_status_of_a_call() -> None:
-    assert BadItems({"urls[0]": FetchUnavailable("slow")}).code is grpc.StatusCode.UNAVAILABLE
-    mixed = BadItems({"urls[0]": FetchUnavailable("slow"), "datas[1]": ImageDecodeError("bad")})
-    assert mixed.code is grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_a_summary_names_every_bad_input_with_those_of_the_same_reason_together() -> None:

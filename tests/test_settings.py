@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.settings import Settings, env_name, flag_name, load_settings
 
 
@@ -59,7 +59,7 @@ def test_every_kind_of_value_is_read_from_text(name: str, text: str, value: obje
 def test_a_wrong_value_stops_the_start_and_names_setting_value_and_rule(
     variable: str, text: str, complaint: str
 ) -> None:
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(UsageError) as caught:
         load_settings({variable: text, "OP_MAX_BATCH": "8"} | {variable: text})
     assert str(caught.value).startswith(complaint)
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from visop.errors import ImageTooLarge, InvalidInput, SettingsError
+from visop.errors import ImageTooLarge, InvalidInput, UsageError
 from visop.sources import find_inputs, is_url, read_input, read_list
 
 
@@ -33,7 +33,7 @@ def test_circles_of_links_end(tmp_path):
 
 
 def test_a_name_that_is_not_there_is_wrong_usage():
-    with pytest.raises(SettingsError, match="nowhere: no such file or folder"):
+    with pytest.raises(UsageError, match="nowhere: no such file or folder"):
         find_inputs(["nowhere"])
 
 
@@ -42,7 +42,7 @@ def test_a_folder_that_cannot_be_read_is_not_left_out_in_silence(tmp_path, monke
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(SettingsError, match="Permission denied"):
+    with pytest.raises(UsageError, match="Permission denied"):
         find_inputs([str(tmp_path)])
 
 
@@ -77,7 +77,7 @@ def test_a_list_may_come_from_standard_input(monkeypatch):
 
 
 def test_a_list_that_cannot_be_read_is_wrong_usage(tmp_path):
-    with pytest.raises(SettingsError, match="No such file"):
+    with pytest.raises(UsageError, match="No such file"):
         read_list(tmp_path / "list")
 
 

@@ -1,46 +1,47 @@
-"""Every error that visop raises on purpose, each with its gRPC status.
+"""The errors that visop raises on purpose. Those of an index are in ``search/errors.py``.
 
-    VisopError                    INTERNAL             the base: catch this to catch all
-    ├── InvalidInput                 INVALID_ARGUMENT     the request itself is wrong
-    │   ├── ImageDecodeError         INVALID_ARGUMENT     not base64, not an image, truncated, format not allowed
-    │   ├── ImageTooLarge            INVALID_ARGUMENT     too many bytes, pixels or frames
-    │   └── UrlRejected              INVALID_ARGUMENT     scheme or address not allowed
-    ├── FetchFailed                  FAILED_PRECONDITION  the remote server answered something unusable
-    ├── FetchUnavailable             UNAVAILABLE          the remote server could not be reached, or was too slow
-    ├── Overloaded                   RESOURCE_EXHAUSTED   queue full; carries when to try again
-    ├── DeadlinePassed               DEADLINE_EXCEEDED    the caller's time is over
-    ├── CallerGone                   CANCELLED            the caller left
-    ├── Unreachable                  UNAVAILABLE          raised by the client: nobody there, starting or draining
-    ├── StreamIdle                   UNAVAILABLE          nothing was sent for too long; connect again
-    ├── ShuttingDown                 UNAVAILABLE          draining
-    ├── ModelFailed                  INTERNAL             the operator's own code raised, or answered nonsense
-    ├── BadItems                     (of its items)       several inputs of one call are bad
-    ├── TrainingFailed               never on the wire    training cannot go on, or would lead nowhere
-    └── SettingsError                never on the wire    printed; exit status 2
-        ├── OtherEncoder             FAILED_PRECONDITION  vectors of two encoders do not fit together
-        └── WeightsError             never on the wire    weights missing or of another model
+    VisopError                     the base: catch this to catch all
+    ├── InvalidInput               an input or a request cannot be served as it is
+    │   ├── ImageDecodeError       not base64, not an image, truncated, format not allowed
+    │   ├── ImageTooLarge          too many bytes, pixels or frames
+    │   └── UrlRejected            scheme or address not allowed
+    ├── FetchFailed                the remote server answered something unusable
+    ├── FetchUnavailable           the remote server could not be reached, or was too slow
+    ├── Overloaded                 a limit on work in hand is reached; says when to try again
+    ├── DeadlinePassed             the caller's time is over
+    ├── CallerGone                 the caller left
+    ├── Unreachable                raised by the client: nobody there, starting or draining
+    ├── StreamIdle                 nothing was sent for too long; connect again
+    ├── ShuttingDown               draining
+    ├── NotFound                   there is no such thing, or not any more
+    ├── NotAllowed                 it is not allowed to this caller, or not here
+    ├── ModelFailed                the operator's own code raised, or answered nonsense
+    ├── BadItems                   several inputs of one call are bad
+    ├── RemoteError                a running operator answered an error of a kind that has no class here
+    ├── TrainingFailed             training cannot go on, or would lead nowhere
+    └── UsageError                 what was asked for cannot be done as asked
+        ├── SettingsError          one of the settings, OP_*
+        ├── OtherEncoder           vectors of two encoders do not fit together
+        └── WeightsError           weights missing, damaged or of another model
 
-The text of an error is sent to clients: it names the limit and the value, and never a path, a library's words or a
-URL's credentials. ``ModelFailed`` keeps what it knows for the log and sends a fixed text.
+Errors know nothing of how they travel: their gRPC statuses are in ``rpc/statuses.py``, their HTTP ones in
+``http/problems.py``, and what a command says of them in ``cli/main.py``.
+
+The text of an error that a request can cause is sent to clients: it names the limit and the value, and never a path, a
+library's words or a URL's credentials. ``ModelFailed`` keeps what it knows for the log and sends a fixed text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from grpc import StatusCode
-
 
 class VisopError(Exception):
-    """Base of all errors; ``str(error)`` is safe to send to a client."""
-
-    code: StatusCode = StatusCode.INTERNAL
+    """Base of all errors."""
 
 
 class InvalidInput(VisopError):
     """The request cannot be served as it is; sending it again will not help."""
-
-    code = StatusCode.INVALID_ARGUMENT
 
 
 class ImageDecodeError(InvalidInput):
@@ -58,13 +59,9 @@ class UrlRejected(InvalidInput):
 class FetchFailed(VisopError):
     """The remote server answered, but not with a usable image."""
 
-    code = StatusCode.FAILED_PRECONDITION
-
 
 class FetchUnavailable(VisopError):
     """The remote server could not be reached in time; trying again may help."""
-
-    code = StatusCode.UNAVAILABLE
 
 
 class Overloaded(VisopError):
@@ -74,8 +71,6 @@ class Overloaded(VisopError):
         retry_after_s: when trying again is sensible, in seconds.
     """
 
-    code = StatusCode.RESOURCE_EXHAUSTED
-
     def __init__(self, message: str, retry_after_s: float = 0.5) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
@@ -84,31 +79,29 @@ class Overloaded(VisopError):
 class DeadlinePassed(VisopError):
     """The call's deadline passed before its work was done."""
 
-    code = StatusCode.DEADLINE_EXCEEDED
-
 
 class CallerGone(VisopError):
     """The caller cancelled or disconnected."""
-
-    code = StatusCode.CANCELLED
 
 
 class Unreachable(VisopError):
     """The operator cannot be reached, is starting or is draining; trying again may help."""
 
-    code = StatusCode.UNAVAILABLE
-
 
 class StreamIdle(VisopError):
     """A stream gave its place back because its sender was silent; whoever has more to send opens another."""
-
-    code = StatusCode.UNAVAILABLE
 
 
 class ShuttingDown(VisopError):
     """The operator finishes what it has and takes nothing new."""
 
-    code = StatusCode.UNAVAILABLE
+
+class NotFound(VisopError):
+    """There is no such thing, or not any more."""
+
+
+class NotAllowed(VisopError):
+    """It is not allowed to this caller, or not here."""
 
 
 class ModelFailed(VisopError):
@@ -123,35 +116,63 @@ class ModelFailed(VisopError):
         self.detail = detail
 
 
-class SettingsError(VisopError):
-    """A setting is wrong; names the setting, the value and the rule."""
+class UsageError(VisopError):
+    """What was asked for cannot be done as asked.
+
+    Attributes:
+        field: the argument, by its name in Python; empty if it is no single one. A command says its flag instead, an
+            HTTP answer the field of the request.
+        value: what was given; empty where it says nothing.
+        why: the rule that it breaks, or what is wrong with it and what to do.
+    """
+
+    def __init__(self, field: str, value: object = "", why: str = "") -> None:
+        if not why:  # until every caller names its field
+            field, value, why = "", "", field
+        self.field, self.value, self.why = field, value, why
+        super().__init__(self.told(field))
+
+    def told(self, name: str) -> str:
+        """The message, with another name for the field, such as a flag; with an empty one, of the value alone."""
+        subject = " ".join(text for text in (name, str(self.value)) if text)
+        return f"{subject}: {self.why}" if subject else self.why
 
 
-class OtherEncoder(SettingsError):
+class SettingsError(UsageError):
+    """A setting is wrong. The field is its name in ``Settings``, such as ``max_batch``."""
+
+    def told(self, name: str) -> str:
+        """As ``UsageError``; by its own name, the setting is said as its variable: ``OP_MAX_BATCH=0: ...``."""
+        if name and name == self.field:
+            return f"OP_{name.upper()}={self.value}: {self.why}"
+        return super().told(name)
+
+
+class OtherEncoder(UsageError):
     """The vectors at hand were made by another encoder than the one that would make the next ones."""
 
-    code = StatusCode.FAILED_PRECONDITION
+    def __init__(self, why: str) -> None:
+        super().__init__("", "", why)
 
 
-class WeightsError(SettingsError):
+class WeightsError(UsageError):
     """Weights are missing, damaged or of another model; says where to get them and where to put them."""
+
+
+class RemoteError(VisopError):
+    """A running operator answered an error of a kind that has no class here.
+
+    Attributes:
+        status: the name of its gRPC status.
+    """
+
+    def __init__(self, message: str, status: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class TrainingFailed(VisopError):
     """Training cannot go on, or would lead nowhere; says why and what to change."""
-
-
-# Which status a call gets when its inputs failed for different reasons: the one that best tells the caller what to do.
-# What a retry cannot mend comes before what it can.
-_PRECEDENCE = (
-    StatusCode.CANCELLED,
-    StatusCode.DEADLINE_EXCEEDED,
-    StatusCode.INVALID_ARGUMENT,
-    StatusCode.INTERNAL,
-    StatusCode.FAILED_PRECONDITION,
-    StatusCode.RESOURCE_EXHAUSTED,
-    StatusCode.UNAVAILABLE,
-)
 
 
 class BadItems(VisopError):
@@ -164,7 +185,6 @@ class BadItems(VisopError):
     def __init__(self, items: Mapping[str, VisopError]) -> None:
         super().__init__(summarise(items))
         self.items = dict(items)
-        self.code = min((error.code for error in self.items.values()), key=_PRECEDENCE.index)
 
 
 # A status travels in HTTP/2 headers, of which gRPC clients accept 8 KiB by default, and its text is percent-encoded.

@@ -177,7 +177,7 @@ def _check_allow_entry(entry: str) -> None:
 
 
 def _wrong(name: str, value: object, rule: str) -> SettingsError:
-    return SettingsError(f"{env_name(name)}={value}: {rule}")
+    return SettingsError(name, value, rule)
 
 
 def env_name(name: str) -> str:

@@ -5,7 +5,7 @@ import pytest
 
 from visop.cli.console import KEPT, imports, resumable
 from visop.cli.flags import add_calibration, add_settings, given_settings, number, read_settings, setting_flag, whole
-from visop.errors import ModelFailed, SettingsError, TrainingFailed, Unreachable
+from visop.errors import ModelFailed, SettingsError, TrainingFailed, Unreachable, UsageError
 from visop.sources import printable
 
 
@@ -41,7 +41,7 @@ def test_a_flag_that_is_not_given_or_not_there_says_nothing(parser):
 
 
 def test_a_wrong_setting_is_refused_as_the_variable_would_be(parser):
-    with pytest.raises(SettingsError, match="OP_THREADS=-1: must be at least 0"):
+    with pytest.raises(UsageError, match="OP_THREADS=-1: must be at least 0"):
         read_settings(parser.parse_args(["--threads=-1"]))
 
 
@@ -94,7 +94,7 @@ def test_a_false_positive_rate_is_between_0_and_1(text, capsys):
 
 def test_a_package_that_is_not_installed_is_named_with_what_to_do():
     complaint = "^no_such_package is not installed; to dance: pip install shoes$"
-    with pytest.raises(SettingsError, match=complaint), imports("to dance: pip install shoes"):
+    with pytest.raises(UsageError, match=complaint), imports("to dance: pip install shoes"):
         import no_such_package  # noqa: F401
 
 

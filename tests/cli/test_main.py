@@ -108,7 +108,8 @@ _CLIENT_ONLY = """
 import sys
 from visop.cli.main import main
 
-installed = {"visop", "rpc", "tests", "grpc", "grpc_status", "google", "numpy", "tqdm", *sys.stdlib_module_names}
+packages = {"grpc", "grpc_status", "google", "numpy", "tqdm", "typing_extensions"}
+installed = {"visop", "tests", *packages, *sys.stdlib_module_names}
 
 class Absent:
     def find_spec(self, name, *_):

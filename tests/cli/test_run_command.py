@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import run_command
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.settings import Effective
 from visop.web.run import Choice
 
@@ -65,7 +65,7 @@ def test_the_variable_says_where_the_page_is_and_the_flag_wins(served: Any, monk
 
 
 def test_a_folder_that_is_not_there_stops_before_a_model_is_loaded(served: Any) -> None:
-    with pytest.raises(SettingsError, match="--photos /no/such: no such folder or file"):
+    with pytest.raises(UsageError, match="--photos /no/such: no such folder or file"):
         served("--photos", "/no/such")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import run_command
-from visop.errors import SettingsError
+from visop.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,7 +19,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(
     out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SettingsError, match=rf"--out {out}: must be a name that ends in \.safetensors, in a folder"):
+    with pytest.raises(UsageError, match=rf"--out {out}: must be a name that ends in \.safetensors, in a folder"):
         run_command("train", tmp_path, "--out", out)
 
 
@@ -52,7 +52,7 @@ def test_a_package_that_is_missing_is_named_with_the_way_to_install_it(
 @pytest.mark.parametrize("backend", ["openvino", "theano"])
 def test_a_backend_that_cannot_train_is_refused(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", backend)
-    with pytest.raises(SettingsError, match=f"KERAS_BACKEND={backend}: must be one of tensorflow, jax, torch"):
+    with pytest.raises(UsageError, match=f"KERAS_BACKEND={backend}: must be one of tensorflow, jax, torch"):
         run_command("train", tmp_path, "--out", tmp_path / "mine.safetensors")
 
 
@@ -61,5 +61,5 @@ def test_the_environment_says_what_to_start_from_and_the_flag_wins(
 ) -> None:
     monkeypatch.setenv("OP_WEIGHTS", "gone.safetensors")
     for flags, name in (((), "gone"), (("--weights", "other.safetensors"), "other")):
-        with pytest.raises(SettingsError, match=rf"^{name}\.safetensors"):
+        with pytest.raises(UsageError, match=rf"^{name}\.safetensors"):
             run_command("train", tmp_path, "--out", tmp_path / "mine.safetensors", *flags)

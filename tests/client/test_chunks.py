@@ -4,6 +4,7 @@ import pytest
 from visop.client.chunks import Caps, Chunk, Input, split
 from visop.errors import BadItems, ImageTooLarge, InvalidInput, VisopError
 from visop.rpc import rpc_pb2
+from visop.rpc.statuses import code_of
 
 CAPS = Caps(max_items=3, max_image_bytes=100, max_bytes=400, pack_bytes=250)
 
@@ -74,7 +75,7 @@ def test_statuses_become_errors_in_place():
     reply.statuses.add(code=9, message="404")
     vector, error = Chunk(images(b"a", b"b"), CAPS, partial=True).results(reply)
     assert vector.dtype == np.float32
-    assert (error.code.name, str(error)) == ("FAILED_PRECONDITION", "404")
+    assert (code_of(error).name, str(error)) == ("FAILED_PRECONDITION", "404")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tests.collect.conftest import Collect, Manifest
 from tests.collect.pages_site import PagesSite, endless, picture, redirects, sends
 from visop.collect import run
 from visop.collect.folder import PictureFolder
-from visop.errors import SettingsError
+from visop.errors import UsageError
 
 
 def saved(folder: Path) -> set[str]:
@@ -245,13 +245,13 @@ def test_a_wrong_flag_is_wrong_usage(collect: Collect, flags: tuple[str, str]) -
 
 
 def test_nothing_to_do_is_wrong_usage(collect: Collect) -> None:
-    with pytest.raises(SettingsError, match="name a page"):
+    with pytest.raises(UsageError, match="name a page"):
         collect()
 
 
 def test_fetching_that_is_switched_off_stays_off(collect: Collect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OP_FETCH", "off")
-    with pytest.raises(SettingsError, match="OP_FETCH=off"):
+    with pytest.raises(UsageError, match="OP_FETCH=off"):
         collect("http://example.org/")
 
 

@@ -14,7 +14,7 @@ from tests.collect.pages_site import picture
 from tests.collect.test_near import decoded
 from visop.collect.folder import MANIFEST, PictureFolder
 from visop.collect.page import Picture
-from visop.errors import SettingsError
+from visop.errors import UsageError
 
 PAGE = "http://example.org/"
 
@@ -96,19 +96,19 @@ def test_a_line_that_was_cut_off_by_a_kill_is_done_again(tmp_path: Path) -> None
 )
 def test_a_manifest_of_somebody_else_is_left_alone(tmp_path: Path, text: str) -> None:
     (tmp_path / MANIFEST).write_text(text)
-    with pytest.raises(SettingsError, match="line 1 was not written by visop collect"):
+    with pytest.raises(UsageError, match="line 1 was not written by visop collect"):
         PictureFolder(tmp_path)
     assert (tmp_path / MANIFEST).read_text() == text
 
 
 def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
-    with PictureFolder(tmp_path), pytest.raises(SettingsError, match="another process is writing it"):
+    with PictureFolder(tmp_path), pytest.raises(UsageError, match="another process is writing it"):
         PictureFolder(tmp_path)
 
 
 def test_a_folder_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SettingsError, match="file/below cannot be made"):
+    with pytest.raises(UsageError, match="file/below cannot be made"):
         PictureFolder(tmp_path / "file" / "below")
 
 

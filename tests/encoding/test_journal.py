@@ -1,7 +1,7 @@
 import pytest
 
 from visop.encoding.journal import Journal
-from visop.errors import SettingsError
+from visop.errors import UsageError
 
 
 def entries(path):
@@ -48,10 +48,10 @@ def test_names_that_are_not_text_survive(tmp_path):
 
 
 def test_two_cannot_write_at_the_same_time(tmp_path):
-    with Journal(tmp_path / "journal"), pytest.raises(SettingsError, match="another process"):
+    with Journal(tmp_path / "journal"), pytest.raises(UsageError, match="another process"):
         Journal(tmp_path / "journal")
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
-    with pytest.raises(SettingsError, match=r"no/journal cannot be written: No such file"):
+    with pytest.raises(UsageError, match=r"no/journal cannot be written: No such file"):
         Journal(tmp_path / "no" / "journal")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from visop.encoding.vector_file import Origin, Outputs, VectorFile
-from visop.errors import FetchFailed, InvalidInput, SettingsError, VisopError
+from visop.errors import FetchFailed, InvalidInput, UsageError, VisopError
 
 ORIGIN = Origin("stub", "one", 3, "L2")
 RESULTS = {f"{number}.jpg": np.full(3, number, np.float32) for number in range(6)}
@@ -142,7 +142,7 @@ def test_files_may_end_anywhere(tmp_path, unbroken):
 def test_a_finished_file_is_not_overwritten_by_accident(outputs, tmp_path):
     run(outputs)
     before = contents(tmp_path)
-    with pytest.raises(SettingsError, match="there already"):
+    with pytest.raises(UsageError, match="there already"):
         run(outputs)
     assert contents(tmp_path) == before
 
@@ -157,13 +157,13 @@ def test_restart_begins_anew(outputs, tmp_path, unbroken, stop_after):
 @pytest.mark.parametrize("change", [{"fingerprint": "two"}, {"operator": "other"}, {"dimension": 4}], ids=str)
 def test_a_run_of_another_operator_is_not_taken_up(outputs, change):
     run(outputs, stop_after=3)
-    with pytest.raises(SettingsError, match=r"another operator.*--restart"):
+    with pytest.raises(UsageError, match=r"another operator.*--restart"):
         run(outputs, replace(ORIGIN, **change))
     assert run(outputs, stop_after=0) == 3
 
 
 def test_a_second_process_is_kept_out(outputs):
-    with VectorFile(outputs, ORIGIN), pytest.raises(SettingsError, match="another process"):
+    with VectorFile(outputs, ORIGIN), pytest.raises(UsageError, match="another process"):
         VectorFile(outputs, ORIGIN, restart=True)
 
 
@@ -205,7 +205,7 @@ def test_the_header_has_the_same_size_for_any_count(tmp_path, dimension):
     ],
 )
 def test_names_that_cannot_work_are_refused_before_the_work(tmp_path, vectors, errors, reason):
-    with pytest.raises(SettingsError, match=reason):
+    with pytest.raises(UsageError, match=reason):
         Outputs(tmp_path / vectors, tmp_path / errors)
 
 
@@ -213,7 +213,7 @@ def test_names_that_cannot_work_are_refused_before_the_work(tmp_path, vectors, e
 @pytest.mark.parametrize("restart", [False, True])
 def test_a_file_that_is_of_no_earlier_run_is_not_replaced(tmp_path, name, restart):
     (tmp_path / name).write_text("photos/1.jpg\n")
-    with pytest.raises(SettingsError, match=rf"{name} is there already and would be replaced; take another name"):
+    with pytest.raises(UsageError, match=rf"{name} is there already and would be replaced; take another name"):
         run(outputs_in(tmp_path), restart=restart)
     assert contents(tmp_path) == {name: b"photos/1.jpg\n"}
 
@@ -225,7 +225,7 @@ def test_errors_do_not_replace_what_is_no_list_of_errors(tmp_path, stop_after):
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     for name in ("keep.png", "folder", "pipe"):
-        with pytest.raises(SettingsError, match=f"{name} is there already and no list of errors"):
+        with pytest.raises(UsageError, match=f"{name} is there already and no list of errors"):
             Outputs(tmp_path / "v.npy", tmp_path / name)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.toys import NAN, ToyOperator
 from visop.contract import Encoder
-from visop.errors import ModelFailed, SettingsError
+from visop.errors import ModelFailed, UsageError
 from visop.evaluation.compare import calibration_from, calibration_of, compare
 from visop.models.choice import choose_model
 from visop.models.encoder_file import read_header
@@ -63,13 +63,13 @@ def test_without_a_calibration_there_is_a_distance_and_no_verdict() -> None:
 
 
 def test_a_rate_without_a_threshold_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(SettingsError, match=r"--fpr 0.0001: .* rates of 0.01, 0.001, on 500,500 pairs"):
+    with pytest.raises(UsageError, match=r"--fpr 0.0001: .* rates of 0.01, 0.001, on 500,500 pairs"):
         compare(ToyOperator(), plain(1, 2, 3), plain(1, 2, 3), calibration=CALIBRATION, fpr=1e-4)
 
 
 @pytest.mark.parametrize("broken", [{}, {"thresholds": 3}, {"thresholds": [{"fpr": 1e-3}]}, {"thresholds": ["x"]}])
 def test_a_damaged_card_is_an_error_and_no_verdict(broken: dict[str, Any]) -> None:
-    with pytest.raises(SettingsError, match="the calibration in the encoder's card"):
+    with pytest.raises(UsageError, match="the calibration in the encoder's card"):
         compare(ToyOperator(), plain(1, 2, 3), plain(1, 2, 3), calibration=broken)
 
 
@@ -87,14 +87,14 @@ def test_a_calibration_file_serves_the_encoder_that_it_was_measured_for(tmp_path
     class Unknown(ToyOperator):
         fingerprint = ""
 
-    with pytest.raises(SettingsError, match=r"nothing of fingerprint \(none\); it has toy-2, toy-1"):
+    with pytest.raises(UsageError, match=r"nothing of fingerprint \(none\); it has toy-2, toy-1"):
         calibration_from(file, Unknown())
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"a": 1}', '{"a": {}}'])
 def test_another_file_is_no_calibration(content: str, tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text(content)
-    with pytest.raises(SettingsError, match=r"c\.json: not a calibration\.json"):
+    with pytest.raises(UsageError, match=r"c\.json: not a calibration\.json"):
         calibration_from(tmp_path / "c.json", ToyOperator())
 
 

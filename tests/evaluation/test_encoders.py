@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import Running, unit
 from tests.toys import NAN, ToyOperator
 from visop.contract import Encoder
-from visop.errors import SettingsError, Unreachable
+from visop.errors import Unreachable, UsageError
 from visop.evaluation.encoders import OperatorEncoder, open_encoder, short_names
 from visop.settings import Settings
 
@@ -84,14 +84,14 @@ def test_an_operator_of_ones_own_is_not_measured_under_the_name_of_a_model(
     monkeypatch.setattr(ToyOperator, "close", lambda self: closed.append(None))
     built_in = text.partition(":")[0]
     match = f"--encoder {text}: OP_OPERATOR=tests.toys:ToyOperator gives vectors toy-1, .* the built-in {built_in}"
-    with pytest.raises(SettingsError, match=match), open_encoder(text, TOY):
+    with pytest.raises(UsageError, match=match), open_encoder(text, TOY):
         pass
     assert closed
 
 
 def test_what_is_no_encoder_is_refused_with_what_there_is() -> None:
     with (
-        pytest.raises(SettingsError, match=r"--encoder vgg15: must be MODEL.*phash or dhash; the models are .*vgg16"),
+        pytest.raises(UsageError, match=r"--encoder vgg15: must be MODEL.*phash or dhash; the models are .*vgg16"),
         open_encoder("vgg15", {}),
     ):
         pass

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.evaluation.conftest import PICTURES, Thumbnails, job_of, picture
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.evaluation.evaluate import Gallery, Job, Outcome, evaluate
 from visop.evaluation.hashes import HashEncoder
 
@@ -87,11 +87,11 @@ def test_a_picture_without_a_vector_is_counted_and_not_found(folder: Path) -> No
 
 def test_a_single_picture_cannot_be_told_from_others(folder: Path) -> None:
     one = job_of(folder)
-    with pytest.raises(SettingsError, match="1 different pictures could be read"):
+    with pytest.raises(UsageError, match="1 different pictures could be read"):
         evaluate(job_of(folder, paths=one.paths[:1]), [Thumbnails()], on_done=lambda: None)
 
 
 def test_a_folder_with_nothing_readable_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"x")
-    with pytest.raises(SettingsError, match="0 different pictures"):
+    with pytest.raises(UsageError, match="0 different pictures"):
         evaluate(job_of(tmp_path), [Thumbnails()], on_done=lambda: None)

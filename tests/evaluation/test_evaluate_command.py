@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import Running, run_command
 from tests.evaluation.conftest import PICTURES
 from visop.cli import evaluate
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.evaluation.evaluate import Gallery, Job, Outcome
 from visop.models.encoder_file import read_header, write_encoder_file
 
@@ -72,18 +72,18 @@ def test_wrong_usage_is_told_before_the_work(
     arguments: list[str], reason: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
-    with pytest.raises(SettingsError, match=reason):
+    with pytest.raises(UsageError, match=reason):
         run(*arguments)
 
 
 def test_groups_without_folders_are_refused_before_the_work(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="--groups: all pictures lie in one folder"):
+    with pytest.raises(UsageError, match="--groups: all pictures lie in one folder"):
         run(folder, "--encoder", "no such encoder", "--groups", "--out", tmp_path / "out")
 
 
 def test_an_out_folder_that_cannot_be_made_is_named_before_the_work(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(SettingsError, match=f"--out {tmp_path / 'file'}: "):
+    with pytest.raises(UsageError, match=f"--out {tmp_path / 'file'}: "):
         run(folder, "--encoder", "no such encoder", "--out", tmp_path / "file")
 
 
@@ -102,7 +102,7 @@ def test_nothing_heavy_is_imported_for_the_help() -> None:
 
 
 def test_calibrating_what_is_no_encoder_file_is_refused_before_the_work(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="--calibrate: phash has no card"):
+    with pytest.raises(UsageError, match="--calibrate: phash has no card"):
         run(folder, "--encoder", "phash", "--out", tmp_path / "out", "--calibrate")
 
 

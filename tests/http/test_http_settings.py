@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from tests.http.conftest import both_faces
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.settings import Settings, load_settings
 
 
 @pytest.mark.parametrize("endpoint", ["8080", ":8080", "localhost", "localhost:", "localhost:x", "localhost:65536"])
 def test_an_endpoint_that_is_none_is_refused(endpoint: str) -> None:
-    with pytest.raises(SettingsError, match=f"OP_HTTP_ENDPOINT={endpoint}: must be HOST:PORT"):
+    with pytest.raises(UsageError, match=f"OP_HTTP_ENDPOINT={endpoint}: must be HOST:PORT"):
         Settings(http_endpoint=endpoint)
 
 

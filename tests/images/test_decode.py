@@ -15,7 +15,7 @@ import pytest
 from PIL import Image as PILImage
 from PIL import ImageOps
 
-from visop.errors import ImageDecodeError, ImageTooLarge, SettingsError, VisopError
+from visop.errors import ImageDecodeError, ImageTooLarge, UsageError, VisopError
 from visop.images.decode import ImageLimits, decode_base64, decode_image, resize_image
 from visop.images.limits import MeteredFile
 
@@ -312,7 +312,7 @@ def test_a_format_that_is_not_listed_is_refused(kind: str) -> None:
 
 @pytest.mark.parametrize("name", ["EPS", "jpeg", "HEIC", ""])
 def test_a_format_that_can_never_be_accepted_stops_the_start(name: str) -> None:
-    with pytest.raises(SettingsError, match=rf"OP_FORMATS={name}: must be of BMP, GIF, JPEG"):
+    with pytest.raises(UsageError, match=rf"OP_FORMATS={name}: must be of BMP, GIF, JPEG"):
         limits(formats=("PNG", name))
 
 

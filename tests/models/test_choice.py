@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visop.errors import SettingsError, WeightsError
+from visop.errors import UsageError, WeightsError
 from visop.models import registry
 from visop.models.choice import choose_model, choose_pooling
 from visop.models.encoder_file import write_encoder_file
@@ -55,7 +55,7 @@ def test_settings_that_say_the_same_as_the_file_are_taken(encoder: Path) -> None
     ],
 )
 def test_settings_that_contradict_the_file_are_refused(settings: dict[str, str], complaint: str, encoder: Path) -> None:
-    with pytest.raises(SettingsError, match=complaint):
+    with pytest.raises(UsageError, match=complaint):
         choose_model(Settings(weights=str(encoder), **settings))  # type: ignore[arg-type]
 
 
@@ -63,7 +63,7 @@ def test_a_file_of_another_model_is_refused_by_whoever_loads_it(encoder: Path) -
     with pytest.raises(WeightsError, match=r"mine.safetensors is an encoder on vgg16, not on vgg19"):
         find_weights(MODELS["vgg19"], str(encoder), Path())
     weights = find_weights(MODELS["vgg16"], str(encoder), Path())
-    with pytest.raises(SettingsError, match="OP_POOLING=avg contradicts"):
+    with pytest.raises(UsageError, match="OP_POOLING=avg contradicts"):
         choose_pooling(Settings(pooling="avg"), MODELS["vgg16"], weights)
 
 
@@ -75,7 +75,7 @@ def test_without_an_encoder_file_auto_is_the_models_own_pooling() -> None:
 
 
 def test_a_keras_file_does_not_say_its_model() -> None:
-    with pytest.raises(SettingsError, match=r"only \.safetensors files say their model; set OP_MODEL"):
+    with pytest.raises(UsageError, match=r"only \.safetensors files say their model; set OP_MODEL"):
         choose_model(Settings(weights="mine.weights.h5"))
     assert choose_model(Settings(weights="mine.weights.h5", model="vgg16")).name == "vgg16"
 
@@ -107,5 +107,5 @@ def test_a_shipped_file_that_is_gone_is_told_when_it_is_loaded(tmp_path: Path) -
 def test_an_encoder_on_an_unknown_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "new.safetensors"
     write_encoder_file(path, model="vgg99", pooling="avg", dimension=4, tensors={}, card={})
-    with pytest.raises(SettingsError, match="vgg99: must be one of"):
+    with pytest.raises(UsageError, match="vgg99: must be one of"):
         choose_model(Settings(weights=str(path)))

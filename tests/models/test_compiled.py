@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from visop.errors import SettingsError
+from visop.errors import SettingsError, UsageError
 from visop.models.engines.compiled import compiled_model
 
 
@@ -90,7 +90,7 @@ def test_a_failed_build_leaves_nothing_behind(tmp_path: Path) -> None:
         (folder / "model.xml").write_text("half")
         raise SettingsError("disk full")
 
-    with pytest.raises(SettingsError, match="disk full"), compiled_model(tmp_path, "vgg", fail):
+    with pytest.raises(UsageError, match="disk full"), compiled_model(tmp_path, "vgg", fail):
         pass
     assert list(tmp_path.iterdir()) == []
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.models.engines import engine
 from visop.models.registry import MODELS
 from visop.models.weights import find_weights
@@ -31,25 +31,25 @@ def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_nvidia")
 def test_a_gpu_that_is_asked_for_and_missing_is_an_error() -> None:
-    with pytest.raises(SettingsError, match="OP_DEVICE=gpu: there is no NVIDIA device"):
+    with pytest.raises(UsageError, match="OP_DEVICE=gpu: there is no NVIDIA device"):
         load(device="gpu")
 
 
 @pytest.mark.usefixtures("nothing_installed")
 def test_a_gpu_without_tensorflow_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_nvidia_nodes", lambda: [Path("/dev/nvidia0")])
-    with pytest.raises(SettingsError, match=r"TensorFlow is not installed: pip install 'visop\[gpu\]'"):
+    with pytest.raises(UsageError, match=r"TensorFlow is not installed: pip install 'visop\[gpu\]'"):
         load(device="gpu")
 
 
 @pytest.mark.usefixtures("nothing_installed")
 def test_a_cpu_without_openvino_is_an_error() -> None:
-    with pytest.raises(SettingsError, match=r"openvino is not installed: pip install 'visop\[cpu\]'"):
+    with pytest.raises(UsageError, match=r"openvino is not installed: pip install 'visop\[cpu\]'"):
         load(device="cpu")
 
 
 @pytest.mark.usefixtures("no_nvidia", "nothing_installed")
 def test_auto_says_why_it_takes_the_cpu(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO), pytest.raises(SettingsError, match="openvino"):
+    with caplog.at_level(logging.INFO), pytest.raises(UsageError, match="openvino"):
         load(device="auto")
     assert "OP_DEVICE=auto takes the CPU: there is no NVIDIA device" in caplog.text

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.models.conftest import Files
-from visop.errors import SettingsError, WeightsError
+from visop.errors import UsageError, WeightsError
 from visop.models import export
 from visop.models.encoder_file import read_header
 from visop.models.export import MODEL_FILE, convert_in_subprocess, export_in_subprocess
@@ -61,14 +61,14 @@ def test_a_build_that_breaks_says_how_and_what_room_there_was(
 ) -> None:
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     (tmp_path / "keras.py").write_text("raise ImportError('no scipy here')")
-    with pytest.raises(SettingsError, match=r"status 1 \(\d+ MiB are free in .*\): ImportError: no scipy here"):
+    with pytest.raises(UsageError, match=r"status 1 \(\d+ MiB are free in .*\): ImportError: no scipy here"):
         export_in_subprocess(SPEC, RANDOM, "avg", tmp_path)
     assert "Traceback" in caplog.text
 
 
 def test_a_build_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "_TIMEOUT_S", 0.01)
-    with pytest.raises(SettingsError, match=r"building mobilenetv2 took more than 0\.01 s"):
+    with pytest.raises(UsageError, match=r"building mobilenetv2 took more than 0\.01 s"):
         export_in_subprocess(SPEC, RANDOM, "avg", tmp_path)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Set
 
 import pytest
 
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.models.precision import choose_precision
 from visop.models.registry import MODELS, Precision
 
@@ -38,11 +38,11 @@ def test_what_is_asked_for_is_taken(asked: str) -> None:
 
 
 def test_int8_is_refused_where_it_would_ruin_the_vectors() -> None:
-    with pytest.raises(SettingsError, match="OP_PRECISION=int8: too little is left of the vectors of mobilenetv2"):
+    with pytest.raises(UsageError, match="OP_PRECISION=int8: too little is left of the vectors of mobilenetv2"):
         choose("int8", "mobilenetv2", ALL)
 
 
 @pytest.mark.parametrize("asked", ["bf16", "int8"])
 def test_what_the_hardware_does_not_have_is_refused(asked: str) -> None:
-    with pytest.raises(SettingsError, match=f"OP_PRECISION={asked}: not available on this processor"):
+    with pytest.raises(UsageError, match=f"OP_PRECISION={asked}: not available on this processor"):
         choose(asked, "vgg19", {"f32"})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.models.registry import MODELS, ModelSpec, find_model
 
 SOURCE = {"resnet50": "resnet", "mobilenetv2": "mobilenet_v2", "efficientnetv2b0": "efficientnet_v2"}
@@ -73,5 +73,5 @@ def test_weights_are_published_or_shipped_and_their_file_has_a_name() -> None:
 
 
 def test_an_unknown_model_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(SettingsError, match="OP_MODEL=vgg99: must be one of embedded, vgg16, vgg19, xception"):
+    with pytest.raises(UsageError, match="OP_MODEL=vgg99: must be one of embedded, vgg16, vgg19, xception"):
         find_model("vgg99")

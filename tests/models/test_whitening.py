@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from visop.errors import SettingsError
+from visop.errors import SettingsError, UsageError
 from visop.models.whitening import Moments, learn_whitening
 
 
@@ -53,7 +53,7 @@ def test_the_directions_of_most_variance_are_kept() -> None:
 def test_channels_that_never_fire_are_left_out() -> None:
     vectors = np.concatenate([correlated(100, 6), np.zeros((100, 2), np.float32)], axis=1)
     assert learn_whitening(moments_of(vectors)).kernel.shape == (8, 6)
-    with pytest.raises(SettingsError, match="--dimension 7: these vectors vary in 6 of 8 directions"):
+    with pytest.raises(UsageError, match="--dimension 7: these vectors vary in 6 of 8 directions"):
         learn_whitening(moments_of(vectors), 7)
 
 
@@ -69,5 +69,5 @@ def test_too_few_pictures_for_a_dimension_are_refused() -> None:
 
 @pytest.mark.parametrize("vectors", [np.ones((1, 3)), np.ones((5, 3))], ids=["one", "all alike"])
 def test_pictures_without_any_variation_are_refused(vectors: np.ndarray) -> None:
-    with pytest.raises(SettingsError):
+    with pytest.raises(UsageError):
         learn_whitening(moments_of(vectors.astype(np.float32)))

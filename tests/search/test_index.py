@@ -8,7 +8,7 @@ from PIL import Image as PILImage
 
 from tests.search.conftest import colour_of, contents, make_old, picture_file, write_pictures
 from tests.toys import RAISES
-from visop.errors import InvalidInput, ModelFailed, SettingsError
+from visop.errors import InvalidInput, ModelFailed, UsageError
 from visop.search.errors import NoSuchIndex, WrongFilter
 from visop.search.failures import Failures
 from visop.search.index import Index
@@ -137,13 +137,13 @@ def test_an_empty_folder_is_refused_before_anything_is_pruned(index, folder):
     index.add([folder])
     for path in folder.iterdir():
         path.unlink()
-    with pytest.raises(SettingsError, match="folder with no pictures below it; nothing was changed"):
+    with pytest.raises(UsageError, match="folder with no pictures below it; nothing was changed"):
         index.add([folder], prune_folders=True)
     assert index.count() == 10
 
 
 def test_pruning_needs_a_folder(index, folder):
-    with pytest.raises(SettingsError, match="--prune takes out what is gone from folders"):
+    with pytest.raises(UsageError, match="--prune takes out what is gone from folders"):
         index.add([folder / "1.png"], prune_folders=True)
 
 

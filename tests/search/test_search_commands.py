@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import run_command
 from tests.search.conftest import SERVER, write_pictures
-from visop.errors import SettingsError, VisopError
+from visop.errors import UsageError, VisopError
 from visop.search.milvus.lite import serve_lite
 
 ENCODER = ["--class", "tests.toys:ToyOperator"]
@@ -21,7 +21,7 @@ def run(uri, tmp_path, monkeypatch):
     def command(name, *arguments, encoder=ENCODER):
         try:
             return run_command(name, *arguments, "--uri", uri, "--index", "test", *encoder)
-        except SettingsError as error:
+        except UsageError as error:
             print(error)
             return 2
         except VisopError as error:

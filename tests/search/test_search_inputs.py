@@ -3,7 +3,7 @@ import os
 import pytest
 
 from tests.search.conftest import write_pictures
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.search.inputs import gather
 
 
@@ -24,13 +24,13 @@ def test_a_csv_without_a_header_is_read_from_its_first_line(tmp_path):
 
 @pytest.mark.parametrize("name", ["no.txt", "no.csv", "no.jpg", "no"])
 def test_what_is_not_there_is_named(tmp_path, name):
-    with pytest.raises(SettingsError, match=name):
+    with pytest.raises(UsageError, match=name):
         gather([str(tmp_path / name)])
 
 
 def test_an_empty_list_is_refused(tmp_path):
     (tmp_path / "l.txt").touch()
-    with pytest.raises(SettingsError, match="list with no pictures in it"):
+    with pytest.raises(UsageError, match="list with no pictures in it"):
         gather([str(tmp_path / "l.txt")])
 
 

@@ -18,7 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.conftest import Running, make_image
 from tests.toys import ToyOperator
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
 from visop.serving.lifecycle import load_operator
 from visop.settings import Settings
@@ -200,5 +200,5 @@ def test_an_operator_that_takes_settings_gets_them() -> None:
 
 @pytest.mark.parametrize("path", ["", "tests.toys", "tests.toys:Nothing", "tests.toys:RAISES", "os:getcwd", ":"])
 def test_what_is_not_an_operator_is_refused_with_its_name(path: str) -> None:
-    with pytest.raises(SettingsError, match=f"OP_OPERATOR={path}"):
+    with pytest.raises(UsageError, match=f"OP_OPERATOR={path}"):
         load_operator(Settings(operator=path))

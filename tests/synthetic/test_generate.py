@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.synthetic.generate import SERIES, SIZES, generate_folder, generate_picture
 
 _PRINT_DIGESTS = """
@@ -89,7 +89,7 @@ def test_both_upright_and_lying_pictures_are_made(gallery: list[npt.NDArray[np.u
 
 @pytest.mark.parametrize("size", [0, 31, 1025])
 def test_a_size_out_of_range_is_refused(size: int) -> None:
-    with pytest.raises(SettingsError, match=f"size {size}: pictures are from 32 to 1024 pixels long"):
+    with pytest.raises(UsageError, match=f"size {size}: pictures are from 32 to 1024 pixels long"):
         generate_picture(0, size)
 
 
@@ -166,11 +166,11 @@ def test_a_second_run_makes_only_what_is_missing(tmp_path: Path) -> None:
 def test_pictures_of_another_seed_or_size_are_not_mixed_in(tmp_path: Path, other: dict[str, int]) -> None:
     generate_folder(tmp_path, count=1, size=32, seed=0, processes=1)
     arguments = {"size": 32, "seed": 0} | other
-    with pytest.raises(SettingsError, match=r"000000.jpg has 'visop generate, edition \d+, size 32, seed 0', this run"):
+    with pytest.raises(UsageError, match=r"000000.jpg has 'visop generate, edition \d+, size 32, seed 0', this run"):
         generate_folder(tmp_path, count=2, processes=1, **arguments)
 
 
 def test_a_strangers_picture_is_not_taken_for_a_generated_one(tmp_path: Path) -> None:
     Image.new("RGB", (32, 32)).save(tmp_path / "000000.jpg")
-    with pytest.raises(SettingsError, match="no word of where it is from"):
+    with pytest.raises(UsageError, match="no word of where it is from"):
         generate_folder(tmp_path, count=2, size=32, seed=0, processes=1)

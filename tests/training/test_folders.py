@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.training.folders import Pictures, digest_names, find_pictures, split
 
 
@@ -36,7 +36,7 @@ def test_or_the_first_folder_below_is_the_identity(folder: Path) -> None:
 def test_a_picture_in_no_folder_has_no_label(folder: Path) -> None:
     shutil.copy(folder / "a" / "0.png", folder / "loose.png")
     (folder / "loose.png").write_bytes((folder / "loose.png").read_bytes() + b"\0")
-    with pytest.raises(SettingsError, match="1 pictures lie in no sub-folder"):
+    with pytest.raises(UsageError, match="1 pictures lie in no sub-folder"):
         find_pictures(folder, "folders")
 
 
@@ -46,9 +46,9 @@ def test_copies_of_a_file_are_one_picture(folder: Path) -> None:
 
 
 def test_an_empty_or_missing_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="no pictures"):
+    with pytest.raises(UsageError, match="no pictures"):
         find_pictures(tmp_path, "pictures")
-    with pytest.raises(SettingsError, match="no such folder"):
+    with pytest.raises(UsageError, match="no such folder"):
         find_pictures(tmp_path / "nowhere", "pictures")
 
 
@@ -105,5 +105,5 @@ def test_a_digest_tells_other_names_and_sizes_but_not_where_the_folder_lies(fold
 
 
 def test_too_few_identities_are_refused(folder: Path) -> None:
-    with pytest.raises(SettingsError, match="at least 2 are needed on either side"):
+    with pytest.raises(UsageError, match="at least 2 are needed on either side"):
         split(find_pictures(folder, "folders"), 0.1, folder)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.models.encoder_file import _MAX_DIMENSION
 from visop.training.recipe import Recipe
 
@@ -35,13 +35,13 @@ from visop.training.recipe import Recipe
     ],
 )
 def test_a_choice_that_cannot_work_is_refused_before_the_work(choice: dict[str, Any], rule: str) -> None:
-    with pytest.raises(SettingsError, match=rule):
+    with pytest.raises(UsageError, match=rule):
         Recipe(**choice)
 
 
 def test_the_largest_dimension_is_that_of_an_encoder_file() -> None:
     assert Recipe(dimension=_MAX_DIMENSION).dimension == _MAX_DIMENSION
-    with pytest.raises(SettingsError):
+    with pytest.raises(UsageError):
         Recipe(dimension=_MAX_DIMENSION + 1)
 
 

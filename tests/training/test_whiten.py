@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.conftest import run_command
 from visop.encoding.local import open_local
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.models.encoder_file import read_header, read_tensors
 from visop.settings import Settings
 
@@ -90,7 +90,7 @@ def test_a_picture_that_fails_is_named_and_left_out(
 
 
 def test_a_whitened_encoder_is_not_whitened_again(folder: Path, whitened: Path, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"white\.safetensors is whitened already"):
+    with pytest.raises(UsageError, match=r"white\.safetensors is whitened already"):
         run(folder, "--out", tmp_path / "twice.safetensors", "--weights", whitened)
 
 
@@ -109,12 +109,12 @@ def test_a_whitened_encoder_is_not_whitened_again(folder: Path, whitened: Path, 
 def test_what_cannot_be_done_is_said_before_the_work(
     arguments: list[str], complaint: str, folder: Path, whiten: Callable[..., int]
 ) -> None:
-    with pytest.raises(SettingsError, match=complaint):
+    with pytest.raises(UsageError, match=complaint):
         whiten(folder, *arguments)
 
 
 def test_a_folder_that_is_not_there_is_told(whiten: Callable[..., int], tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="nothing: no such folder"):
+    with pytest.raises(UsageError, match="nothing: no such folder"):
         whiten(tmp_path / "nothing", "--out", tmp_path / "w.safetensors")
 
 
@@ -122,7 +122,7 @@ def test_another_operator_is_not_whitened(
     folder: Path, whiten: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OP_OPERATOR", "tests.toys:ToyOperator")
-    with pytest.raises(SettingsError, match=r"OP_OPERATOR=tests\.toys:ToyOperator gives vectors toy-1, and not"):
+    with pytest.raises(UsageError, match=r"OP_OPERATOR=tests\.toys:ToyOperator gives vectors toy-1, and not"):
         whiten(folder, "--out", tmp_path / "w.safetensors")
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from visop.errors import SettingsError, TrainingFailed, VisopError
+from visop.errors import SettingsError, TrainingFailed, UsageError, VisopError
 
 # Exit statuses beside 0. The last one is what shells give to a program that Ctrl-C ended.
 FAILED, WRONG_USAGE, UNFINISHED, INTERRUPTED = 1, 2, 3, 130
@@ -39,13 +39,13 @@ def resumable(work: Callable[[], int], kept: str = KEPT) -> int:
         The exit status: that of the work, or of what stopped it.
 
     Raises:
-        SettingsError, TrainingFailed: the same command again would lead nowhere.
+        UsageError, TrainingFailed: the same command again would lead nowhere.
     """
     try:
         return work()
     except KeyboardInterrupt:
         return complain(f"interrupted. {kept}", INTERRUPTED)
-    except (SettingsError, TrainingFailed):
+    except (UsageError, TrainingFailed):
         raise
     except (VisopError, OSError) as error:
         return complain(f"not finished: {reason(error)}. {kept}", UNFINISHED)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
+from visop.errors import UsageError
 from visop.settings import Effective, Settings, env_name, flag_name, load_settings
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -41,7 +42,7 @@ def add_command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
     return parser
 
 
@@ -122,3 +123,12 @@ def add_calibration(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fpr", type=share, default=1e-3, metavar="RATE", help=rate)
     file = "calibration.json of `visop evaluate` (default: the encoder's)"
     parser.add_argument("--calibration", type=Path, metavar="FILE", help=file)
+
+
+def explain(error: UsageError, arguments: argparse.Namespace) -> str:
+    """What is wrong, with the flag that was given for the argument or the setting that the error names."""
+    for action in arguments.parser._actions:
+        is_setting = action.dest == f"setting_{error.field}" and getattr(arguments, action.dest) is not None
+        if is_setting or action.dest == error.field:
+            return error.told(max(action.option_strings, key=len, default=""))
+    return str(error)

@@ -13,7 +13,8 @@ import sys
 from collections.abc import Sequence
 
 from visop.cli.console import FAILED, INTERRUPTED, WRONG_USAGE, complain, reason
-from visop.errors import SettingsError, VisopError
+from visop.cli.flags import explain
+from visop.errors import UsageError, VisopError
 
 # In the order of the help. Each module has an ``add_parser``.
 _COMMANDS = (
@@ -50,12 +51,12 @@ Every setting is a flag of `serve` and a variable: --max-batch 16 is OP_MAX_BATC
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
+    arguments = make_parser().parse_args(argv)
     try:
-        arguments = make_parser().parse_args(argv)
         status: int = arguments.run(arguments)
         sys.stdout.flush()
-    except SettingsError as error:
-        return complain(error, WRONG_USAGE)
+    except UsageError as error:
+        return complain(explain(error, arguments), WRONG_USAGE)
     except VisopError as error:
         return complain(reason(error), FAILED)
     except KeyboardInterrupt:

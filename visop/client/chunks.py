@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from visop.client.statuses import error_of_item
 from visop.errors import BadItems, ImageTooLarge, InvalidInput, VisopError
 from visop.rpc import rpc_pb2
+from visop.rpc.statuses import error_of_number
 
 Vector = npt.NDArray[np.float32]
 
@@ -115,9 +115,7 @@ class Chunk:
         items = {self._sent.get(name, name): problem for name, problem in error.items.items()}
         if items.keys() == error.items.keys():
             return error
-        renamed = BadItems(items)
-        renamed.code = error.code
-        return renamed
+        return BadItems(items)
 
 
 def _problem(item: Input, caps: Caps) -> VisopError | None:
@@ -144,7 +142,7 @@ def _read(reply: rpc_pb2.ExecuteReply, count: int) -> list[Vector | VisopError]:
     if not reply.statuses:  # all went well, or an operator that does not know `partial`
         return [_vector(vector) for vector in reply.vectors]
     return [
-        error_of_item(status.code, status.message) if status.code else _vector(vector)
+        error_of_number(status.code, status.message) if status.code else _vector(vector)
         for vector, status in zip(reply.vectors, reply.statuses, strict=True)
     ]
 

@@ -1,4 +1,4 @@
-"""gRPC statuses read back into ``visop.errors``, so that ``except Overloaded`` works on both sides of the wire."""
+"""What a call that failed says of itself, read back into ``visop.errors``."""
 
 from __future__ import annotations
 
@@ -10,18 +10,8 @@ from google.rpc import error_details_pb2
 from grpc import StatusCode
 from grpc_status import rpc_status
 
-from visop.errors import (
-    BadItems,
-    CallerGone,
-    DeadlinePassed,
-    FetchFailed,
-    FetchUnavailable,
-    InvalidInput,
-    ModelFailed,
-    Overloaded,
-    Unreachable,
-    VisopError,
-)
+from visop.errors import BadItems, DeadlinePassed, Overloaded, Unreachable, VisopError
+from visop.rpc.statuses import error_of, remote_error
 
 Detail = TypeVar("Detail", bound=Message)
 
@@ -31,29 +21,6 @@ _TOO_LARGE = "message larger than max"
 
 # What gRPC says when the deadline passed on this side; anything else is what the server says of its own limits.
 _PASSED_HERE = "Deadline Exceeded"
-
-_CODES = {code.value[0]: code for code in StatusCode}
-
-# An input that failed. The status tells no subclasses apart: a bad image and a bad URL are both InvalidInput.
-_ITEM_ERRORS: dict[StatusCode, type[VisopError]] = {
-    StatusCode.INVALID_ARGUMENT: InvalidInput,
-    StatusCode.FAILED_PRECONDITION: FetchFailed,
-    StatusCode.UNAVAILABLE: FetchUnavailable,
-    StatusCode.RESOURCE_EXHAUSTED: Overloaded,
-    StatusCode.DEADLINE_EXCEEDED: DeadlinePassed,
-    StatusCode.CANCELLED: CallerGone,
-    StatusCode.INTERNAL: ModelFailed,
-}
-
-
-def error_of_item(code: int, message: str) -> VisopError:
-    """The error of one input.
-
-    Args:
-        code: number of a google.rpc.Code other than OK.
-        message: what the server says of it.
-    """
-    return _item_error(_CODES.get(code, StatusCode.UNKNOWN), message)
 
 
 def error_of_call(call: grpc.RpcError, target: str, timeout_s: float) -> VisopError:
@@ -75,18 +42,8 @@ def error_of_call(call: grpc.RpcError, target: str, timeout_s: float) -> VisopEr
     if code is StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE not in text:
         return Overloaded(text, _retry_after_s(call))
     if code in (StatusCode.INTERNAL, StatusCode.RESOURCE_EXHAUSTED):
-        return _other_error(code, text)  # ModelFailed is said of inputs only: INTERNAL may be gRPC's own
-    return _item_error(code, text)
-
-
-def _item_error(code: StatusCode, text: str) -> VisopError:
-    return _ITEM_ERRORS[code](text) if code in _ITEM_ERRORS else _other_error(code, text)
-
-
-def _other_error(code: StatusCode, text: str) -> VisopError:
-    error = VisopError(text if code is VisopError.code else f"{code.name}: {text}")
-    error.code = code
-    return error
+        return remote_error(code, text)  # ModelFailed is said of inputs only: INTERNAL may be gRPC's own
+    return error_of(code, text)
 
 
 def _bad_items(call: grpc.RpcError, code: StatusCode, text: str) -> BadItems | None:
@@ -94,7 +51,7 @@ def _bad_items(call: grpc.RpcError, code: StatusCode, text: str) -> BadItems | N
     if request is None or not request.field_violations:
         return None
     items = {
-        violation.field: _item_error(StatusCode.__members__.get(violation.reason, code), violation.description)
+        violation.field: error_of(StatusCode.__members__.get(violation.reason, code), violation.description)
         for violation in request.field_violations
     }
     try:
@@ -102,7 +59,7 @@ def _bad_items(call: grpc.RpcError, code: StatusCode, text: str) -> BadItems | N
     except ValueError:  # the field is not named like datas[3]: not of an operator like ours
         return None
     # Headers hold only so many violations; the text of the status names every bad input.
-    error.args, error.code = (text,), code
+    error.args = (text,)
     return error
 
 

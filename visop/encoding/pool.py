@@ -11,14 +11,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from grpc import StatusCode
-
 from visop.client import Client, Identity
 from visop.contract import Vector
 from visop.encoding.run import StreamEncoder, check_health
 from visop.encoding.same_encoder import check_same_encoder
 from visop.encoding.vector_file import Origin
-from visop.errors import DeadlinePassed, Unreachable, VisopError
+from visop.errors import DeadlinePassed, ModelFailed, Unreachable, VisopError
 from visop.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -123,7 +121,7 @@ def _encode(name: str, encoder: StreamEncoder, items: Iterator[Item]) -> Generat
             yield item.data
 
     for result in encoder.encode_stream(sent(), batch=_BATCH):
-        if isinstance(result, VisopError) and result.code is StatusCode.INTERNAL:
+        if isinstance(result, ModelFailed):
             check_health(encoder, name)
         yield under_way.popleft(), result
 

@@ -6,12 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from grpc import StatusCode
-
 from visop.client import HEALTHY
 from visop.contract import Vector
 from visop.encoding.vector_file import VectorFile
-from visop.errors import VisopError
+from visop.errors import ModelFailed, VisopError
 from visop.sources import read_input
 
 
@@ -50,7 +48,7 @@ def encode_into(
     left = list(_not_done(names, file.done))
     inputs = (read_input(name, max_image_bytes) for name in left)
     for name, result in zip(left, encoder.encode_stream(inputs, batch=batch), strict=True):
-        if isinstance(result, VisopError) and result.code is StatusCode.INTERNAL:
+        if isinstance(result, ModelFailed):
             check_health(encoder, "the operator")
         file.add(name, result)
         on_done()

@@ -28,6 +28,7 @@ import numpy as np
 from visop.contract import Vector
 from visop.encoding.journal import Journal
 from visop.errors import SettingsError, VisopError
+from visop.rpc.statuses import code_of
 
 if TYPE_CHECKING:
     from visop.client import Identity
@@ -175,7 +176,7 @@ class VectorFile:
         """
         entry = {"input": name}
         if isinstance(result, VisopError):
-            entry |= {"code": result.code.name, "reason": str(result)}
+            entry |= {"code": code_of(result).name, "reason": str(result)}
         elif result.shape != (self._origin.dimension,):
             said = self._origin.dimension
             raise VisopError(f"{name}: the vector has dimension {result.size}, the operator's Identity says {said}")

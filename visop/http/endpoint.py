@@ -24,6 +24,7 @@ from starlette.requests import ClientDisconnect
 from visop.contract import Vector
 from visop.errors import CallerGone, DeadlinePassed, InvalidInput, VisopError
 from visop.http.middleware import REQUEST_ID
+from visop.rpc.statuses import code_of
 from visop.serving.admission import CallAdmission, draining
 from visop.serving.pipeline import Call, Pipeline, Source
 from visop.serving.request_log import Report
@@ -197,7 +198,7 @@ class Endpoint:
         except Exception:  # noqa: BLE001 - the boundary: whatever it is, the caller gets a problem and no traceback
             _log.exception("a call failed, id=%s", report.request_id)
             error = VisopError("internal error")
-        report.end(error.code.name, error)
+        report.end(code_of(error).name, error)
         raise error
 
 

@@ -30,8 +30,9 @@ from grpc import StatusCode
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from visop.errors import BadItems, DeadlinePassed, InvalidInput, Overloaded, VisopError
+from visop.errors import BadItems, DeadlinePassed, InvalidInput, NotAllowed, Overloaded, RemoteError, VisopError
 from visop.http.complaints import complain
+from visop.rpc.statuses import code_of
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -70,17 +71,14 @@ class BodyTooSlow(DeadlinePassed):
     http_status = 408
 
 
-class WrongHost(VisopError):
+class WrongHost(NotAllowed):
     """The request is for a host name that is not this server's."""
 
-    code = StatusCode.PERMISSION_DENIED
     http_status = 421
 
 
-class CrossSite(VisopError):
+class CrossSite(NotAllowed):
     """A page of another site sent the request."""
-
-    code = StatusCode.PERMISSION_DENIED
 
 
 class Violation(BaseModel):
@@ -109,16 +107,16 @@ class Problem(BaseModel):
 def status_of(error: VisopError) -> int:
     """The HTTP status of an error."""
     own: int | None = getattr(error, "http_status", None)
-    return own or STATUSES[error.code]
+    return own or STATUSES[code_of(error)]
 
 
 def problem_of(error: VisopError) -> Response:
     """The answer to a request that failed."""
     status = status_of(error)
-    problem = Problem(title=_phrase(status), status=status, detail=str(error), code=error.code.name)
+    problem = Problem(title=_phrase(status), status=status, detail=str(error), code=code_of(error).name)
     if isinstance(error, BadItems):
         problem.violations = [
-            Violation(field=name, code=item.code.name, detail=str(item)) for name, item in error.items.items()
+            Violation(field=name, code=code_of(item).name, detail=str(item)) for name, item in error.items.items()
         ]
     headers = {"Retry-After": str(math.ceil(error.retry_after_s))} if isinstance(error, Overloaded) else {}
     return Response(problem.model_dump_json(exclude_none=True), status, headers, MEDIA_TYPE)
@@ -150,11 +148,13 @@ def _on_validation_error(_: Request, error: RequestValidationError) -> Response:
     return problem_of(InvalidInput(complain(error.errors())))
 
 
-class _Refused(VisopError):
+class _Refused(RemoteError):
+    """What the framework refuses: an HTTP status, and the nearest gRPC one."""
+
     def __init__(self, what: str, status: int) -> None:
-        super().__init__(f"{what}: {_phrase(status).lower()}")
+        nearest = next((code for code, each in STATUSES.items() if each == status), StatusCode.INVALID_ARGUMENT)
+        super().__init__(f"{what}: {_phrase(status).lower()}", nearest.name)
         self.http_status = status
-        self.code = next((code for code, each in STATUSES.items() if each == status), StatusCode.INVALID_ARGUMENT)
 
 
 def _on_anything(_: Request, error: Exception) -> Response:

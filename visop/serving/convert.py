@@ -12,6 +12,7 @@ from visop import __version__
 from visop.contract import OperatorInfo, Vector
 from visop.errors import BadItems, Overloaded, VisopError
 from visop.rpc import rpc_pb2
+from visop.rpc.statuses import code_of
 from visop.serving.pipeline import Source
 from visop.settings import Settings
 
@@ -68,7 +69,7 @@ def refuse_bad(sources: Sequence[Source], results: Sequence[Vector | VisopError]
 
 def _item_status(result: Vector | VisopError) -> rpc_pb2.ItemStatus:
     if isinstance(result, VisopError):
-        return rpc_pb2.ItemStatus(code=result.code.value[0], message=str(result))
+        return rpc_pb2.ItemStatus(code=code_of(result).value[0], message=str(result))
     return rpc_pb2.ItemStatus(code=code_pb2.OK)
 
 
@@ -104,7 +105,7 @@ def status_of(error: VisopError) -> status_pb2.Status:
 
     https://google.aip.dev/193: BadRequest names each bad input, RetryInfo says when to try again.
     """
-    status = status_pb2.Status(code=error.code.value[0], message=str(error))
+    status = status_pb2.Status(code=code_of(error).value[0], message=str(error))
     if isinstance(error, BadItems):
         _pack(status, _bad_request(error))
     if isinstance(error, Overloaded):
@@ -119,7 +120,7 @@ def _bad_request(error: BadItems) -> error_details_pb2.BadRequest:
     request, size = error_details_pb2.BadRequest(), 0
     for name, item in error.items.items():
         violation = error_details_pb2.BadRequest.FieldViolation(
-            field=name, description=str(item), reason=item.code.name
+            field=name, description=str(item), reason=code_of(item).name
         )
         size += violation.ByteSize() + 4
         if size > _MAX_DETAILS_BYTES:

@@ -21,7 +21,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from visop.contract import Encoder
-from visop.errors import SettingsError, VisopError
+from visop.errors import SettingsError, UsageError, VisopError
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
 from visop.serving.admission import CallAdmission
 from visop.serving.convert import identity_json, identity_of
@@ -72,7 +72,7 @@ def serve(effective: Effective, around: Around | None = None) -> int:
                 log_event(_log, logging.INFO, "serving", fields)
                 os.read(stop, 1)
                 _log.info("draining, for at most %g s", settings.drain_timeout_s)
-    except SettingsError as err:
+    except UsageError as err:
         _log.error("%s", err)
         return 2
     except VisopError as err:

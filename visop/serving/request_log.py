@@ -12,6 +12,7 @@ from grpc import StatusCode
 
 from visop.contract import Vector
 from visop.errors import VisopError
+from visop.rpc.statuses import code_of
 from visop.serving.logs import log_event
 from visop.serving.pipeline import Call
 
@@ -41,7 +42,7 @@ class Report:
 
     def end(self, code: str, error: VisopError | None = None) -> None:
         """Write the line; as a warning if the fault is ours."""
-        level = logging.WARNING if error is not None and error.code is StatusCode.INTERNAL else logging.INFO
+        level = logging.WARNING if error is not None and code_of(error) is StatusCode.INTERNAL else logging.INFO
         if not _log.isEnabledFor(level):
             return
         fields: dict[str, object] = {"id": self.request_id, "rpc": self._rpc, "code": code, "peer": self._peer}

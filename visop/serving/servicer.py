@@ -14,6 +14,7 @@ from grpc_status import rpc_status
 
 from visop.errors import CallerGone, VisopError
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
+from visop.rpc.statuses import code_of
 from visop.serving.admission import CallAdmission, draining
 from visop.serving.convert import reply_of, sources_of, status_of
 from visop.serving.pipeline import Call, Pipeline
@@ -123,7 +124,7 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
                 _log.exception("a call failed, id=%s", report.request_id)
             else:
                 error = CallerGone("the caller left")  # reading from a stream that is gone raises
-        report.end(error.code.name, error)
+        report.end(code_of(error).name, error)
         _abort(context, error)
 
 

@@ -12,10 +12,10 @@ import stat
 from contextlib import suppress
 from typing import BinaryIO, Self
 
+from visop.errors import NotFound
 from visop.search.milvus.schema import Picture
 from visop.search.reader import path_of
 from visop.settings import Settings
-from visop.web.problems import NotFound
 from visop.web.web_files import WebFiles
 
 # How a file begins -> what a browser is told that it is. Anything else is a download.

@@ -6,26 +6,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from grpc import StatusCode
-
-from visop.errors import InvalidInput, Unreachable, VisopError
+from visop.errors import InvalidInput, NotFound, Unreachable, VisopError
 from visop.search.errors import NoSuchIndex, StoreError, StoreUnreachable, WrongFilter
 
 _log = logging.getLogger("visop.web")
 
 _MAX_REASON_CHARS = 300
-
-
-class NotFound(VisopError):
-    """There is no such picture, or its file is gone."""
-
-    code = StatusCode.NOT_FOUND
-
-
-class UploadsOff(VisopError):
-    """Pictures are not taken over HTTP here."""
-
-    code = StatusCode.PERMISSION_DENIED
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from visop.contract import Vector
+from visop.errors import NotFound
 from visop.http.middleware import is_loopback
 from visop.search.index import Index
 from visop.search.milvus.schema import Picture
@@ -16,7 +17,7 @@ from visop.web.filters import check_public
 from visop.web.indexing import Indexing
 from visop.web.messages import Query, plain, plain_match
 from visop.web.originals import Originals
-from visop.web.problems import NotFound, told_safely
+from visop.web.problems import told_safely
 from visop.web.thumbnails import Thumbnails
 from visop.web.uploads import Uploads
 

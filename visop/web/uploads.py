@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from visop.contract import Vector
-from visop.errors import VisopError
+from visop.errors import NotAllowed, VisopError
 from visop.images.thumbnail import size_of
 from visop.search.index import Index
 from visop.search.milvus.schema import MAX_NAMES, Picture, Row
 from visop.search.reader import stored_name
 from visop.web.originals import Originals, suffix_of
-from visop.web.problems import UploadsOff
 from visop.web.whole_file import write_whole
 
 _log = logging.getLogger("visop.web")
@@ -51,9 +50,9 @@ class Uploads:
         return self._folder is not None
 
     def check(self) -> None:
-        """Raise UploadsOff if they are not."""
+        """Raise NotAllowed if they are not."""
         if self._folder is None:
-            raise UploadsOff("pictures are not taken here; `visop run --uploads FOLDER` allows it")
+            raise NotAllowed("pictures are not taken here; `visop run --uploads FOLDER` allows it")
 
     def keep(self, data: bytes, vector: Vector) -> Kept:
         """Keep a picture that was encoded. First the file, then the row: a crash in between leaves nothing amiss.

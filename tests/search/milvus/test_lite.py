@@ -15,7 +15,7 @@ from milvus_lite.engine.collection import Collection as LiteCollection
 
 from tests.search.conftest import contents
 from visop.encoding.vector_file import Origin
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.search.errors import StoreDamaged, StoreReadOnly, StoreUnreachable
 from visop.search.milvus.index_types import IndexType
 from visop.search.milvus.schema import Picture, Row
@@ -47,10 +47,10 @@ def test_a_proxy_for_the_web_is_not_asked_for_a_file(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["DISKANN", "SCANN"])
 def test_an_index_type_of_servers_is_refused_before_anything_is_made(index, folder, kind):
-    with pytest.raises(SettingsError, match=rf"--index-type {kind}.*: Milvus Lite has FLAT, HNSW"):
+    with pytest.raises(UsageError, match=rf"--index-type {kind}.*: Milvus Lite has FLAT, HNSW"):
         index.add([folder], index_type=kind)
     index.add([folder / "1.png"])
-    with pytest.raises(SettingsError, match="--index-type"):
+    with pytest.raises(UsageError, match="--index-type"):
         index.add([folder], index_type=kind)
     assert index.count() == 1
     assert index.add([folder]).new == 9
@@ -62,7 +62,7 @@ def test_a_file_that_another_process_has_open_says_so(store, uri):
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(SettingsError, match=f"there is no folder {tmp_path}/none"):
+    with pytest.raises(UsageError, match=f"there is no folder {tmp_path}/none"):
         Store(str(tmp_path / "none" / "x.db"))
 
 

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from tests.search.conftest import picture_file
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.search.duplicates import Group
 from visop.search.milvus.schema import Picture
 from visop.search.show.html import write_duplicates, write_search
@@ -41,5 +41,5 @@ def test_groups_are_sections(tmp_path, settings):
 
 
 def test_a_page_that_cannot_be_written_is_named(tmp_path, settings):
-    with pytest.raises(SettingsError, match=r"--html .*none/page.html: No such file"):
+    with pytest.raises(UsageError, match=r"--html .*none/page.html: No such file"):
         write_search(tmp_path / "none" / "page.html", "q", [], settings)

@@ -20,6 +20,7 @@ from visop.http.complaints import complain
 from visop.http.endpoint import Body, Results, Task
 from visop.http.forms import read_form
 from visop.http.problems import UnsupportedBody
+from visop.rpc.statuses import code_of
 from visop.serving.convert import Inputs, refuse_bad, sources_of
 from visop.serving.pipeline import Source
 
@@ -200,7 +201,7 @@ def _execute_task(inputs: Inputs, *, partial: bool) -> Task:
 
 def _item_status(result: object) -> dict[str, object]:
     if isinstance(result, VisopError):
-        return {"code": result.code.value[0], "message": str(result)}
+        return {"code": code_of(result).value[0], "message": str(result)}
     return {"code": 0, "message": ""}
 
 

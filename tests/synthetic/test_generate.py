@@ -89,7 +89,7 @@ def test_both_upright_and_lying_pictures_are_made(gallery: list[npt.NDArray[np.u
 
 @pytest.mark.parametrize("size", [0, 31, 1025])
 def test_a_size_out_of_range_is_refused(size: int) -> None:
-    with pytest.raises(UsageError, match=f"size {size}: pictures are from 32 to 1024 pixels long"):
+    with pytest.raises(UsageError, match=f"size {size}: must be from 32 to 1024 pixels"):
         generate_picture(0, size)
 
 

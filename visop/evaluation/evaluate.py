@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PILImage
 
-from visop.errors import SettingsError, VisopError
+from visop.errors import UsageError, VisopError
 from visop.evaluation.encoders import PictureEncoder
 from visop.evaluation.metrics import Floats, Ranking, rank
 from visop.evaluation.samples import digest, read_original, transform
@@ -116,7 +116,7 @@ def evaluate(
         on_done: called after every file.
 
     Raises:
-        SettingsError: fewer than two different pictures could be read.
+        UsageError: fewer than two different pictures could be read.
         VisopError: an encoder cannot go on, such as an operator that went away.
     """
     speeds = [_speed(encoder, job) for encoder in encoders]
@@ -131,7 +131,8 @@ def evaluate(
             on_done()
         count = len(gallery.originals)
         if count < 2:
-            raise SettingsError(f"{count} different pictures could be read: there must be at least two to tell apart")
+            why = f"{count} different pictures could be read: there must be at least two to tell apart"
+            raise UsageError("", "", why)
         measured = zip(encoders, speeds, stores, strict=True)
         groups = _groups(job, gallery)
         return gallery, [_measure(job, encoder, speed, store[:count], groups) for encoder, speed, store in measured]

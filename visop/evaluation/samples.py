@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image as PILImage
 
 from visop.contract import Image
-from visop.errors import SettingsError, VisopError
+from visop.errors import UsageError, VisopError
 from visop.images.decode import ImageLimits, decode_image
 from visop.sources import read_input
 from visop.synthetic.transformations import TRANSFORMATIONS, Transformation
@@ -33,7 +33,7 @@ def read_original(path: str, limits: ImageLimits) -> PILImage.Image:
     if isinstance(data, VisopError):
         raise data
     if isinstance(data, str):
-        raise SettingsError(f"{path}: an evaluation takes files; `visop collect` fetches pictures")
+        raise UsageError("", path, "an evaluation takes files; `visop collect` fetches pictures")
     picture = PILImage.fromarray(decode_image(data, limits, decode_side=MAX_SIDE))
     picture.thumbnail((MAX_SIDE, MAX_SIDE), PILImage.Resampling.BICUBIC)
     return picture
@@ -64,9 +64,9 @@ def choose_transformations(names: Sequence[str]) -> list[Transformation]:
     """The named ones, each once, or all if none is named.
 
     Raises:
-        SettingsError: there is none of that name; lists those that there are.
+        UsageError: there is none of that name; lists those that there are.
     """
     for name in names:
         if name not in TRANSFORMATIONS:
-            raise SettingsError(f"--transformations {name}: must be of {', '.join(TRANSFORMATIONS)}")
+            raise UsageError("transformations", name, f"must be of {', '.join(TRANSFORMATIONS)}")
     return [TRANSFORMATIONS[name] for name in dict.fromkeys(names or TRANSFORMATIONS)]

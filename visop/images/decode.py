@@ -93,7 +93,7 @@ class ImageLimits:
         """Check the formats."""
         for name in self.formats:
             if name not in _FORMATS:
-                raise SettingsError(f"OP_FORMATS={name}: must be of {', '.join(sorted(_FORMATS))}")
+                raise SettingsError("formats", name, f"must be of {', '.join(sorted(_FORMATS))}")
 
 
 def decode_base64(text: str, max_bytes: int) -> bytes:

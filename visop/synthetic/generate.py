@@ -19,7 +19,7 @@ import numpy.typing as npt
 from PIL import Image
 from tqdm import tqdm
 
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.machine import usable_cores
 from visop.synthetic.camera import photograph
 from visop.synthetic.mixture import FAMILIES, choose_family, finish
@@ -51,10 +51,10 @@ def generate_picture(seed: int, size: int = 256) -> npt.NDArray[np.uint8]:
         (height, width, 3), RGB; 4:3, 3:2, 1:1 or 16:9, lying or upright.
 
     Raises:
-        SettingsError: the size is out of range.
+        UsageError: the size is out of range.
     """
     if size not in SIZES:
-        raise SettingsError(f"size {size}: pictures are from {SIZES[0]} to {SIZES[-1]} pixels long")
+        raise UsageError("size", size, f"must be from {SIZES[0]} to {SIZES[-1]} pixels")
     style, content = _generators(seed)
     ratio = style.choice(_RATIOS)
     width, height = size, round(size / ratio)
@@ -85,7 +85,7 @@ def generate_folder(folder: Path, count: int, size: int, seed: int, processes: i
         processes: how many at once; 0 is one per core.
 
     Raises:
-        SettingsError: the size is out of range, or what is there was made with another seed, size or edition.
+        UsageError: the size is out of range, or what is there was made with another seed, size or edition.
     """
     folder.mkdir(parents=True, exist_ok=True)
     missing = [number for number in range(count) if not _path(folder, number).exists()]
@@ -130,9 +130,8 @@ def _check_kept(path: Path, expected: str) -> None:
     with Image.open(path) as image:
         found = image.info.get("comment", b"").decode(errors="replace") or "no word of where it is from"
     if found != expected:
-        raise SettingsError(
-            f"{path} has {found!r}, this run makes {expected!r}: give another folder, or empty this one"
-        )
+        why = f"has {found!r}, this run makes {expected!r}: give another folder, or empty this one"
+        raise UsageError("", path, why)
 
 
 def _write(folder: Path, size: int, seed: int, number: int) -> None:

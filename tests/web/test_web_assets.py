@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -9,42 +10,61 @@ import visop.web
 from tests.web.conftest import Site
 
 PAGE = Path(visop.web.__file__).parent / "page"
+HTML = (PAGE / "index.html").read_text()
+MODULES = {file.name: file.read_text() for file in PAGE.glob("*.js")}
+NAMES = sorted(file.name for file in PAGE.iterdir())
+MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+def imports_of(module: str) -> set[str]:
+    return set(re.findall(r'^(?:import|export)\b[^;]*? from "\./([^"]+)";', MODULES[module], re.MULTILINE))
 
 
 def test_the_page_runs_no_code_but_its_own(site: Site) -> None:
     policy = site.web.get("/").headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    html = (PAGE / "index.html").read_text()
-    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\son\w+=|\sstyle=", html)
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\son\w+=|\sstyle=", HTML)
 
 
-@pytest.mark.parametrize("name", ["index.html", "page.css", "page.js"])
+@pytest.mark.parametrize("name", NAMES)
 def test_nothing_comes_from_elsewhere(name: str) -> None:
     addresses = re.findall(r"(?:https?:|[\"'(])//[\w.-]+\.\w+", (PAGE / name).read_text())
-    assert set(addresses) <= {"https://example.org"}  # an example in a message
+    assert set(addresses) <= {"https://example.org", "http://www.w3.org"}  # an example in a message, a name in the icon
 
 
-def test_the_script_makes_no_html_out_of_text() -> None:
-    script = (PAGE / "page.js").read_text()
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", script)
+def test_the_scripts_make_no_html_out_of_text() -> None:
+    forbidden = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function"
+    assert [name for name, script in MODULES.items() if re.search(forbidden, script)] == []
 
 
-@pytest.mark.parametrize(
-    ("path", "media_type"),
-    [("/", "text/html"), ("/page.css", "text/css"), ("/page.js", "text/javascript"), ("/icon.svg", "image/svg+xml")],
-)
-def test_a_file_of_the_page_is_sent_again_only_if_it_changed(site: Site, path: str, media_type: str) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_of_the_page_is_sent_again_only_if_it_changed(site: Site, name: str) -> None:
+    path = "/" if name == "index.html" else f"/{name}"
     answer = site.web.get(path)
-    assert answer.headers["content-type"].startswith(media_type)
+    assert answer.status_code == 200
+    assert answer.content == (PAGE / name).read_bytes()
+    assert answer.headers["content-type"].startswith(MEDIA_TYPES[Path(name).suffix])
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["content-security-policy"] == site.web.get("/").headers["content-security-policy"]
     again = site.web.get(path, headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_every_label_of_the_page_names_something() -> None:
-    html = (PAGE / "index.html").read_text()
-    ids = set(re.findall(r'\bid="([^"]+)"', html))
+def test_the_page_asks_for_every_file_that_it_needs() -> None:
+    linked = set(re.findall(r'<(?:link|script)\b[^>]*?\b(?:href|src)="([^"]+)"', HTML))
+    assert linked | {"index.html"} == set(NAMES)
+
+
+def test_the_modules_import_each_other_one_way_and_none_is_left_over() -> None:
+    graph = {module: imports_of(module) for module in MODULES}
+    assert set().union(*graph.values()) == set(MODULES) - {"main.js"}
+    TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def test_every_id_that_the_page_speaks_of_is_there() -> None:
+    ids = set(re.findall(r'\bid="([^"]+)"', HTML))
     for attribute in ("for", "aria-labelledby"):
-        assert set(re.findall(rf'\b{attribute}="([^"]+)"', html)) <= ids
-    script = (PAGE / "page.js").read_text()
-    assert set(re.findall(r'\$\("([^"]+)"\)', script)) <= ids
+        assert set(re.findall(rf'\b{attribute}="([^"]+)"', HTML)) <= ids
+    for script in MODULES.values():
+        assert set(re.findall(r'\$\("([^"]+)"\)', script)) <= ids

@@ -108,7 +108,7 @@ def choose(page: Page, number: int) -> None:
 def find(page: Page, number: int) -> None:
     """Choose a picture, and wait for what is like it."""
     choose(page, number)
-    expect(page.locator("#heading")).to_have_text("Most like it")
+    expect(page.locator("#heading")).to_have_text("Similar pictures")
 
 
 def first_names(page: Page, count: int = 1) -> list[str]:
@@ -118,7 +118,7 @@ def first_names(page: Page, count: int = 1) -> list[str]:
 
 def test_a_first_visit_shows_pictures_to_start_from(page: Page) -> None:
     expect(page.locator("#count")).to_have_text("10 pictures")
-    expect(page.get_by_role("heading", name="Or start from one of these")).to_be_visible()
+    expect(page.get_by_role("heading", name="Or start with one of these")).to_be_visible()
     decoded = "all => Promise.all(all.slice(0, 4).map(each => each.decode().then(() => each.naturalWidth)))"
     assert page.locator(".card img").evaluate_all(decoded) == [16, 16, 16, 16]
 
@@ -126,20 +126,20 @@ def test_a_first_visit_shows_pictures_to_start_from(page: Page) -> None:
 @pytest.mark.parametrize("way", ["choose", "drop", "paste"])
 def test_a_picture_that_is_given_finds_the_nearest(page: Page, way: str) -> None:
     choose(page, 4) if way == "choose" else give(page, way, 4)
-    expect(page.locator("#heading")).to_have_text("Most like it")
+    expect(page.locator("#heading")).to_have_text("Similar pictures")
     assert first_names(page) == ["4.png"]
     card = page.locator(".card").first
     expect(card.locator(".copy")).to_be_visible()
     expect(card.locator(".number")).to_have_text("distance 0.000")
-    expect(page.locator("#said")).to_contain_text("the nearest has distance 0.000")
+    expect(page.locator("#said")).to_contain_text("The best match has distance 0.000")
     expect(page.locator("#heading")).to_be_focused()
     assert page.locator("#shown img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 16
 
 
 def test_an_address_finds_the_nearest_and_a_wrong_one_is_told_in_words(page: Page, picture_server: str) -> None:
-    page.get_by_label("or its address on the web").fill("{}/{}-{}-{}.png".format(picture_server, *colour_of(6)))
+    page.get_by_label("or enter its web address").fill("{}/{}-{}-{}.png".format(picture_server, *colour_of(6)))
     page.keyboard.press("Enter")
-    expect(page.locator("#heading")).to_have_text("Most like it")
+    expect(page.locator("#heading")).to_have_text("Similar pictures")
     assert first_names(page) == ["6.png"]
     for address, words in {
         f"{picture_server}/none.png": "The remote server answered",
@@ -160,7 +160,7 @@ def test_a_file_that_is_no_picture_or_too_large_is_told_in_words(page: Page) -> 
     page.set_input_files("#file", {"name": "a.txt", "mimeType": "text/plain", "buffer": b"hello"})
     expect(page.get_by_role("alert")).to_contain_text("Not an image")
     page.set_input_files("#file", {"name": "big.png", "mimeType": "image/png", "buffer": b"x" * 200_000})
-    expect(page.get_by_role("alert")).to_contain_text("The file has 200 kB; the limit is 100 kB.")
+    expect(page.get_by_role("alert")).to_contain_text("The file is 200 kB; the limit is 100 kB.")
 
 
 def test_what_cannot_be_sent_is_told_in_words(page: Page, tmp_path: Path) -> None:
@@ -181,14 +181,14 @@ def test_what_cannot_be_sent_is_told_in_words(page: Page, tmp_path: Path) -> Non
     expect(page.get_by_role("alert")).to_contain_text("The file cannot be read")
     page.keyboard.press("Escape")
     give(page, "paste", text="my-secret-password")
-    expect(page.get_by_role("alert")).to_contain_text("This is no address of a picture")
+    expect(page.get_by_role("alert")).to_contain_text("That is not the address of a picture")
     assert asked == []
 
 
 def test_of_several_files_the_first_is_searched_with_and_this_is_told(page: Page) -> None:
     give(page, "drop", 4, 1, 2)
     expect(page.locator("#shown-name")).to_have_text("given-4.png")
-    expect(page.locator("#note")).to_contain_text("Searched with the first of 3 files. Nearest first.")
+    expect(page.locator("#note")).to_contain_text("Searched with the first of 3 files. Most similar first.")
     expect(page.locator("#said")).to_contain_text("Searched with the first of 3 files. ")
 
 
@@ -196,7 +196,7 @@ def test_an_answer_that_is_not_the_servers_is_told_in_words(page: Page) -> None:
     for body, code in (("", 502), ("<p>Log in", 200)):
         page.evaluate("([...answer]) => fetch = async () => new Response(...answer)", [body, {"status": code}])
         choose(page, 1)
-        words = f"The server answered {code}, but with nothing that this page can read."
+        words = f"The server answered {code} with something this page cannot read."
         expect(page.get_by_role("alert")).to_contain_text(words)
         page.keyboard.press("Escape")
 
@@ -234,7 +234,7 @@ def test_a_result_is_searched_with_and_back_leads_back(page: Page) -> None:
     address = page.url
     page.goto("about:blank")
     page.goto(address)  # a search from the index can be kept as a link
-    expect(page.locator("#heading")).to_have_text("Most like it")
+    expect(page.locator("#heading")).to_have_text("Similar pictures")
 
 
 def test_the_way_back_goes_through_a_reload_and_past_the_skip_link(page: Page) -> None:
@@ -257,7 +257,7 @@ def test_the_way_back_goes_through_a_reload_and_past_the_skip_link(page: Page) -
     expect_like("7.png")
     page.evaluate("location.hash = `#id=${'0'.repeat(64)}`")
     expect(page.get_by_role("alert")).to_contain_text("No picture 000000000000... in the index")
-    expect(page.locator("#heading")).to_have_text("Or start from one of these")
+    expect(page.locator("#heading")).to_have_text("Or start with one of these")
     page.go_back()
     expect_like("7.png")
     page.go_forward()
@@ -299,7 +299,7 @@ def test_the_viewer_shows_no_picture_under_the_name_of_another(page: Page) -> No
     page.keyboard.press("ArrowRight")
     expect(dialog.get_by_role("heading")).to_have_text(names[2])
     held[1].fulfill(status=404)
-    expect(dialog).to_contain_text("No preview. The file may be gone, or have changed.")
+    expect(dialog).to_contain_text("No preview: the file may have been moved, deleted or changed.")
     expect(dialog.get_by_role("link", name="Open the file")).to_be_hidden()
     page.keyboard.press("ArrowLeft")
     expect(dialog.get_by_role("link", name="Open the file")).to_be_visible()
@@ -356,14 +356,14 @@ def test_two_are_compared_side_by_side(page: Page) -> None:
     page.locator("#compare").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("img")).to_have_count(2)
-    expect(dialog.get_by_role("status")).to_contain_text("too far apart to be called a copy")
+    expect(dialog.get_by_role("status")).to_contain_text("not similar enough to count as copies")
     expect(dialog.get_by_role("img", name="1.png")).to_be_visible()
 
 
 def test_a_result_is_compared_with_what_was_searched(page: Page) -> None:
     find(page, 4)
     page.get_by_label("Compare 4.png").check()
-    page.get_by_role("button", name="Compare with the searched one").click()
+    page.get_by_role("button", name="Compare with your search").click()
     expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("one is a copy of the other")
     expect(page.get_by_role("dialog").get_by_role("img", name="chosen-4.png")).to_be_visible()
 
@@ -385,7 +385,7 @@ def test_pictures_are_added_and_found(open_page: Callable[..., Page], tmp_path: 
         ]
         page.set_input_files("#add-files", [{"name": n, "mimeType": "image/png", "buffer": b} for n, b in files])
         expect(page.get_by_role("alert")).to_contain_text("Not added: bad.png: Not an image")
-        expect(page.locator("#said")).to_have_text("1 picture added, 1 known already.")
+        expect(page.locator("#said")).to_have_text("1 picture added, 1 already indexed.")
         expect(page.locator("#count")).to_have_text("3 pictures")
         expect(page.locator(".card")).to_have_count(3)
         page.set_input_files("#file", {"name": "q.png", "mimeType": "image/png", "buffer": make_image((1, 1, 200))})
@@ -439,14 +439,15 @@ def test_pictures_that_come_in_pull_nothing_away(page: Page, shared: Site) -> No
     page.keyboard.press("Enter")
     come = every
     expect(page.locator(".card")).to_have_count(10)
-    page.get_by_role("button", name="Search with this").click()
+    page.get_by_role("button", name="Search with this picture").click()
     expect(page.locator("#shown-name")).to_have_text(name)
 
 
 def test_a_server_that_went_away_is_told_in_words(page: Page) -> None:
     page.context.set_offline(True)
     choose(page, 1)
-    expect(page.get_by_role("alert")).to_have_text("The server does not answer. Is it still running?×")
+    message = page.get_by_role("alert").get_by_role("paragraph")
+    expect(message).to_have_text("The server does not answer. Is it still running?")
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(open_page: Callable[..., Page], shared: Site) -> None:

@@ -1,4 +1,4 @@
-"""The page: three files as they are, no build step, nothing from elsewhere."""
+"""The files of the page, sent as they are: no build step, and nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ _POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
 
-_ASSETS = {
-    "/": ("index.html", "text/html"),
-    "/page.css": ("page.css", "text/css"),
-    "/page.js": ("page.js", "text/javascript"),
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
-}
+# By suffix. A browser runs no module of another type.
+_MEDIA_TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
 def page_router() -> APIRouter:
-    """``/`` and what it needs."""
+    """``/``, which is ``index.html``, and the other files of ``page/`` under their names."""
     router = APIRouter(include_in_schema=False)
-    for path, (name, media_type) in _ASSETS.items():
-        _add(router, path, files(__package__).joinpath("page", name).read_bytes(), media_type)
+    for file in files(__package__).joinpath("page").iterdir():
+        media_type = _MEDIA_TYPES.get(file.name.rpartition(".")[2])
+        if media_type is not None:
+            path = "/" if file.name == "index.html" else f"/{file.name}"
+            _add_file(router, path, file.read_bytes(), media_type)
     return router
 
 
-def _add(router: APIRouter, path: str, data: bytes, media_type: str) -> None:
+def _add_file(router: APIRouter, path: str, data: bytes, media_type: str) -> None:
     # Asked for again each time, so that a new version is seen at once, and sent again only if it is one.
     tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache", "Content-Security-Policy": _POLICY}

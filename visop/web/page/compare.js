@@ -1,0 +1,95 @@
+// Two pictures side by side: two of the index, or one of them and the one that was searched with.
+
+import { $, element } from "./dom.js";
+import { pictureImage, queryImage } from "./images.js";
+import { postJson } from "./server.js";
+import { state } from "./state.js";
+import { capital, shortName, spokenBytes, spokenScore } from "./words.js";
+
+const selected = new Map(); // id -> picture, at most two, in the order of their selection
+
+export const isSelected = (picture) => selected.has(picture.id);
+
+/** Select a picture or, with false, no longer. A third one takes the place of the first. */
+export function select(picture, isChosen) {
+  selected.delete(picture.id);
+  if (isChosen) selected.set(picture.id, picture);
+  if (selected.size > 2) selected.delete(selected.keys().next().value);
+  showSelection();
+}
+
+export function clearSelection() {
+  selected.clear();
+  showSelection();
+}
+
+/** Mark the selected pictures in the grid, and say what can be compared. */
+export function showSelection() {
+  for (const card of $("grid").children) {
+    card.classList.toggle("is-selected", selected.has(card.dataset.id));
+    card.querySelector("input").checked = selected.has(card.dataset.id);
+  }
+  const withQuery = selected.size === 1 && Boolean(state.view.query?.image);
+  $("selection").hidden = selected.size === 0;
+  $("selection-text").textContent = selectionText(withQuery);
+  $("compare").disabled = selected.size < 2 && !withQuery;
+  $("compare").textContent = withQuery ? "Compare with your search" : "Compare";
+}
+
+function selectionText(withQuery) {
+  if (selected.size === 2) return "Two pictures selected.";
+  return withQuery ? "One picture selected." : "One picture selected. Select another to compare them.";
+}
+
+export async function compare() {
+  const [first, second] = selected.values();
+  const { view } = state;
+  const sides = second ? [pictureSide(first), pictureSide(second)] : [querySide(view.query), pictureSide(first)];
+  $("sides").replaceChildren(...sides);
+  $("comparison-text").textContent = "";
+  $("comparison").showModal();
+  try {
+    const pair = second ? await measure(first, second) : await measureWithQuery(view, first);
+    $("comparison-text").textContent = pair ? spokenPair(pair) : "";
+  } catch (problem) {
+    $("comparison-text").textContent = problem.message;
+  }
+}
+
+// It need not be in the grid any more: it stays selected from one search to the next.
+function measureWithQuery(view, picture) {
+  const match = view.pictures.find(({ id }) => id === picture.id);
+  if (match) return { metric: view.metric, match };
+  return view.query.picture ? measure(view.query.picture, picture) : null;
+}
+
+async function measure(one, other) {
+  const { metric, matches } = await postJson("v1/search", { id: one.id, k: 1, filter: `id == "${other.id}"` });
+  return matches.length ? { metric, match: matches[0] } : null;
+}
+
+function spokenPair({ metric, match }) {
+  const cosine = metric === "L2" ? `, cosine ${match.cosine.toFixed(3)}` : "";
+  return `${capital(spokenScore(match, metric))}${cosine}${spokenVerdict(match)}.`;
+}
+
+function spokenVerdict({ copy }) {
+  if (copy === null) return "";
+  return copy ? ": one is a copy of the other" : ": not similar enough to count as copies";
+}
+
+function pictureSide(picture) {
+  const about = `${picture.width} × ${picture.height}, ${spokenBytes(picture.bytes)}`;
+  return side(pictureImage(picture), `${shortName(picture)} (${about})`);
+}
+
+function querySide(query) {
+  const image = query.picture ? pictureImage(query.picture) : queryImage(query, query.name);
+  return side(image, `${query.name} (your search)`);
+}
+
+function side(image, caption) {
+  const figure = document.createElement("figure");
+  figure.append(image, element("figcaption", caption));
+  return figure;
+}

@@ -1,0 +1,77 @@
+// The page of `visop run`: which control does what.
+
+import { add, keep } from "./adding.js";
+import { clearSelection, compare, select } from "./compare.js";
+import { $ } from "./dom.js";
+import { watch } from "./indexing.js";
+import { listenToDrops, onPaste, takeFiles } from "./input.js";
+import { begin, onPopState } from "./navigation.js";
+import { dismissProblem, showProblem } from "./notices.js";
+import { searchAddress, searchFile, searchForMore, searchPicture } from "./search.js";
+import { state } from "./state.js";
+import { openPicture, openViewer, step, toggleSelected } from "./viewer.js";
+
+function listenToSearch() {
+  $("skip").addEventListener("click", (event) => {
+    event.preventDefault(); // its address would be an entry in the history, and it is not a search
+    $("results").focus();
+  });
+  $("search").addEventListener("submit", (event) => {
+    event.preventDefault();
+    searchAddress($("url").value);
+  });
+  $("file").addEventListener("change", () => takeFiles($("file"), ([file]) => searchFile(file)));
+  $("add-files").addEventListener("change", () => takeFiles($("add-files"), (files) => add(files).catch(showProblem)));
+  $("keep").addEventListener("click", keep);
+  $("more").addEventListener("click", searchForMore);
+  document.addEventListener("paste", onPaste);
+  listenToDrops();
+}
+
+function listenToGrid() {
+  $("grid").addEventListener("click", ({ target }) => {
+    if (target.closest(".open")) openViewer(pictureAt(target));
+    if (target.closest(".like")) searchPicture(pictureAt(target));
+  });
+  $("grid").addEventListener("change", ({ target }) => select(pictureAt(target), target.checked));
+  $("compare").addEventListener("click", compare);
+  $("clear").addEventListener("click", clearSelection);
+}
+
+function pictureAt(target) {
+  const { id } = target.closest(".card").dataset;
+  return state.view.pictures.find((picture) => picture.id === id);
+}
+
+function listenToViewer() {
+  $("before").addEventListener("click", () => step(-1));
+  $("after").addEventListener("click", () => step(1));
+  $("viewer-select").addEventListener("click", toggleSelected);
+  $("viewer-like").addEventListener("click", () => {
+    $("viewer").close();
+    searchPicture(openPicture());
+  });
+  for (const dialog of document.querySelectorAll("dialog")) {
+    dialog.querySelector(".close").addEventListener("click", () => dialog.close());
+    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close()); // beside its content
+  }
+}
+
+function listenToKeys() {
+  $("dismiss").addEventListener("click", dismissProblem);
+  document.addEventListener("keydown", ({ key }) => {
+    if (key === "Escape" && !document.querySelector("dialog[open]")) {
+      dismissProblem();
+    }
+    if (key === "ArrowLeft" && $("viewer").open) step(-1);
+    if (key === "ArrowRight" && $("viewer").open) step(1);
+  });
+}
+
+listenToSearch();
+listenToGrid();
+listenToViewer();
+listenToKeys();
+addEventListener("popstate", onPopState);
+watch();
+begin();

@@ -1,0 +1,20 @@
+// The first page: some pictures of the index, to start with.
+
+import { showProblem } from "./notices.js";
+import { addPictures, PER_STEP } from "./results.js";
+import { call } from "./server.js";
+import { state } from "./state.js";
+
+/** Show them, or those that are new since. */
+export async function showStart() {
+  try {
+    const { pictures } = await call(`v1/pictures?limit=${PER_STEP}`);
+    if (state.view.query) return;
+    const shown = new Set(state.view.pictures.map(({ id }) => id));
+    addPictures(pictures.filter(({ id }) => !shown.has(id)).slice(0, PER_STEP - shown.size));
+  } catch (problem) {
+    showProblem(problem);
+  }
+}
+
+export const isStartFull = () => state.view.pictures.length >= PER_STEP;

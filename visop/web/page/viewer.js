@@ -1,0 +1,72 @@
+// One picture, large, with what is known about it.
+
+import { isSelected, select } from "./compare.js";
+import { $, element } from "./dom.js";
+import { pictureImage } from "./images.js";
+import { state } from "./state.js";
+import { shortName, spokenBytes } from "./words.js";
+
+const MOST_NAMES = 10;
+
+let viewed = null; // the pictures of the grid when the viewer was opened, and at which of them it is
+
+export const openPicture = () => viewed.pictures[viewed.at];
+
+export function openViewer(picture) {
+  viewed = { ...state.view, at: state.view.pictures.indexOf(picture) };
+  showPicture();
+  $("viewer").showModal();
+}
+
+/** Go to the next picture, or with -1 to the previous one, if there is one. */
+export function step(by) {
+  if (!viewed.pictures[viewed.at + by]) return;
+  viewed.at += by;
+  showPicture();
+}
+
+/** Select the open picture for a comparison, or no longer. */
+export function toggleSelected() {
+  select(openPicture(), !isSelected(openPicture()));
+  showSelected();
+}
+
+function showPicture() {
+  const picture = openPicture();
+  $("viewer-name").textContent = shortName(picture);
+  $("viewer-picture").replaceChildren(pictureImage(picture));
+  $("viewer-file").href = `v1/pictures/${picture.id}`;
+  $("before").setAttribute("aria-disabled", viewed.at === 0); // a button that is really disabled loses the focus
+  $("after").setAttribute("aria-disabled", viewed.at === viewed.pictures.length - 1);
+  $("viewer-facts").replaceChildren(...factsOf(picture).flatMap(factElements));
+  showSelected();
+}
+
+function showSelected() {
+  const isChosen = isSelected(openPicture());
+  $("viewer-select").setAttribute("aria-pressed", isChosen);
+  $("viewer-select").textContent = isChosen ? "Selected to compare" : "Compare";
+}
+
+const factElements = ([term, value]) => [element("dt", term), element("dd", value)];
+
+function factsOf(picture) {
+  const size = picture.width ? `${picture.width} × ${picture.height} pixels, ` : "";
+  return [
+    ...(picture.score === undefined ? [] : matchFacts(picture)),
+    ["Size", size + spokenBytes(picture.bytes)],
+    ["Modified", new Date(picture.modified * 1000).toLocaleDateString()],
+    [picture.names.length > 1 ? "Files" : "File", namesOf(picture)],
+  ];
+}
+
+function matchFacts({ copy, score, cosine }) {
+  const facts = copy === null ? [] : [["Verdict", copy ? "a copy" : "not similar enough to count as a copy"]];
+  if (viewed.metric === "L2") facts.push(["Distance", score.toFixed(4)]);
+  return [...facts, ["Cosine", cosine.toFixed(4)]];
+}
+
+function namesOf({ names }) {
+  return names.slice(0, MOST_NAMES).join("\n") +
+    (names.length > MOST_NAMES ? "\n…" : "");
+}

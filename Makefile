@@ -107,13 +107,18 @@ check: lint types proto-check test ## What must pass before a commit: format, li
 lint: .venv/stamp-dev
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
+	.venv/bin/deno fmt --check --quiet
+	.venv/bin/deno lint --quiet
 
 types: .venv/stamp-dev
 	.venv/bin/mypy
+	.venv/bin/deno check --quiet visop/web/page/
 
 fix: .venv/stamp-dev ## Format, and mend what the linter can mend
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
+	.venv/bin/deno fmt --quiet
+	.venv/bin/deno lint --fix --quiet
 
 # $(call protoc,DIRECTORY): the stubs of rpc/rpc.proto in DIRECTORY/visop/rpc.
 protoc = PATH="$$PWD/.venv-proto/bin:$$PATH" .venv-proto/bin/python -m grpc_tools.protoc -Ivisop/rpc=rpc visop/rpc/rpc.proto \

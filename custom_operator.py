@@ -9,52 +9,42 @@ URLs, with no server:
 
 from __future__ import annotations
 
-import base64
-import os
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
-from visop.contract import Encoder, Image, Vector
-from visop.errors import VisopError
-from visop.images.decode import ImageLimits, decode_base64, decode_image, resize_image
-from visop.images.fetch import Fetcher
-from visop.models.choice import choose_model
-from visop.models.engines.engine import load_engine
-from visop.models.fingerprint import fingerprint
-from visop.models.weights import find_weights
-from visop.serving.lifecycle import load_operator
-from visop.settings import Settings, load_settings
+from visop import Encoder, Image, Settings
+from visop.encoding.trial import main, run
+from visop.models import EngineOptions, Selection
+
+__all__ = ["CustomOperator", "run"]
 
 
 class CustomOperator(Encoder):
     """The image encoder that the settings choose, compiled for this machine."""
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self._settings = settings or Settings()
-        self._spec = choose_model(self._settings)
-        if self._settings.resize == "bilinear":  # nearest takes single pixels: it must see all of them
-            self.decode_side = 2 * max(self._spec.height, self._spec.width)
+        settings = settings or Settings()
+        self._selection = Selection.of(settings)
+        self._options = EngineOptions.of(settings)
+        self.decode_side = self._selection.decode_side
 
     @property
     def name(self) -> str:
         """Shown by Identity."""
-        return self._spec.name
+        return self._selection.spec.name
 
     @property
     def dimension(self) -> int:
         """Length of a vector."""
-        return self._spec.dimension
+        return self._selection.spec.dimension
 
     def load(self) -> None:
-        """Find the weights and compile the model; once, before the port opens."""
-        weights = find_weights(self._spec, self._settings.weights, self._settings.data_dir)
-        self._engine = load_engine(self._spec, weights, self._settings)
+        """Compile the model; once, before the port opens."""
+        self._engine = self._selection.load(self._options)
         self.max_batch = self._engine.max_batch
-        self.fingerprint = fingerprint(self._spec, weights, self._settings, self._engine.precision)
+        self.fingerprint = self._selection.fingerprint(self._engine.precision)
 
     def close(self) -> None:
         """Give back what ``load`` took; once, after the last call."""
@@ -62,29 +52,12 @@ class CustomOperator(Encoder):
 
     def preprocess(self, image: Image) -> npt.NDArray[Any]:
         """(H, W, 3) uint8 RGB of any size -> (height, width, 3) uint8; many threads at once."""
-        return resize_image(image, self._spec.height, self._spec.width, self._settings.resize)
+        return self._selection.resized(image)
 
     def infer(self, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """(N, height, width, 3) uint8 -> (N, dimension) float32; one thread, N up to ``max_batch``."""
         return self._engine(batch)
 
 
-def run(operator: Encoder, datas: Sequence[str] = (), urls: Sequence[str] = ()) -> list[Vector]:
-    """Try a loaded operator with no server: base64 images and URLs in, one vector each out; urls first, then datas."""
-    limits = ImageLimits.of(Settings())
-    with Fetcher.of(Settings()) as fetcher:
-        files = [*map(fetcher.fetch, urls), *(decode_base64(data, limits.max_bytes) for data in datas)]
-    return operator.bulk_execute([decode_image(file, limits, operator.decode_side) for file in files])
-
-
 if __name__ == "__main__":
-    try:
-        loaded = load_operator(load_settings(os.environ).settings)
-        loaded.load()
-        for each in sys.argv[1:]:
-            is_url = "://" in each
-            datas = [] if is_url else [base64.b64encode(Path(each).read_bytes()).decode()]
-            [vector] = run(loaded, datas, [each] if is_url else [])
-            print(each, f"({len(vector)},)", *(f"{value:.4f}" for value in vector[:8]), "...")
-    except (VisopError, OSError) as error:
-        sys.exit(str(error))
+    sys.exit(main(sys.argv[1:]))

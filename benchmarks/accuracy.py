@@ -21,9 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.report import machine_facts, markdown_table
-from visop.models.engines.engine import load_engine
+from visop.models import EngineOptions, Selection
 from visop.models.registry import MODELS, Precision
-from visop.models.weights import find_weights
 from visop.settings import Settings
 
 PUBLISHED = [name for name, spec in MODELS.items() if spec.weights_url]
@@ -31,9 +30,9 @@ PUBLISHED = [name for name, spec in MODELS.items() if spec.weights_url]
 
 def vectors_of(name: str, folder: Path, images: np.ndarray, precision: Precision) -> np.ndarray:
     """Vectors of our CPU engine."""
-    spec, path = MODELS[name], str(folder / f"{name}.h5")
-    settings = Settings(weights=path, precision=precision, device="cpu", cache_dir=folder)
-    engine = load_engine(spec, find_weights(spec, path, settings.data_dir), settings)
+    path = str(folder / f"{name}.h5")
+    settings = Settings(model=name, weights=path, precision=precision, device="cpu", cache_dir=folder)  # type: ignore[arg-type]
+    engine = Selection.of(settings).load(EngineOptions.of(settings))
     return np.concatenate([engine(images[start : start + 4]) for start in range(0, len(images), 4)])
 
 

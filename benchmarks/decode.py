@@ -35,7 +35,6 @@ from benchmarks.photos import jpeg_photos
 from benchmarks.raw_engine import image_limits
 from benchmarks.report import machine_facts, markdown_table
 from visop.images.decode import decode_base64, decode_image
-from visop.models.choice import choose_model
 from visop.models.registry import MODELS, find_model
 from visop.serving.lifecycle import load_operator
 from visop.settings import Settings
@@ -101,7 +100,7 @@ def _pillow(file: bytes, size: tuple[int, int]) -> object:
 def _model(settings: Settings) -> Step:
     operator = load_operator(settings)
     operator.load()
-    spec = choose_model(settings)
+    spec = find_model(settings.model)
     images = np.full((1, spec.height, spec.width, 3), 128, np.uint8)
     return lambda *_: operator.infer(images)
 

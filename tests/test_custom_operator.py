@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import base64
 import os
 import subprocess
@@ -10,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import custom_operator
 from custom_operator import CustomOperator, run
 from tests.conftest import make_image
 from visop.errors import UrlRejected, UsageError
@@ -53,7 +53,7 @@ def test_an_encoder_file_says_what_it_is(tmp_path: Path) -> None:
 
 
 def test_it_is_the_model_of_the_settings() -> None:
-    info = CustomOperator(Settings(model="xception")).info()
+    info = CustomOperator(Settings(model="xception", weights="random")).info()
     assert (info.name, info.dimension) == ("xception", 2048)
 
 
@@ -63,7 +63,7 @@ def test_a_model_that_there_is_not_is_refused_before_anything_is_loaded() -> Non
 
 
 def test_jpegs_are_decoded_small_only_where_the_resizing_does_not_see_it() -> None:
-    assert CustomOperator(Settings(model="xception")).decode_side == 2 * 299
+    assert CustomOperator(Settings(model="xception", weights="random")).decode_side == 2 * 299
     assert CustomOperator(Settings(resize="nearest")).decode_side is None
 
 
@@ -96,11 +96,9 @@ def test_pictures_of_any_size_become_unit_vectors_in_order(operator: CustomOpera
     assert not np.allclose(vectors[9], vectors[10], atol=1e-3)
 
 
-def test_run_answers_urls_first_and_then_datas(
-    operator: CustomOperator, monkeypatch: pytest.MonkeyPatch, picture_server: str
-) -> None:
-    monkeypatch.setattr(custom_operator, "Settings", lambda: Settings(fetch_allow=("127.0.0.1",)))
-    red, blue = run(operator, datas=[base64.b64encode(BLUE).decode()], urls=[f"{picture_server}/255-0-0.png"])
+def test_run_answers_urls_first_and_then_datas(operator: CustomOperator, picture_server: str) -> None:
+    settings = Settings(fetch_allow=("127.0.0.1",))
+    red, blue = run(operator, [base64.b64encode(BLUE).decode()], [f"{picture_server}/255-0-0.png"], settings)
     alone = run(operator, [base64.b64encode(image).decode() for image in (RED, BLUE)], [])
     np.testing.assert_allclose([red, blue], alone, atol=1e-6)
 
@@ -127,6 +125,22 @@ def test_missing_weights_are_told_in_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("the weights of vgg19 are missing")
     assert done.stderr.count("\n") == 1
+
+
+def methods(path: Path) -> str:
+    """What stands in the one class of a module, without its docstring."""
+    (cls,) = (node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef))
+    return "\n".join(ast.unparse(node) for node in cls.body[1:])
+
+
+def test_the_template_is_the_built_in_encoder_written_out() -> None:
+    assert methods(ROOT / "custom_operator.py") == methods(ROOT / "visop/models/built_in.py")
+
+
+def test_the_template_needs_three_imports_of_visop() -> None:
+    nodes = ast.parse((ROOT / "custom_operator.py").read_text()).body
+    modules = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    assert [name for name in modules if name.startswith("visop")] == ["visop", "visop.encoding.trial", "visop.models"]
 
 
 def test_the_template_stays_short() -> None:

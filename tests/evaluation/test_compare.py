@@ -12,10 +12,9 @@ from tests.toys import NAN, ToyOperator
 from visop.contract import Encoder
 from visop.errors import ModelFailed, UsageError
 from visop.evaluation.compare import calibration_from, calibration_of, compare
-from visop.models.choice import choose_model
 from visop.models.encoder_file import read_header
-from visop.models.fingerprint import fingerprint
-from visop.models.weights import find_weights
+from visop.models.registry import Precision
+from visop.models.selection import Selection
 from visop.settings import Settings
 
 CALIBRATION: dict[str, Any] = {
@@ -108,9 +107,8 @@ def write_file(path: Path, weight: float, calibration: Mapping[str, Any] | None 
     return path
 
 
-def fingerprint_of(settings: Settings, precision: str) -> str:
-    spec = choose_model(settings)
-    return fingerprint(spec, find_weights(spec, settings.weights, settings.data_dir), settings, precision)
+def fingerprint_of(settings: Settings, precision: Precision) -> str:
+    return Selection.of(settings).fingerprint(precision)
 
 
 @pytest.fixture
@@ -129,7 +127,7 @@ def named(fingerprint: str) -> Encoder:
 
 @pytest.mark.parametrize("precision", ["f32", "bf16", "int8"])
 def test_the_card_is_used_for_the_encoder_that_it_was_measured_with_in_any_precision(
-    precision: str, encoder_file: Path
+    precision: Precision, encoder_file: Path
 ) -> None:
     settings = Settings(weights=str(encoder_file))
     found = calibration_of(named(fingerprint_of(settings, precision)), settings)

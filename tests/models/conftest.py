@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visop.models.engines.engine import Engine, load_engine
+from visop.models import EngineOptions, Selection
+from visop.models.engines.engine import Engine
 from visop.models.engines.openvino import native_precisions
-from visop.models.registry import MODELS
-from visop.models.weights import find_weights
 from visop.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -36,9 +35,9 @@ def load(model_cache: Path) -> Load:
     """Load the engine of a model on the CPU; settings as keywords."""
 
     def load(model: str, **settings: object) -> Engine:
-        chosen = Settings(**{"weights": "random", "device": "cpu", "cache_dir": model_cache, **settings})  # type: ignore[arg-type]
-        spec = MODELS[model]
-        return load_engine(spec, find_weights(spec, chosen.weights, chosen.data_dir), chosen)
+        given = {"model": model, "weights": "random", "device": "cpu", "cache_dir": model_cache, **settings}
+        chosen = Settings(**given)  # type: ignore[arg-type]
+        return Selection.of(chosen).load(EngineOptions.of(chosen))
 
     return load
 

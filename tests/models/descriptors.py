@@ -30,10 +30,9 @@ os.environ.update(TF_CPP_MIN_LOG_LEVEL="2", CUDA_VISIBLE_DEVICES="-1")
 import keras
 import numpy as np
 
-from visop.models.choice import choose_model
+from visop.models import EngineOptions, Selection
 from visop.models.pooling import GeneralizedMean, normalise, pool
 from visop.models.registry import Pooling, Precision
-from visop.models.weights import find_weights
 from visop.settings import Settings
 
 PRECISIONS: tuple[Precision, ...] = ("f32", "bf16")  # of the GPU engine
@@ -74,13 +73,13 @@ def run_encoder(file: Path, images: Path, out: Path) -> None:
     from visop.models.loading import load_weights
 
     settings = Settings(weights=str(file), max_batch=2)
-    spec = choose_model(settings)
-    weights = find_weights(spec, settings.weights, Path())
+    selection, options = Selection.of(settings), EngineOptions.of(settings)
+    spec, weights, pooling = selection.spec, selection.weights, selection.pooling
     pixels = np.load(images)["images"]
     backbone = build_backbone(spec)
     load_weights(spec, backbone, weights)
     vectors = {
-        precision: KerasEngine(spec, weights, replace(settings, precision=precision), device="CPU")(pixels[:2])
+        precision: KerasEngine(spec, weights, pooling, replace(options, precision=precision), device="CPU")(pixels[:2])
         for precision in PRECISIONS
     }
     maps = backbone(pixels.astype(np.float32))

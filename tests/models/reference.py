@@ -29,6 +29,7 @@ import numpy as np
 import tensorflow as tf
 
 from tests.models.photos import GOLDEN_PHOTOS, golden_photos, photos
+from visop.models import EngineOptions
 from visop.models.engines.keras import KerasEngine
 from visop.models.random_weights import set_random_weights
 from visop.models.registry import MODELS, ModelSpec
@@ -73,7 +74,8 @@ def _write_layer(group: Any, layer: Any) -> None:
 def gpu_engine(spec: ModelSpec, weights: Path, images: np.ndarray, precision: Any) -> np.ndarray:
     """In batches of 4, 3, 1 and 4; 3 is not among the traced sizes."""
     found = Weights("file", weights, file_sha256(weights))
-    engine = KerasEngine(spec, found, Settings(precision=precision, max_batch=4), device="CPU")
+    options = EngineOptions.of(Settings(precision=precision, max_batch=4))
+    engine = KerasEngine(spec, found, spec.pooling, options, device="CPU")
     return np.concatenate([engine(part) for part in np.split(images, [4, 7, 8])])
 
 

@@ -7,21 +7,20 @@ from pathlib import Path
 import pytest
 
 from visop.errors import UsageError
-from visop.models.engines import engine
-from visop.models.registry import MODELS
-from visop.models.weights import find_weights
+from visop.models import EngineOptions, Selection
+from visop.models.engines import device
+from visop.models.engines.engine import Engine
 from visop.settings import Settings
 
-SPEC = MODELS["mobilenetv2"]
 
-
-def load(**settings: str) -> engine.Engine:
-    return engine.load_engine(SPEC, find_weights(SPEC, "random", Path()), Settings(**settings))  # type: ignore[arg-type]
+def load(**options: str) -> Engine:
+    settings = Settings(model="mobilenetv2", weights="random", **options)  # type: ignore[arg-type]
+    return Selection.of(settings).load(EngineOptions.of(settings))
 
 
 @pytest.fixture
 def no_nvidia(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_nvidia_nodes", list)
+    monkeypatch.setattr(device, "_nvidia_nodes", list)
 
 
 @pytest.fixture
@@ -37,7 +36,7 @@ def test_a_gpu_that_is_asked_for_and_missing_is_an_error() -> None:
 
 @pytest.mark.usefixtures("nothing_installed")
 def test_a_gpu_without_tensorflow_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_nvidia_nodes", lambda: [Path("/dev/nvidia0")])
+    monkeypatch.setattr(device, "_nvidia_nodes", lambda: [Path("/dev/nvidia0")])
     with pytest.raises(UsageError, match=r"TensorFlow is not installed: pip install 'visop\[gpu\]'"):
         load(device="gpu")
 

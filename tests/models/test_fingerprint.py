@@ -8,15 +8,13 @@ import pytest
 from visop.models.fingerprint import fingerprint, graph_key
 from visop.models.registry import MODELS
 from visop.models.weights import Weights
-from visop.settings import Settings
 
 SPEC = MODELS["vgg19"]
 WEIGHTS = Weights("imagenet", None, "ab" * 32)
-SETTINGS = Settings()
 
 
 def test_the_fingerprint_reads_as_what_it_stands_for() -> None:
-    assert fingerprint(SPEC, WEIGHTS, SETTINGS, "f32") == "vgg19-imagenet-avg-bilinear-f32-d55d19310021"
+    assert fingerprint(SPEC, WEIGHTS, "avg", "bilinear", "f32") == "vgg19-imagenet-avg-bilinear-f32-d55d19310021"
 
 
 @pytest.mark.parametrize(
@@ -26,21 +24,16 @@ def test_the_fingerprint_reads_as_what_it_stands_for() -> None:
         {"spec": replace(SPEC, height=256)},
         {"spec": replace(SPEC, preprocessing="tf")},
         {"weights": replace(WEIGHTS, sha256="cd" * 32)},
-        {"settings": Settings(pooling="max")},
-        {"settings": Settings(resize="nearest")},
+        {"pooling": "max"},
+        {"resize": "nearest"},
         {"precision": "bf16"},
     ],
     ids=["model", "size", "preprocessing", "weights", "pooling", "resize", "precision"],
 )
 def test_whatever_changes_a_vector_changes_the_digest(change: dict[str, Any]) -> None:
-    facts = {"spec": SPEC, "weights": WEIGHTS, "settings": SETTINGS, "precision": "f32"}
+    facts = {"spec": SPEC, "weights": WEIGHTS, "pooling": "avg", "resize": "bilinear", "precision": "f32"}
     before, after = fingerprint(**facts), fingerprint(**facts | change)
     assert before.rpartition("-")[2] != after.rpartition("-")[2]
-
-
-def test_what_does_not_change_a_vector_does_not_change_the_fingerprint() -> None:
-    other = Settings(threads=3, max_batch=2, endpoint="localhost:1")
-    assert fingerprint(SPEC, WEIGHTS, SETTINGS, "f32") == fingerprint(SPEC, WEIGHTS, other, "f32")
 
 
 def test_a_compiled_graph_belongs_to_weights_pooling_and_runtime() -> None:

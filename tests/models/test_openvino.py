@@ -83,13 +83,10 @@ def test_every_model_answers(model: str, precision: str, load: Load) -> None:
 START = """
 import sys
 from pathlib import Path
-from visop.models.engines.engine import load_engine
-from visop.models.registry import MODELS
-from visop.models.weights import find_weights
+from visop.models import EngineOptions, Selection
 from visop.settings import Settings
-spec = MODELS["mobilenetv2"]
-settings = Settings(device="cpu", cache_dir=Path(sys.argv[1]))
-load_engine(spec, find_weights(spec, "random", Path()), settings)
+settings = Settings(model="mobilenetv2", weights="random", device="cpu", cache_dir=Path(sys.argv[1]))
+Selection.of(settings).load(EngineOptions.of(settings))
 print(*{"keras", "tensorflow", "h5py", "torch", "jax"} & set(sys.modules))
 """
 

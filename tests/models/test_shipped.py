@@ -9,9 +9,9 @@ import pytest
 
 from tests.models.conftest import Load, needs
 from tests.models.photos import photos
-from visop.models.choice import choose_model
 from visop.models.encoder_file import read_header
 from visop.models.registry import MODELS
+from visop.models.selection import Selection
 from visop.settings import Settings
 
 SPEC = MODELS["embedded"]
@@ -26,7 +26,7 @@ def test_it_is_small_enough_for_a_repository() -> None:
 def test_it_is_what_the_registry_says() -> None:
     header = read_header(FILE)
     assert (header.model, header.pooling, header.dimension) == ("embedded", SPEC.pooling, SPEC.dimension)
-    assert choose_model(Settings()).fastest == SPEC.fastest
+    assert Selection.of(Settings()).spec.fastest == SPEC.fastest
 
 
 def test_its_card_says_what_it_is_for_and_not_for() -> None:

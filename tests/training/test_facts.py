@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from visop.models.registry import MODELS
-from visop.models.weights import Weights, find_weights
+from visop.images.decode import ImageLimits
+from visop.models.selection import Selection
 from visop.settings import Settings
 from visop.training.folders import Pictures
 from visop.training.recipe import Recipe
@@ -17,9 +17,8 @@ from visop.training.train import _facts, _files
 
 
 def facts(**choice: Any) -> dict[str, Any]:
-    spec = MODELS["embedded"]
-    weights: Weights = find_weights(spec, "random", Path("data"))
-    return _facts(spec, weights, Recipe(), Settings(**choice))
+    settings = Settings(weights="random", **choice)
+    return _facts(Selection.of(settings), Recipe(), ImageLimits.of(settings))
 
 
 @pytest.mark.parametrize("choice", [{"resize": "nearest"}, {"max_pixels": 1000}, {"formats": ("JPEG",)}])

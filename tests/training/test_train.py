@@ -14,9 +14,7 @@ import numpy as np
 import pytest
 
 from visop.models.encoder_file import read_header, read_tensors
-from visop.models.fingerprint import fingerprints
-from visop.models.registry import MODELS
-from visop.models.weights import find_weights
+from visop.models.selection import Selection
 from visop.settings import Settings
 from visop.synthetic.generate import generate_folder
 
@@ -77,9 +75,8 @@ def test_a_run_leaves_an_encoder_file_with_its_card(trained: Path) -> None:
     assert set(header.card["metrics"]["recall_at_1"]) > {"mean", "rotate-90", "mirror"}
     assert header.card["calibration"]["pairs"] > 0
     # As what serves it calls its vectors, so that they get verdicts.
-    spec, settings = MODELS["embedded"], Settings()
-    weights = find_weights(spec, str(trained), settings.data_dir)
-    assert header.card["calibration"]["fingerprint"] in fingerprints(spec, weights, settings)
+    served = Selection.of(Settings(weights=str(trained)))
+    assert header.card["calibration"]["fingerprint"] == served.fingerprint("f32")
 
 
 def test_a_run_writes_down_every_epoch(trained: Path) -> None:

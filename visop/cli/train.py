@@ -99,23 +99,22 @@ def _run(arguments: argparse.Namespace) -> int:
     from visop.training.recipe import Recipe
 
     with imports(_INSTALL):
-        from visop.models.choice import choose_model
+        from visop.images.decode import ImageLimits
         from visop.models.encoder_file import check_out
-        from visop.models.weights import find_weights
+        from visop.models.selection import Selection
 
     check_out(arguments.out)
     recipe = Recipe(**{each.name: getattr(arguments, each.name) for each in dataclasses.fields(Recipe)})
     settings = read_settings(arguments).settings
     says = _read_card(arguments.card) if arguments.card else None
-    spec = choose_model(settings)
-    weights = find_weights(spec, settings.weights, settings.data_dir)
+    selection, limits = Selection.of(settings), ImageLimits.of(settings)
     _choose_backend()
     with imports(_INSTALL):
         from visop.training.train import train
 
     def work() -> int:
         how = {"says": says, "restart": arguments.restart, "quiet": arguments.quiet}
-        card = train(arguments.folder, arguments.out, spec, weights, recipe, settings, **how)
+        card = train(arguments.folder, arguments.out, selection, recipe, limits, **how)
         print(f"{arguments.out}: recall@1 {card['metrics']['recall_at_1']['mean']:.3f} over all transformations")
         return 0
 

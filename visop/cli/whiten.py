@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ from visop.cli.flags import ENCODER_SETTINGS, Commands, add_command, add_setting
 from visop.errors import SettingsError
 
 if TYPE_CHECKING:
-    from visop.training.whiten import Base, Learning
+    from visop.models.selection import Selection
+    from visop.settings import Settings
+    from visop.training.whiten import Learning
 
 # Whitening is learnt in full precision.
 _SETTINGS = [name for name in ENCODER_SETTINGS if name != "precision"]
@@ -51,26 +54,27 @@ def _run(arguments: argparse.Namespace) -> int:
 
     if not os.path.isdir(arguments.folder):
         raise SettingsError(f"{arguments.folder}: no such folder")
-    base, names = find_base(read_settings(arguments).settings), find_inputs([arguments.folder])
+    settings = replace(read_settings(arguments).settings, precision="f32")
+    base, names = find_base(settings), find_inputs([arguments.folder])
     check_request(arguments.out, arguments.dimension, len(names), base)
-    learning = _learn(base, names, quiet=arguments.quiet)
+    learning = _learn(base, settings, names, quiet=arguments.quiet)
     whitening = write_whitened(arguments.out, base, learning, arguments.dimension)
     if not arguments.quiet:
         before, after = whitening.kernel.shape
         sys.stdout.write(
-            f"{arguments.out}: {base.fingerprint} whitened, from {before} to {after} dimensions, which hold "
+            f"{arguments.out}: {base.fingerprint('f32')} whitened, from {before} to {after} dimensions, which hold "
             f"{whitening.kept:.1%} of the variance of {learning.moments.count} pictures\n"
         )
     return 0
 
 
-def _learn(base: Base, names: list[str], *, quiet: bool) -> Learning:
+def _learn(base: Selection, settings: Settings, names: list[str], *, quiet: bool) -> Learning:
     from tqdm import tqdm
 
     from visop.training.whiten import learn_moments
 
     with tqdm(total=len(names), unit=" images", disable=quiet or None) as bar:
-        learning = learn_moments(base, names, bar.update)
+        learning = learn_moments(base, settings, names, bar.update)
     for name, error in learning.failed.items():
         note(f"left out: {name}: {error}")
     return learning

@@ -14,9 +14,8 @@ import numpy as np
 
 from visop.contract import Encoder, Image
 from visop.errors import SettingsError
-from visop.models.choice import choose_model
-from visop.models.fingerprint import digest_of, fingerprints
-from visop.models.weights import find_weights
+from visop.models.fingerprint import digest_of
+from visop.models.selection import Selection
 from visop.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -110,13 +109,9 @@ def calibration_of(operator: HasFingerprint, settings: Settings) -> Mapping[str,
     """
     if settings.weights in ("imagenet", "random"):  # no encoder files
         return None
-    spec = choose_model(settings)
-    weights = find_weights(spec, settings.weights, settings.data_dir)
-    if weights.header is None:
-        return None
-    calibration: Any = weights.header.card.get("calibration")
-    own = fingerprints(spec, weights, settings)
-    if operator.fingerprint not in own or not isinstance(calibration, Mapping):
+    selection = Selection.of(settings)
+    calibration, own = selection.calibration, selection.fingerprints()
+    if calibration is None or operator.fingerprint not in own:
         return None
     if not _is_of(calibration, own):
         measured_with = calibration.get("fingerprint") or "an encoder that it does not name"

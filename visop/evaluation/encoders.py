@@ -17,10 +17,8 @@ from visop.client import Client
 from visop.contract import Encoder, Image
 from visop.errors import SettingsError, VisopError
 from visop.evaluation.hashes import HASHES, HashEncoder
-from visop.models.choice import choose_model
-from visop.models.fingerprint import fingerprints
 from visop.models.registry import MODELS
-from visop.models.weights import find_weights
+from visop.models.selection import Selection
 from visop.serving.lifecycle import load_operator
 from visop.settings import Settings, load_settings
 
@@ -112,13 +110,12 @@ def _open_operator(name: str, settings: Settings) -> Iterator[PictureEncoder]:
 
 def _check_built_in(encoder: PictureEncoder, settings: Settings) -> None:
     """What stands under the name of a model or a file, and may be written into its card, must be that."""
-    spec = choose_model(settings)
-    weights = find_weights(spec, settings.weights, settings.data_dir)
-    if encoder.fingerprint not in fingerprints(spec, weights, settings):
+    selection = Selection.of(settings)
+    if encoder.fingerprint not in selection.fingerprints():
         raise SettingsError(
             f"--encoder {encoder.name}: OP_OPERATOR={settings.operator} gives vectors "
-            f"{encoder.fingerprint or '(no fingerprint)'}, and not those of the built-in {spec.name}. Leave --encoder "
-            "out to measure that operator; the built-in one takes custom_operator.py as visop ships it"
+            f"{encoder.fingerprint or '(no fingerprint)'}, and not those of the built-in {selection.spec.name}. Leave "
+            "--encoder out to measure that operator; the built-in one takes custom_operator.py as visop ships it"
         )
 
 

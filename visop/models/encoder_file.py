@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -166,12 +166,16 @@ def read_tensors(path: Path) -> dict[str, npt.NDArray[np.float32]]:
 
 def tensors_sha256(path: Path) -> str:
     """The SHA-256 of all tensors as they are stored, with their names, hexadecimal. Raises as ``read_header``."""
-    digest = hashlib.sha256()
     with _opened(path) as file:
-        for name in sorted(_read_header(path, file).shapes):
-            tensor = file.get_tensor(name)
-            digest.update(f"{name} {tensor.dtype.name} {tensor.shape}\n".encode())
-            digest.update(tensor.tobytes())
+        return digest_tensors((name, file.get_tensor(name)) for name in sorted(_read_header(path, file).shapes))
+
+
+def digest_tensors(tensors: Iterable[tuple[str, npt.NDArray[Any]]]) -> str:
+    """The SHA-256 of tensors with their names, types and shapes, in the order of their names, hexadecimal."""
+    digest = hashlib.sha256()
+    for name, tensor in tensors:
+        digest.update(f"{name} {tensor.dtype.name} {tensor.shape}\n".encode())
+        digest.update(tensor.tobytes())
     return digest.hexdigest()
 
 

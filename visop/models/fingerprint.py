@@ -5,17 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 
-from visop.models.choice import choose_pooling
-from visop.models.precision import PRECISIONS
 from visop.models.registry import ModelSpec
 from visop.models.weights import Weights
-from visop.settings import Settings
 
 #: Raised by whoever changes the graph, the resizing or the decoding such that the same picture gets another vector.
 REVISION = 1
 
 
-def fingerprint(spec: ModelSpec, weights: Weights, settings: Settings, precision: str) -> str:
+def fingerprint(spec: ModelSpec, weights: Weights, pooling: str, resize: str, precision: str) -> str:
     """Return a short name that changes whenever the same picture would get another vector.
 
     For example ``vgg19-imagenet-avg-bilinear-bf16-1a2b3c4d5e6f``, or ``vgg16-file-gem-head-whitened-bilinear-f32-...``
@@ -25,17 +22,12 @@ def fingerprint(spec: ModelSpec, weights: Weights, settings: Settings, precision
     Args:
         spec: the model.
         weights: its weights.
-        settings: pooling and resize are taken from them.
+        pooling: of the feature map.
+        resize: how pictures are brought to the size of the model.
         precision: of the engine, ``f32``, ``bf16`` or ``int8``.
     """
-    pooling = choose_pooling(settings, spec, weights)
-    digest = _digest(_facts(spec, weights, pooling), settings.resize, precision)
-    return "-".join([spec.name, weights.kind, pooling, *_after_pooling(weights), settings.resize, precision, digest])
-
-
-def fingerprints(spec: ModelSpec, weights: Weights, settings: Settings) -> frozenset[str]:
-    """All that ``fingerprint`` can be of the built-in encoder: one for each precision that a device may choose."""
-    return frozenset(fingerprint(spec, weights, settings, precision) for precision in PRECISIONS)
+    digest = _digest(_facts(spec, weights, pooling), resize, precision)
+    return "-".join([spec.name, weights.kind, pooling, *_after_pooling(weights), resize, precision, digest])
 
 
 def digest_of(fingerprint: str) -> str:

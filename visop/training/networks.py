@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -130,7 +130,7 @@ def build_served(spec: ModelSpec, pooling: Pooling, tensors: Tensors) -> Any:
     return build_encoder(spec, backbone, pooling, rest)
 
 
-def use_precision(precision: str) -> str:
+def use_precision(precision: Literal["auto", "f32", "bf16"]) -> Literal["f32", "bf16"]:
     """Let layers that are built from now on compute in a precision; their weights stay float32.
 
     Args:
@@ -139,7 +139,10 @@ def use_precision(precision: str) -> str:
     Returns:
         The one in use.
     """
-    chosen = precision if precision != "auto" else "bf16" if _on_gpu() or has_any_instructions(*_BF16) else "f32"
+    if precision == "auto":
+        chosen: Literal["f32", "bf16"] = "bf16" if _on_gpu() or has_any_instructions(*_BF16) else "f32"
+    else:
+        chosen = precision
     keras.config.set_dtype_policy("mixed_bfloat16" if chosen == "bf16" else "float32")
     return chosen
 

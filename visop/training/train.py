@@ -13,14 +13,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from visop.evaluation.thresholds import Calibration
-from visop.images.decode import ImageLimits, resize_image
+from visop.images.decode import ImageLimits
 from visop.machine import usable_cores
-from visop.models.encoder_file import made_now, replace_card, write_encoder_file
-from visop.models.fingerprint import fingerprint
-from visop.models.registry import ModelSpec
-from visop.models.weights import Weights, find_weights
-from visop.settings import Settings
+from visop.models.encoder_file import made_now, write_encoder_file
+from visop.models.selection import Selection
 from visop.training import losses
 from visop.training.batches import Batches, Plan, Reader, stream, unhidden
 from visop.training.callbacks import Bar, Keeper
@@ -28,7 +24,7 @@ from visop.training.checkpoints import Checkpoints, Progress
 from visop.training.folders import Pictures, digest_names, find_pictures, split
 from visop.training.networks import Tensors, Trainee, build_served, use_precision
 from visop.training.recipe import Recipe
-from visop.training.validation import Preprocess, Validation
+from visop.training.validation import Validation
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +38,9 @@ _NOT_DECAYED = ["^bias$", "^gain$", "^gamma$", "^beta$", "^p$"]
 def train(
     folder: Path,
     out: Path,
-    spec: ModelSpec,
-    weights: Weights,
+    selection: Selection,
     recipe: Recipe,
-    settings: Settings,
+    limits: ImageLimits,
     *,
     says: Mapping[str, Any] | None = None,
     restart: bool = False,
@@ -56,10 +51,9 @@ def train(
     Args:
         folder: pictures.
         out: the encoder file; beside it, in ``OUT.run/``, stand the state of the run and its logs.
-        spec: the model.
-        weights: to start from.
+        selection: the model and the weights to start from, and the resizing.
         recipe: how.
-        settings: limits on pictures, and the resizing.
+        limits: on pictures.
         says: entries of the card that a person wrote, such as ``name``, ``summary``, ``for`` and ``not_for``.
         restart: begin anew, over what there is.
         quiet: no progress bar.
@@ -74,19 +68,17 @@ def train(
     """
     training, held_out = split(find_pictures(folder, recipe.labels), recipe.held_out, folder)
     logger.info("%d pictures to train on, %d held out", len(training.paths), len(held_out.paths))
-    served, spec = spec, replace(spec, height=recipe.side, width=recipe.side) if recipe.side else spec
-    precision = use_precision(recipe.precision)
-    trainee = Trainee(spec, weights, recipe.pooling, recipe.dimension, recipe.seed)
+    resized = _at_side(selection, recipe.side)
+    recipe = replace(recipe, precision=use_precision(recipe.precision))
+    trainee = Trainee(resized.spec, resized.weights, recipe.pooling, recipe.dimension, recipe.seed)
     _compile(trainee.model, recipe)
     work = out.with_name(f"{out.name}.run")
     checkpoints = Checkpoints(work)
     if restart:
         checkpoints.clear()
-    recipe = replace(recipe, precision=precision)  # type: ignore[arg-type]
-    facts = _facts(spec, weights, recipe, settings) | _files(folder, training, held_out)
+    facts = _facts(resized, recipe, limits) | _files(folder, training, held_out)
     progress = checkpoints.load(trainee.model, facts)
-    plan = _plan(spec, recipe, settings)
-    limits = ImageLimits.of(settings)
+    plan = _plan(resized, recipe)
     validation = Validation(held_out, plan, limits, recipe.validation_pictures)
     _log_start(progress, validation, trainee)
     keeper = Keeper(progress, checkpoints, validation, work, recipe.patience)
@@ -95,37 +87,48 @@ def train(
         _fit(trainee.model, batches, progress, recipe, keeper, quiet=quiet)
     checkpoints.load_best(trainee.model, progress)
     tensors = _stored(trainee.tensors(), half=recipe.half)
-    encoder = build_served(served, trainee.pooling, tensors)
-    measured = validation.measure(encoder, _resizing(served, settings), "held-out pictures of the training folder")
-    card = _card(trainee, progress, validation, facts, measured) | dict(says or {})
+    card = _card(trainee, progress, facts, _measured(selection, trainee, tensors, out, validation)) | dict(says or {})
     write_encoder_file(
-        out, model=spec.name, pooling=trainee.pooling, dimension=trainee.dimension, tensors=tensors, card=card
+        out,
+        model=selection.spec.name,
+        pooling=trainee.pooling,
+        dimension=trainee.dimension,
+        tensors=tensors,
+        card=card,
     )
-    return _signed(out, card, served, settings)
+    return card
 
 
-def _signed(out: Path, card: dict[str, Any], spec: ModelSpec, settings: Settings) -> dict[str, Any]:
-    """Say in the card of which vectors its calibration is: only now, since what the file holds is in their name."""
-    weights = find_weights(spec, str(out), settings.data_dir)
-    of_file = replace(settings, pooling="auto")
-    signed = card | {"calibration": card["calibration"] | {"fingerprint": fingerprint(spec, weights, of_file, "f32")}}
-    replace_card(out, signed)
-    return signed
+def _at_side(selection: Selection, side: int) -> Selection:
+    """The model at the size that it is trained at; 0 is its own."""
+    return replace(selection, spec=replace(selection.spec, height=side, width=side)) if side else selection
 
 
-def _plan(spec: ModelSpec, recipe: Recipe, settings: Settings) -> Plan:
+def _measured(
+    selection: Selection, trainee: Trainee, tensors: Tensors, out: Path, validation: Validation
+) -> dict[str, Any]:
+    """What the card says of the encoder as its file will have it and as it is served: metrics and calibration."""
+    served = selection.of_tensors(trainee.pooling, trainee.dimension, tensors, out)
+    encoder = build_served(served.spec, trainee.pooling, tensors)
+    data = "held-out pictures of the training folder"
+    recalls, calibration = validation.measure(encoder, served.resized, data)
+    mean = math.fsum(recalls.values()) / len(recalls)
+    return {
+        "pictures": len(validation.identities),
+        "recall_at_1": {"mean": mean, **recalls},
+        "calibration": calibration.card() | {"fingerprint": served.fingerprint("f32")},
+    }
+
+
+def _plan(selection: Selection, recipe: Recipe) -> Plan:
     return Plan(
         identities=recipe.identities,
         views=recipe.views,
         neighbours=recipe.neighbours,
-        side=(spec.height, spec.width),
+        side=(selection.spec.height, selection.spec.width),
         seed=recipe.seed,
-        preprocess=_resizing(spec, settings),
+        preprocess=selection.resized,
     )
-
-
-def _resizing(spec: ModelSpec, settings: Settings) -> Preprocess:
-    return lambda image: resize_image(image, spec.height, spec.width, settings.resize)
 
 
 def _compile(model: Any, recipe: Recipe) -> None:
@@ -169,15 +172,14 @@ def _log_start(progress: Progress, validation: Validation, trainee: Trainee) -> 
         logger.info("recall@1 of edited held-out pictures before training: %.3f", validation.recall(trainee.model))
 
 
-def _facts(spec: ModelSpec, weights: Weights, recipe: Recipe, settings: Settings) -> dict[str, Any]:
+def _facts(selection: Selection, recipe: Recipe, limits: ImageLimits) -> dict[str, Any]:
     """What makes this run this run, besides its pictures. JSON values."""
-    limits = asdict(ImageLimits.of(settings)) | {"formats": list(settings.formats)}
     return {
-        "model": spec.name,
-        "weights": weights.sha256,
+        "model": selection.spec.name,
+        "weights": selection.weights.sha256,
         "backend": keras.config.backend(),
-        "resize": settings.resize,
-        "limits": limits,
+        "resize": selection.resize,
+        "limits": asdict(limits) | {"formats": list(limits.formats)},
         **asdict(recipe),
     }
 
@@ -191,27 +193,20 @@ def _files(folder: Path, training: Pictures, held_out: Pictures) -> dict[str, An
 _DATA = ("folder", "pictures", "files")
 
 
-def _card(
-    trainee: Trainee,
-    progress: Progress,
-    validation: Validation,
-    facts: dict[str, Any],
-    measured: tuple[dict[str, float], Calibration],
-) -> dict[str, Any]:
-    recalls, calibration = measured
+def _card(trainee: Trainee, progress: Progress, facts: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": f"{facts['model']}, trained",
         "summary": f"{facts['model']} with {trainee.pooling} pooling and vectors of {trainee.dimension} numbers.",
         "for": ["finding copies and near-duplicates of pictures like those that it was trained on"],
         "not_for": ["judging what it was not measured on: see metrics and calibration"],
-        "data": {name: facts[name] for name in _DATA} | {"held_out": len(validation.identities)},
+        "data": {name: facts[name] for name in _DATA} | {"held_out": measured["pictures"]},
         "settings": {name: value for name, value in facts.items() if name not in _DATA},
         "metrics": {
             "epoch": progress.best,
             "val_recall": progress.history[progress.best - 1]["val_recall"],
-            "recall_at_1": {"mean": math.fsum(recalls.values()) / len(recalls), **recalls},
+            "recall_at_1": measured["recall_at_1"],
         },
-        "calibration": calibration.card(),
+        "calibration": measured["calibration"],
         "made": made_now(keras=keras.__version__, seed=facts["seed"]),
     }
 

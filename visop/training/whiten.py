@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,33 +15,15 @@ import numpy as np
 from visop.contract import Vector
 from visop.encoding.local import LocalEncoder, open_local
 from visop.errors import SettingsError, VisopError
-from visop.models.choice import choose_model, choose_pooling
 from visop.models.encoder_file import SUFFIX, Tensors, check_out, made_now, read_tensors, write_encoder_file
 from visop.models.export import convert_in_subprocess
-from visop.models.fingerprint import fingerprint
-from visop.models.registry import ModelSpec, Pooling
-from visop.models.weights import Weights, find_weights
+from visop.models.selection import Selection
 from visop.models.whitening import Moments, Whitening, learn_whitening
 from visop.settings import Settings
 from visop.sources import read_input
 
 _BATCH = 16
 _ROWS = 256
-
-
-@dataclass(frozen=True)
-class Base:
-    """The encoder that is whitened."""
-
-    settings: Settings
-    spec: ModelSpec
-    weights: Weights
-    pooling: Pooling
-
-    @property
-    def fingerprint(self) -> str:
-        """Of its vectors, in full precision."""
-        return fingerprint(self.spec, self.weights, self.settings, "f32")
 
 
 @dataclass
@@ -57,21 +39,19 @@ class Learning:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def find_base(settings: Settings) -> Base:
-    """The encoder of the settings, in full precision, found and not loaded.
+def find_base(settings: Settings) -> Selection:
+    """The encoder of the settings, found and not loaded.
 
     Raises:
         SettingsError: there is none, or it is whitened already.
     """
-    settings = replace(settings, precision="f32")
-    spec = choose_model(settings)
-    weights = find_weights(spec, settings.weights, settings.data_dir)
-    if weights.header is not None and weights.header.has_whitening:
-        raise SettingsError(f"{weights.path} is whitened already; give the encoder file that it was made from")
-    return Base(settings, spec, weights, choose_pooling(settings, spec, weights))
+    base = Selection.of(settings)
+    if base.weights.header is not None and base.weights.header.has_whitening:
+        raise SettingsError(f"{base.weights.path} is whitened already; give the encoder file that it was made from")
+    return base
 
 
-def check_request(out: Path, dimension: int | None, pictures: int, base: Base) -> None:
+def check_request(out: Path, dimension: int | None, pictures: int, base: Selection) -> None:
     """Find out before the work what would fail after it.
 
     Raises:
@@ -87,15 +67,21 @@ def check_request(out: Path, dimension: int | None, pictures: int, base: Base) -
         )
 
 
-def learn_moments(base: Base, names: Sequence[str], on_done: Callable[[], object]) -> Learning:
+def learn_moments(base: Selection, settings: Settings, names: Sequence[str], on_done: Callable[[], object]) -> Learning:
     """Encode pictures and keep the moments of their vectors; a picture that fails is left out.
+
+    Args:
+        base: the encoder.
+        settings: that it was found by, in full precision.
+        names: files and URLs.
+        on_done: called after each of them.
 
     Raises:
         VisopError: the encoder cannot be loaded, or is not the built-in one.
     """
     learning = Learning(Moments(base.spec.dimension))
-    inputs = (read_input(name, base.settings.max_image_bytes) for name in names)
-    with _open(base) as encoder:
+    inputs = (read_input(name, settings.max_image_bytes) for name in names)
+    with _open(base, settings) as encoder:
         vectors = _vectors(zip(names, encoder.encode_stream(inputs, batch=_BATCH), strict=True), learning, on_done)
         while rows := list(islice(vectors, _ROWS)):
             learning.moments.add(np.stack(rows))
@@ -103,12 +89,13 @@ def learn_moments(base: Base, names: Sequence[str], on_done: Callable[[], object
 
 
 @contextmanager
-def _open(base: Base) -> Iterator[LocalEncoder]:
-    with open_local(base.settings) as encoder:
-        if encoder.info.fingerprint != base.fingerprint:
+def _open(base: Selection, settings: Settings) -> Iterator[LocalEncoder]:
+    fingerprint = base.fingerprint("f32")
+    with open_local(settings) as encoder:
+        if encoder.info.fingerprint != fingerprint:
             raise SettingsError(
-                f"OP_OPERATOR={base.settings.operator} gives vectors {encoder.info.fingerprint}, and not those of the "
-                f"built-in encoder, {base.fingerprint}, which is what can be whitened"
+                f"OP_OPERATOR={settings.operator} gives vectors {encoder.info.fingerprint}, and not those of the "
+                f"built-in encoder, {fingerprint}, which is what can be whitened"
             )
         yield encoder
 
@@ -124,7 +111,7 @@ def _vectors(
         on_done()
 
 
-def write_whitened(out: Path, base: Base, learning: Learning, dimension: int | None) -> Whitening:
+def write_whitened(out: Path, base: Selection, learning: Learning, dimension: int | None) -> Whitening:
     """Learn the whitening and write base and whitening as one encoder file.
 
     Raises:
@@ -144,7 +131,7 @@ def write_whitened(out: Path, base: Base, learning: Learning, dimension: int | N
     return whitening
 
 
-def _base_tensors(base: Base) -> Tensors:
+def _base_tensors(base: Selection) -> Tensors:
     if base.weights.header is not None and base.weights.path is not None:
         return read_tensors(base.weights.path)
     with tempfile.TemporaryDirectory(prefix="visop-") as folder:
@@ -153,15 +140,16 @@ def _base_tensors(base: Base) -> Tensors:
         return read_tensors(path)
 
 
-def _card(out: Path, base: Base, learning: Learning, whitening: Whitening) -> dict[str, Any]:
+def _card(out: Path, base: Selection, learning: Learning, whitening: Whitening) -> dict[str, Any]:
     """The card of the base, less what was measured on other vectors, and what was done."""
+    fingerprint = base.fingerprint("f32")
     old: Mapping[str, Any] = base.weights.header.card if base.weights.header else {}
     pictures, dimension = learning.moments.count, len(whitening.bias)
     kept = {name: value for name, value in old.items() if name not in ("metrics", "calibration")}
     return {
         **kept,
         "name": out.stem,
-        "summary": f"{base.fingerprint}, whitened to {dimension} dimensions on {pictures} pictures",
-        "whitening": {"base": base.fingerprint, "pictures": pictures, "variance_kept": round(whitening.kept, 6)},
+        "summary": f"{fingerprint}, whitened to {dimension} dimensions on {pictures} pictures",
+        "whitening": {"base": fingerprint, "pictures": pictures, "variance_kept": round(whitening.kept, 6)},
         "made": made_now(before=old.get("made")),
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -15,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from visop.errors import SettingsError
-from visop.models.registry import ModelSpec, Precision
+from visop.models.engines.device import wants_gpu
+from visop.models.registry import ModelSpec, Pooling, Precision
 from visop.models.telemetry import switch_off_telemetry
 from visop.models.weights import Weights
 from visop.settings import Settings
@@ -43,62 +45,51 @@ class Engine(Protocol):
         """Give back memory and threads."""
 
 
-def load_engine(spec: ModelSpec, weights: Weights, settings: Settings) -> Engine:
-    """Compile a model for the device that the settings ask for, and run it once.
+@dataclass(frozen=True, kw_only=True)
+class EngineOptions:
+    """Where and how an encoder computes: the settings of these names."""
+
+    device: Literal["auto", "cpu", "gpu"]
+    precision: Literal["auto"] | Precision
+    threads: int
+    max_batch: int
+    cache_dir: Path
+
+    @classmethod
+    def of(cls, settings: Settings) -> EngineOptions:
+        """Those that the settings ask for."""
+        return cls(
+            device=settings.device,
+            precision=settings.precision,
+            threads=settings.threads,
+            max_batch=settings.max_batch,
+            cache_dir=settings.cache_dir.expanduser(),
+        )
+
+
+def load_engine(spec: ModelSpec, weights: Weights, pooling: Pooling, options: EngineOptions) -> Engine:
+    """Compile a model for the device that the options ask for, and run it once.
 
     Raises:
         SettingsError: device, precision or runtime is not there.
         WeightsError: the weights do not fit the model.
     """
-    engine = _load_gpu(spec, weights, settings) if _wants_gpu(settings.device) else _load_cpu(spec, weights, settings)
+    load = _load_gpu if wants_gpu(options.device) else _load_cpu
+    engine = load(spec, weights, pooling, options)
     logger.info("%s runs on %s in %s, batches of %d", spec.name, engine.device, engine.precision, engine.max_batch)
     return engine
 
 
-def _load_cpu(spec: ModelSpec, weights: Weights, settings: Settings) -> Engine:
-    _require("openvino", "visop[cpu]")
+def _load_cpu(spec: ModelSpec, weights: Weights, pooling: Pooling, options: EngineOptions) -> Engine:
+    if importlib.util.find_spec("openvino") is None:
+        raise SettingsError("openvino is not installed: pip install 'visop[cpu]'")
     switch_off_telemetry()
     from visop.models.engines.openvino import OpenVinoEngine
 
-    return OpenVinoEngine(spec, weights, settings)
+    return OpenVinoEngine(spec, weights, pooling, options)
 
 
-def _load_gpu(spec: ModelSpec, weights: Weights, settings: Settings) -> Engine:
+def _load_gpu(spec: ModelSpec, weights: Weights, pooling: Pooling, options: EngineOptions) -> Engine:
     from visop.models.engines.keras import KerasEngine
 
-    return KerasEngine(spec, weights, settings)
-
-
-def _require(module: str, package: str) -> None:
-    if importlib.util.find_spec(module) is None:
-        raise SettingsError(f"{module} is not installed: pip install '{package}'")
-
-
-def _wants_gpu(device: Literal["auto", "cpu", "gpu"]) -> bool:
-    if device == "cpu":
-        return False
-    missing = _missing_for_gpu()
-    if missing is None:
-        return True
-    if device == "gpu":
-        raise SettingsError(f"OP_DEVICE=gpu: {missing}")
-    logger.info("OP_DEVICE=auto takes the CPU: %s", missing)
-    return False
-
-
-def _missing_for_gpu() -> str | None:
-    """What a GPU would need and is not there; None if it is all there. Imports TensorFlow only if there is hope."""
-    if not _nvidia_nodes():
-        return "there is no NVIDIA device (/dev/nvidia0, /dev/dxg)"
-    if importlib.util.find_spec("tensorflow") is None:
-        return "there is an NVIDIA device, but TensorFlow is not installed: pip install 'visop[gpu]'"
-    import tensorflow as tf
-
-    if not tf.config.list_physical_devices("GPU"):
-        return f"there is an NVIDIA device, but TensorFlow {tf.__version__} sees no GPU: driver, CUDA or build"
-    return None
-
-
-def _nvidia_nodes() -> list[Path]:
-    dev = Path("/dev")
-    return [*dev.glob("nvidia[0-9]*"), *dev.glob("dxg")]
+    return KerasEngine(spec, weights, pooling, options)

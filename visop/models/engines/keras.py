@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from visop.errors import SettingsError
-from visop.models.choice import choose_pooling
+from visop.models.engines.engine import EngineOptions
 from visop.models.precision import choose_precision
 from visop.models.registry import ModelSpec, Pooling, Precision
 from visop.models.weights import Weights
-from visop.settings import Settings
 
 DEFAULT_BATCH = 64
 _BF16_CAPABILITY = (8, 0)  # Ampere; earlier generations emulate bfloat16
@@ -28,7 +27,9 @@ class KerasEngine:
     search for algorithms and memory, in the middle of serving.
     """
 
-    def __init__(self, spec: ModelSpec, weights: Weights, settings: Settings, device: str = "GPU") -> None:
+    def __init__(
+        self, spec: ModelSpec, weights: Weights, pooling: Pooling, options: EngineOptions, device: str = "GPU"
+    ) -> None:
         keras, tf = _import_keras_on_tensorflow()
         hardware = tf.config.list_physical_devices(device)[0]
         if device == "GPU":
@@ -39,13 +40,13 @@ class KerasEngine:
         has_bf16 = capability is None or capability >= _BF16_CAPABILITY  # None: not a GPU
         native: set[Precision] = {"bf16"} if has_bf16 else set()
         self.precision = choose_precision(
-            settings.precision, spec, native=native, device=f"a GPU of compute capability {capability}"
+            options.precision, spec, native=native, device=f"a GPU of compute capability {capability}"
         )
-        self.max_batch = settings.max_batch or DEFAULT_BATCH
+        self.max_batch = options.max_batch or DEFAULT_BATCH
         # TensorFlow's float32 is TF32 otherwise, with the mantissa of half precision.
         tf.config.experimental.enable_tensor_float_32_execution(False)
         with tf.device(f"{device}:0"), _dtype_policy(keras, self.precision):
-            self._calls = _trace(tf, _build(spec, weights, choose_pooling(settings, spec, weights)), self.max_batch)
+            self._calls = _trace(tf, _build(spec, weights, pooling), self.max_batch)
             for size in self._calls:
                 self(np.zeros((size, spec.height, spec.width, 3), np.uint8))
 

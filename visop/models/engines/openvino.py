@@ -10,14 +10,13 @@ import numpy.typing as npt
 import openvino as ov
 
 from visop.machine import has_any_instructions, usable_cores
-from visop.models.choice import choose_pooling
 from visop.models.engines.compiled import compiled_model
+from visop.models.engines.engine import EngineOptions
 from visop.models.export import MODEL_FILE, export_in_subprocess
 from visop.models.fingerprint import graph_key
 from visop.models.precision import choose_precision
-from visop.models.registry import ModelSpec, Precision
+from visop.models.registry import ModelSpec, Pooling, Precision
 from visop.models.weights import Weights
-from visop.settings import Settings
 
 # One picture fills all cores already (measured: VGG19 no faster at 32 than at 1, MobileNetV2 1.2x at 8), and memory
 # grows with the batch: VGG19 in f32 takes 360 MiB at 1, 580 MiB at 8, 1.1 GiB at 32.
@@ -33,18 +32,17 @@ class OpenVinoEngine:
 
     device = "cpu"
 
-    def __init__(self, spec: ModelSpec, weights: Weights, settings: Settings) -> None:
+    def __init__(self, spec: ModelSpec, weights: Weights, pooling: Pooling, options: EngineOptions) -> None:
         core = ov.Core()
-        self.precision = choose_precision(settings.precision, spec, native=native_precisions(), device="this processor")
+        self.precision = choose_precision(options.precision, spec, native=native_precisions(), device="this processor")
         quantised = self.precision == "int8"
-        self.max_batch = settings.max_batch or DEFAULT_BATCH
-        pooling = choose_pooling(settings, spec, weights)
+        self.max_batch = options.max_batch or DEFAULT_BATCH
         with compiled_model(
-            settings.cache_dir.expanduser(),
+            options.cache_dir,
             graph_key(spec, weights, pooling, f"openvino {ov.__version__}{' int8' if quantised else ''}"),
             lambda folder: export_in_subprocess(spec, weights, pooling, folder, quantised=quantised),
         ) as folder:
-            model = core.compile_model(folder / MODEL_FILE, "CPU", _options(self.precision, settings.threads))
+            model = core.compile_model(folder / MODEL_FILE, "CPU", _options(self.precision, options.threads))
         self._request: Any = model.create_infer_request()
         self(np.zeros((1, spec.height, spec.width, 3), np.uint8))
 

@@ -1,0 +1,50 @@
+"""The encoder that is served where a user has written none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy.typing as npt
+
+from visop.contract import Encoder, Image
+from visop.models.engines.engine import EngineOptions
+from visop.models.selection import Selection
+from visop.settings import Settings
+
+
+class BuiltInEncoder(Encoder):
+    """The image encoder that the settings choose, compiled for this machine."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        settings = settings or Settings()
+        self._selection = Selection.of(settings)
+        self._options = EngineOptions.of(settings)
+        self.decode_side = self._selection.decode_side
+
+    @property
+    def name(self) -> str:
+        """Shown by Identity."""
+        return self._selection.spec.name
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return self._selection.spec.dimension
+
+    def load(self) -> None:
+        """Compile the model; once, before the port opens."""
+        self._engine = self._selection.load(self._options)
+        self.max_batch = self._engine.max_batch
+        self.fingerprint = self._selection.fingerprint(self._engine.precision)
+
+    def close(self) -> None:
+        """Give back what ``load`` took; once, after the last call."""
+        self._engine.close()
+
+    def preprocess(self, image: Image) -> npt.NDArray[Any]:
+        """(H, W, 3) uint8 RGB of any size -> (height, width, 3) uint8; many threads at once."""
+        return self._selection.resized(image)
+
+    def infer(self, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """(N, height, width, 3) uint8 -> (N, dimension) float32; one thread, N up to ``max_batch``."""
+        return self._engine(batch)

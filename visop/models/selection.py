@@ -1,0 +1,125 @@
+"""Which built-in encoder the settings mean. Imports no runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from visop.contract import Image
+from visop.errors import SettingsError
+from visop.images.decode import resize_image
+from visop.models.encoder_file import SUFFIX, EncoderHeader, Tensors, digest_tensors, read_header
+from visop.models.engines.engine import Engine, EngineOptions, load_engine
+from visop.models.fingerprint import fingerprint
+from visop.models.precision import PRECISIONS
+from visop.models.registry import DEFAULT_MODEL, ModelSpec, Pooling, Precision, find_model
+from visop.models.weights import Weights, find_weights
+from visop.settings import Settings
+
+_NO_FILE = ("auto", "imagenet", "random")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The built-in encoder that settings mean: found, and not loaded yet.
+
+    Attributes:
+        spec: what the registry says of the model, with the dimension, pooling and precision of the encoder file if the
+            weights are one.
+        weights: that were found.
+        pooling: of the feature map.
+        resize: how a picture is brought to the size of the model.
+    """
+
+    spec: ModelSpec
+    weights: Weights
+    pooling: Pooling
+    resize: Literal["bilinear", "nearest"]
+
+    @classmethod
+    def of(cls, settings: Settings) -> Selection:
+        """Find the encoder that the settings mean; of an encoder file, the digest is taken and no more.
+
+        Raises:
+            SettingsError: there is no such model, or no file can tell, or the encoder file contradicts the settings.
+            WeightsError: the weights are missing, damaged, or not the published ones.
+        """
+        spec = find_model(_model_name(settings))
+        weights = find_weights(spec, settings.weights, settings.data_dir)
+        if weights.header is not None:
+            _refuse_contradiction(settings, "pooling", weights.header.pooling)
+            spec = _spec_of(spec, weights.header)
+        elif settings.pooling != "auto":
+            spec = replace(spec, pooling=settings.pooling)
+        return cls(spec, weights, spec.pooling, settings.resize)
+
+    def of_tensors(self, pooling: Pooling, dimension: int, tensors: Tensors, path: Path) -> Selection:
+        """The encoder that a file of these tensors is once it is written to ``path``, on the same model."""
+        shapes = {name: tensor.shape for name, tensor in tensors.items()}
+        header = EncoderHeader(model=self.spec.name, pooling=pooling, dimension=dimension, card={}, shapes=shapes)
+        weights = Weights("file", path, digest_tensors(sorted(tensors.items())), header)
+        return replace(self, spec=_spec_of(self.spec, header), weights=weights, pooling=pooling)
+
+    @property
+    def decode_side(self) -> int | None:
+        """As ``Encoder.decode_side``: nearest takes single pixels, and must see all of them."""
+        return 2 * max(self.spec.height, self.spec.width) if self.resize == "bilinear" else None
+
+    def resized(self, image: Image) -> Image:
+        """(H, W, 3) uint8 RGB of any size -> (height, width, 3) uint8, what the model takes."""
+        return resize_image(image, self.spec.height, self.spec.width, self.resize)
+
+    def fingerprint(self, precision: Precision) -> str:
+        """The name of the space of its vectors, in an arithmetic."""
+        return fingerprint(self.spec, self.weights, self.pooling, self.resize, precision)
+
+    def fingerprints(self) -> frozenset[str]:
+        """All that ``fingerprint`` can be: one for each precision that a device may choose."""
+        return frozenset(self.fingerprint(precision) for precision in PRECISIONS)
+
+    @property
+    def calibration(self) -> Mapping[str, Any] | None:
+        """What the card of the encoder file says of thresholds, whatever encoder it was measured with; or None."""
+        card = self.weights.header.card if self.weights.header else {}
+        calibration = card.get("calibration")
+        return calibration if isinstance(calibration, Mapping) else None
+
+    def load(self, options: EngineOptions) -> Engine:
+        """Compile it for a device. Raises as ``load_engine``."""
+        return load_engine(self.spec, self.weights, self.pooling, options)
+
+
+def _model_name(settings: Settings) -> str:
+    """The name of the model; of an encoder file, no more than the header is read."""
+    path = Path(settings.weights).expanduser()
+    if settings.weights in _NO_FILE:
+        return DEFAULT_MODEL if settings.model == "auto" else settings.model
+    if path.suffix == SUFFIX:
+        model = read_header(path).model
+        _refuse_contradiction(settings, "model", model)
+        return model
+    if settings.model == "auto":
+        raise SettingsError(f"OP_WEIGHTS={settings.weights}: only {SUFFIX} files say their model; set OP_MODEL")
+    return settings.model
+
+
+def _spec_of(spec: ModelSpec, header: EncoderHeader) -> ModelSpec:
+    return replace(
+        spec,
+        dimension=header.dimension,
+        pooling=header.pooling,
+        # Whitening makes the weak directions as strong as the others, and with them the rounding (measured for bf16:
+        # centred cosines of 0.96 with f32, where the same network without whitening has 0.9999).
+        fastest="f32" if header.has_whitening else spec.fastest,
+    )
+
+
+def _refuse_contradiction(settings: Settings, name: Literal["model", "pooling"], said: str) -> None:
+    asked = getattr(settings, name)
+    if asked not in ("auto", said):
+        raise SettingsError(
+            f"OP_{name.upper()}={asked} contradicts the encoder file (OP_WEIGHTS={settings.weights}), whose {name} is "
+            f"{said}: leave OP_{name.upper()} out, or set it to auto"
+        )

@@ -166,7 +166,7 @@ def test_a_second_run_makes_only_what_is_missing(tmp_path: Path) -> None:
 def test_pictures_of_another_seed_or_size_are_not_mixed_in(tmp_path: Path, other: dict[str, int]) -> None:
     generate_folder(tmp_path, count=1, size=32, seed=0, processes=1)
     arguments = {"size": 32, "seed": 0} | other
-    with pytest.raises(UsageError, match=r"000000.jpg has 'visop generate, edition \d+, size 32, seed 0', this run"):
+    with pytest.raises(UsageError, match=r"000000.jpg: has 'visop generate, edition \d+, size 32, seed 0', this run"):
         generate_folder(tmp_path, count=2, processes=1, **arguments)
 
 

@@ -15,13 +15,15 @@ import visop
 ROOT = Path(__file__).parents[1]
 
 # Each package may import from itself, from the packages below it, and from nothing else of ours.
-_CORE = {"errors", "settings", "contract", "machine", "sources"}
+_CORE = {"errors", "address", "settings", "contract", "machine", "sources"}
 _SERVED = _CORE | {"rpc", "images", "models", "serving", "client", "encoding"}
 BELOW = {
     "errors": set(),
+    "address": set(),
+    "spelling": set(),
     "machine": set(),
     "rpc": {"errors"},
-    "settings": {"errors"},
+    "settings": {"errors", "address", "spelling"},
     "contract": {"errors"},
     "sources": {"errors"},
     "images": _CORE,
@@ -76,7 +78,8 @@ def imports(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            yield str(node.module)
+            modules = [f"visop.{alias.name}" for alias in node.names if not alias.name.startswith("__")]
+            yield from modules if node.module == "visop" else [str(node.module)]
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))

@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from visop import address
 from visop.errors import SettingsError
+from visop.spelling import near_miss
 
 MIB = 1024 * 1024
+
+# Variables of other programs that are nearly the name of a setting: 1Password's command line has this one.
+_OF_OTHERS = {"OP_FORMAT"}
 
 
 def _setting(default: Any, help_text: str, rule: Callable[[Any], bool] | None = None, rule_text: str = "") -> Any:
@@ -65,10 +71,16 @@ class Settings:
 
     # Where it is reached
     endpoint: str = _setting(
-        "127.0.0.1:50051", "Advertised in Identity, as HOST:PORT; the part after the last colon is the port bound."
+        "127.0.0.1:50051",
+        "HOST:PORT that Identity advertises; its port is also the port that is listened on. In place of a host that "
+        "nobody can call (0.0.0.0, ::, or none) the one of OP_BIND is advertised, or else the name of this machine.",
     )
-    bind: str = _setting("127.0.0.1", "Address to listen on; the container images set 0.0.0.0.")
-    http_endpoint: str = _setting("", "HTTP beside gRPC, on this HOST:PORT; empty is off.")
+    bind: str = _setting(
+        "127.0.0.1",
+        "HOST to listen on; 0.0.0.0, which the container images set, is every address of the machine. HOST:PORT "
+        "listens on another port than that of OP_ENDPOINT, and is what is advertised if OP_ENDPOINT is not set.",
+    )
+    http_endpoint: str = _setting("", "HOST:PORT where HTTP listens, beside gRPC; empty is off.")
     http_hosts: tuple[str, ...] = _setting(
         (),
         "Host names that HTTP answers to, comma-separated, beside localhost and plain addresses; * is any. Empty: any, "
@@ -143,28 +155,51 @@ class Settings:
             raise _wrong("max_calls", self.max_calls, f"must not be below OP_MAX_BATCH ({self.max_batch})")
         if not self.formats:
             raise _wrong("formats", "", "must name at least one format")
-        _check_endpoint("endpoint", self.endpoint)
+        _check_address("endpoint", self.endpoint, "HOST:PORT")
+        _check_address("bind", self.bind, "HOST or HOST:PORT", needs_host=True, needs_port=False)
         if self.http_endpoint:
-            _check_endpoint("http_endpoint", self.http_endpoint, needs_host=True)  # an empty one would bind everywhere
+            _check_address("http_endpoint", self.http_endpoint, "HOST:PORT", needs_host=True)
         for entry in self.fetch_allow:
             _check_allow_entry(entry)
 
     @property
+    def host(self) -> str:
+        """The address that gRPC listens on, without the brackets of IPv6."""
+        return address.split(self.bind)[0]
+
+    @property
     def port(self) -> int:
-        """The port to bind; 0 lets the system choose."""
-        return int(self.endpoint.rpartition(":")[2])
+        """The port that gRPC listens on; 0 lets the system choose."""
+        ports = address.split(self.bind)[1], address.split(self.endpoint)[1], 0
+        return next(port for port in ports if port is not None)
 
     @property
     def http_host(self) -> str:
-        """The address that HTTP binds, without the brackets of IPv6."""
-        return self.http_endpoint.rpartition(":")[0].strip("[]")
+        """The address that HTTP listens on, without the brackets of IPv6."""
+        return address.split(self.http_endpoint)[0]
+
+    @property
+    def http_port(self) -> int:
+        """The port that HTTP listens on; 0 lets the system choose."""
+        return address.split(self.http_endpoint)[1] or 0
+
+    def advertised(self, port: int) -> str:
+        """HOST:PORT for others to call, where ``port`` is the one that the system chose if ``OP_ENDPOINT`` has 0."""
+        host, own = address.split(self.endpoint)
+        if address.is_wildcard(host):
+            host = (platform.node() or "localhost") if address.is_wildcard(self.host) else self.host
+        return address.join(host, own or port)
 
 
-def _check_endpoint(name: str, endpoint: str, *, needs_host: bool = False) -> None:
-    host, colon, port = endpoint.rpartition(":")
-    well = colon and port.isascii() and port.isdigit() and int(port) <= 65535
-    if not well or (needs_host and not host):
-        raise _wrong(name, endpoint, "must be HOST:PORT with a port from 0 to 65535")
+def _check_address(name: str, text: str, form: str, *, needs_host: bool = False, needs_port: bool = True) -> None:
+    """An empty host listens everywhere, which is said by 0.0.0.0 or :: and never by leaving something out."""
+    rule = f"must be {form} with a port from 0 to 65535"
+    try:
+        host, port = address.split(text)
+    except ValueError:
+        raise _wrong(name, text, rule) from None
+    if (needs_host and not host) or (needs_port and port is None):
+        raise _wrong(name, text, rule)
 
 
 def _check_allow_entry(entry: str) -> None:
@@ -205,29 +240,34 @@ def load_settings(environ: Mapping[str, str], flags: Mapping[str, str] | None = 
     """Merge flags over the environment over the defaults.
 
     Args:
-        environ: such as ``os.environ``. An empty value counts as not set; an unknown ``OP_`` name is an error,
-            because it is a typing mistake that would otherwise pass in silence.
+        environ: such as ``os.environ``. An empty value counts as not set. A name that is nearly that of a setting is
+            an error, because the mistake would otherwise pass in silence; other programs' variables may begin with
+            ``OP_``, too, and are left alone.
         flags: setting name -> text, as typed on the command line.
 
     Raises:
         SettingsError: naming the setting, the value and the rule.
     """
     known = {spec.name for spec in dataclasses.fields(Settings)}
-    _refuse_unknown(environ, known)
+    _refuse_near_misses(environ, known)
     texts: dict[str, str] = {name: environ[env_name(name)] for name in known if environ.get(env_name(name))}
     sources: dict[str, Source] = {name: "environment" if name in texts else "default" for name in known}
     for name, text in (flags or {}).items():
         texts[name], sources[name] = text, "flag"
     hints = get_type_hints(Settings)
     values = {name: _parse(name, text, hints[name]) for name, text in texts.items()}
-    return Effective(Settings(**values), sources)
+    settings = Settings(**values)
+    if "endpoint" not in values and address.split(settings.bind)[1] is not None:
+        settings = dataclasses.replace(settings, endpoint=settings.bind)
+    return Effective(settings, sources)
 
 
-def _refuse_unknown(environ: Mapping[str, str], known: set[str]) -> None:
+def _refuse_near_misses(environ: Mapping[str, str], known: set[str]) -> None:
     names = {env_name(name) for name in known}
-    for name in sorted(environ):
-        if name.startswith("OP_") and name not in names:
-            raise SettingsError(f"{name}: there is no such setting; `python -m visop info` lists them")
+    for variable in sorted(environ.keys() - names - _OF_OTHERS):
+        prefix, name = variable[:3], variable[3:]
+        if prefix == "OP_" and (meant := near_miss(name, sorted(known))):
+            raise SettingsError("", variable, f"there is no such setting; did you mean {env_name(meant)}?")
 
 
 def _parse(name: str, text: str, kind: Any) -> Any:

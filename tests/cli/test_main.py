@@ -246,7 +246,7 @@ def test_health_asks_the_server_of_this_host(endpoint, monkeypatch):
 
 @pytest.mark.parametrize(
     ("bind", "target"),
-    [("127.0.0.1", "127.0.0.1:80"), ("0.0.0.0", "127.0.0.1:80"), ("::", "[::1]:80"), ("10.0.0.7", "10.0.0.7:80")],
+    [("127.0.0.1", "127.0.0.1:80"), ("0.0.0.0", "127.0.0.1:80"), ("::", "[::1]:80"), ("10.0.0.7:81", "10.0.0.7:81")],
 )
 def test_the_own_host_is_reached_where_the_server_listens(bind, target):
     assert health._local_target(Settings(endpoint="host:80", bind=bind)) == target

@@ -157,6 +157,20 @@ def test_a_port_in_use_is_a_clear_error() -> None:
     assert f"cannot listen on 127.0.0.1:{port}: in use, or not allowed" in process.lines[-1]
 
 
+def test_a_server_listens_on_one_port_and_advertises_another() -> None:
+    variables = {"OP_BIND": "127.0.0.1:0", "OP_ENDPOINT": "operator.example:443"}
+    with serving(**variables) as (process, channel):
+        identity = rpc_pb2_grpc.OperatorStub(channel).Identity(rpc_pb2.IdentityRequest(), timeout=20)
+        assert identity.endpoint == "operator.example:443"
+    assert "advertised=operator.example:443" in process.lines[-1]
+
+
+def test_an_address_that_nobody_can_call_is_not_advertised() -> None:
+    with serving(OP_ENDPOINT="0.0.0.0:0") as (process, channel):
+        identity = rpc_pb2_grpc.OperatorStub(channel).Identity(rpc_pb2.IdentityRequest(), timeout=20)
+        assert re.search(f"listening={identity.endpoint} ", process.lines[-1])
+
+
 def test_while_draining_health_says_so_and_an_open_stream_is_told_to_come_again(
     start_server: Callable[..., Running],
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from visop import address
 from visop.cli.console import FAILED
 from visop.cli.flags import Commands, add_command, read_settings
 from visop.settings import Settings
@@ -28,5 +29,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _local_target(settings: Settings) -> str:
     """Where a server with these settings can be reached from its own host."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.bind, settings.bind)  # noqa: S104 - read, not bound
-    return f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"
+    if address.is_wildcard(settings.host):
+        return address.join("::1" if ":" in settings.host else "127.0.0.1", settings.port)
+    return address.join(settings.host, settings.port)

@@ -96,7 +96,7 @@ def _config(app: object) -> uvicorn.Config:
 
 
 def _listen(settings: Settings) -> socket.socket:
-    host, port = settings.http_host, int(settings.http_endpoint.rpartition(":")[2])
+    host, port = settings.http_host, settings.http_port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=1024)

@@ -20,6 +20,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from visop import address
 from visop.contract import Encoder
 from visop.errors import SettingsError, UsageError, VisopError
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
@@ -67,6 +68,7 @@ def serve(effective: Effective, around: Around | None = None) -> int:
                 Server(operator, pipeline, settings, extend_http) as server,
             ):
                 fields = {"listening": server.address, "operator": operator.name, "dimension": operator.dimension}
+                fields |= {"advertised": server.advertised} if server.advertised != server.address else {}
                 fields |= {"http": server.http_address} if server.http_address else {}
                 fields |= {"fingerprint": operator.fingerprint, "start_s": round(time.monotonic() - started, 2)}
                 log_event(_log, logging.INFO, "serving", fields)
@@ -139,7 +141,8 @@ class Server:
     """The gRPC server around a pipeline, and HTTP beside it. Entering opens the ports; leaving drains and closes them.
 
     Attributes:
-        address: HOST:PORT of gRPC.
+        address: HOST:PORT that gRPC listens on.
+        advertised: HOST:PORT in Identity, for others to call.
         http_address: HOST:PORT of HTTP, empty if it is off.
     """
 
@@ -153,8 +156,9 @@ class Server:
         # What does not find a thread is refused by gRPC itself instead of waiting in a queue that nobody sees.
         self._grpc = grpc.server(self._pool, options=_options(settings), maximum_concurrent_rpcs=threads)
         self.port = self._bind()
-        self.address = f"{settings.bind}:{self.port}"
-        identity = identity_of(operator.info(), _advertised(settings, self.port), settings)
+        self.address = address.join(settings.host, self.port)
+        self.advertised = settings.advertised(self.port)
+        identity = identity_of(operator.info(), self.advertised, settings)
         self._servicer = OperatorServicer(pipeline, self._calls, identity, settings)
         rpc_pb2_grpc.add_OperatorServicer_to_server(self._servicer, self._grpc)
         self._health = health.HealthServicer()
@@ -202,13 +206,13 @@ class Server:
         self._pool.shutdown(wait=False)
 
     def _bind(self) -> int:
-        host = f"[{self._settings.bind}]" if ":" in self._settings.bind else self._settings.bind
+        wanted = address.join(self._settings.host, self._settings.port)
         try:
-            port = self._grpc.add_insecure_port(f"{host}:{self._settings.port}")
+            port = self._grpc.add_insecure_port(wanted)
         except RuntimeError:
             port = 0
         if not port:
-            raise SettingsError(f"cannot listen on {host}:{self._settings.port}: in use, or not allowed")
+            raise SettingsError("", "", f"cannot listen on {wanted}: in use, or not allowed")
         return port
 
     def _make_http(self, identity: rpc_pb2.IdentityReply, extend: Extend | None) -> HttpServer:
@@ -231,11 +235,6 @@ class Server:
         status = health_pb2.HealthCheckResponse.SERVING if well else health_pb2.HealthCheckResponse.NOT_SERVING
         for name in ("", SERVICE_NAME):
             self._health.set(name, status)
-
-
-def _advertised(settings: Settings, port: int) -> str:
-    """``OP_ENDPOINT`` as it is, but for port 0, which nobody could call."""
-    return settings.endpoint if settings.port else f"{settings.endpoint.rpartition(':')[0]}:{port}"
 
 
 def _options(settings: Settings) -> list[tuple[str, int]]:

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+
+from visop import address
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("10.0.0.7:50051", "10.0.0.7", 50051),
+        ("operator.example:0", "operator.example", 0),
+        ("[::1]:80", "::1", 80),
+        (":80", "", 80),
+        ("0.0.0.0", "0.0.0.0", None),
+        ("::", "::", None),
+        ("[fe80::1]", "fe80::1", None),
+        ("", "", None),
+    ],
+)
+def test_host_and_port_are_told_apart(text: str, host: str, port: int | None) -> None:
+    assert address.split(text) == (host, port)
+
+
+@pytest.mark.parametrize("text", ["host:", "host:http", "host:65536", "host:-1", "host:٣"])
+def test_a_port_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="^" + text.partition(":")[2] + "$"):
+        address.split(text)
+
+
+def test_an_ipv6_host_gets_its_brackets() -> None:
+    assert address.join("::1", 80) == "[::1]:80"
+    assert address.join("localhost", 80) == "localhost:80"
+
+
+def test_what_means_every_address_can_be_called_by_nobody() -> None:
+    assert all(map(address.is_wildcard, ["", "0.0.0.0", "::", "0:0:0:0:0:0:0:0"]))
+    assert not any(map(address.is_wildcard, ["127.0.0.1", "::1", "localhost", "10.0.0.0"]))

@@ -15,10 +15,12 @@ import visop
 ROOT = Path(__file__).parents[1]
 
 # Each package may import from itself, from the packages below it, and from nothing else of ours.
-_CORE = {"errors", "address", "settings", "contract", "machine", "sources"}
+_CORE = {"errors", "files", "address", "settings", "contract", "machine", "sources"}
 _SERVED = _CORE | {"rpc", "images", "models", "serving", "client", "encoding"}
 BELOW = {
     "errors": set(),
+    "files": set(),
+    "journal": {"errors"},
     "address": set(),
     "spelling": set(),
     "machine": set(),
@@ -31,9 +33,9 @@ BELOW = {
     "models": _CORE | {"images", "synthetic"},
     "serving": _CORE | {"rpc", "images", "http"},
     "client": {"rpc", "errors"},
-    "encoding": _CORE | {"rpc", "images", "models", "serving", "client"},
+    "encoding": _CORE | {"journal", "rpc", "images", "models", "serving", "client"},
     "http": _CORE | {"rpc", "images", "serving"},
-    "collect": _CORE | {"images", "encoding"},
+    "collect": _CORE | {"journal", "images"},
     "evaluation": _SERVED | {"synthetic"},
     "search": _SERVED | {"evaluation"},
     "web": _SERVED | {"http", "search", "synthetic"},

@@ -16,7 +16,6 @@ A line has:
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,8 +26,9 @@ from visop.collect.near import find_near, perceptual_hash
 from visop.collect.page import Picture
 from visop.collect.urls import shorten
 from visop.contract import Image
-from visop.encoding.journal import Journal
 from visop.errors import SettingsError
+from visop.files import write_whole
+from visop.journal import Journal
 
 Kind = Literal["page", "picture"]
 Outcome = Literal["done", "skipped", "failed"]
@@ -107,7 +107,7 @@ class PictureFolder:
         if bits is not None and not self._keep_near_duplicates and (like := find_near(bits, self._hashes)) is not None:
             return self.note_loss(picture, page, "skipped", "near duplicate", like)
         file = digest + extension(data)
-        self._write(file, data)
+        write_whole(self._path / file, data)
         height, width = image.shape[:2]
         phash = "" if bits is None else f"{bits:016x}"
         facts = {"file": file, "sha256": digest, "width": width, "height": height, "phash": phash}
@@ -126,15 +126,6 @@ class PictureFolder:
             if b"\n" in file.read():
                 raise _foreign(manifest, number + 1)
         self._journal.cut(end)
-
-    def _write(self, file: str, data: bytes) -> None:
-        """All of a file, or nothing. The folder is locked, so that the name of the new one is nobody else's."""
-        new = self._path / "picture.part"
-        with open(new, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(new, self._path / file)
 
     def _note(self, entry: dict[str, Any]) -> None:
         entry["when"] = datetime.now(UTC).isoformat(timespec="seconds")

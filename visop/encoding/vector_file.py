@@ -13,6 +13,7 @@ and memory does not grow with the number of vectors.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import time
@@ -26,8 +27,9 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from visop.contract import Vector
-from visop.encoding.journal import Journal
 from visop.errors import SettingsError, VisopError
+from visop.files import move, whole_file
+from visop.journal import Journal
 from visop.rpc.statuses import code_of
 
 if TYPE_CHECKING:
@@ -195,7 +197,7 @@ class VectorFile:
         _sync(self._rows)
         self._rows.close()
         self._write_tables()
-        os.replace(self._outputs.part, self._outputs.vectors)
+        move(self._outputs.part, self._outputs.vectors)
         self._journal.remove()
 
     def _count(self, entry: dict[str, Any]) -> None:
@@ -264,7 +266,7 @@ class VectorFile:
             raise AssertionError(f"a .npy header of {rows.tell()} bytes, expected {_HEADER_BYTES}")
 
     def _write_tables(self) -> None:
-        with _replaced(self._outputs.rows) as rows, _replaced(self._outputs.errors) as errors:
+        with _whole_text(self._outputs.rows) as rows, _whole_text(self._outputs.errors) as errors:
             write_row = csv.writer(rows, lineterminator="\n").writerow
             write_error = csv.writer(errors, lineterminator="\n").writerow
             write_row(("row", "input"))
@@ -276,7 +278,7 @@ class VectorFile:
                 else:
                     write_row((number, entry["input"]))
                     number += 1
-        with _replaced(self._outputs.origin) as file:
+        with _whole_text(self._outputs.origin) as file:
             json.dump(asdict(self._origin) | {"vectors": self.good, "errors": self.bad}, file, indent=2)
             file.write("\n")
 
@@ -304,14 +306,11 @@ def _sync(file: BinaryIO) -> None:
 
 
 @contextmanager
-def _replaced(path: Path) -> Iterator[IO[str]]:
-    """A text file that appears at ``path`` whole or not at all."""
-    new = path.with_name(f"{path.name}.new")
-    with open(new, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, path)
+def _whole_text(path: Path) -> Iterator[IO[str]]:
+    with whole_file(path) as file:
+        text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
+        yield text
+        text.detach()  # writes what it holds, and leaves the file open
 
 
 def _spoken(origin: dict[str, Any]) -> str:

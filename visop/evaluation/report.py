@@ -23,6 +23,7 @@ from visop.evaluation.evaluate import Gallery, Job, Outcome
 from visop.evaluation.results import ACROSS, ALL, MEASURES, at_fpr, table
 from visop.evaluation.samples import digest, read_original, transform
 from visop.evaluation.thresholds import LEAST_FALSE_POSITIVES, RATES
+from visop.files import write_whole
 
 _FAILURES = 12
 _FAILURES_PER_TRANSFORMATION = 2
@@ -53,9 +54,7 @@ def write_report(path: Path, job: Job, gallery: Gallery, outcomes: Sequence[Outc
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters |= {"percent": _percent, "heat": _heat}
     template = environment.from_string(files(__package__).joinpath("report.html").read_text("utf-8"))
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(template.render(_context(job, gallery, outcomes)), "utf-8", errors="replace")
-    part.replace(path)
+    write_whole(path, template.render(_context(job, gallery, outcomes)).encode("utf-8", "replace"))
 
 
 def _context(job: Job, gallery: Gallery, outcomes: Sequence[Outcome]) -> dict[str, Any]:

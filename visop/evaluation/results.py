@@ -12,6 +12,7 @@ import numpy as np
 
 from visop.evaluation.evaluate import Outcome
 from visop.evaluation.metrics import Ranking
+from visop.files import write_whole
 
 #: The row that sums up all transformations: the mean of theirs.
 ALL = "all"
@@ -66,7 +67,8 @@ def _rows(outcomes: Sequence[Outcome]) -> Iterator[list[str]]:
 
 def write_calibrations(path: Path, outcomes: Sequence[Outcome]) -> None:
     """Per encoder what its card needs: ``calibration``, as ``visop compare`` reads it."""
-    path.write_text(json.dumps({outcome.name: _facts(outcome) for outcome in outcomes}, indent=2) + "\n", "utf-8")
+    text = json.dumps({outcome.name: _facts(outcome) for outcome in outcomes}, indent=2)
+    write_whole(path, f"{text}\n".encode())
 
 
 def _facts(outcome: Outcome) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from safetensors.numpy import save
 
 from visop import __version__
 from visop.errors import SettingsError, WeightsError
+from visop.files import write_whole
 from visop.models.registry import Pooling
 
 SUFFIX = ".safetensors"
@@ -104,7 +105,10 @@ def write_encoder_file(
         raise WeightsError(f"{path}: the card is not JSON: {error}") from error
     if len(text) > _MAX_HEADER_BYTES // 2:
         raise WeightsError(f"{path}: the card has {len(text)} bytes, at most {_MAX_HEADER_BYTES // 2} fit")
-    _replace(path, save(arrays, {_KEY: text}))
+    try:
+        write_whole(path, save(arrays, {_KEY: text}))
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def check_out(path: Path) -> None:
@@ -272,18 +276,3 @@ def _check_numbers(path: Path, tensors: Tensors) -> None:
             raise WeightsError(f"{path} holds NaN or inf, in {name}")
     if "gem/p" in tensors and not (tensors["gem/p"] > 0).all():
         raise WeightsError(f"{path}: gem/p is {tensors['gem/p']}, must be above 0")
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Let a file appear at ``path`` whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)

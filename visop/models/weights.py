@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from visop.errors import WeightsError
+from visop.files import file_sha256
 from visop.models.encoder_file import SUFFIX, EncoderHeader, read_header, tensors_sha256
 from visop.models.registry import ModelSpec
 
@@ -120,12 +121,6 @@ def _check_digest(spec: ModelSpec, path: Path) -> None:
 def content_sha256(path: Path) -> str:
     """The digest that ``Weights`` has for a file."""
     return tensors_sha256(path) if path.suffix == SUFFIX else file_sha256(path)
-
-
-def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 _MAGIC = {".h5": b"\x89HDF\r\n\x1a\n", ".keras": b"PK\x03\x04"}

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from visop.files import whole_file
 from visop.synthetic.generate import EDITION, SERIES, generate_picture
 from visop.synthetic.transformations import TRANSFORMATIONS
 
@@ -54,7 +55,5 @@ def _write_series(folder: Path, number: int) -> Iterator[Path]:
 
 
 def _save(image: Image.Image, path: Path) -> None:
-    """Whole or not at all."""
-    part = path.with_suffix(".part")
-    image.save(part, "JPEG", quality=_QUALITY)
-    part.replace(path)
+    with whole_file(path) as file:
+        image.save(file, "JPEG", quality=_QUALITY)

@@ -20,6 +20,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from visop.errors import UsageError
+from visop.files import whole_file
 from visop.machine import usable_cores
 from visop.synthetic.camera import photograph
 from visop.synthetic.mixture import FAMILIES, choose_family, finish
@@ -135,9 +136,6 @@ def _check_kept(path: Path, expected: str) -> None:
 
 
 def _write(folder: Path, size: int, seed: int, number: int) -> None:
-    """Whole or not at all: a picture that was being written when the run died is written again."""
-    path = _path(folder, number)
-    part = path.with_suffix(".part")
     image = Image.fromarray(generate_picture(seed + number, size))
-    image.save(part, "JPEG", quality=_QUALITY, comment=_comment(size, seed + number))
-    part.replace(path)
+    with whole_file(_path(folder, number)) as file:
+        image.save(file, "JPEG", quality=_QUALITY, comment=_comment(size, seed + number))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ import keras
 import numpy as np
 
 from visop.errors import TrainingFailed
+from visop.files import move_folder
 
 _STATE = "state.json"
 _ARRAYS = "arrays.npz"
@@ -87,8 +87,7 @@ class Checkpoints:
         arrays = {f"{index:05}": keras.ops.convert_to_numpy(each) for index, each in enumerate(_variables(model))}
         np.savez(new / _ARRAYS, **arrays)
         (new / _STATE).write_text(json.dumps(asdict(progress)))
-        _sync(new)
-        new.rename(self._epoch(progress.epoch))
+        move_folder(new, self._epoch(progress.epoch))
         for folder in self._folder.glob("epoch-*"):
             if folder not in (self._epoch(progress.epoch), self._epoch(progress.best)):
                 shutil.rmtree(folder)
@@ -118,9 +117,3 @@ def _put(model: Any, path: Path) -> None:
             raise ValueError(f"{len(arrays.files)} arrays for {len(variables)} variables")
         for name, variable in zip(sorted(arrays.files), variables, strict=True):
             variable.assign(arrays[name])
-
-
-def _sync(folder: Path) -> None:
-    for path in folder.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())

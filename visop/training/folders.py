@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visop.errors import SettingsError
+from visop.files import file_sha256
 from visop.sources import find_inputs
 from visop.training.recipe import Labels
 
@@ -80,8 +81,7 @@ def _distinct(paths: Sequence[Path]) -> list[Path]:
 def _copies(paths: Iterable[Path]) -> list[Path]:
     seen, copies = set(), []
     for path in paths:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").digest()
+        digest = file_sha256(path)
         if digest in seen:
             copies.append(path)
         seen.add(digest)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from visop.web.whole_file import write_whole
+from visop.files import write_whole
 
 # Of the size: written before the folder is looked at again, and made room for when it is.
 _SLACK = 0.1
@@ -40,7 +40,9 @@ class BoundedFolder:
         Raises:
             OSError: it cannot be written.
         """
-        write_whole(self.folder / name, data)
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, data)
         self._count(len(data))
 
     def _count(self, written: int) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from visop.contract import Vector
 from visop.errors import NotAllowed, VisopError
+from visop.files import write_whole
 from visop.images.thumbnail import size_of
 from visop.search.index import Index
 from visop.search.milvus.schema import MAX_NAMES, Picture, Row
 from visop.search.reader import stored_name
 from visop.web.originals import Originals, suffix_of
-from visop.web.whole_file import write_whole
 
 _log = logging.getLogger("visop.web")
 
@@ -87,6 +87,7 @@ class Uploads:
         self.check()
         path = Path(self._folder or "").absolute() / f"upload-{id_[:_ID_CHARS_IN_NAME]}{suffix_of(data)}"
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, data)
         except OSError as error:
             _log.error("an upload could not be kept: %s: %s", path, error.strerror)

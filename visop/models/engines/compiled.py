@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from visop.models.weights import file_sha256
+from visop.files import file_sha256, move_folder
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def compiled_model(cache_dir: Path, key: str, build: Callable[[Path], None]) -> 
             return
         # Another server that started at the same time may have been quicker: one copy is enough.
         entry = _find(cache_dir, key)
-        yield entry or folder.rename(cache_dir / f"{key}-{folder.name.removeprefix(_UNFINISHED)}")
+        yield entry or move_folder(folder, cache_dir / f"{key}-{folder.name.removeprefix(_UNFINISHED)}")
 
 
 def _find(cache_dir: Path, key: str) -> Path | None:

@@ -1,7 +1,7 @@
 import pytest
 
-from visop.encoding.journal import Journal
 from visop.errors import UsageError
+from visop.journal import Journal
 
 
 def entries(path):

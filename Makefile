@@ -22,7 +22,7 @@ SERVE_STAMP = .venv/stamp-$(if $(wildcard .venv/stamp-dev),dev,web)
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help venv run serve weights test test-all check lint types fix proto proto-check pins cpu web gpu test-cpu test-gpu \
-	train-embedded clean
+	docs docs-check train-embedded clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -102,7 +102,7 @@ test: .venv/stamp-dev ## Run the fast tests
 test-all: .venv/stamp-dev ## Run all tests, the slow ones too
 	.venv/bin/python -m pytest -m ''
 
-check: lint types proto-check test ## What must pass before a commit: format, lint, types, stubs, fast tests
+check: lint types proto-check docs-check test ## What must pass before a commit: format, lint, types, stubs, fast tests
 
 lint: .venv/stamp-dev
 	.venv/bin/ruff format --check
@@ -114,11 +114,12 @@ types: .venv/stamp-dev
 	.venv/bin/mypy
 	.venv/bin/deno check --quiet visop/web/page/
 
-fix: .venv/stamp-dev ## Format, and mend what the linter can mend
+fix: .venv/stamp-dev ## Format, mend what the linter can mend, and refresh what docs are generated from code
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
 	.venv/bin/deno fmt --quiet
 	.venv/bin/deno lint --fix --quiet
+	$(COG) -r $(COGGED)
 
 # $(call protoc,DIRECTORY): the stubs of rpc/rpc.proto in DIRECTORY/visop/rpc.
 protoc = PATH="$$PWD/.venv-proto/bin:$$PATH" .venv-proto/bin/python -m grpc_tools.protoc -Ivisop/rpc=rpc visop/rpc/rpc.proto \
@@ -142,6 +143,18 @@ pins: .venv-pins/bin/python ## Refresh the pins of the images from pyproject.tom
 pin = echo 'grpcio-tools>=1.74' | .venv-pins/bin/uv pip compile --quiet --upgrade --python-version 3.11 \
 	--python-platform linux --annotation-style line --custom-compile-command 'make pins' \
 	--extra $(1) --output-file $(2) pyproject.toml -
+
+# --- documentation ---
+
+# The text between [[[cog]]] and [[[end]]] is made from the code.
+COG = .venv/bin/python -m cogapp --verbosity=1 -I docs/generators
+COGGED = README.md docs/*/*.md
+
+docs: .venv/stamp-dev ## Build the documentation in build/docs; a warning is an error
+	.venv/bin/python -m sphinx --quiet --fail-on-warning --keep-going docs build/docs
+
+docs-check: .venv/stamp-dev
+	@$(COG) --check --diff --check-fail-msg='The docs are not what the code says: run make fix' $(COGGED)
 
 # --- container images ---
 

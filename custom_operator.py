@@ -1,8 +1,8 @@
 """The operator that is served: edit this file.
 
 As it is, it encodes pictures with the encoder that visop ships, with the model that OP_MODEL names, or with the encoder
-file that OP_WEIGHTS names. docs/custom-operator.md shows how to put a model of your own here. To try it on files or
-URLs, with no server:
+file that OP_WEIGHTS names. docs/tutorials/own-operator.md shows how to put a model of your own here. To try it on files
+or URLs, with no server:
 
     python custom_operator.py photo.jpg https://example.com/photo.jpg
 """

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -17,8 +18,8 @@ ROOT = Path(__file__).parents[1]
 
 
 def example(name: str) -> str:
-    """A fenced block of docs/custom-operator.md, by the comment above it."""
-    text = (ROOT / "docs/custom-operator.md").read_text()
+    """A fenced block of docs/tutorials/own-operator.md, by the comment above it."""
+    text = (ROOT / "docs/tutorials/own-operator.md").read_text()
     found = re.search(rf"<!-- example: {name} -->\n```python\n(.*?)```", text, re.DOTALL)
     assert found
     return found[1]
@@ -81,9 +82,17 @@ def test_the_onnx_operator_of_the_guide_works_as_written(monkeypatch: pytest.Mon
 
 
 def test_the_pytorch_operator_of_the_guide_is_python() -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/custom-operator.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/tutorials/own-operator.md").read_text(), re.DOTALL)
     torch_block = next(block for block in blocks if "import torch" in block)
     compile(torch_block, "docs/pytorch", "exec")
+
+
+def test_what_repeats_code_is_what_the_code_says() -> None:
+    pages = [str(path.relative_to(ROOT)) for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*/*.md")))]
+    cog = [sys.executable, "-m", "cogapp", "--verbosity=1", "-I", "docs/generators"]
+    done = subprocess.run([*cog, "--check", "--diff", *pages], cwd=ROOT, capture_output=True, text=True, check=False)
+    refresh = "python -m cogapp -r -I docs/generators README.md docs/*/*.md"
+    assert done.returncode == 0, f"run make fix, or {refresh}:\n{done.stdout}{done.stderr}"
 
 
 def test_the_readme_lists_every_setting_with_its_default() -> None:

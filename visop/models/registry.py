@@ -40,7 +40,7 @@ class ModelSpec:
     pooling: Pooling = "avg"
     """What OP_POOLING=auto means, if no encoder file says otherwise."""
     fastest: Precision
-    """The fastest arithmetic that leaves photos where f32 has them, see docs/benchmarks.md; OP_PRECISION=auto goes no
+    """The fastest arithmetic that leaves photos where f32 has them, see docs/explanation/benchmarks.md; auto goes no
     further. In bf16: a centred cosine of 0.998 or more. In int8: the same recall to a few tenths of a percent."""
     has_int8: bool = False
     """Whether eight bits leave its vectors good for search; of separable convolutions next to nothing is left."""

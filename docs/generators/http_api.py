@@ -1,0 +1,106 @@
+"""The HTTP interface, from its OpenAPI document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from markdown import code, sentence, table
+
+from visop.http.app import build_app
+from visop.http.endpoint import Endpoint
+from visop.settings import Settings
+from visop.web.routes import site_routes
+from visop.web.site import Site
+
+Json = Mapping[str, Any]
+
+_FIELD_HEAD = ("field", "type", "meaning")
+
+
+def reference(*paths: str) -> str:
+    """These paths: what each takes, and what it answers."""
+    document = _document()
+    operations = ((path, method, each) for path in paths for method, each in document["paths"][path].items())
+    return "\n\n".join(text for operation in operations for text in _operation(document, *operation))
+
+
+def _document() -> Json:
+    """Of an operator that is never called: the routes hold on to it, and nothing more."""
+    site = site_routes(cast(Site, None))
+    return build_app(cast(Endpoint, None), {"name": "visop", "dimension": "0"}, Settings(), site).openapi()
+
+
+def _operation(document: Json, path: str, method: str, operation: Json) -> Iterator[str]:
+    yield f"### {method.upper()} {path}"
+    yield f"{sentence(operation['summary'])} {operation.get('description', '')}".strip()
+    if parameters := operation.get("parameters"):
+        yield _parameters(document, parameters)
+    yield from _bodies(document, operation.get("requestBody", {}).get("content", {}))
+    answers = operation["responses"]
+    for media_type, content in answers["200"].get("content", {}).items():
+        if content["schema"]:
+            yield from _answer(document, media_type, content, answers["200"]["description"])
+    # FastAPI declares a 422 of its own wherever there are parameters; they end with a 400 here.
+    problems = ", ".join(code(status) for status in sorted(answers) if status not in ("200", "422"))
+    yield f"Problems: {problems}."
+
+
+def _parameters(document: Json, parameters: Sequence[Json]) -> str:
+    rows = (
+        [code(each["name"]), each["in"], _kind(document, each["schema"]), each.get("description", "–")]
+        for each in parameters
+    )
+    return table(["parameter", "in", "type", "meaning"], rows)
+
+
+def _bodies(document: Json, contents: Json) -> Iterator[str]:
+    """Fields of a form are told in the words of the JSON fields of that name, where they have none of their own."""
+    told: dict[str, str] = {}
+    for media_type, content in contents.items():
+        schema = _resolved(document, content["schema"])
+        for name, field in schema["properties"].items():
+            told[name] = field.get("description", told.get(name, "–"))
+        yield f"Body, `{media_type}`:"
+        rows = ([code(name), _kind(document, each), told[name]] for name, each in schema["properties"].items())
+        yield table(_FIELD_HEAD, rows)
+
+
+def _answer(document: Json, media_type: str, content: Json, description: str) -> Iterator[str]:
+    schema = _resolved(document, content["schema"])
+    if "properties" not in schema:
+        yield f"Answer, `{media_type}`: {description}"
+        return
+    yield f"Answer, `{media_type}`: {schema.get('description', description)}"
+    yield table(_FIELD_HEAD, _rows(document, schema, ""))
+
+
+def _rows(document: Json, schema: Json, prefix: str) -> Iterator[list[str]]:
+    for name, field in schema["properties"].items():
+        yield [code(prefix + name), _kind(document, field), field.get("description", "–")]
+        inner = _resolved(document, field.get("items", field))
+        if "properties" in inner:
+            yield from _rows(document, inner, f"{prefix}{name}{'[]' if 'items' in field else ''}.")
+
+
+def _kind(document: Json, schema: Json) -> str:
+    schema = _resolved(document, schema)
+    if "anyOf" in schema:
+        return " or ".join(_kind(document, each) for each in schema["anyOf"])
+    if "enum" in schema:
+        return " or ".join(map(code, schema["enum"]))
+    if schema.get("type") == "array":
+        return f"{_kind(document, schema['items'])} []"
+    if schema.get("format") == "binary":
+        return "file"
+    default = schema.get("default")
+    told = f", default {code(json.dumps(default))}" if default not in (None, "", []) else ""
+    return f"{schema.get('type', 'any')}{told}"
+
+
+def _resolved(document: Json, schema: Json) -> Json:
+    found: Any = document
+    for part in schema.get("$ref", "").split("/")[1:]:
+        found = found[part]
+    return cast(Json, found) if "$ref" in schema else schema

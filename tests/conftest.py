@@ -6,7 +6,7 @@ import base64
 import io
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +20,7 @@ from PIL import Image as PILImage
 from tests.toys import ToyOperator
 from visop.cli.main import make_parser
 from visop.rpc import rpc_pb2_grpc
-from visop.serving.lifecycle import Server
+from visop.serving.lifecycle import MakeCompanion, Server
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
 
@@ -71,11 +71,13 @@ class Running:
 
 
 @contextmanager
-def running(operator: ToyOperator | None = None, **changes: Any) -> Iterator[Running]:
+def running(
+    operator: ToyOperator | None = None, companions: Sequence[MakeCompanion] = (), **changes: Any
+) -> Iterator[Running]:
     """A real server on a free port of the loopback, and a channel to it."""
     operator = operator or ToyOperator()
     settings = replace(Settings(endpoint="127.0.0.1:0", fetch_allow=("127.0.0.1",), drain_timeout_s=5), **changes)
-    with Pipeline(operator, settings) as pipeline, Server(operator, pipeline, settings) as server:
+    with Pipeline(operator, settings) as pipeline, Server(operator, pipeline, settings, companions) as server:
         options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
         with grpc.insecure_channel(server.address, options) as channel:
             try:

@@ -31,7 +31,7 @@ BELOW = {
     "images": _CORE,
     "synthetic": _CORE,
     "models": _CORE | {"images", "synthetic"},
-    "serving": _CORE | {"rpc", "images", "http"},
+    "serving": _CORE | {"rpc", "images"},
     "client": {"rpc", "errors"},
     "encoding": _CORE | {"journal", "rpc", "images", "models", "serving", "client"},
     "http": _CORE | {"rpc", "images", "serving"},

@@ -163,7 +163,7 @@ def test_a_reader_that_has_enough_is_no_error():
 def served(monkeypatch):
     """What ``serve`` would have served."""
     served = []
-    monkeypatch.setattr("visop.serving.lifecycle.serve", lambda effective: served.append(effective) or 7)
+    monkeypatch.setattr("visop.serving.lifecycle.serve", lambda effective, _companions: served.append(effective) or 7)
     return served
 
 

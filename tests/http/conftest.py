@@ -14,13 +14,17 @@ import pytest
 
 from tests.conftest import Running, running
 from tests.toys import ToyOperator
+from visop.http.server import HttpServer
+from visop.serving.lifecycle import MakeCompanion
 
 
 @contextmanager
-def both_faces(operator: ToyOperator | None = None, **changes: Any) -> Iterator[tuple[Running, httpx.Client]]:
+def both_faces(
+    operator: ToyOperator | None = None, make: MakeCompanion = HttpServer, **changes: Any
+) -> Iterator[tuple[Running, httpx.Client]]:
     with (
-        running(operator, **{"http_endpoint": "127.0.0.1:0"} | changes) as server,
-        httpx.Client(base_url=f"http://{server.server.http_address}", timeout=20) as web,
+        running(operator, [make], **{"http_endpoint": "127.0.0.1:0"} | changes) as server,
+        httpx.Client(base_url=f"http://{server.server.companion_addresses['http']}", timeout=20) as web,
     ):
         yield server, web
 
@@ -47,7 +51,7 @@ def start_faces() -> Iterator[Callable[..., tuple[Running, httpx.Client]]]:
 @contextmanager
 def raw(server: Running) -> Iterator[socket.socket]:
     """A connection on which a test may send what no client would."""
-    host, _, port = server.server.http_address.rpartition(":")
+    host, _, port = server.server.companion_addresses["http"].rpartition(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         yield connection
 

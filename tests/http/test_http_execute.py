@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import httpx
@@ -11,9 +12,9 @@ from google.protobuf import json_format
 from tests.conftest import Running, make_base64, make_image, unit
 from tests.toys import RAISES
 from visop.http.endpoint import Body, Endpoint, Results, Task
+from visop.http.server import HttpServer
 from visop.rpc import rpc_pb2
 from visop.serving.convert import refuse_bad
-from visop.serving.lifecycle import Server
 from visop.serving.pipeline import Source
 
 Faces = tuple[Running, httpx.Client]
@@ -106,12 +107,8 @@ def _add_first(app: FastAPI, endpoint: Endpoint) -> None:
         return await endpoint.serve(request, _parse_first)
 
 
-def test_another_room_adds_routes_that_use_the_pipeline(
-    start_faces: Callable[..., Faces], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make = Server.__init__
-    monkeypatch.setattr(Server, "__init__", lambda self, *args: make(self, *args, _add_first))
-    _, web = start_faces()
+def test_routes_can_be_added_that_use_the_pipeline(start_faces: Callable[..., Faces]) -> None:
+    _, web = start_faces(make=functools.partial(HttpServer, extend=_add_first))
     np.testing.assert_allclose(web.post("/first", content=make_image((3, 4, 0))).json(), [0.6, 0.8, 0], atol=1e-6)
     assert web.post("/first", content=b"no image").json()["violations"][0]["field"] == "body[0]"
     assert web.post("/first?k=x").json()["detail"] == "query.k: must be a whole number"

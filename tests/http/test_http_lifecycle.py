@@ -205,8 +205,10 @@ def test_a_server_without_http_imports_none_of_it() -> None:
     code = """
 import sys
 from tests.conftest import running
-with running() as server:
-    assert server.server.http_address == ""
+from visop.http import http_companions
+from visop.settings import Settings
+with running(companions=http_companions(Settings())) as server:
+    assert server.server.companion_addresses == {}
 print(*sorted(set(sys.modules) & {"fastapi", "uvicorn", "starlette", "pydantic", "orjson", "python_multipart"}))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=50)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 from collections.abc import Iterator
@@ -14,8 +15,9 @@ from fastapi import FastAPI, Request, Response
 
 from tests.toys import ToyOperator
 from visop.contract import Encoder
-from visop.http.app import Extend
 from visop.http.endpoint import Endpoint, Task
+from visop.http.server import HttpServer
+from visop.serving.lifecycle import MakeCompanion
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
 
@@ -54,7 +56,7 @@ class ConfiguredOperator(Encoder):
 
 
 @contextmanager
-def hanging_store(_operator: Encoder, _pipeline: Pipeline) -> Iterator[Extend]:
+def hanging_store(_operator: Encoder, _pipeline: Pipeline) -> Iterator[list[MakeCompanion]]:
     """Routes beside the operator's that wait for what never answers, with a model and without."""
 
     def extend(app: FastAPI, endpoint: Endpoint) -> None:
@@ -66,7 +68,7 @@ def hanging_store(_operator: Encoder, _pipeline: Pipeline) -> Iterator[Extend]:
         async def search(request: Request) -> Response:
             return await endpoint.serve(request, lambda _: Task([], lambda _: hang()))
 
-    yield extend
+    yield [functools.partial(HttpServer, extend=extend)]
 
 
 def hang() -> Any:

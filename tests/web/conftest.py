@@ -17,7 +17,7 @@ from tests.toys import ToyOperator
 from visop.serving.lifecycle import Server
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
-from visop.web.run import Choice, open_site
+from visop.web.run import Choice, open_search
 
 # Of the operator in these tests: neighbouring numbers of tests.search.conftest.colour_of are copies of each other.
 THRESHOLD = 0.99999
@@ -76,9 +76,11 @@ def open_test_site(
     )
     with (
         Pipeline(operator, settings) as pipeline,
-        open_site(Choice(**defaults | (choice or {})), settings, operator, pipeline) as extend,
-        Server(operator, pipeline, settings, extend) as server,
-        httpx.Client(base_url=f"http://127.0.0.1:{server.http_address.rpartition(':')[2]}", timeout=20) as web,
+        open_search(Choice(**defaults | (choice or {})), settings, operator, pipeline) as companions,
+        Server(operator, pipeline, settings, companions) as server,
+        httpx.Client(
+            base_url=f"http://127.0.0.1:{server.companion_addresses['http'].rpartition(':')[2]}", timeout=20
+        ) as web,
     ):
         site = Site(web, home / "photos", operator, settings)
         try:

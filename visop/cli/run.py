@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check_photos(arguments.photos)
     with imports("to search in a browser: pip install 'visop[web]'"):
         from visop.serving.lifecycle import serve
-        from visop.web.run import Choice, open_site
+        from visop.web.run import Choice, open_search
     choice = Choice(
         uri=arguments.uri or DEFAULT_URI,
         name=arguments.index,
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         fpr=arguments.fpr,
         token=token(),
     )
-    return serve(effective, functools.partial(open_site, choice, effective.settings))
+    return serve(effective, functools.partial(open_search, choice, effective.settings))
 
 
 def _check_photos(photos: list[str]) -> None:

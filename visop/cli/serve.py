@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import nullcontext
 
 from visop.cli.console import imports
 from visop.cli.flags import Commands, add_all_settings, add_command, read_settings
@@ -18,5 +19,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C; the exit status."""
     effective = read_settings(arguments)
     with imports("to serve: pip install 'visop[cpu]'"):
+        from visop.http import http_companions
         from visop.serving.lifecycle import serve
-    return serve(effective)
+    return serve(effective, lambda *_: nullcontext(http_companions(effective.settings)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -27,7 +27,7 @@ those of gRPC.
 
 
 def build_app(
-    endpoint: Endpoint, identity: dict[str, Any], settings: Settings, extend: Extend | None = None
+    endpoint: Endpoint, identity: Mapping[str, Any], settings: Settings, extend: Extend | None = None
 ) -> FastAPI:
     """The ASGI application of one operator.
 

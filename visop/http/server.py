@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket  # noqa: TID251 - it listens; nothing goes out
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import uvicorn
@@ -24,7 +25,7 @@ _STOP_S = 2
 
 
 class HttpServer:
-    """Binds at once, serves after ``start``.
+    """The companion of the gRPC server (``visop.serving.lifecycle``) that speaks HTTP: binds when it is made.
 
     Attributes:
         address: HOST:PORT, with the port that was bound.
@@ -33,11 +34,13 @@ class HttpServer:
         SettingsError: it cannot listen there.
     """
 
+    name = "http"
+
     def __init__(
         self,
         pipeline: Pipeline,
         calls: CallAdmission,
-        identity: dict[str, Any],
+        identity: Mapping[str, Any],
         settings: Settings,
         extend: Extend | None = None,
     ) -> None:

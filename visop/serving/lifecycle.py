@@ -1,4 +1,4 @@
-"""Start, serve, stop, in that order: load -> warm up -> open the port -> wait for a signal -> drain -> close."""
+"""Start, serve, stop, in that order: load -> warm up -> open the ports -> wait for a signal -> drain -> close."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -23,20 +23,13 @@ from grpc_reflection.v1alpha import reflection
 from visop import address
 from visop.contract import Encoder
 from visop.errors import SettingsError, UsageError, VisopError
-from visop.rpc import rpc_pb2, rpc_pb2_grpc
+from visop.rpc import rpc_pb2_grpc
 from visop.serving.admission import CallAdmission
 from visop.serving.convert import identity_json, identity_of
 from visop.serving.logs import configure_logging, log_event
 from visop.serving.pipeline import Pipeline
 from visop.serving.servicer import SERVICE_NAME, OperatorServicer
 from visop.settings import Effective, Settings
-
-if TYPE_CHECKING:
-    from visop.http.app import Extend
-    from visop.http.server import HttpServer
-
-    #: Lives around a server: entered with the warm operator, left after the last call and before the operator closes.
-    Around = Callable[[Encoder, Pipeline], AbstractContextManager[Extend]]
 
 _log = logging.getLogger("visop")
 
@@ -49,12 +42,42 @@ _LEAVE_S = 1.0
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def serve(effective: Effective, around: Around | None = None) -> int:
+class Companion(Protocol):
+    """A server beside the gRPC one, on the same pipeline. It binds its port when it is made.
+
+    Attributes:
+        name: of its protocol, for the log.
+        address: HOST:PORT, with the port that was bound.
+    """
+
+    name: str
+    address: str
+
+    def start(self) -> None:
+        """Take requests."""
+
+    def stop(self) -> None:
+        """Send the last answers and close. Called once no call is in flight. Idempotent."""
+
+
+#: Makes a companion of: the pipeline, what admits calls over every protocol, Identity in JSON, the settings.
+MakeCompanion = Callable[[Pipeline, CallAdmission, Mapping[str, Any], Settings], Companion]
+
+#: Entered with the warm operator before any port opens; left after the last call and before the operator closes.
+OpenCompanions = Callable[[Encoder, Pipeline], AbstractContextManager[Sequence[MakeCompanion]]]
+
+
+def grpc_alone(_operator: Encoder, _pipeline: Pipeline) -> AbstractContextManager[Sequence[MakeCompanion]]:
+    """No companions."""
+    return nullcontext(())
+
+
+def serve(effective: Effective, open_companions: OpenCompanions = grpc_alone) -> int:
     """Serve until SIGTERM or SIGINT; the exit status. The first signal drains, a second one exits at once.
 
     Args:
         effective: the settings.
-        around: what another room has beside the server, such as search; it adds its routes to the HTTP interface.
+        open_companions: the servers that run beside gRPC, such as HTTP, with what they need to live in.
     """
     settings = effective.settings
     before = set(threading.enumerate())
@@ -64,12 +87,12 @@ def serve(effective: Effective, around: Around | None = None) -> int:
         with open_pipeline(settings) as (operator, pipeline):
             stop = _catch_stop_signals()
             with (
-                around(operator, pipeline) if around else nullcontext() as extend_http,
-                Server(operator, pipeline, settings, extend_http) as server,
+                open_companions(operator, pipeline) as companions,
+                Server(operator, pipeline, settings, companions) as server,
             ):
                 fields = {"listening": server.address, "operator": operator.name, "dimension": operator.dimension}
                 fields |= {"advertised": server.advertised} if server.advertised != server.address else {}
-                fields |= {"http": server.http_address} if server.http_address else {}
+                fields |= server.companion_addresses
                 fields |= {"fingerprint": operator.fingerprint, "start_s": round(time.monotonic() - started, 2)}
                 log_event(_log, logging.INFO, "serving", fields)
                 os.read(stop, 1)
@@ -138,16 +161,16 @@ def load_operator(settings: Settings) -> Encoder:
 
 
 class Server:
-    """The gRPC server around a pipeline, and HTTP beside it. Entering opens the ports; leaving drains and closes them.
+    """The gRPC server of a pipeline, and its companions. Entering opens the ports; leaving drains and closes them.
 
     Attributes:
         address: HOST:PORT that gRPC listens on.
         advertised: HOST:PORT in Identity, for others to call.
-        http_address: HOST:PORT of HTTP, empty if it is off.
+        companion_addresses: HOST:PORT of every companion, by the name of its protocol.
     """
 
     def __init__(
-        self, operator: Encoder, pipeline: Pipeline, settings: Settings, extend_http: Extend | None = None
+        self, operator: Encoder, pipeline: Pipeline, settings: Settings, companions: Sequence[MakeCompanion] = ()
     ) -> None:
         self._pipeline, self._settings = pipeline, settings
         self._calls = CallAdmission(settings.max_calls)
@@ -165,8 +188,8 @@ class Server:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._grpc)
-        self._http = self._make_http(identity, extend_http) if settings.http_endpoint else None
-        self.http_address = self._http.address if self._http else ""
+        self._companions = [make(pipeline, self._calls, identity_json(identity), settings) for make in companions]
+        self.companion_addresses = {companion.name: companion.address for companion in self._companions}
         self._published: bool | None = None
         self._stopping = threading.Event()
         self._monitor = threading.Thread(target=self._watch_health, name="visop-health", daemon=True)
@@ -174,8 +197,8 @@ class Server:
     def __enter__(self) -> Server:
         self._publish_health()
         self._grpc.start()
-        if self._http:
-            self._http.start()
+        for companion in self._companions:
+            companion.start()
         self._monitor.start()
         return self
 
@@ -198,8 +221,8 @@ class Server:
         # the time to be told to go elsewhere.
         time.sleep(_REFUSAL_S)
         stopped = self._grpc.stop(_REFUSAL_S)
-        if self._http:
-            self._http.stop()
+        for companion in self._companions:
+            companion.stop()
         stopped.wait()
         self._monitor.join()
         # Not waited for: a handler that a hanging model still holds is released when the pipeline closes.
@@ -214,14 +237,6 @@ class Server:
         if not port:
             raise SettingsError("", "", f"cannot listen on {wanted}: in use, or not allowed")
         return port
-
-    def _make_http(self, identity: rpc_pb2.IdentityReply, extend: Extend | None) -> HttpServer:
-        try:
-            from visop.http.server import HttpServer
-        except ModuleNotFoundError as err:
-            complaint = f"{err.name} is not installed; for HTTP: pip install 'visop[http]'"
-            raise SettingsError(f"OP_HTTP_ENDPOINT={self._settings.http_endpoint}: {complaint}") from None
-        return HttpServer(self._pipeline, self._calls, identity_json(identity), self._settings, extend)
 
     def _watch_health(self) -> None:
         while not self._stopping.wait(_HEALTH_INTERVAL_S):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,9 +14,11 @@ from visop.encoding.local import LocalEncoder
 from visop.encoding.pool import Encoders
 from visop.encoding.vector_file import Origin
 from visop.http.app import Extend
+from visop.http.server import HttpServer
 from visop.images.decode import ImageLimits
 from visop.search.calibration import DEFAULT_FPR, copy_threshold
 from visop.search.index import Index
+from visop.serving.lifecycle import MakeCompanion
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
 from visop.synthetic.examples import COUNT, write_examples
@@ -55,8 +58,17 @@ class Choice:
 
 
 @contextmanager
+def open_search(
+    choice: Choice, settings: Settings, operator: Encoder, pipeline: Pipeline
+) -> Iterator[list[MakeCompanion]]:
+    """The HTTP server of ``open_site``, for ``visop.serving.lifecycle.serve``. Raises as ``open_site`` does."""
+    with open_site(choice, settings, operator, pipeline) as extend:
+        yield [functools.partial(HttpServer, extend=extend)]
+
+
+@contextmanager
 def open_site(choice: Choice, settings: Settings, operator: Encoder, pipeline: Pipeline) -> Iterator[Extend]:
-    """An index whose vectors come from a running pipeline, and its routes, for ``visop.serving.lifecycle.serve``.
+    """An index whose vectors come from a running pipeline, and its routes.
 
     Raises:
         OtherEncoder: the index was made with another encoder.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -65,7 +66,7 @@ _FAULTS = {
 }
 
 
-def api_router(endpoint: Endpoint, identity: dict[str, Any], max_items: int) -> APIRouter:
+def api_router(endpoint: Endpoint, identity: Mapping[str, Any], max_items: int) -> APIRouter:
     """The routes over one pipeline."""
     router = APIRouter()
 

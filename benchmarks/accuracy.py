@@ -31,7 +31,7 @@ PUBLISHED = [name for name, spec in MODELS.items() if spec.weights_url]
 def vectors_of(name: str, folder: Path, images: np.ndarray, precision: Precision) -> np.ndarray:
     """Vectors of our CPU engine."""
     path = str(folder / f"{name}.h5")
-    settings = Settings(model=name, weights=path, precision=precision, device="cpu", cache_dir=folder)  # type: ignore[arg-type]
+    settings = Settings(model=name, weights=path, precision=precision, device="cpu", cache_dir=folder)
     engine = Selection.of(settings).load(EngineOptions.of(settings))
     return np.concatenate([engine(images[start : start + 4]) for start in range(0, len(images), 4)])
 

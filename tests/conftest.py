@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import numpy as np
@@ -23,6 +23,8 @@ from visop.rpc import rpc_pb2_grpc
 from visop.serving.lifecycle import MakeCompanion, Server
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
+
+T = TypeVar("T")
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +39,12 @@ def run_command(*words: object) -> int:
     arguments = make_parser().parse_args([str(word) for word in words])
     status: int = arguments.run(arguments)
     return status
+
+
+def note(seen: list[T], value: T) -> T:
+    """Append a value to what was seen, and hand it on."""
+    seen.append(value)
+    return value
 
 
 def make_image(

@@ -106,11 +106,11 @@ def result_of(data: bytes) -> np.ndarray | VisopError:
 def reply_of(results: list[np.ndarray | VisopError], *, partial: bool) -> rpc_pb2.ExecuteReply:
     reply = rpc_pb2.ExecuteReply(nums=len(results))
     for result in results:
-        failed = isinstance(result, VisopError)
-        reply.vectors.add(element=[] if failed else result.tolist())
-        if partial:
-            code = code_of(result).value[0] if failed else 0
-            reply.statuses.add(code=code, message=str(result) if failed else "")
+        reply.vectors.add(element=[] if isinstance(result, VisopError) else result.tolist())
+        if partial and isinstance(result, VisopError):
+            reply.statuses.add(code=code_of(result).value[0], message=str(result))
+        elif partial:
+            reply.statuses.add()
     return reply
 
 

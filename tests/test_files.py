@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import note
 from visop.files import file_sha256, move_folder, whole_file, write_whole
 
 
@@ -71,8 +72,8 @@ def test_content_is_safe_before_its_name_and_the_name_before_the_return(
 ) -> None:
     steps: list[str] = []
     fsync, replace = os.fsync, os.replace
-    monkeypatch.setattr(os, "fsync", lambda number: steps.append(_kind(number)) or fsync(number))
-    monkeypatch.setattr(os, "replace", lambda old, new: steps.append("rename") or replace(old, new))
+    monkeypatch.setattr(os, "fsync", lambda number: note(steps, _kind(number)) and fsync(number))
+    monkeypatch.setattr(os, "replace", lambda old, new: note(steps, "rename") and replace(old, new))
     write_whole(tmp_path / "file", b"content")
     assert steps == ["7 bytes", "rename", "folder"]
 
@@ -122,8 +123,8 @@ def test_a_folder_gets_its_name_when_its_files_are_safe(tmp_path: Path, monkeypa
     (new / "two").write_bytes(b"22")
     steps: list[str] = []
     fsync, rename = os.fsync, os.rename
-    monkeypatch.setattr(os, "fsync", lambda number: steps.append(_kind(number)) or fsync(number))
-    monkeypatch.setattr(os, "rename", lambda old, to: steps.append("rename") or rename(old, to))
+    monkeypatch.setattr(os, "fsync", lambda number: note(steps, _kind(number)) and fsync(number))
+    monkeypatch.setattr(os, "rename", lambda old, to: note(steps, "rename") and rename(old, to))
     assert move_folder(new, tmp_path / "done") == tmp_path / "done"
     assert sorted(steps[:2]) == ["1 bytes", "2 bytes"]
     assert steps[2:] == ["folder", "rename", "folder"]

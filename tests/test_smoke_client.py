@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 from PIL import Image
@@ -35,6 +36,9 @@ class WrongOperator(StubOperator):
 
 class OriginalOperator(rpc_pb2_grpc.OperatorServicer):
     """Knows three RPCs and the original fields."""
+
+    def ExecuteStream(self, request_iterator, context):
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "there was no such RPC")
 
     def Identity(self, request, context):
         return rpc_pb2.IdentityReply(name="vgg19", type="encoder", dimension="2", metricType="L2")

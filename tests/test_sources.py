@@ -1,5 +1,6 @@
 import io
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -73,7 +74,7 @@ def test_a_list_holds_one_name_a_line(tmp_path):
 
 def test_a_list_may_come_from_standard_input(monkeypatch):
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"a.jpg\n")))
-    assert read_list("-") == ["a.jpg"]
+    assert read_list(Path("-")) == ["a.jpg"]
 
 
 def test_a_list_that_cannot_be_read_is_wrong_usage(tmp_path):
@@ -96,7 +97,9 @@ def test_a_file_is_read_up_to_the_limit(tmp_path):
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs files that do not say their size")
 def test_a_file_that_does_not_say_its_size_is_read_to_its_end():
     assert os.stat("/proc/self/status").st_size == 0
-    assert b"Threads:" in read_input("/proc/self/status", max_bytes=100_000)
+    content = read_input("/proc/self/status", max_bytes=100_000)
+    assert isinstance(content, bytes)
+    assert b"Threads:" in content
     assert isinstance(read_input("/proc/self/status", max_bytes=100), ImageTooLarge)
 
 

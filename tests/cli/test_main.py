@@ -162,8 +162,13 @@ def test_a_reader_that_has_enough_is_no_error():
 @pytest.fixture
 def served(monkeypatch):
     """What ``serve`` would have served."""
-    served = []
-    monkeypatch.setattr("visop.serving.lifecycle.serve", lambda effective, _companions: served.append(effective) or 7)
+    served: list[Settings] = []
+
+    def serve(effective, _companions):
+        served.append(effective)
+        return 7
+
+    monkeypatch.setattr("visop.serving.lifecycle.serve", serve)
     return served
 
 

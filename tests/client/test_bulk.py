@@ -2,10 +2,12 @@
 
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.conftest import note
 from tests.stub_operator import StubOperator, serving, vector_of
 from visop.client import Client
 from visop.client.backoff import Backoff
@@ -52,8 +54,8 @@ def test_bytes_urls_and_errors_keep_their_places(client):
 
 
 def test_inputs_are_read_no_further_than_the_window(client):
-    taken = []
-    stream = client.encode_stream((taken.append(image) or image for image in IMAGES), batch=2, window=3)
+    taken: list[Any] = []
+    stream = client.encode_stream((note(taken, image) for image in IMAGES), batch=2, window=3)
     for done in range(1, 20):
         next(stream)
         assert len(taken) <= done + 2 * 3

@@ -74,7 +74,9 @@ def test_statuses_become_errors_in_place():
     reply.statuses.add(code=0)
     reply.statuses.add(code=9, message="404")
     vector, error = Chunk(images(b"a", b"b"), CAPS, partial=True).results(reply)
+    assert isinstance(vector, np.ndarray)
     assert vector.dtype == np.float32
+    assert isinstance(error, VisopError)
     assert (code_of(error).name, str(error)) == ("FAILED_PRECONDITION", "404")
 
 

@@ -1,6 +1,7 @@
 import base64
 import threading
 import time
+from typing import Any
 
 import grpc
 import numpy as np
@@ -86,7 +87,7 @@ def test_many_inputs_are_split_by_the_limits_of_the_operator(client, operator):
 
 def test_vectors_of_different_lengths_are_an_error(client, operator):
     lengths = iter([2, 3])
-    operator._answer = lambda request: rpc_pb2.ExecuteReply(vectors=[{"element": [1.0] * next(lengths)}] * 1)
+    operator._answer = lambda request: rpc_pb2.ExecuteReply(vectors=[rpc_pb2.Vector(element=[1.0] * next(lengths))])
     operator.identity.limits.max_items = 1
     with pytest.raises(VisopError, match=r"different dimensions: \[2, 3\]"):
         client.encode(images=[b"a", b"b"])
@@ -246,7 +247,7 @@ class StrangeOperator(StubOperator):
 
 def test_credentials_are_passed_on(operator):
     """A client that speaks TLS does not get through to a server that speaks none, and says so."""
-    options = {"credentials": grpc.ssl_channel_credentials(), "backoff": Backoff(retries=0)}
+    options: dict[str, Any] = {"credentials": grpc.ssl_channel_credentials(), "backoff": Backoff(retries=0)}
     with (
         serving(operator) as port,
         Client(f"127.0.0.1:{port}", timeout_s=5, **options) as client,

@@ -31,7 +31,7 @@ def test_urls_datas_and_images_in_one_call(client, picture_server):
     vectors = client.encode(
         images=[make_image((7, 8, 9))], urls=[f"{picture_server}/1-2-3.png"], datas=[make_base64((4, 5, 6))]
     )
-    np.testing.assert_allclose(vectors, [unit((1, 2, 3)), unit((4, 5, 6)), unit((7, 8, 9))], atol=1e-6)
+    np.testing.assert_allclose(np.array(vectors), [unit((1, 2, 3)), unit((4, 5, 6)), unit((7, 8, 9))], atol=1e-6)
 
 
 def test_every_bad_input_is_named_with_its_reason_and_its_kind(client, picture_server):
@@ -84,7 +84,7 @@ def test_a_full_house_is_tried_again_until_there_is_room(start_server):
 def test_a_stream_comes_back_in_order(client, batch, window):
     images = (make_image(colour) for colour in COLOURS)
     vectors = list(client.encode_stream(images, batch=batch, window=window))
-    np.testing.assert_allclose(vectors, [unit(colour) for colour in COLOURS], atol=1e-6)
+    np.testing.assert_allclose(np.array(vectors), [unit(colour) for colour in COLOURS], atol=1e-6)
 
 
 def test_a_stream_outlives_a_server_that_drains(start_server):
@@ -96,5 +96,5 @@ def test_a_stream_outlives_a_server_that_drains(start_server):
         first.server.stop()
         second = start_server(endpoint=first.address)
         vectors += stream
-    np.testing.assert_allclose(vectors, [unit(colour) for colour in COLOURS], atol=1e-6)
+    np.testing.assert_allclose(np.array(vectors), [unit(colour) for colour in COLOURS], atol=1e-6)
     assert sum(first.operator.batches) + sum(second.operator.batches) == len(COLOURS)

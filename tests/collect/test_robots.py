@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tests.conftest import note
 from visop.collect.robots import Disallowed, Rules, read_rules
 from visop.errors import FetchFailed, FetchUnavailable, UrlRejected, VisopError
 from visop.images.fetch import Answer
@@ -28,7 +29,7 @@ def allows(rules: Rules, path: str) -> bool:
 
 def test_the_file_of_the_host_and_port_is_asked_for() -> None:
     asked: list[str] = []
-    read_rules(f"{SITE}/a/b.html?c", lambda url: asked.append(url) or Answer(url, 404, "", None, b""))  # type: ignore[func-returns-value]
+    read_rules(f"{SITE}/a/b.html?c", lambda url: Answer(note(asked, url), 404, "", None, b""))
     assert asked == [f"{SITE}/robots.txt"]
 
 

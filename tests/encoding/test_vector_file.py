@@ -5,15 +5,17 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from visop.contract import Vector
 from visop.encoding.vector_file import Origin, Outputs, VectorFile
 from visop.errors import FetchFailed, InvalidInput, UsageError, VisopError
 
 ORIGIN = Origin("stub", "one", 3, "L2")
-RESULTS = {f"{number}.jpg": np.full(3, number, np.float32) for number in range(6)}
+RESULTS: dict[str, Vector | VisopError] = {f"{number}.jpg": np.full(3, number, np.float32) for number in range(6)}
 RESULTS["2.jpg"] = InvalidInput("not an image")
 RESULTS["5.jpg"] = FetchFailed("404, sadly")
 
@@ -110,7 +112,7 @@ def test_a_run_may_be_killed_before_any_step_on_the_disk(tmp_path, unbroken, mon
 
 
 def copy_before(patch, folder, target, *steps):
-    copies = []
+    copies: list[Path] = []
 
     def spy(step):
         def copying(*args, **options):

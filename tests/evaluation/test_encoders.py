@@ -30,7 +30,7 @@ def test_the_configured_operator_is_measured_with_its_own_preprocessing() -> Non
 def test_a_running_operator_is_measured_over_its_port(running_server: Running) -> None:
     with open_encoder(running_server.address, {}) as encoder:
         vectors = encoder.encode([encoder.prepare(plain((10, 20, 30))), encoder.prepare(plain(NAN))])
-    np.testing.assert_allclose(vectors, [unit((10, 20, 30)), (0, 0, 0)], atol=1e-6)
+    np.testing.assert_allclose(vectors, np.array([unit((10, 20, 30)), (0, 0, 0)]), atol=1e-6)
     assert encoder.fingerprint == "toy-1"
 
 

@@ -134,6 +134,7 @@ def test_a_related_picture_that_is_nearer_is_in_the_way_only_where_it_counts() -
     gallery = np.eye(3, dtype=np.float32)
     queries = np.array([[0.6, 0.8, 0.0]], np.float32)  # shows picture 0, looks like its relative 1
     ranking = rank(queries, gallery, [0], related=(np.array([0]), np.array([0, 0, 1])))
+    assert ranking.first_apart is not None
     assert (ranking.first.tolist(), ranking.first_apart.tolist()) == ([2], [1])
 
 

@@ -33,7 +33,7 @@ def test_a_threshold_lies_just_above_the_allowed_share_of_impostors(fpr: float, 
 
 
 def test_impostors_that_cannot_be_told_apart_are_all_kept_out() -> None:
-    counted = impostors(np.repeat(np.float32([0.25, 0.5, 0.75]), 1000))
+    counted = impostors(np.repeat(np.array([0.25, 0.5, 0.75], np.float32), 1000))
     assert threshold_of(counted, 0.34) == pytest.approx(0.5, abs=2.0**-19)
     assert counted.rate(threshold_of(counted, 0.34)) == pytest.approx(1 / 3)
     assert threshold_of(counted, 0.33) == pytest.approx(0.75, abs=2.0**-18)
@@ -62,7 +62,7 @@ def test_two_pictures_support_a_rate_once_however_many_copies_there_are_of_them(
 
 def test_a_calibration_has_the_rates_that_its_pairs_support_and_names_the_others() -> None:
     rng = np.random.default_rng(2)
-    true = {"mirror": np.float32([0.9, 0.95, 0.2, 0.99]), "crop": np.float32([0.8, 0.1])}
+    true = {"mirror": np.array([0.9, 0.95, 0.2, 0.99], np.float32), "crop": np.array([0.8, 0.1], np.float32)}
     calibration = calibrate(true, impostors(rng.uniform(-0.5, 0.5, 40_000)), pictures=101, data="noise")
     assert [each.fpr for each in calibration.thresholds] == [1e-2, 1e-3]
     assert calibration.unsupported == (1e-4,)
@@ -89,7 +89,7 @@ def test_the_card_is_plain_json_and_keeps_the_thresholds_exactly() -> None:
 
 
 def test_a_histogram_holds_every_pair() -> None:
-    counts = impostors(np.float32([-1, -0.9, 0.3, 1, 1.0000001])).histogram([-1, -0.5, 0, 0.1, 1.1])
+    counts = impostors(np.array([-1, -0.9, 0.3, 1, 1.0000001], np.float32)).histogram([-1, -0.5, 0, 0.1, 1.1])
     assert counts.tolist() == [2, 0, 0, 3]
 
 

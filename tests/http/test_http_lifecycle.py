@@ -53,7 +53,7 @@ def test_a_client_that_leaves_takes_its_work_out_of_the_queue(
 
     def start(*args: object, **kwargs: object) -> object:
         call = cancel(*args, **kwargs)  # type: ignore[arg-type]
-        call.jobs[0].future.add_done_callback(lambda future: future.cancelled() and cancelled.set())
+        call.jobs[0].future.add_done_callback(lambda future: cancelled.set() if future.cancelled() else None)
         return call
 
     with ThreadPoolExecutor() as pool:

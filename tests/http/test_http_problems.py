@@ -34,7 +34,7 @@ class Told:
 def over_grpc(server: Running, request: Request, **options: Any) -> Told:
     with pytest.raises(grpc.RpcError) as caught:
         server.stub.Execute(request, **options)
-    return Told(caught.value.code().name, caught.value.details())
+    return Told(caught.value.code().name, caught.value.details() or "")
 
 
 def over_http(web: httpx.Client, request: Request, **options: Any) -> Told:
@@ -149,7 +149,7 @@ def subclasses(cls: type[VisopError]) -> Iterator[type[VisopError]]:
         yield from subclasses(each)
 
 
-@pytest.mark.parametrize("cls", sorted(set(subclasses(VisopError)), key=lambda cls: cls.__name__))
+@pytest.mark.parametrize("cls", sorted(set(subclasses(VisopError)), key=str))
 def test_every_error_has_a_status(cls: type[VisopError]) -> None:
     error = cls.__new__(cls)
     vars(error).update(items={"datas[0]": ModelFailed("")}, status="UNIMPLEMENTED")

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image as PILImage
-from PIL import ImageOps
+from PIL import ImageOps, _imaging
 
+from tests.conftest import note
 from visop.errors import ImageDecodeError, ImageTooLarge, UsageError, VisopError
 from visop.images.decode import ImageLimits, decode_base64, decode_image, resize_image
 from visop.images.limits import MeteredFile
@@ -24,7 +25,7 @@ ORIENTATION = 0x0112
 
 
 def limits(**changes: Any) -> ImageLimits:
-    values = {"max_bytes": 2**24, "max_pixels": 50_000_000, "max_frames": 100, "formats": FORMATS}
+    values: dict[str, Any] = {"max_bytes": 2**24, "max_pixels": 50_000_000, "max_frames": 100, "formats": FORMATS}
     return ImageLimits(**(values | changes))
 
 
@@ -489,7 +490,7 @@ def test_a_run_length_bmp_is_refused() -> None:
 def test_an_honest_file_is_read_in_far_fewer_pieces_than_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     files: list[MeteredFile] = []
     honest = MeteredFile.__init__
-    monkeypatch.setattr(MeteredFile, "__init__", lambda self, data: (files.append(self), honest(self, data))[1])
+    monkeypatch.setattr(MeteredFile, "__init__", lambda self, data: honest(note(files, self), data))
     noise = PILImage.effect_noise((1000, 800), 60)
     for kind, options in [("PNG", {}), ("JPEG", {}), ("TIFF", {}), ("GIF", {"save_all": True})]:
         more = {"append_images": [noise] * 5} if options else {}
@@ -499,7 +500,7 @@ def test_an_honest_file_is_read_in_far_fewer_pieces_than_are_allowed(monkeypatch
 
 def test_an_error_keeps_no_pixels_alive() -> None:
     def blocks() -> int:
-        stats = PILImage.core.get_stats()
+        stats = _imaging.get_stats()
         return stats["allocated_blocks"] - stats["freed_blocks"]
 
     data = encode(picture(2000, 1500), "JPEG")
@@ -544,7 +545,9 @@ def test_the_pixel_limit_holds_for_the_whole_picture_even_if_it_is_decoded_scale
 # Resize
 
 
-@pytest.mark.parametrize(("method", "resample"), [("bilinear", PILImage.BILINEAR), ("nearest", PILImage.NEAREST)])
+@pytest.mark.parametrize(
+    ("method", "resample"), [("bilinear", PILImage.Resampling.BILINEAR), ("nearest", PILImage.Resampling.NEAREST)]
+)
 @pytest.mark.parametrize("size", [(224, 224), (7, 300), (30, 40), (1, 1)])
 def test_resize_is_pillows(method: Any, resample: Any, size: tuple[int, int]) -> None:
     height, width = size

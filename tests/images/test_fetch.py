@@ -17,7 +17,7 @@ from visop.images.fetch import Answer, Fetcher
 
 
 def make(**changes: Any) -> Fetcher:
-    values = {"timeout_s": 10.0, "max_bytes": 1_000_000, "max_redirects": 3, "allow": ("127.0.0.1",)}
+    values: dict[str, Any] = {"timeout_s": 10.0, "max_bytes": 1_000_000, "max_redirects": 3, "allow": ("127.0.0.1",)}
     return Fetcher(**(values | changes))
 
 
@@ -179,6 +179,7 @@ def test_a_broken_connection_is_unavailable(fetcher: Fetcher, site: Site, path: 
 def test_an_error_does_not_keep_the_body_alive(fetcher: Fetcher, site: Site) -> None:
     with pytest.raises(ImageTooLarge) as caught:
         fetcher.fetch(site.url("endless"))
+    assert caught.value.__traceback__ is not None
     trace, held = caught.value.__traceback__.tb_next, []  # without this frame
     while trace is not None:
         held += [value for value in trace.tb_frame.f_locals.values() if isinstance(value, list | bytes)]

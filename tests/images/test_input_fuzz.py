@@ -95,7 +95,9 @@ def only_our_errors() -> Iterator[None]:
 
 def seeds() -> list[bytes]:
     rng = np.random.default_rng(0)
-    rgb = PILImage.fromarray(rng.integers(0, 255, (24, 32, 3), dtype=np.uint8)).resize((48, 36), PILImage.BICUBIC)
+    rgb = PILImage.fromarray(rng.integers(0, 255, (24, 32, 3), dtype=np.uint8)).resize(
+        (48, 36), PILImage.Resampling.BICUBIC
+    )
     wide = PILImage.fromarray(rng.integers(0, 65535, (8, 8), dtype=np.uint16))
     real = PILImage.fromarray(rng.random((8, 8), dtype=np.float32))
     exif = PILImage.Exif()

@@ -53,7 +53,7 @@ class Site(ThreadingHTTPServer):
     def wrap(self, certificate: Path) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
-        context.sni_callback = lambda _sock, name, _context: self.server_names.append(name)  # type: ignore[assignment]
+        context.sni_callback = lambda _sock, name, _context: self.server_names.append(name)
         self.socket = context.wrap_socket(self.socket, server_side=True)
         self.scheme = "https"
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -62,9 +63,7 @@ def pool_all(maps: Path, out: Path) -> None:
     arrays = np.load(maps)
     names = {key.partition("|")[0] for key in arrays}
     groups = {name: [arrays[key] for key in arrays if key.partition("|")[0] == name] for name in names}
-    np.savez(
-        out, **{f"{name} {pooling}": pooled(groups[name], pooling) for name in names for pooling in get_args(Pooling)}
-    )
+    write(out, {f"{name} {each}": pooled(groups[name], each) for name in names for each in get_args(Pooling)})
 
 
 def run_encoder(file: Path, images: Path, out: Path) -> None:
@@ -84,7 +83,7 @@ def run_encoder(file: Path, images: Path, out: Path) -> None:
     }
     maps = backbone(pixels.astype(np.float32))
     maps = maps if isinstance(maps, list) else [maps]
-    np.savez(out, **{f"maps{index}": np.asarray(each) for index, each in enumerate(maps)}, **vectors)
+    write(out, {f"maps{index}": np.asarray(each) for index, each in enumerate(maps)} | vectors)
 
 
 def gradient(maps: Path, out: Path) -> None:
@@ -97,9 +96,14 @@ def gradient(maps: Path, out: Path) -> None:
         vectors = layer([features])
         total = tf.reduce_sum(vectors * tf.constant(np.load(maps)["weights"], "float64"))
     by_p, by_maps = tape.gradient(total, [layer.p.value, features])
-    np.savez(out, vectors=vectors, by_p=by_p, by_maps=by_maps)
+    write(out, {"vectors": vectors, "by_p": by_p, "by_maps": by_maps})
+
+
+def write(out: Path, arrays: Mapping[str, Any]) -> None:
+    np.savez(out, allow_pickle=False, **arrays)
 
 
 if __name__ == "__main__":
     program, *paths = sys.argv[1], *map(Path, sys.argv[3 if sys.argv[1] == "pool" else 2 :])
-    {"pool": pool_all, "encoder": run_encoder, "gradient": gradient}[str(program)](*paths)
+    programs: dict[str, Callable[..., None]] = {"pool": pool_all, "encoder": run_encoder, "gradient": gradient}
+    programs[str(program)](*paths)

@@ -20,7 +20,7 @@ def descriptor(maps: np.ndarray, pooling: str, p: float = 3.0) -> np.ndarray:
 def descriptor_of_several(maps: list[np.ndarray], pooling: str, p: float = 3.0) -> np.ndarray:
     """The same of several maps, each half as large as the one before, that count alike."""
     if pooling in ("rmac", "ramac"):
-        return sum(descriptor(each, pooling) for each in maps)
+        return np.sum([descriptor(each, pooling) for each in maps], axis=0)
     # As of one map that holds every place of the smaller ones as often as it takes.
     grown = [each.repeat(2**step, axis=1).repeat(2**step, axis=2) for step, each in enumerate(maps)]
     return descriptor(np.concatenate(grown, axis=1), pooling, p)
@@ -47,7 +47,9 @@ def _regional(image: np.ndarray, *, weighted: bool) -> np.ndarray:
     weights = [share if mask.sum() * 3 > mask.size else 0.0 for share, (_, mask) in zip(shares, parts, strict=True)]
     if not weighted or not any(weights):
         weights = [1.0] * len(parts)
-    return sum(weight * unit(part.max(axis=(0, 1))) for weight, (part, _) in zip(weights, parts, strict=True))
+    return np.sum(
+        [weight * unit(part.max(axis=(0, 1))) for weight, (part, _) in zip(weights, parts, strict=True)], axis=0
+    )
 
 
 def grid(height: int, width: int, levels: int = 3) -> list[tuple[int, int, int]]:

@@ -29,11 +29,12 @@ import numpy as np
 import tensorflow as tf
 
 from tests.models.photos import GOLDEN_PHOTOS, golden_photos, photos
+from visop.files import file_sha256
 from visop.models import EngineOptions
 from visop.models.engines.keras import KerasEngine
 from visop.models.random_weights import set_random_weights
 from visop.models.registry import MODELS, ModelSpec
-from visop.models.weights import RANDOM_SEED, Weights, file_sha256
+from visop.models.weights import RANDOM_SEED, Weights
 from visop.settings import Settings
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"

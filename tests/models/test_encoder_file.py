@@ -108,7 +108,7 @@ def test_what_is_no_encoder_is_not_written(
 
 def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = write(tmp_path / "e.safetensors").read_bytes()
-    monkeypatch.setattr(encoder_file.os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left")))
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left")))
     with pytest.raises(WeightsError, match="cannot be written: No space left"):
         write(tmp_path / "e.safetensors", card={"name": "new"})
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]
@@ -152,7 +152,7 @@ def test_numbers_that_are_no_weights_are_refused_when_they_are_read(tmp_path: Pa
 
 
 def test_a_tensor_without_numbers_is_refused_whatever_its_other_sides_claim(tmp_path: Path) -> None:
-    header = {"__metadata__": {"visop": json.dumps(FACTS)}}
+    header: dict[str, object] = {"__metadata__": {"visop": json.dumps(FACTS)}}
     header |= {"backbone/a": {"dtype": "F32", "shape": [0, 1 << 62], "data_offsets": [0, 0]}}
     text = json.dumps(header).encode()
     path = tmp_path / "e.safetensors"

@@ -16,7 +16,6 @@ from visop.models.export import convert_in_subprocess
 from visop.models.fingerprint import fingerprint
 from visop.models.registry import MODELS
 from visop.models.weights import find_weights
-from visop.settings import Settings
 
 SPEC = MODELS["embedded"]
 
@@ -84,7 +83,7 @@ def test_the_fingerprint_says_what_there_is_and_changes_with_every_part(encoder:
         tensors = {key: tensor + np.float32(0.5) * (key == name) for key, tensor in encoder.tensors.items()}
         write(tmp_path / "changed.safetensors", {key: np.asarray(value, np.float32) for key, value in tensors.items()})
         weights = find_weights(SPEC, str(tmp_path / "changed.safetensors"), tmp_path)
-        found.add(fingerprint(SPEC, weights, Settings(), "f32"))
+        found.add(fingerprint(SPEC, weights, "gem", "bilinear", "f32"))
     assert all(each.startswith("embedded-file-gem-head-whitened-bilinear-f32-") for each in found)
     assert len(found) == 5
 

@@ -31,7 +31,13 @@ def test_the_fingerprint_reads_as_what_it_stands_for() -> None:
     ids=["model", "size", "preprocessing", "weights", "pooling", "resize", "precision"],
 )
 def test_whatever_changes_a_vector_changes_the_digest(change: dict[str, Any]) -> None:
-    facts = {"spec": SPEC, "weights": WEIGHTS, "pooling": "avg", "resize": "bilinear", "precision": "f32"}
+    facts: dict[str, Any] = {
+        "spec": SPEC,
+        "weights": WEIGHTS,
+        "pooling": "avg",
+        "resize": "bilinear",
+        "precision": "f32",
+    }
     before, after = fingerprint(**facts), fingerprint(**facts | change)
     assert before.rpartition("-")[2] != after.rpartition("-")[2]
 

@@ -33,7 +33,7 @@ def make_maps() -> dict[str, np.ndarray]:
 @pytest.fixture(scope="module", params=["tensorflow", "openvino"])
 def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
     folder = tmp_path_factory.mktemp("pool")
-    np.savez(folder / "maps.npz", **make_maps())
+    np.savez(folder / "maps.npz", allow_pickle=False, **make_maps())
     run_program("tests.models.descriptors", "pool", request.param, str(folder / "maps.npz"), str(folder / "out.npz"))
     return dict(np.load(folder / "out.npz"))
 

@@ -45,6 +45,8 @@ def test_the_published_file_is_found_in_the_cache_of_keras(tmp_path: Path, home:
 def test_a_missing_file_says_its_name_where_it_belongs_and_how_to_get_it(tmp_path: Path, home: Path) -> None:
     with pytest.raises(WeightsError) as error:
         find_weights(SPEC, "imagenet", tmp_path / "data")
+    assert SPEC.weights_file is not None
+    assert SPEC.weights_url is not None
     for part in (SPEC.weights_file, str(tmp_path / "data"), str(home), "data/prepare_model.sh vgg19", SPEC.weights_url):
         assert part in str(error.value)
     assert "OP_WEIGHTS=random" in str(error.value)

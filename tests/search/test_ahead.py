@@ -1,9 +1,11 @@
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
+from tests.conftest import note
 from visop.search.ahead import in_order, one_ahead
 
 
@@ -13,9 +15,9 @@ def test_results_come_in_order_with_what_they_came_from():
 
 
 def test_no_more_than_the_given_number_is_under_way():
-    taken = []
+    taken: list[int] = []
     with ThreadPoolExecutor(8) as pool:
-        results = in_order(pool, slowly, (taken.append(number) or number for number in range(12)), 5)
+        results = in_order(pool, slowly, (note(taken, number) for number in range(12)), 5)
         assert next(results) == (0, 0)
         assert taken == [0, 1, 2, 3, 4]
         assert list(results) == [(number, number) for number in range(1, 12)]
@@ -48,10 +50,10 @@ def test_what_is_slow_among_much_that_is_quick_is_not_done_one_after_the_other()
 
 
 def test_an_error_of_quick_work_overtakes_no_result_that_is_still_in_a_thread():
-    futures = []
+    futures: list[Future[tuple[int, float]]] = []
 
-    class Pool:
-        def submit(self, *_):
+    class Pool(ThreadPoolExecutor):
+        def submit(self, *_: Any, **_options: Any) -> Future[Any]:
             futures.append(Future())
             if len(futures) == 7:
                 for number, future in enumerate(futures[:6]):

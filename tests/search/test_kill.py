@@ -48,7 +48,7 @@ def finish(tmp_path: Path, uri: str, index: str) -> None:
     assert "30 inputs failed" in errors
 
 
-def there(uri: str, index: str) -> dict:
+def there(uri: str, index: str) -> dict[str, tuple[tuple[str, ...], list[float]]]:
     with Store(uri) as store:
         return contents(store.find(index))
 
@@ -65,6 +65,7 @@ def test_an_index_that_was_killed_ten_times_is_that_of_an_unbroken_run(tmp_path,
     rng = random.Random(1)
     for _ in range(10):
         process = start(tmp_path, uri, "killed")
+        assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
         try:
             process.wait(rng.uniform(0.3, 4))

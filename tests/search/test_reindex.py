@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 
 from tests.search.conftest import colour_of, contents, picture_file, write_pictures
@@ -73,12 +75,12 @@ def test_names_and_times_come_along(reindex, uri, filled):
 
 
 def test_an_interrupted_reindex_leaves_the_index_as_it_was_and_is_taken_up(reindex, uri, open_index, filled):
+    count = itertools.count(1)
+
     def stop():
-        stop.count += 1
-        if stop.count == 6:
+        if next(count) == 6:
             raise VisopError("interrupted")
 
-    stop.count = 0
     with pytest.raises(VisopError, match="interrupted"):
         reindex(on_done=stop)
     with open_index() as index:

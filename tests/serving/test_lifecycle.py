@@ -52,6 +52,7 @@ class Process:
         """The exit status; what is left of the log goes to ``lines``."""
         assert self.process.stderr is not None
         self.lines += self.process.stderr.readlines()
+        self.process.stderr.close()
         return self.process.wait(20)
 
 
@@ -142,7 +143,6 @@ def test_a_model_that_hangs_does_not_keep_the_process_from_stopping() -> None:
 def test_what_cannot_start_says_why_in_one_line(variables: dict[str, str], status: int, complaint: str) -> None:
     process = Process(**variables)
     assert process.finish() == status
-    process.process.stderr.close()
     assert complaint in process.lines[-1]
 
 
@@ -153,8 +153,7 @@ def test_a_port_in_use_is_a_clear_error() -> None:
         port = taken.getsockname()[1]
         process = Process(OP_ENDPOINT=f"127.0.0.1:{port}")
         assert process.finish() == 2
-        process.process.stderr.close()
-    assert f"cannot listen on 127.0.0.1:{port}: in use, or not allowed" in process.lines[-1]
+        assert f"cannot listen on 127.0.0.1:{port}: in use, or not allowed" in process.lines[-1]
 
 
 def test_a_server_listens_on_one_port_and_advertises_another() -> None:

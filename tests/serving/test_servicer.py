@@ -8,11 +8,13 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import grpc
 import numpy as np
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
@@ -104,7 +106,7 @@ def test_by_default_a_bad_input_fails_the_call_and_every_bad_one_is_named(
     described = {violation.field: violation.description for violation in details.field_violations}
     assert described.keys() == reasons.keys()
     for name, reason in reasons.items():
-        assert name in error.details()
+        assert name in str(error.details())
         assert reason in described[name]
     assert running_server.stub.Execute(Request(datas=[make_base64()])).nums == 1
 
@@ -185,11 +187,11 @@ def test_reflection_describes_the_service_without_a_proto_file(running_server: R
     assert set(service.methods_by_name) == {"Execute", "ExecuteStream", "Healthy", "Identity"}
 
 
-def _original_messages() -> dict[str, type]:
+def _original_messages() -> dict[str, type[Message]]:
     """The messages of the original engines' clients, which know none of our additions."""
     field = descriptor_pb2.FieldDescriptorProto
     many, one = field.LABEL_REPEATED, field.LABEL_OPTIONAL
-    layout = {
+    layout: dict[str, list[tuple[str, int, Any, Any]]] = {
         "ExecuteRequest": [("urls", 1, field.TYPE_STRING, many), ("datas", 2, field.TYPE_STRING, many)],
         "Vector": [("element", 1, field.TYPE_FLOAT, many)],
         "MetaData": [("url", 1, field.TYPE_STRING, one), ("data", 2, field.TYPE_BYTES, one)],
@@ -225,7 +227,7 @@ def _original_messages() -> dict[str, type]:
 def test_a_client_of_the_original_contract_works_unchanged(start_server: Start) -> None:
     running, messages = start_server(endpoint="10.1.2.3:0"), _original_messages()
 
-    def call(rpc: str, **fields: object) -> object:
+    def call(rpc: str, **fields: object) -> Any:
         method = running.channel.unary_unary(
             f"/omnisearch.Operator/{rpc}",
             request_serializer=messages[f"{rpc}Request"].SerializeToString,
@@ -253,7 +255,7 @@ def test_a_url_with_no_image_behind_it_is_a_failed_precondition(
 ) -> None:
     error = failure(lambda: running_server.stub.Execute(Request(urls=[f"{picture_server}/{page}"])))
     assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
-    assert error.details().startswith("urls[0]: the remote server answered")
+    assert str(error.details()).startswith("urls[0]: the remote server answered")
 
 
 def test_urls_can_be_switched_off(start_server: Start, picture_server: str) -> None:
@@ -371,8 +373,8 @@ def test_every_concurrent_caller_gets_its_own_vectors(running_server: Running) -
 
 def test_the_request_id_comes_back_and_a_hostile_one_does_not(running_server: Running) -> None:
     def returned(sent: str) -> str:
-        _, call = running_server.stub.Execute.with_call(Request(), metadata=[("x-request-id", sent)])
-        return dict(call.initial_metadata())["x-request-id"]
+        _, call = running_server.stub.Execute.with_call(Request(), metadata=(("x-request-id", sent),))
+        return str(dict(call.initial_metadata())["x-request-id"])
 
     assert returned("abc-123") == "abc-123"
     assert returned("x" * 500) != "x" * 500
@@ -397,7 +399,7 @@ def test_a_stream_ends_with_the_status_of_a_request_that_is_not_partial(running_
     assert next(replies).nums == 1
     error = failure(lambda: next(replies))
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert "images[0]" in error.details()
+    assert "images[0]" in str(error.details())
 
 
 def test_a_stream_waits_for_room_instead_of_failing(start_server: Start) -> None:

@@ -41,7 +41,7 @@ def test_cells_agree_with_brute_force() -> None:
     rng, same = np.random.default_rng(3), np.random.default_rng(3)
     margin, own = cells(rng, 20, 7)
     centres = same.uniform(0, 20, (7, 2))
-    grid = np.stack(np.mgrid[:20, :20], axis=-1)
+    grid = np.moveaxis(np.mgrid[:20, :20], 0, -1)
     distances = np.linalg.norm(grid[:, :, None] - centres, axis=-1)
     nearest = np.sort(distances, axis=-1)
     assert np.array_equal(own, distances.argmin(axis=-1))

@@ -79,7 +79,7 @@ def unedited(folder: Path, labels: Labels = "pictures", **choice: int) -> Batche
         **{"identities": 4, "views": 3, "neighbours": 1, "seed": 0} | choice, side=(SIDE, SIDE), preprocess=preprocess
     )
     maker = Batches(find_pictures(folder, labels), plan, Reader(ImageLimits.of(Settings()), 64))
-    maker._edit = lambda image, _rng: preprocess(image)  # type: ignore[method-assign]
+    maker._edit = lambda image, rng: preprocess(image)  # type: ignore[method-assign]
     return maker
 
 
@@ -165,7 +165,7 @@ def test_what_goes_wrong_in_a_later_batch_leaves_keras_as_itself() -> None:
 
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile("sgd", loss="mse")
-    with pytest.raises(TrainingFailed, match="step 9"), unhidden(stream(make, 0, 2)) as made:  # type: ignore[arg-type]
+    with pytest.raises(TrainingFailed, match="step 9"), unhidden(stream(make, 0, 2)) as made:
         model.fit(made, shuffle=False, steps_per_epoch=20, verbose=0)
 
 

@@ -15,7 +15,8 @@ from visop.images.decode import ImageLimits
 from visop.settings import Settings
 from visop.synthetic.transformations import TRANSFORMATIONS
 from visop.training.batches import Plan
-from visop.training.folders import Labels, Pictures
+from visop.training.folders import Pictures
+from visop.training.recipe import Labels
 from visop.training.validation import Validation, roles
 
 LIMITS = ImageLimits.of(Settings())

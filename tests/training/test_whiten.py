@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.conftest import run_command
 from visop.encoding.local import open_local
-from visop.errors import UsageError
+from visop.errors import UsageError, VisopError
 from visop.models.encoder_file import read_header, read_tensors
 from visop.settings import Settings
 
@@ -57,7 +57,8 @@ def encode(folder: Path, cache: Path, weights: str) -> np.ndarray:
     settings = Settings(weights=weights, precision="f32", device="cpu", cache_dir=cache)
     with open_local(settings) as encoder:
         files = [path.read_bytes() for path in sorted(folder.rglob("*.png"))]
-        return np.stack(list(encoder.encode_stream(files, batch=8)))
+        vectors = list(encoder.encode_stream(files, batch=8))
+    return np.stack([vector for vector in vectors if not isinstance(vector, VisopError)])
 
 
 def test_the_vectors_it_was_learnt_from_are_white_and_served_as_numpy_says(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import io
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image as PILImage
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Page, Route, ViewportSize, expect, sync_playwright
 
 from tests.conftest import make_image
 from tests.search.conftest import colour_of, picture_file
@@ -20,7 +22,8 @@ from tests.web.conftest import Site, open_test_site
 
 pytestmark = pytest.mark.slow
 
-DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 360, "height": 740}
+DESKTOP: ViewportSize = {"width": 1280, "height": 860}
+PHONE: ViewportSize = {"width": 360, "height": 740}
 EVIL = "<img src=x onerror=alert(1)>.png"
 
 # Gives files, or a text, to the page as a person's drop or paste does.
@@ -59,15 +62,15 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     pages: list[Page] = []
     faults: list[str] = []
 
-    def open_it(site: Site, viewport: dict = DESKTOP, **options: object) -> Page:
+    def open_it(site: Site, viewport: ViewportSize = DESKTOP, **options: Any) -> Page:
         page = browser.new_context(viewport=viewport, **options).new_page()
         pages.append(page)
         page.set_default_timeout(20_000)
         own = str(site.web.base_url)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("dialog", lambda dialog: faults.append(dialog.message))
-        page.on("console", lambda message: "Content Security" in message.text and faults.append(message.text))
-        page.on("request", lambda request: request.url.startswith((own, "blob:")) or faults.append(request.url))
+        page.on("console", lambda message: faults.extend(re.findall(".*Content Security.*", message.text)))
+        page.on("request", lambda request: faults.extend([request.url] * (not request.url.startswith((own, "blob:")))))
         page.goto(own)
         return page
 
@@ -101,8 +104,11 @@ def give(page: Page, kind: str, *numbers: int, text: str = "") -> None:
 
 
 def choose(page: Page, number: int) -> None:
-    file = {"name": f"chosen-{number}.png", "mimeType": "image/png", "buffer": picture_file(colour_of(number))}
-    page.set_input_files("#file", file)
+    page.set_input_files("#file", png(f"chosen-{number}.png", picture_file(colour_of(number))))
+
+
+def png(name: str, content: bytes) -> FilePayload:
+    return {"name": name, "mimeType": "image/png", "buffer": content}
 
 
 def find(page: Page, number: int) -> None:
@@ -165,7 +171,7 @@ def test_a_file_that_is_no_picture_or_too_large_is_told_in_words(page: Page) -> 
 
 def test_what_cannot_be_sent_is_told_in_words(page: Page, tmp_path: Path) -> None:
     asked: list[str] = []
-    page.on("request", lambda request: request.method == "POST" and asked.append(request.url))
+    page.on("request", lambda request: asked.extend([request.url] * (request.method == "POST")))
     drop_chosen = """input => {
       const given = new DataTransfer();
       given.items.add(input.files[0]);
@@ -383,7 +389,7 @@ def test_pictures_are_added_and_found(open_page: Callable[..., Page], tmp_path: 
             ("bad.png", b"no picture"),
             ("old.png", picture_file(colour_of(0))),
         ]
-        page.set_input_files("#add-files", [{"name": n, "mimeType": "image/png", "buffer": b} for n, b in files])
+        page.set_input_files("#add-files", [png(name, content) for name, content in files])
         expect(page.get_by_role("alert")).to_contain_text("Not added: bad.png: Not an image")
         expect(page.locator("#said")).to_have_text("1 picture added, 1 already indexed.")
         expect(page.locator("#count")).to_have_text("3 pictures")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from tests.search.conftest import colour_of, picture_file
 from tests.web.conftest import THRESHOLD, Site
 
 
-def names_of(answer: dict) -> list[str]:
+def names_of(answer: dict[str, Any]) -> list[str]:
     return [match["names"][0].rpartition("/")[2] for match in answer["matches"]]
 
 
@@ -74,7 +75,7 @@ def test_a_filter_holds_for_all_that_is_found(site: Site) -> None:
         ({"data": "aGk=", "kk": 1}, 400, "kk: there is no such field"),
     ],
 )
-def test_a_wrong_search_is_told_what_is_wrong(site: Site, request_: dict, status: int, words: str) -> None:
+def test_a_wrong_search_is_told_what_is_wrong(site: Site, request_: dict[str, Any], status: int, words: str) -> None:
     answer = site.search(**request_)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"

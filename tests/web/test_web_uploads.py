@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.conftest import make_image, unit
+from tests.conftest import make_image, note, unit
 from tests.search.conftest import colour_of, picture_file, write_pictures
 from tests.toys import ToyOperator
 from tests.web.conftest import Site
@@ -24,7 +25,7 @@ from visop.web.originals import Originals
 from visop.web.uploads import Uploads
 
 
-def upload(site: Site, *files: bytes, name: str = "x.png") -> dict:
+def upload(site: Site, *files: bytes, name: str = "x.png") -> dict[str, Any]:
     answer = site.web.post("/v1/index", files=[("images", (name, file)) for file in files])
     return answer.json() | {"http": answer.status_code}
 
@@ -160,8 +161,9 @@ def test_the_same_file_may_be_uploaded_many_times_at_once(index: tuple[Index, To
 def test_an_upload_into_an_index_that_is_gone_is_told_as_a_search_is(
     start_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
-    opened, open_index = [], Index.open
-    monkeypatch.setattr(Index, "open", lambda *args, **kwargs: opened.append(open_index(*args, **kwargs)) or opened[0])
+    opened: list[Index] = []
+    open_index = Index.open
+    monkeypatch.setattr(Index, "open", lambda *args, **kwargs: note(opened, open_index(*args, **kwargs)))
     site = start_site(1, http_endpoint=f"{host}:0")
     id_ = site.ids()["0.png"]
     client = opened[0].collection._client

@@ -154,7 +154,8 @@ def test_what_was_confirmed_survives_kill_nine(uri, filled):
 def test_threads_that_write_at_once_take_turns(store, monkeypatch):
     """Else Milvus Lite's journal breaks now and then; it is slowed down here so that they meet each time."""
     collection = store.create("points", 1, Origin("toy", "toy", 2, "L2"), IndexType("FLAT"))
-    inside, met = threading.Lock(), []
+    inside = threading.Lock()
+    met: list[str] = []
     for name in ("upsert", "delete", "flush"):
         monkeypatch.setattr(LiteCollection, name, slow(getattr(LiteCollection, name), inside, met))
 

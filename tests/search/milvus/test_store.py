@@ -197,7 +197,7 @@ def serve():
     with ExitStack() as stack:
 
         def start(*handlers):
-            server = grpc.server(futures.ThreadPoolExecutor(2), handlers=handlers)
+            server = grpc.server(futures.ThreadPoolExecutor(2), handlers=list(handlers))
             port = server.add_insecure_port("127.0.0.1:0")
             server.start()
             stack.callback(lambda: server.stop(None).wait())

@@ -313,7 +313,7 @@ def test_a_format_that_is_not_listed_is_refused(kind: str) -> None:
 
 @pytest.mark.parametrize("name", ["EPS", "jpeg", "HEIC", ""])
 def test_a_format_that_can_never_be_accepted_stops_the_start(name: str) -> None:
-    with pytest.raises(UsageError, match=rf"OP_FORMATS={name}: must be of BMP, GIF, JPEG"):
+    with pytest.raises(UsageError, match=rf"OP_FORMATS={name}: must be one of BMP, GIF, JPEG"):
         limits(formats=("PNG", name))
 
 

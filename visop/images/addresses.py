@@ -1,7 +1,7 @@
-"""Which addresses and hosts may be contacted. Pure rules; nothing is looked up here.
+"""Decide which addresses and hosts may be contacted. These are pure rules: nothing here resolves a name.
 
-Not ``ipaddress.is_global``: its answers depend on the Python release, and multicast is global to it, and so are IPv6
-addresses that carry a private IPv4 address (NAT64, 6to4).
+``ipaddress.is_global`` is not used because its answers depend on the Python release, and because it counts multicast
+as global, as well as IPv6 addresses that embed a private IPv4 address (NAT64, 6to4).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ Network = IPv4Network | IPv6Network
 _NOT_PUBLIC_V4 = tuple(
     IPv4Network(text)
     for text in (
-        "0.0.0.0/8",  # this network; 0.0.0.0 reaches the own machine on Linux
+        "0.0.0.0/8",  # this network; on Linux, 0.0.0.0 reaches the local machine
         "10.0.0.0/8",  # private
-        "100.64.0.0/10",  # carrier-grade NAT; clouds keep metadata there
+        "100.64.0.0/10",  # carrier-grade NAT; some clouds serve metadata from it
         "127.0.0.0/8",  # loopback
-        "168.63.129.16/32",  # not in the registry: Azure's platform address, answered inside every machine there
+        "168.63.129.16/32",  # not in the registry: Azure's platform endpoint, reachable from every Azure VM
         "169.254.0.0/16",  # link-local; cloud metadata
         "172.16.0.0/12",  # private
         "192.0.0.0/24",  # protocol assignments
@@ -35,11 +35,11 @@ _NOT_PUBLIC_V4 = tuple(
         "198.51.100.0/24",  # documentation
         "203.0.113.0/24",  # documentation
         "224.0.0.0/4",  # multicast
-        "240.0.0.0/4",  # reserved, and broadcast
+        "240.0.0.0/4",  # reserved; includes broadcast
     )
 )
 
-# All that IANA has given out for the public internet. What is outside is refused without a list: loopback, link-local,
+# The only block from which IANA allocates public addresses. Everything outside it is refused: loopback, link-local,
 # unique-local, site-local, multicast, IPv4-mapped (::ffff:0:0/96), IPv4-compatible (::/96), NAT64 (64:ff9b::/32).
 _PUBLIC_V6 = IPv6Network("2000::/3")
 
@@ -49,7 +49,7 @@ _NOT_PUBLIC_V6 = tuple(
     for text in (
         "2001::/23",  # protocol assignments: Teredo, ORCHID, benchmarks
         "2001:db8::/32",  # documentation
-        "2002::/16",  # 6to4: carries any IPv4 address
+        "2002::/16",  # 6to4: embeds an arbitrary IPv4 address
         "2620:4f:8000::/48",  # AS112
         "3fff::/20",  # documentation
     )
@@ -57,7 +57,7 @@ _NOT_PUBLIC_V6 = tuple(
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is one of the public internet, and of nothing else."""
+    """Return whether an address belongs to the public internet and to no special-purpose block."""
     if isinstance(address, IPv4Address):
         return not any(address in network for network in _NOT_PUBLIC_V4)
     return address in _PUBLIC_V6 and not any(address in network for network in _NOT_PUBLIC_V6)
@@ -65,7 +65,13 @@ def is_public(address: Address) -> bool:
 
 @dataclass(frozen=True)
 class AllowList:
-    """Hosts and networks that may be contacted although they are not public."""
+    """Hosts and networks that may be contacted even though they are not public.
+
+    Attributes:
+        hosts: host names in lower case, matched whole.
+        domains: suffixes with a leading dot, from entries such as ``*.corp.example``.
+        networks: single addresses and networks.
+    """
 
     hosts: frozenset[str]
     domains: tuple[str, ...]
@@ -73,10 +79,10 @@ class AllowList:
 
     @classmethod
     def parse(cls, entries: Sequence[str]) -> AllowList:
-        """Sort entries by what they are: ``minio.local``, ``*.corp.example``, ``10.0.0.7``, ``fd00::/8``.
+        """Parse entries such as ``minio.local``, ``*.corp.example``, ``10.0.0.7`` and ``fd00::/8``.
 
         Raises:
-            ValueError: an entry with a slash is not a network.
+            ValueError: an entry contains a slash but is not a network.
         """
         hosts, domains, networks = set[str](), list[str](), list[Network]()
         for entry in (entry.strip().lower() for entry in entries):
@@ -89,12 +95,12 @@ class AllowList:
         return cls(frozenset(hosts), tuple(domains), tuple(networks))
 
     def has_host(self, host: str) -> bool:
-        """Whether a host is allowed by its name, wherever that name leads. ``*.example`` leaves out ``example``."""
+        """Return whether a host is allowed by name. ``*.example`` does not match ``example`` itself."""
         host = host.lower().removesuffix(".")
         return host in self.hosts or host.endswith(self.domains)
 
     def has_address(self, address: Address) -> bool:
-        """Whether an address is allowed, whatever name led to it."""
+        """Return whether an address is allowed, whatever name resolved to it."""
         return any(address in network for network in self.networks)
 
 

@@ -1,9 +1,10 @@
-"""Base64 or an image file -> RGB array. The only module that knows Pillow.
+"""Decode base64 text and image files into RGB arrays, and resize the arrays.
 
-Inputs are hostile: every limit is checked before the work that it limits, and whatever Pillow raises becomes one of our
-errors, in our words. Not used here is Pillow's cache of memory blocks (``Image.core.set_blocks_max``): it makes a full
-12-megapixel decode a quarter faster, and a scaled one (see ``decode_side``), the common case, no faster at all, for
-100 to 200 MiB that stay resident.
+Inputs are treated as hostile: every limit is checked before the work that it bounds, and every exception from Pillow
+is replaced by a ``VisopError`` with a message that is safe to send to a client.
+
+Pillow's cache of memory blocks (``Image.core.set_blocks_max``) is left off. It speeds up a full 12-megapixel decode by
+a quarter, but does not help the common case, a scaled decode (see ``decode_side``), and keeps 100 to 200 MiB resident.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ import numpy.typing as npt
 import PIL.Image
 import pybase64
 
-# The readers of the formats that are accepted. Importing them registers them; else Pillow would import all of its forty
-# when it first meets one that it does not know.
+# Importing a reader registers it. Without these imports, Pillow would import all of its forty readers the first time
+# it meets a format that is not registered.
 from PIL import (  # noqa: F401
     BmpImagePlugin,
     ExifTags,
@@ -40,7 +41,8 @@ from visop.images.limits import MeteredFile, check_exif, check_file, check_heade
 from visop.images.tiff import Tiff
 from visop.settings import Settings
 
-# Those whose readers were attacked. Others start programs and write files (EPS), or are decoded in Python (BLP, DDS).
+# The formats whose readers have been fuzzed. Other readers start programs and write files (EPS), or decode in Python
+# (BLP, DDS).
 _FORMATS = frozenset({"BMP", "GIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP"})
 
 _DATA_URI = re.compile(r"data:image/[^,]*;base64,", re.IGNORECASE)
@@ -50,7 +52,7 @@ _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 _RESAMPLING = {"bilinear": PIL.Image.Resampling.BILINEAR, "nearest": PIL.Image.Resampling.NEAREST}
 
-# EXIF orientation -> what makes the picture upright (CIPA DC-008, Orientation).
+# EXIF orientation -> the transposition that turns the picture upright (CIPA DC-008, Orientation).
 _UPRIGHT = {
     2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
     3: PIL.Image.Transpose.ROTATE_180,
@@ -68,10 +70,16 @@ _PILLOW_WARNINGS = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 @dataclass(frozen=True, kw_only=True)
 class ImageLimits:
-    """What is accepted: encoded bytes, width x height, frames of an animation, and formats by Pillow's names.
+    """The limits on an image file.
+
+    Attributes:
+        max_bytes: size of the encoded file, in bytes.
+        max_pixels: width x height.
+        max_frames: frames of an animation, or pages of a TIFF.
+        formats: accepted formats, by Pillow's names.
 
     Raises:
-        SettingsError: a format that is not among those that can be accepted.
+        SettingsError: ``formats`` contains a format that visop cannot accept.
     """
 
     max_bytes: int
@@ -81,7 +89,7 @@ class ImageLimits:
 
     @classmethod
     def of(cls, settings: Settings) -> ImageLimits:
-        """The limits that the settings ask for."""
+        """Take the limits from the settings."""
         return cls(
             max_bytes=settings.max_image_bytes,
             max_pixels=settings.max_pixels,
@@ -90,23 +98,25 @@ class ImageLimits:
         )
 
     def __post_init__(self) -> None:
-        """Check the formats."""
+        """Check ``formats``."""
         for name in self.formats:
             if name not in _FORMATS:
-                raise SettingsError("formats", name, f"must be of {', '.join(sorted(_FORMATS))}")
+                raise SettingsError("formats", name, f"must be one of {', '.join(sorted(_FORMATS))}")
 
 
 def decode_base64(text: str, max_bytes: int) -> bytes:
-    """Decode base64: either alphabet, with or without padding, white space and a ``data:image/*;base64,`` before it.
+    """Decode base64 in the standard or the URL-safe alphabet.
+
+    Padding is optional, white space is ignored, and the text may start with ``data:image/*;base64,``.
 
     Raises:
-        ImageTooLarge: the result would be over the limit; judged by the text's length, before decoding.
-        ImageDecodeError: not base64, or a data URI of another form.
+        ImageTooLarge: the result would exceed ``max_bytes``; checked against the length of the text, before decoding.
+        ImageDecodeError: the text is not base64, or is a data URI of another form.
     """
     payload: str | bytes = _strip_data_uri(text)
     longest = (max_bytes + 2) // 3 * 4
     try:
-        if len(payload) > longest:  # or it only has line breaks
+        if len(payload) > longest:  # perhaps only because of white space
             payload = _plain_base64(payload)
             if len(payload) > longest:
                 raise ImageTooLarge(f"image has {len(payload) * 3 // 4:,} bytes, the limit is {max_bytes:,}")
@@ -118,47 +128,47 @@ def decode_base64(text: str, max_bytes: int) -> bytes:
 
 
 def decode_image(data: bytes, limits: ImageLimits, decode_side: int | None = None) -> Image:
-    """Decode an image file completely, and turn it upright. Of an animation or a series, the first picture.
+    """Decode an image file completely and turn it upright. Only the first frame of an animation or page is decoded.
 
-    Alpha is dropped, as ``keras.utils.load_img`` does: a picture gets the vector that the same model gives it anywhere
-    else in Keras. Grey of more than 8 bits is scaled; ``load_img`` would clip it to white.
+    The alpha channel is dropped, as ``keras.utils.load_img`` does, so that a picture gets the same vector here as
+    from the same model in Keras. Grey of more than 8 bits is scaled to 8; ``load_img`` would clip it to white.
 
     Args:
         data: the file.
-        limits: what is accepted.
-        decode_side: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as both sides keep this many pixels;
-            None is full size.
+        limits: limits on the file.
+        decode_side: allows a JPEG to be decoded at 1/2, 1/4 or 1/8 of its size as long as both sides keep at least
+            this many pixels; None decodes at full size.
 
     Returns:
         (H, W, 3) uint8 RGB, 0 to 255, C-contiguous, read-only.
 
     Raises:
-        ImageTooLarge: over the limit on bytes, pixels or frames, or built to be expensive.
-        ImageDecodeError: not an image of an accepted format, damaged, or incomplete.
+        ImageTooLarge: the file exceeds the limit on bytes, pixels or frames, or was built to be expensive.
+        ImageDecodeError: the file is not an image in an accepted format, or is damaged or incomplete.
     """
     _check_size(data, limits.max_bytes)
     _prepare_pillow(limits.max_pixels)
     try:
         return _decode(data, limits, decode_side)
-    except VisopError as err:
-        _forget_locals(err)
+    except VisopError as error:
+        _forget_locals(error)
         raise
-    except Exception as err:  # whatever a parser runs into: a dozen kinds, MemoryError among them
-        _forget_locals(err)
-        raise _translate(err, limits) from err
+    except Exception as error:  # parsers raise a dozen kinds of exceptions, MemoryError among them
+        _forget_locals(error)
+        raise _translate(error, limits) from error
 
 
 def resize_image(image: Image, height: int, width: int, method: Literal["bilinear", "nearest"]) -> Image:
-    """Warp a picture to a size, bit for bit as ``keras.utils.load_img`` does with the same ``interpolation``.
+    """Resize an image to this size, bit for bit as ``keras.utils.load_img`` does for the same ``interpolation``.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        height: of the result, in pixels.
-        width: of the result, in pixels.
-        method: bilinear is antialiased (a triangle as wide as the scale); nearest takes single pixels.
+        height: height of the result, in pixels.
+        width: width of the result, in pixels.
+        method: ``bilinear`` is antialiased (a triangle filter as wide as the scale); ``nearest`` picks single pixels.
 
     Returns:
-        (height, width, 3) uint8 RGB, read-only; ``image`` itself if it has that size.
+        (height, width, 3) uint8 RGB, read-only; ``image`` itself if it already has that size.
     """
     if image.shape[:2] == (height, width):
         return image
@@ -175,7 +185,7 @@ def _strip_data_uri(text: str) -> str:
 
 
 def _b64decode(payload: str | bytes) -> bytes:
-    """The standard form at 30 times the speed of ``base64``; any other form after rewriting it. Raises ValueError."""
+    """Try the strict decoder first, 30 times as fast as ``base64``, and rewrite only other forms. Raises ValueError."""
     try:
         return pybase64.b64decode(payload, validate=True)
     except ValueError:
@@ -184,7 +194,7 @@ def _b64decode(payload: str | bytes) -> bytes:
 
 
 def _plain_base64(payload: str | bytes) -> bytes:
-    """Without white space and padding, in the standard alphabet. Raises ValueError if it is not ASCII."""
+    """Remove white space and padding, and map to the standard alphabet. Raises ValueError if the text is not ASCII."""
     octets = payload.encode("ascii") if isinstance(payload, str) else payload
     return octets.translate(_URL_SAFE, _WHITESPACE).rstrip(b"=")
 
@@ -197,11 +207,11 @@ def _check_size(data: bytes, max_bytes: int) -> None:
 
 
 def _prepare_pillow(max_pixels: int) -> None:
-    """Set what Pillow and Python only have for the whole process: no warnings, and a limit that is not below ours.
+    """Silence Pillow's warnings and raise its pixel limit to ours if it is lower. Both are global to the process.
 
-    At every call and not once, since others set them too (pytest replaces the filters for every test); when all is as
-    it should be, it only looks. Pillow's own limit stays as the first barrier: some of its readers reserve memory
-    before we see the size. It refuses above twice the value, so a higher one of ours has to raise it.
+    This runs at every call because other code changes these globals too (pytest replaces the warning filters for every
+    test); when they are already as needed, it only compares. Pillow's limit is kept, not removed, because some readers
+    allocate memory before we see the size. Pillow refuses pictures above twice its limit.
     """
     if _PILLOW_WARNINGS not in warnings.filters:
         warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -213,7 +223,7 @@ def _decode(data: bytes, limits: ImageLimits, decode_side: int | None) -> Image:
     check_file(data)
     readers = tuple(dict.fromkeys("JPEG" if name == "MPO" else name for name in limits.formats))
     with closing(PIL.Image.open(MeteredFile(data), formats=readers)) as image:
-        if image.format not in limits.formats:  # JPEG and MPO have one reader
+        if image.format not in limits.formats:  # JPEG and MPO share a reader
             raise UnidentifiedImageError
         check_header(image, limits.max_pixels)
         _check_frames(image, data, limits.max_frames)
@@ -226,25 +236,25 @@ def _decode(data: bytes, limits: ImageLimits, decode_side: int | None) -> Image:
 
 
 def _check_frames(image: Any, data: bytes, max_frames: int) -> None:
-    """Count the frames: a GIF is walked through; other headers know, but TIFF, where Pillow's count is quadratic."""
+    """Check the number of frames. A TIFF is counted by our own reader, because Pillow's count takes quadratic time."""
     frames = Tiff(data).count_pages(max_frames + 1) if image.format == "TIFF" else getattr(image, "n_frames", 1)
     if frames > max_frames:
         raise ImageTooLarge(f"image has {frames:,} frames, the limit is {max_frames:,}")
 
 
 def orientation(image: PIL.Image.Image) -> int:
-    """How it lies, 1 (upright) to 8 (CIPA DC-008). Raises ImageTooLarge for Exif too large to be honest."""
+    """Return the EXIF orientation, 1 (upright) to 8 (CIPA DC-008). Raises ImageTooLarge for implausibly large Exif."""
     check_exif(image.info.get("exif", b""))
     try:
         value = image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # noqa: BLE001 - anything writes Exif, in any state; without it the picture is as it lies
+    except Exception:  # noqa: BLE001 - Exif is often malformed; the picture is then used as stored
         return 1
     return value if isinstance(value, int) else 1
 
 
 def _to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
     if image.mode == "RGB":
-        return image  # convert would copy it
+        return image  # ``convert`` would copy it
     if image.mode.startswith("I;16"):
         return _grey(image, lambda values: values >> (_grey_bits(image) - 8))
     if image.mode in ("I", "F"):
@@ -257,17 +267,17 @@ def _grey(image: PIL.Image.Image, scale: Callable[[npt.NDArray[Any]], npt.NDArra
 
 
 def _grey_bits(image: Any) -> int:
-    """16, or 12 as some TIFF have it."""
+    """Bits per sample of a 16-bit mode: 12 for some TIFFs, else 16."""
     return 12 if getattr(image, "tag_v2", {}).get(ExifTags.Base.BitsPerSample) == (12,) else 16
 
 
 def _stretch(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Spread 32-bit values, which have no range of their own, from the darkest to the brightest over 0 to 255."""
-    with np.errstate(all="ignore"):  # of signalling NaN
+    """Map 32-bit values, which have no fixed range, linearly to 0 (darkest) to 255 (brightest); NaN becomes 0."""
+    with np.errstate(all="ignore"):  # signalling NaNs raise a warning
         values = values.astype(np.float64)
     values[~np.isfinite(values)] = np.nan
     low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
-    if not high > low:  # flat, or nothing but NaN
+    if not high > low:  # one single value, or only NaN
         return np.zeros_like(values)
     values -= low
     values *= 255 / (high - low)
@@ -276,7 +286,7 @@ def _stretch(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _to_array(image: PIL.Image.Image) -> Image:
-    """``np.asarray``, strip by strip: that one copies 12 megapixels three times, in 30 to 50 ms; this takes 15."""
+    """Copy into an array strip by strip, in 15 ms for 12 megapixels. ``np.asarray`` copies three times: 30 to 50 ms."""
     array = np.empty((image.height, image.width, 3), np.uint8)
     rows = max(1, _STRIP_PIXELS // image.width)
     for top in range(0, image.height, rows):
@@ -286,16 +296,16 @@ def _to_array(image: PIL.Image.Image) -> Image:
     return array
 
 
-def _translate(err: Exception, limits: ImageLimits) -> VisopError:
-    if isinstance(err, PIL.Image.DecompressionBombError):
+def _translate(error: Exception, limits: ImageLimits) -> VisopError:
+    if isinstance(error, PIL.Image.DecompressionBombError):
         least = 2 * (PIL.Image.MAX_IMAGE_PIXELS or 0)
         return ImageTooLarge(f"image has more than {least:,} pixels, the limit is {limits.max_pixels:,}")
-    if isinstance(err, UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         formats = ", ".join(limits.formats)
-        return ImageDecodeError(f"not an image, or of a format that is not accepted (accepted: {formats})")
+        return ImageDecodeError(f"not an image, or in a format that is not accepted (accepted: {formats})")
     return ImageDecodeError("image is damaged or incomplete")
 
 
-def _forget_locals(err: Exception) -> None:
-    """Let go of the half-decoded picture: an error lives as long as its request, which may have hundreds of them."""
-    traceback.clear_frames(err.__traceback__)
+def _forget_locals(error: Exception) -> None:
+    """Free the half-decoded picture: an error lives as long as its request, and a request can have hundreds."""
+    traceback.clear_frames(error.__traceback__)

@@ -1,15 +1,18 @@
-"""Guarded URL -> bytes. The only module that opens outgoing sockets.
+"""Download files from untrusted URLs over HTTP.
 
-A URL comes from a stranger, so three things are held at the socket, below all that parses, redirects and retries. The
-address that is connected to is the address that was checked: one look-up, and no second one to race. It is checked for
-every connection, so on every redirect; a pooled connection was checked when it was opened. And no wait of any socket
-ends later than the fetch it serves, so a server that drips one byte at a time gains nothing.
+Only this module may connect sockets or import ``requests`` and ``urllib3``; tests/test_architecture.py checks it.
+URLs come from strangers, so three rules are enforced at the socket, below all parsing, redirects and retries:
 
-This is ``requests``' transport adapter on urllib3 with connection classes of our own, and no ``requests.Session``: so
-no cookies, no netrc, no proxies from the environment, and not the session's redirect code, which reads the body of a
-redirect whole, whatever its size. Of the ready-made guards, Advocate (archived since 2023) and ssrfguard check in the
-same place, and safehttpx asks a fixed public resolver; each would replace ``_connect`` and ``addresses.py``, and leave
-the limits on time and size to us.
+- The address that is connected to is the one that was checked. The name is resolved once, so there is no second lookup
+  to race (DNS rebinding).
+- Every new connection is checked, so every redirect is; a pooled connection was checked when it was opened.
+- No socket waits beyond the end of its fetch, so a server cannot hold a thread by sending one byte at a time.
+
+The code uses the transport adapter of ``requests`` on urllib3 with its own connection classes, and no
+``requests.Session``: there are no cookies, no netrc, no proxies from the environment, and none of the session's
+redirect code, which reads the whole body of a redirect, whatever its size. Of the existing libraries against SSRF,
+Advocate (archived since 2023) and ssrfguard check at the same place, and safehttpx queries a fixed public resolver;
+each would replace ``_connect`` and ``addresses.py``, but not the limits on time and size.
 """
 
 from __future__ import annotations
@@ -49,14 +52,14 @@ from visop.settings import Settings
 _MAX_URL_CHARS = 8192
 _CHUNK_BYTES = 64 * 1024
 
-# Idle connections that are kept: of this many hosts, this many each.
+# Idle connections that are kept: for this many hosts, this many each.
 _POOL_HOSTS, _POOL_SIZE = 8, 32
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEADERS = {"User-Agent": "visop", "Accept-Encoding": "identity"}
 _ACCEPT = "image/*,*/*;q=0.1"
 
-# Where parsers disagree is where guards are passed by; an honest URL percent-encodes all of these.
+# Parsers disagree about these characters, which is how checks are bypassed; valid URLs percent-encode all of them.
 _AMBIGUOUS = regex(r"[\x00-\x20\x7f\\]")
 _USERINFO = regex(r"[^/]*//[^/?#]*@")
 _HOST = regex(r"[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9_.])?|\[[0-9a-f:.]+\]")
@@ -64,14 +67,14 @@ _HOST = regex(r"[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9_.])?|\[[0-9a-f:.]+\]")
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server answered to one request.
+    """A server's answer to one request.
 
     Attributes:
-        url: what was asked, in the form in which it was sent.
-        status: of HTTP.
-        content_type: the header as it came; empty if there was none.
-        redirect: where the server says that the file is, as an absolute URL that nobody has checked yet.
-        body: of a status 2xx the beginning of the body, else empty.
+        url: the URL that was requested, in the form in which it was sent.
+        status: the HTTP status.
+        content_type: the header as received; empty if there was none.
+        redirect: the target of a redirect as an absolute URL, not yet checked; None if the answer is no redirect.
+        body: the beginning of the body for a status of 2xx, else empty.
     """
 
     url: str
@@ -82,25 +85,25 @@ class Answer:
 
 
 class Fetcher:
-    """Fetches image files. A context manager; thread-safe, and meant to be shared so that connections are reused.
+    """Fetch image files. A context manager; thread-safe, and meant to be shared so that connections are reused.
 
     Args:
-        timeout_s: longest time for one URL in seconds: look-up, redirects, headers and body together.
-        max_bytes: largest body, counted after decompression.
-        max_redirects: redirects followed for one URL.
-        allow: hosts, ``*.domain``, addresses and networks that may be fetched although they are not public.
+        timeout_s: limit on the time for one URL in seconds, for name lookup, redirects, headers and body together.
+        max_bytes: limit on the body, counted after decompression.
+        max_redirects: limit on the redirects that are followed for one URL.
+        allow: hosts, ``*.domain``, addresses and networks that may be fetched even though they are not public.
     """
 
     def __init__(self, *, timeout_s: float, max_bytes: int, max_redirects: int, allow: Sequence[str] = ()) -> None:
         self._timeout_s, self._max_bytes, self._max_redirects = timeout_s, max_bytes, max_redirects
         self._allow = AllowList.parse(allow)
         self._adapter = _CheckedAdapter()
-        # Down to its debug lines it logs whole URLs, which may hold tokens.
+        # urllib3 logs URLs, which may contain tokens.
         logging.getLogger("urllib3").setLevel(logging.ERROR)
 
     @classmethod
     def of(cls, settings: Settings) -> Fetcher:
-        """A fetcher with the limits that the settings ask for."""
+        """Create a fetcher with the limits from the settings."""
         return cls(
             timeout_s=settings.fetch_timeout_s,
             max_bytes=settings.max_image_bytes,
@@ -122,31 +125,32 @@ class Fetcher:
         """Download one file.
 
         Args:
-            url: http or https, without user and password.
-            timeout_s: the caller's remaining time in seconds; our own limit holds if it is shorter.
+            url: an http or https URL without user name and password.
+            timeout_s: the caller's remaining time in seconds; the fetcher's own limit applies if it is shorter.
 
         Raises:
             UrlRejected: the form, scheme or address of the URL, or of a redirect, is not allowed.
-            ImageTooLarge: the body is over the limit.
-            FetchFailed: an error status, too many redirects, no valid TLS, an empty or damaged body.
-            FetchUnavailable: no such name, no connection, or no time left.
+            ImageTooLarge: the body exceeds ``max_bytes``.
+            FetchFailed: the server answered with an error status, too many redirects, invalid TLS, or an empty or
+                damaged body.
+            FetchUnavailable: the name does not resolve, the connection failed, or the time is up.
         """
         limit_s = self._timeout_s if timeout_s is None else max(0.0, min(self._timeout_s, timeout_s))
         with self._attempted(limit_s):
             return self._follow(url)
 
     def ask(self, url: str, *, max_bytes: int, accept: str) -> Answer:
-        """Send one request and follow nothing: for a crawler, which has rules of its own for every hop.
+        """Send one request without following redirects, for a crawler, which applies its own rules to every hop.
 
         Args:
             url: as for ``fetch``.
-            max_bytes: where the body is cut off, counted after decompression.
-            accept: media types, as the HTTP header has them.
+            max_bytes: the body is truncated to this size, counted after decompression.
+            accept: media types, in the syntax of the HTTP header.
 
         Raises:
             UrlRejected: the form, scheme or address of the URL is not allowed.
-            FetchFailed: no valid TLS, a damaged body.
-            FetchUnavailable: no such name, no connection, or no time left.
+            FetchFailed: TLS was invalid or the body damaged.
+            FetchUnavailable: the name does not resolve, the connection failed, or the time is up.
         """
         with self._attempted(self._timeout_s):
             url = _canonical(url)
@@ -157,17 +161,17 @@ class Fetcher:
 
     @contextmanager
     def _attempted(self, limit_s: float) -> Iterator[None]:
-        """What every request runs in: the rules for its sockets, and the translation of what libraries raise."""
+        """Apply the address rules and the deadline to the sockets of the block, and translate what libraries raise."""
         attempt = _Attempt(self._allow, limit_s, time.monotonic() + limit_s)
         token = _attempt.set(attempt)
         try:
             yield
-        except VisopError as err:
-            _forget_locals(err)
+        except VisopError as error:
+            _forget_locals(error)
             raise
-        except (OSError, HTTPError, HTTPException, ValueError) as err:  # what requests, urllib3 and http.client raise
-            _forget_locals(err)
-            raise _translate(err, attempt) from err
+        except (OSError, HTTPError, HTTPException, ValueError) as error:  # from requests, urllib3 and http.client
+            _forget_locals(error)
+            raise _translate(error, attempt) from error
         finally:
             _attempt.reset(token)
 
@@ -201,16 +205,16 @@ class Fetcher:
 
 
 def _redirect(url: str, response: requests.Response) -> str | None:
-    """Where an answer leads; None if it is one itself."""
+    """Return the absolute URL that an answer redirects to; None if it is not a redirect."""
     location = response.headers.get("Location")
     if response.status_code not in _REDIRECTS or not location:
         return None
-    # http.client reads headers as Latin-1; servers send UTF-8, and spaces.
+    # http.client decodes headers as Latin-1, but servers send UTF-8, and unescaped spaces.
     return urljoin(url, location.encode("latin-1").decode("utf-8", "replace").strip().replace(" ", "%20"))
 
 
 def _beginning(response: requests.Response, max_bytes: int) -> bytes:
-    """The first bytes of a body, and no waiting for the rest."""
+    """Read at most ``max_bytes`` of a body, without waiting for the rest."""
     body = bytearray()
     for chunk in response.iter_content(_CHUNK_BYTES):
         body += chunk
@@ -220,47 +224,53 @@ def _beginning(response: requests.Response, max_bytes: int) -> bytes:
 
 
 def _canonical(url: str) -> str:
-    """Check a URL's form and write it anew, so that every later parser reads the same scheme, host and port.
+    """Check a URL's form and rebuild it, so that every later parser reads the same scheme, host and port.
 
     Raises:
-        UrlRejected: names what is wrong, without the URL: it may hold credentials.
+        UrlRejected: says what is wrong, without quoting the URL, because it may contain credentials.
     """
     if len(url) > _MAX_URL_CHARS:
         raise UrlRejected(f"URL has {len(url):,} characters, the limit is {_MAX_URL_CHARS:,}")
     if _AMBIGUOUS.search(url):
-        raise UrlRejected("URL holds a space, a control character or a backslash that is not percent-encoded")
+        raise UrlRejected("URL contains a space, a control character or a backslash that is not percent-encoded")
     try:
         parts = parse_url(url)
     except (LocationParseError, ValueError):
         raise UrlRejected("URL is not well-formed") from None
     if parts.scheme not in ("http", "https"):
-        raise UrlRejected("URL is of a scheme that is not allowed (allowed: http, https)")
+        raise UrlRejected("URL has a scheme that is not allowed (allowed: http, https)")
     if _USERINFO.match(url):
-        raise UrlRejected("URL holds a user name or password, which is not allowed")
+        raise UrlRejected("URL contains a user name or password, which is not allowed")
     if not parts.host or not _HOST.fullmatch(parts.host) or parts.port == 0:
         raise UrlRejected("URL has no valid host and port")
     return Url(parts.scheme, None, parts.host, parts.port, parts.path or "/", parts.query).url
 
 
-def _translate(err: Exception, attempt: _Attempt) -> VisopError:
-    """A library's error as one of ours, without its words."""
+def _translate(error: Exception, attempt: _Attempt) -> VisopError:
+    """Turn a library's error into one of ours, without repeating its text."""
     if attempt.is_over():
         return attempt.too_slow()
-    if isinstance(err, SSLError):  # not for another try: a wrong certificate stays wrong
-        return FetchFailed("no trusted TLS connection to the remote server could be made")
-    if isinstance(err, RequestsConnectionError):
+    if isinstance(error, SSLError):  # not FetchUnavailable: trying again does not fix a certificate
+        return FetchFailed("could not establish a trusted TLS connection to the remote server")
+    if isinstance(error, RequestsConnectionError):
         return FetchUnavailable("the connection to the remote server broke")
     return FetchFailed("the remote server sent a damaged or incomplete answer")
 
 
-def _forget_locals(err: Exception) -> None:
-    """Let go of the body read so far: an error lives as long as its request, which may have hundreds of them."""
-    traceback.clear_frames(err.__traceback__)
+def _forget_locals(error: Exception) -> None:
+    """Free the body read so far: an error lives as long as its request, and a request can have hundreds."""
+    traceback.clear_frames(error.__traceback__)
 
 
 @dataclass(frozen=True)
 class _Attempt:
-    """One call of ``fetch``: what its sockets may connect to, and when they stop waiting."""
+    """The rules of one call of ``fetch`` or ``ask``.
+
+    Attributes:
+        allow: addresses that may be contacted even though they are not public.
+        limit_s: the time limit in seconds, for the message.
+        ends: the deadline, on the clock of ``time.monotonic``.
+    """
 
     allow: AllowList
     limit_s: float
@@ -279,12 +289,12 @@ class _Attempt:
         return FetchUnavailable(f"the remote server did not answer within {self.limit_s:.3g} s")
 
 
-# The attempt that the running thread works on. It reaches the sockets past urllib3, which has no way to hand it down.
+# The attempt of the running thread. A context variable, because urllib3 offers no way to pass it down to the sockets.
 _attempt: ContextVar[_Attempt] = ContextVar("visop_fetch_attempt")
 
 
 class _Socket(socket.socket):
-    """Waits for data no longer than the attempt lasts; urllib3's own read timeout starts anew with every byte."""
+    """A socket that stops waiting for data when the attempt ends; urllib3's read timeout restarts with every byte."""
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         self.settimeout(_attempt.get().time_left())
@@ -292,7 +302,7 @@ class _Socket(socket.socket):
 
 
 class _TlsSocket(ssl.SSLSocket):
-    """The same over TLS. A handshake waits for its timeout once, not per byte."""
+    """The same over TLS. The timeout of a handshake covers all of it, so it needs no extra code."""
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         self.settimeout(_attempt.get().time_left())
@@ -300,14 +310,14 @@ class _TlsSocket(ssl.SSLSocket):
 
 
 class _CheckedConnection(HTTPConnection):
-    """Opens its socket through ``_connect``. Host and SNI stay the name in the URL."""
+    """A connection that opens its socket with ``_connect``. The Host header and SNI keep the name in the URL."""
 
     def _new_conn(self) -> socket.socket:
         return _connect(self._dns_host, self.port)
 
 
 class _CheckedTlsConnection(_CheckedConnection, HTTPSConnection):
-    """The same over TLS."""
+    """The same connection over TLS."""
 
 
 class _CheckedPool(HTTPConnectionPool):
@@ -319,11 +329,11 @@ class _CheckedTlsPool(HTTPSConnectionPool):
 
 
 class _CheckedAdapter(HTTPAdapter):
-    """requests' transport over checked connections."""
+    """The transport adapter of ``requests``, over checked connections."""
 
     def __init__(self) -> None:
-        # One more try, for a kept connection that the server closed meanwhile. Not for a status, and never the wait
-        # that a Retry-After header asks for.
+        # One retry, for an idle connection that the server has closed. A status causes no retry, and a Retry-After
+        # header is ignored.
         retry = Retry(1, connect=0, read=1, redirect=0, status=0, other=0, respect_retry_after_header=False)
         super().__init__(_POOL_HOSTS, _POOL_SIZE, max_retries=retry)
 
@@ -336,11 +346,11 @@ class _CheckedAdapter(HTTPAdapter):
         return host, options
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Nothing to do: the context verifies. requests would load its certificates again for every connection."""
+        """Do nothing, because the TLS context verifies; requests would reload its certificates for every connection."""
 
     @cached_property
     def _tls_context(self) -> ssl.SSLContext:
-        """Trusts the system's authorities (a company's own, ``SSL_CERT_FILE``) and, where it has none, certifi's."""
+        """A context that trusts certifi's authorities and the system's (a company's own, ``SSL_CERT_FILE``)."""
         context = ssl.create_default_context()
         context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
         context.sslsocket_class = _TlsSocket
@@ -348,11 +358,11 @@ class _CheckedAdapter(HTTPAdapter):
 
 
 def _connect(host: str, port: int) -> socket.socket:
-    """Look a host up once, check every address, and connect to one of them.
+    """Resolve a host once, check every address, and connect to the first one that answers.
 
     Raises:
-        UrlRejected: one of the addresses is not public and not allowed.
-        FetchUnavailable: no address, or none that answers.
+        UrlRejected: one of the addresses is neither public nor allowed.
+        FetchUnavailable: the name does not resolve, or no address answers.
     """
     attempt = _attempt.get()
     targets = _resolve(host, port, attempt)
@@ -360,10 +370,10 @@ def _connect(host: str, port: int) -> socket.socket:
         for _, sockaddr in targets:
             address = ip_address(sockaddr[0])
             if not is_public(address) and not attempt.allow.has_address(address):
-                raise UrlRejected("URL leads to an address that is not public, and not on the allow-list")
+                raise UrlRejected("URL leads to an address that is not public and not on the allow list")
     for index, (family, sockaddr) in enumerate(targets):
         try:
-            # A dead address leaves time for the next one.
+            # Divide the remaining time, so that an address that does not answer leaves some for the others.
             return _open(family, sockaddr, attempt.time_left() / (len(targets) - index))
         except OSError:
             continue
@@ -376,7 +386,7 @@ def _open(family: int, sockaddr: tuple[Any, ...], timeout_s: float) -> socket.so
         sock.settimeout(timeout_s)
         sock.connect(sockaddr)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(_attempt.get().time_left())  # what a TLS handshake has
+        sock.settimeout(_attempt.get().time_left())  # for the TLS handshake
     except BaseException:
         sock.close()
         raise
@@ -384,21 +394,21 @@ def _open(family: int, sockaddr: tuple[Any, ...], timeout_s: float) -> socket.so
 
 
 def _resolve(host: str, port: int, attempt: _Attempt) -> list[tuple[int, tuple[Any, ...]]]:
-    """Look a host up, for no longer than the attempt lasts.
+    """Resolve a host, waiting no longer than the attempt lasts.
 
-    ``getaddrinfo`` cannot be given a time, so it runs in a thread that is left behind when it takes too long. Such a
-    thread ends when the system's resolver gives up (in glibc 5 s x 2 tries for each name server), and never keeps the
-    process from ending.
+    ``getaddrinfo`` takes no timeout, so it runs in a thread that is abandoned when it takes too long. The thread ends
+    when the system's resolver gives up (in glibc, 5 s x 2 tries for each name server). It is a daemon thread, so it
+    does not keep the process from exiting.
 
     Returns:
-        (address family, socket address) of every answer, without repetition, in the system's order of preference.
+        (address family, socket address) of every result, without duplicates, in the system's order of preference.
     """
     answers: queue.SimpleQueue[list[tuple[int, tuple[Any, ...]]]] = queue.SimpleQueue()
 
     def look_up() -> None:
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):  # UnicodeError: a label of more than 63 characters
+        except (OSError, UnicodeError):  # UnicodeError: a label is longer than 63 characters
             found = []
         answers.put(list(dict.fromkeys((family, sockaddr) for family, _, _, _, sockaddr in found)))
 

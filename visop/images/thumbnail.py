@@ -1,4 +1,4 @@
-"""The only module of this room that knows Pillow: sizes, thumbnails, and pictures from memory as files."""
+"""Measure picture files, make thumbnails of them, and encode arrays and Pillow images as files."""
 
 from __future__ import annotations
 
@@ -14,28 +14,31 @@ from PIL import Image
 from visop.errors import InvalidInput
 from visop.images.decode import ImageLimits, decode_image, orientation
 
-# Orientations that lie on their side (CIPA DC-008).
+# EXIF orientations with width and height swapped (CIPA DC-008).
 _TURNED = (5, 6, 7, 8)
 
 
 def size_of(data: bytes) -> tuple[int, int]:
-    """Width and height in pixels, upright, from the header of a picture that was decoded before; 0, 0 if unknown."""
-    width, height, lies = 0, 0, 1
-    # An operator of the user's own may read what Pillow does not, and one elsewhere may take what is too large here.
+    """Read width and height in pixels, upright, from the header of a picture that was accepted before.
+
+    Returns (0, 0) if Pillow cannot read it: a custom operator may accept formats that Pillow does not, and a remote
+    operator may accept pictures that are too large here.
+    """
+    width, height, turned = 0, 0, 1
     with suppress(Exception), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with Image.open(io.BytesIO(data)) as picture:
             width, height = picture.size
-            # The Exif of a PNG may come after the pixels, and Pillow decodes them to look for it.
-            lies = orientation(picture) if picture.format != "PNG" or "exif" in picture.info else 1
-    return (height, width) if lies in _TURNED else (width, height)
+            # The Exif of a PNG can follow the pixels, and Pillow would decode them to find it.
+            turned = orientation(picture) if picture.format != "PNG" or "exif" in picture.info else 1
+    return (height, width) if turned in _TURNED else (width, height)
 
 
 def thumbnail(data: bytes, limits: ImageLimits, side: int) -> Image.Image:
-    """A small picture, RGB, upright, neither side above ``side`` pixels.
+    """Make a small RGB picture, upright, with neither side above ``side`` pixels.
 
     Raises:
-        VisopError: not an image within the limits.
+        VisopError: ``data`` is not an image within the limits.
     """
     picture = Image.fromarray(decode_image(data, limits, decode_side=side))
     picture.thumbnail((side, side), Image.Resampling.BILINEAR)
@@ -43,17 +46,17 @@ def thumbnail(data: bytes, limits: ImageLimits, side: int) -> Image.Image:
 
 
 def data_uri(data: bytes, limits: ImageLimits, side: int) -> str:
-    """A thumbnail for a page that stands alone. Raises as ``thumbnail``."""
+    """Make a thumbnail as a ``data:`` URI, for a page without other files. Raises as ``thumbnail`` does."""
     file = io.BytesIO()
     thumbnail(data, limits, side).save(file, "WEBP", quality=80)
     return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def as_file(picture: Any) -> bytes:
-    """A Pillow image or an array, (H, W, 3) or (H, W) uint8, as a PNG file, which loses nothing.
+    """Encode a Pillow image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4), as a PNG file, which is lossless.
 
     Raises:
-        InvalidInput: it is neither.
+        InvalidInput: ``picture`` is neither.
     """
     if not isinstance(picture, Image.Image):
         array = np.asarray(picture)

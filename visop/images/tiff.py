@@ -1,23 +1,23 @@
-"""The directories of a TIFF, walked over without building their values (TIFF 6.0, section 2).
+"""Count the pages and values in the directories of a TIFF, without building the values (TIFF 6.0, section 2).
 
-Pillow builds a Python object for every value of every tag that it looks at, and a tile for every strip: 20 MB of them
-take it 7 to 15 s and a gigabyte. So they are counted first.
+Pillow builds a Python object for every value of every tag that it reads, and a tile for every strip: 20 MB of them
+take 7 to 15 s and a gigabyte. So visop counts them first.
 """
 
 from __future__ import annotations
 
 from struct import Struct
 
-# BYTE, ASCII, SBYTE and UNDEFINED: one piece of bytes, however long.
+# BYTE, ASCII, SBYTE and UNDEFINED: Pillow reads these as one bytes object, whatever their length.
 _BLOBS = frozenset({1, 2, 6, 7})
 
-# The Exif, GPS and Interoperability directories, which Pillow reads with the page, and the types of a pointer to them.
+# The Exif, GPS and Interoperability directories, which Pillow reads with the page, and the types of pointers to them.
 _SUBDIRECTORIES = frozenset({34665, 34853, 40965})
 _POINTERS = {3: "H", 4: "L", 8: "H", 9: "L", 13: "L"}
 
 
 class Tiff:
-    """A TIFF file in memory. Everything here raises struct.error where the file ends too early."""
+    """A TIFF file in memory. Every method raises struct.error if the file ends too early."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -26,7 +26,7 @@ class Tiff:
         self._first = self._read("L", 4)
 
     def count_pages(self, stop: int) -> int:
-        """The number of pages, at most ``stop``; a chain that bites its tail counts once round."""
+        """Count the pages, up to ``stop``; a page that the chain returns to is counted once."""
         seen: set[int] = set()
         position = self._first
         while position and position not in seen and len(seen) < stop:
@@ -35,7 +35,7 @@ class Tiff:
         return len(seen)
 
     def count_values(self) -> int:
-        """The number of values of all tags of the first page; a blob has none."""
+        """Count the values of all tags of the first page, without byte strings."""
         return self._count_values(self._first, depth=2)
 
     def _count_values(self, directory: int, depth: int) -> int:

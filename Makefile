@@ -130,7 +130,7 @@ proto: .venv-proto/stamp ## Generate the stubs from rpc/rpc.proto
 
 proto-check: .venv-proto/stamp
 	@new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && $(call protoc,"$$new") && \
-	diff -u -x '*.proto' -x __init__.py -x __pycache__ visop/rpc "$$new/visop/rpc" || { \
+	diff -u -x '*.proto' -x __init__.py -x statuses.py -x __pycache__ visop/rpc "$$new/visop/rpc" || { \
 		echo "The stubs in visop/rpc/ are not those of rpc.proto: run make proto" >&2; exit 1; }
 
 screenshots: .venv/stamp-dev ## Take the pictures of docs/images anew, with Chromium

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from visop.client.chunks import RequestLimits, Chunk, Input, split
+from visop.client.chunks import Chunk, Input, RequestLimits, split
 from visop.errors import BadItems, ImageTooLarge, InvalidInput, VisopError
 from visop.rpc import rpc_pb2
 from visop.rpc.statuses import code_of

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
 from visop import __version__
 
 project = "visop"
@@ -38,3 +44,14 @@ html_copy_source = False
 html_show_sphinx = False
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
+
+
+def setup(app: Sphinx) -> None:
+    """The list of modules is made at each build: committed, it would change with every docstring."""
+    sys.path.insert(0, str(Path(__file__).parent / "generators"))
+    modules = importlib.import_module("modules")
+
+    def fill(_: Sphinx, __: str, source: list[str]) -> None:
+        source[0] = source[0].replace("<!-- modules -->", modules.reference())
+
+    app.connect("source-read", fill)

@@ -36,9 +36,8 @@ BELOW = {
     "encoding": _CORE | {"journal", "rpc", "images", "models", "serving", "client"},
     "http": _CORE | {"rpc", "images", "serving"},
     "collect": _CORE | {"journal", "images"},
-    "templates": set(),
-    "evaluation": _SERVED | {"synthetic", "templates"},
-    "search": _SERVED | {"evaluation", "templates"},
+    "evaluation": _SERVED | {"synthetic"},
+    "search": _SERVED | {"evaluation"},
     "web": _SERVED | {"http", "search", "synthetic"},
     "training": _SERVED | {"evaluation", "synthetic"},
     "cli": _SERVED | {"collect", "evaluation", "http", "search", "synthetic", "training", "web"},
@@ -64,7 +63,6 @@ ONLY = {
     "socket": {"visop/images/fetch.py", "visop/http/server.py"},  # the latter only listens
     "fastapi": {"visop/http", "visop/web"},
     "uvicorn": {"visop/http"},
-    "jinja2": {"visop/templates.py"},
     "pymilvus": {"visop/search/milvus/library.py"},
 }
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-import dataclasses
+import importlib
 import re
+import shlex
 import subprocess
 import sys
 import types
@@ -11,10 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from visop.cli.main import make_parser
 from visop.serving.lifecycle import load_operator
-from visop.settings import Settings, env_name
+from visop.settings import Settings
 
 ROOT = Path(__file__).parents[1]
+PAGES = ["README.md", *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").glob("*/*.md")))]
 
 
 def example(name: str) -> str:
@@ -88,23 +91,59 @@ def test_the_pytorch_operator_of_the_guide_is_python() -> None:
 
 
 def test_what_repeats_code_is_what_the_code_says() -> None:
-    pages = [str(path.relative_to(ROOT)) for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*/*.md")))]
     cog = [sys.executable, "-m", "cogapp", "--verbosity=1", "-I", "docs/generators"]
-    done = subprocess.run([*cog, "--check", "--diff", *pages], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run([*cog, "--check", "--diff", *PAGES], cwd=ROOT, capture_output=True, text=True, check=False)
     refresh = "python -m cogapp -r -I docs/generators README.md docs/*/*.md"
     assert done.returncode == 0, f"run make fix, or {refresh}:\n{done.stdout}{done.stderr}"
 
 
-def test_the_readme_lists_every_setting_with_its_default() -> None:
-    table = dict(re.findall(r"^\| `(OP_\w+)` \| (?:`([^`]*)`|–) \|", (ROOT / "README.md").read_text(), re.MULTILINE))
-    expected = {env_name(spec.name): shown(spec.default) for spec in dataclasses.fields(Settings)}
-    assert table == expected
+def blocks(*languages: str) -> list[tuple[str, str]]:
+    """The fenced blocks of these languages in all pages, each with the page that it is from."""
+    found = re.compile(rf"^ *```(?:{'|'.join(languages)})\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+    return [(page, block) for page in PAGES for block in found.findall((ROOT / page).read_text())]
 
 
-def shown(value: object) -> str:
-    """A default as one would type it."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, tuple):
-        return ",".join(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def commands(program: str) -> list[tuple[str, list[str]]]:
+    """Every call of a program in a block of commands, as its arguments."""
+    calls = re.compile(rf"^ *\$ (?:[A-Z_]+=\S* )*(?:[^$|]* \| *\\?\n? *)?(?:\.venv/bin/)?{program} (.*)$", re.MULTILINE)
+    return [
+        (page, shlex.split(call, comments=True))
+        for page, block in blocks("console", "sh")
+        for call in calls.findall(block)
+    ]
+
+
+@pytest.mark.parametrize(("page", "arguments"), commands("visop"), ids=str)
+def test_every_command_in_the_docs_is_one_that_visop_takes(
+    page: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_parser().parse_args(arguments)
+    assert "deprecated" not in capsys.readouterr().err
+
+
+def test_every_make_in_the_docs_is_a_target_with_variables_of_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for page, words in commands("make"):
+        variables = {word.partition("=")[0] for word in words if "=" in word}
+        assert variables <= set(re.findall(r"[A-Z_]+", makefile)), (page, words)
+        assert {word for word in words if "=" not in word} <= set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE)), (
+            page
+        )
+
+
+@pytest.mark.parametrize(("page", "block"), blocks("python"), ids=lambda text: text[:40])
+def test_every_python_example_is_python(page: str, block: str) -> None:
+    compile(block, page, "exec")
+
+
+@pytest.mark.parametrize(("page", "block"), blocks("python"), ids=lambda text: text[:40])
+def test_what_an_example_imports_from_visop_is_there(page: str, block: str) -> None:
+    for module, names in re.findall(r"^from (visop\S*) import (.+)$", block, re.MULTILINE):
+        for name in names.split(", "):
+            assert hasattr(importlib.import_module(module), name), f"{page}: {module}.{name}"
+
+
+def test_links_of_the_readme_lead_to_files() -> None:
+    for page in ("README.md", "CONTRIBUTING.md"):
+        links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text())
+        assert [link for link in links if not (ROOT / link).exists()] == []

@@ -16,6 +16,8 @@ from visop.web.site import Site
 
 Json = Mapping[str, Any]
 
+# Statuses that are no problems. FastAPI declares a 422 of its own where there are parameters; they end with a 400 here.
+_OTHERS = ("200", "422")
 _FIELD_HEAD = ("field", "type", "meaning")
 
 
@@ -42,9 +44,7 @@ def _operation(document: Json, path: str, method: str, operation: Json) -> Itera
     for media_type, content in answers["200"].get("content", {}).items():
         if content["schema"]:
             yield from _answer(document, media_type, content, answers["200"]["description"])
-    # FastAPI declares a 422 of its own wherever there are parameters; they end with a 400 here.
-    problems = ", ".join(code(status) for status in sorted(answers) if status not in ("200", "422"))
-    yield f"Problems: {problems}."
+    yield f"Problems: {', '.join(code(status) for status in sorted(answers) if status not in _OTHERS)}."
 
 
 def _parameters(document: Json, parameters: Sequence[Json]) -> str:
@@ -104,3 +104,14 @@ def _resolved(document: Json, schema: Json) -> Json:
     for part in schema.get("$ref", "").split("/")[1:]:
         found = found[part]
     return cast(Json, found) if "$ref" in schema else schema
+
+
+def problems() -> str:
+    """Every status of a problem, and what it means."""
+    operations = [each for path in _document()["paths"].values() for each in path.values()]
+    answers = {
+        status: each["description"] for operation in operations for status, each in operation["responses"].items()
+    }
+    return table(
+        ["status", "meaning"], ([status, answers[status]] for status in sorted(answers) if status not in _OTHERS)
+    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from markdown import code, table
+from markdown import block, code, table
 
 from visop.models.registry import MODELS, ModelSpec
+from visop.models.selection import Selection
+from visop.settings import Settings
 
 
 def reference() -> str:
@@ -16,3 +18,8 @@ def reference() -> str:
 def _row(spec: ModelSpec) -> list[str]:
     size = f"{spec.width} × {spec.height}"
     return [code(spec.name), str(spec.dimension), size, spec.pooling, spec.fastest, spec.weights_licence]
+
+
+def fingerprint() -> str:
+    """That of the encoder that is shipped."""
+    return block(Selection.of(Settings()).fingerprint("f32"))

@@ -1,4 +1,4 @@
-"""Split any number of inputs into requests within the operator's limits, and put the results back in order."""
+"""Any number of inputs in requests that keep within the operator's limits, and the replies back in order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from visop.rpc.statuses import error_of_number
 
 Vector = npt.NDArray[np.float32]
 
-# An upper bound for the tag and length of one input in a serialised request.
+# Tag and length of one input inside a request, at most.
 _OVERHEAD_BYTES = 16
 
 
@@ -25,8 +25,8 @@ class Input:
 
     Attributes:
         kind: the field of the request that carries it.
-        index: its position among the caller's inputs of this kind, from 0.
-        value: a URL, base64 text or an image file; or an error if the input could not be read.
+        index: its place among the caller's inputs of this kind.
+        value: a URL, base64 text or an image file; or why there is nothing to send.
     """
 
     kind: Literal["urls", "datas", "images"]
@@ -35,24 +35,24 @@ class Input:
 
     @property
     def name(self) -> str:
-        """The input's name, such as ``datas[3]``, as in the server's messages."""
+        """Such as ``datas[3]``, as the server's messages say it."""
         return f"{self.kind}[{self.index}]"
 
     @property
     def size(self) -> int:
-        """An upper bound for the bytes on the wire."""
+        """Bytes on the wire."""
         return _OVERHEAD_BYTES + (0 if isinstance(self.value, VisopError) else len(self.value))
 
 
 @dataclass(frozen=True)
-class RequestLimits:
-    """The limits on one request.
+class Caps:
+    """What one request may hold.
 
     Attributes:
-        max_items: number of inputs.
-        max_image_bytes: size of one image file.
-        max_bytes: size of the whole request.
-        pack_bytes: total size of inputs that share a request; a larger input is sent alone.
+        max_items: inputs.
+        max_image_bytes: of one image file.
+        max_bytes: of the whole request.
+        pack_bytes: of inputs that share a request; one that is larger travels alone.
     """
 
     max_items: int
@@ -61,65 +61,65 @@ class RequestLimits:
     pack_bytes: int
 
 
-def split(inputs: Iterable[Input], limits: RequestLimits, *, partial: bool) -> Iterator[Chunk]:
-    """Pack inputs into requests, in order. Reads ``inputs`` lazily, only as far as the next request needs."""
+def split(inputs: Iterable[Input], caps: Caps, *, partial: bool) -> Iterator[Chunk]:
+    """Pack inputs into requests, in order, reading ``inputs`` only as far as the next request needs."""
     waiting: list[Input] = []
     size = 0
     for item in inputs:
-        if waiting and size + item.size > limits.pack_bytes:
-            yield Chunk(waiting, limits, partial=partial)
+        if waiting and size + item.size > caps.pack_bytes:
+            yield Chunk(waiting, caps, partial=partial)
             waiting, size = [], 0
         waiting.append(item)
         size += item.size
-        if len(waiting) == limits.max_items:
-            yield Chunk(waiting, limits, partial=partial)
+        if len(waiting) == caps.max_items:
+            yield Chunk(waiting, caps, partial=partial)
             waiting, size = [], 0
     if waiting:
-        yield Chunk(waiting, limits, partial=partial)
+        yield Chunk(waiting, caps, partial=partial)
 
 
 class Chunk:
-    """The inputs of one request, sent and refused.
+    """The inputs of one request, which itself keeps only what goes over the wire.
 
     Attributes:
-        request: the request, ready to send.
+        request: ready to send.
         refused: the inputs that are not sent, by name, each with its error.
     """
 
-    def __init__(self, inputs: Sequence[Input], limits: RequestLimits, *, partial: bool) -> None:
+    def __init__(self, inputs: Sequence[Input], caps: Caps, *, partial: bool) -> None:
         self.request = rpc_pb2.ExecuteRequest(partial=partial)
         self.refused: dict[str, VisopError] = {}
         self._names = [item.name for item in inputs]
         sent: dict[str, list[str]] = {"urls": [], "datas": [], "images": []}
         for item in inputs:
-            if (error := _refusal(item, limits)) is not None:
-                self.refused[item.name] = error
+            if (problem := _problem(item, caps)) is not None:
+                self.refused[item.name] = problem
             else:
                 getattr(self.request, item.kind).append(item.value)
                 sent[item.kind].append(item.name)
-        # The server's name of an input -> the caller's, in the order of the server's results.
+        # By the server's name for an input, in the order of the server's results.
         self._sent = {f"{kind}[{index}]": name for kind, names in sent.items() for index, name in enumerate(names)}
 
     def results(self, reply: rpc_pb2.ExecuteReply) -> list[Vector | VisopError]:
-        """Return one vector or error per input, in the order of the inputs.
+        """A vector or an error per input, in the order of the inputs.
 
         Raises:
-            VisopError: the number of vectors or statuses in the reply does not match the request.
+            VisopError: the reply does not fit the request.
         """
         by_name: dict[str, Vector | VisopError] = dict(self.refused)
         by_name.update(zip(self._sent.values(), _read(reply, len(self._sent)), strict=True))
         return [by_name[name] for name in self._names]
 
     def bad_items(self, error: BadItems) -> BadItems:
-        """Rename the inputs of an error to the caller's names: the server counts from the start of each request."""
-        items = {self._sent.get(name, name): failure for name, failure in error.items.items()}
+        """The same error in the caller's names: the server counts from the start of each request."""
+        items = {self._sent.get(name, name): problem for name, problem in error.items.items()}
         if items.keys() == error.items.keys():
             return error
         return BadItems(items)
 
 
-def _refusal(item: Input, limits: RequestLimits) -> VisopError | None:
-    """Return the error of an input that cannot be sent, else None."""
+def _problem(item: Input, caps: Caps) -> VisopError | None:
+    """Why an input cannot be sent, or None."""
     if isinstance(item.value, VisopError):
         return item.value
     if isinstance(item.value, str):
@@ -127,10 +127,10 @@ def _refusal(item: Input, limits: RequestLimits) -> VisopError | None:
             item.value.encode()
         except UnicodeEncodeError:
             return InvalidInput("not valid Unicode text")
-    elif len(item.value) > limits.max_image_bytes:
-        return ImageTooLarge(f"{len(item.value)} bytes, the limit is {limits.max_image_bytes}")
-    if item.size > limits.max_bytes:
-        return ImageTooLarge(f"{item.size} bytes in a message, the limit is {limits.max_bytes}")
+    elif len(item.value) > caps.max_image_bytes:
+        return ImageTooLarge(f"{len(item.value)} bytes, the limit is {caps.max_image_bytes}")
+    if item.size > caps.max_bytes:
+        return ImageTooLarge(f"{item.size} bytes in a message, the limit is {caps.max_bytes}")
     return None
 
 
@@ -139,7 +139,7 @@ def _read(reply: rpc_pb2.ExecuteReply, count: int) -> list[Vector | VisopError]:
         raise VisopError(
             f"the operator answered {len(reply.vectors)} vectors and {len(reply.statuses)} statuses for {count} inputs"
         )
-    if not reply.statuses:  # the request was not partial, or the operator does not know ``partial``
+    if not reply.statuses:  # all went well, or an operator that does not know `partial`
         return [_vector(vector) for vector in reply.vectors]
     return [
         error_of_number(status.code, status.message) if status.code else _vector(vector)
@@ -149,6 +149,6 @@ def _read(reply: rpc_pb2.ExecuteReply, count: int) -> list[Vector | VisopError]:
 
 def _vector(vector: rpc_pb2.Vector) -> Vector:
     if not vector.element:
-        raise VisopError("the operator answered an empty vector for an input with status OK")
-    # Eight times as fast as converting to a list first, because NumPy takes all values of the container at once.
+        raise VisopError("the operator answered an empty vector for an input that it took")
+    # Eight times faster than through a list: NumPy asks the container for an array at once.
     return np.array(vector.element, dtype=np.float32)

@@ -124,7 +124,7 @@ def _is_of(calibration: Mapping[str, Any], own: Set[str]) -> bool:
     """Whether it was measured with one of these, which differ in precision alone.
 
     Precision moves a vector by much less than an edit does: the recall@1 of the shipped encoder in f32, bf16 and int8
-    is the same to a thousandth (docs/training.md).
+    is the same to a thousandth (docs/explanation/shipped-encoder.md).
     """
     return digest_of(str(calibration.get("fingerprint", ""))) in {digest_of(each) for each in own}
 

@@ -1,4 +1,4 @@
-"""Which index Milvus builds over the vectors, by the number of pictures; docs/search.md has the reasons."""
+"""Which index Milvus builds over the vectors, by the number of pictures; docs/how-to/scale.md has the reasons."""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ export function showProblem(problem) {
     ? problem.message
     : "Something went wrong on this page. Please reload it.";
   $("problem").hidden = false;
-  $("problem").scrollIntoView({ block: "nearest" });
 }
 
 export function dismissProblem() {

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from visop.client import HEALTHY, Client, Identity
+from visop.client import HEALTHY, Client
 from visop.errors import VisopError
 
 # Float32 arithmetic is good to 1e-6; an operator that computes in half precision may be off by a little more.
@@ -58,9 +58,10 @@ def check(client: Client, files: Sequence[bytes], urls: Sequence[str]) -> None:
         VisopError: a call failed.
     """
     identity = client.identity()
-    print(f"identity   {identity.name}: {identity.type}, {identity.input} -> {identity.output}")
-    print(f"           dimension {identity.dimension}, metric {identity.metric_type}, at {identity.endpoint}")
-    print(f"           fingerprint {identity.fingerprint or 'not given'}, version {identity.version or 'not given'}")
+    operator = identity.operator
+    print(f"identity   {operator.name}: {operator.type}, {operator.input} -> {operator.output}")
+    print(f"           dimension {operator.dimension}, metric {operator.metric_type}, at {identity.endpoint}")
+    print(f"           fingerprint {operator.fingerprint or 'not given'}, version {identity.version or 'not given'}")
     health = client.health()
     print(f"health     {health}")
     if health != HEALTHY:
@@ -72,17 +73,17 @@ def check(client: Client, files: Sequence[bytes], urls: Sequence[str]) -> None:
         raise Failure("urls and datas have vectors of different dimensions")
     vectors = np.concatenate(answers)
     print(f"vectors    {vectors.shape[0]} of dimension {vectors.shape[1]}")
-    check_vectors(vectors, len(urls) + len(files), identity)
+    check_vectors(vectors, (len(urls) + len(files), operator.dimension))
 
 
-def check_vectors(vectors: npt.NDArray[np.float32], count: int, identity: Identity) -> None:
-    """Hold vectors, (N, D) float32, to what was asked for and to what Identity says.
+def check_vectors(vectors: npt.NDArray[np.float32], expected: tuple[int, int]) -> None:
+    """Hold vectors, (N, D) float32, to the count that was asked for and the dimension that Identity says.
 
     Raises:
         Failure: another count or dimension, or a vector that is not of unit length.
     """
-    if vectors.shape != (count, identity.dimension):
-        raise Failure(f"vectors of shape {vectors.shape}, expected {(count, identity.dimension)}")
+    if vectors.shape != expected:
+        raise Failure(f"vectors of shape {vectors.shape}, expected {expected}")
     norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
     print(f"norms      {norms.min():.6f} to {norms.max():.6f}")
     if not np.all(np.abs(norms - 1) <= _NORM_TOLERANCE):  # also if one is NaN

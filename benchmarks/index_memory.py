@@ -28,7 +28,6 @@ from benchmarks.server_process import ServerProcess
 from visop.contract import Encoder
 from visop.encoding.local import LocalEncoder
 from visop.encoding.pool import Encoders
-from visop.encoding.vector_file import Origin
 from visop.search.index import Index
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
@@ -122,7 +121,7 @@ def index_pictures(folder: Path, pictures: int, store: ServerProcess, settings: 
     operator = Noise()
     with Pipeline(operator, settings) as pipeline:
         encoder = LocalEncoder(operator.info(), pipeline)
-        members = Encoders(Origin.of(encoder.info), settings.max_image_bytes, {"noise": encoder})
+        members = Encoders(encoder.info, settings.max_image_bytes, {"noise": encoder})
         with Index.open(f"http://{store.address}", "memory", settings=settings, encoders=members) as index:
             curve = Curve(store, pictures)
             started = time.perf_counter()

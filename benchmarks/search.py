@@ -31,7 +31,6 @@ from benchmarks.index_memory import DEFAULT_PICTURES, memory_table, resident_mib
 from benchmarks.report import machine_facts
 from visop.encoding.local import LocalEncoder, open_local
 from visop.encoding.pool import Encoders
-from visop.encoding.vector_file import Origin
 from visop.errors import VisopError
 from visop.machine import usable_cores
 from visop.search.index import Index
@@ -98,7 +97,7 @@ def make_pictures(folder: Path, count: int) -> list[Path]:
 
 def measure(paths: Sequence[Path], queries: int, uris: Sequence[str], settings: Settings) -> None:
     with open_local(settings) as encoder:
-        members = Encoders(Origin.of(encoder.info), settings.max_image_bytes, {"here": encoder})
+        members = Encoders(encoder.info, settings.max_image_bytes, {"here": encoder})
         list(encoder.encode_stream(_read(paths[:64], settings), batch=_BATCH))
         print(f"encoder        {encoder.info.fingerprint}, {encoder.info.dimension} dimensions", flush=True)
         cost, vectors = encode_bare(encoder, paths, settings)

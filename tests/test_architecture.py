@@ -32,7 +32,7 @@ BELOW = {
     "synthetic": _CORE,
     "models": _CORE | {"images", "synthetic"},
     "serving": _CORE | {"rpc", "images"},
-    "client": {"rpc", "errors"},
+    "client": {"rpc", "errors", "contract"},
     "encoding": _CORE | {"journal", "rpc", "images", "models", "serving", "client"},
     "http": _CORE | {"rpc", "images", "serving"},
     "collect": _CORE | {"journal", "images"},

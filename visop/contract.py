@@ -22,15 +22,25 @@ Vector = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class OperatorInfo:
-    """What Identity says of an operator, in our types."""
+    """What an operator is: as Identity says it, and as an index or a file of vectors keeps it.
+
+    Attributes:
+        name: as the search engine shows it.
+        fingerprint: of its vector space; empty if it does not say.
+        dimension: the length of its vectors.
+        metric_type: that they are compared by: ``L2``, ``IP`` or ``COSINE``.
+        type: its kind, such as ``encoder``.
+        input: what it takes.
+        output: what it gives.
+    """
 
     name: str
-    type: str
-    input: str
-    output: str
+    fingerprint: str
     dimension: int
     metric_type: str
-    fingerprint: str
+    type: str = "encoder"
+    input: str = "image"
+    output: str = "vector"
 
 
 class Encoder(ABC):

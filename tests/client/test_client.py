@@ -44,7 +44,8 @@ def test_identity_is_typed(client, operator):
     operator.identity.limits.max_items = 7
     operator.identity.formats.append("JPEG")
     identity = client.identity()
-    assert (identity.name, identity.dimension, identity.metric_type) == ("stub", DIMENSION, "L2")
+    operator_info = identity.operator
+    assert (operator_info.name, operator_info.dimension, operator_info.metric_type) == ("stub", DIMENSION, "L2")
     assert (identity.formats, identity.limits.max_items) == (("JPEG",), 7)
 
 

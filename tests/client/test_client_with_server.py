@@ -21,7 +21,7 @@ def client(running_server):
 
 def test_identity_health_and_limits(client, running_server):
     identity = client.identity()
-    assert (identity.name, identity.dimension, identity.fingerprint) == ("toy", 3, "toy-1")
+    assert identity.operator == running_server.operator.info()
     assert (identity.endpoint, identity.limits.max_items) == (running_server.address, 256)
     assert "JPEG" in identity.formats
     assert client.health() == HEALTHY

@@ -7,12 +7,13 @@ import pytest
 
 from tests.stub_operator import DIMENSION, StubOperator, serving, vector_of
 from visop.client import HEALTHY
+from visop.contract import OperatorInfo
 from visop.encoding.pool import Encoders, open_encoders
-from visop.encoding.vector_file import Origin
+from visop.encoding.same_encoder import is_same_encoder
 from visop.errors import ModelFailed, OtherEncoder, Unreachable, VisopError
 from visop.settings import Settings
 
-ORIGIN = Origin("stub", "one", DIMENSION, "L2")
+OPERATOR = OperatorInfo("stub", "one", DIMENSION, "L2")
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def free_port():
 
 def encode(*members, items=ITEMS):
     named = {str(number): member for number, member in enumerate(members)}
-    return list(Encoders(ORIGIN, 1000, named).encode(items))
+    return list(Encoders(OPERATOR, 1000, named).encode(items))
 
 
 def check_each_once(results, items=ITEMS):
@@ -93,7 +94,7 @@ def test_a_source_that_raises_ends_the_run_and_the_threads():
 
 
 def test_whoever_stops_reading_stops_the_threads():
-    results = Encoders(ORIGIN, 1000, {"a": Scripted(), "b": Scripted()}).encode(ITEMS * 100)
+    results = Encoders(OPERATOR, 1000, {"a": Scripted(), "b": Scripted()}).encode(ITEMS * 100)
     next(results)
     results.close()
     for thread in threading.enumerate():
@@ -146,7 +147,7 @@ def test_running_operators_share_the_work_over_grpc():
         serving(second) as b,
         open_encoders([f"127.0.0.1:{a}", f"127.0.0.1:{b}"], Settings()) as encoders,
     ):
-        assert encoders.origin == ORIGIN
+        assert is_same_encoder(encoders.operator, OPERATOR)
         check_each_once(list(encoders.encode(ITEMS)))
     assert len(first.answered) + len(second.answered) == len(ITEMS)
 

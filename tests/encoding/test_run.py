@@ -2,11 +2,12 @@ import pytest
 
 from tests.stub_operator import DIMENSION, StubOperator, serving, vector_of
 from visop.client import HEALTHY, Client
+from visop.contract import OperatorInfo
 from visop.encoding.run import encode_into
-from visop.encoding.vector_file import Origin, Outputs, VectorFile
+from visop.encoding.vector_file import Outputs, VectorFile
 from visop.errors import ModelFailed, VisopError
 
-ORIGIN = Origin("stub", "one", DIMENSION, "L2")
+OPERATOR = OperatorInfo("stub", "one", DIMENSION, "L2")
 
 
 @pytest.fixture
@@ -43,24 +44,24 @@ def encode(file, encoder, names):
 
 
 def test_every_input_is_encoded_or_an_error(client, outputs, names):
-    with VectorFile(outputs, ORIGIN) as file:
+    with VectorFile(outputs, OPERATOR) as file:
         assert encode(file, client, [*names, "missing.jpg", "http://gone"]) == 12
         assert (file.good, file.bad) == (8, 4)
 
 
 def test_what_is_done_is_not_sent_again(client, operator, outputs, names):
-    with VectorFile(outputs, ORIGIN) as file:
+    with VectorFile(outputs, OPERATOR) as file:
         encode(file, client, names[:5])
     operator.answered.clear()
-    with VectorFile(outputs, ORIGIN) as file:
+    with VectorFile(outputs, OPERATOR) as file:
         assert encode(file, client, names) == 5
     assert operator.answered == [b"5", b"6", b"7", b"bad", b"9"]
 
 
 def test_a_name_that_is_given_twice_has_two_rows(client, outputs, names):
-    with VectorFile(outputs, ORIGIN) as file:
+    with VectorFile(outputs, OPERATOR) as file:
         encode(file, client, [names[0]])
-    with VectorFile(outputs, ORIGIN) as file:
+    with VectorFile(outputs, OPERATOR) as file:
         assert encode(file, client, [names[0], names[0], names[2]]) == 2
         assert file.good == 3
 
@@ -80,13 +81,13 @@ class ScriptedEncoder:
 
 
 def test_an_input_that_breaks_the_model_is_an_error_like_any_other(outputs, names):
-    with VectorFile(outputs, ORIGIN) as file:
+    with VectorFile(outputs, OPERATOR) as file:
         encode(file, ScriptedEncoder(HEALTHY), names)
         assert (file.good, file.bad) == (9, 1)
 
 
 def test_a_broken_model_ends_the_run_instead_of_failing_every_input(outputs, names):
-    with VectorFile(outputs, ORIGIN) as file:
+    with VectorFile(outputs, OPERATOR) as file:
         with pytest.raises(VisopError, match="not healthy: unhealthy: the model failed"):
             encode(file, ScriptedEncoder("unhealthy: the model failed its last check"), names)
         assert (file.good, file.bad) == (2, 0)

@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import pytest
 
+from visop.contract import OperatorInfo
 from visop.encoding.same_encoder import check_same_encoder, differences
-from visop.encoding.vector_file import Origin
 from visop.errors import OtherEncoder
 
-OLD = Origin("vgg19", "vgg19-imagenet-avg-bilinear-bf16-1a2b3c4d5e6f", 512, "L2")
-NEW = Origin("vgg19", "vgg19-file-gem-head-whitened-bilinear-f32-ffffffffffff", 128, "L2")
+OLD = OperatorInfo("vgg19", "vgg19-imagenet-avg-bilinear-bf16-1a2b3c4d5e6f", 512, "L2")
+NEW = OperatorInfo("vgg19", "vgg19-file-gem-head-whitened-bilinear-f32-ffffffffffff", 128, "L2")
 
 
 def test_the_same_encoder_passes():
@@ -41,7 +41,7 @@ def test_only_another_digest_means_other_weights():
 
 
 def test_fingerprints_of_other_operators_are_not_taken_apart():
-    assert differences(Origin("a", "mine-1", 8, "IP"), Origin("b", "mine-2", 8, "L2")) == [
+    assert differences(OperatorInfo("a", "mine-1", 8, "IP"), OperatorInfo("b", "mine-2", 8, "L2")) == [
         "operator a, not b",
         "metric IP, not L2",
         "fingerprint",

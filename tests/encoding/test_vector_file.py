@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visop.contract import Vector
-from visop.encoding.vector_file import Origin, Outputs, VectorFile
+from visop.contract import OperatorInfo, Vector
+from visop.encoding.vector_file import Outputs, VectorFile
 from visop.errors import FetchFailed, InvalidInput, UsageError, VisopError
 
-ORIGIN = Origin("stub", "one", 3, "L2")
+OPERATOR = OperatorInfo("stub", "one", 3, "L2")
 RESULTS: dict[str, Vector | VisopError] = {f"{number}.jpg": np.full(3, number, np.float32) for number in range(6)}
 RESULTS["2.jpg"] = InvalidInput("not an image")
 RESULTS["5.jpg"] = FetchFailed("404, sadly")
@@ -29,9 +29,9 @@ def outputs_in(folder):
     return Outputs(folder / "v.npy", folder / "v.errors.csv")
 
 
-def run(outputs, origin=ORIGIN, stop_after=None, **options):
+def run(outputs, operator=OPERATOR, stop_after=None, **options):
     """What ``encode`` does: everything that is not done, then the end."""
-    with VectorFile(outputs, origin, **options) as file:
+    with VectorFile(outputs, operator, **options) as file:
         left = [name for name in RESULTS if name not in file.done]
         for name in left[:stop_after]:
             file.add(name, RESULTS[name])
@@ -73,7 +73,7 @@ def test_rows_names_and_errors_line_up(outputs):
 
 def test_what_made_the_vectors_stands_beside_them(outputs):
     run(outputs)
-    assert json.loads(outputs.origin.read_text()) == {
+    assert json.loads(outputs.about.read_text()) == {
         "operator": "stub", "fingerprint": "one", "dimension": 3, "metric_type": "L2", "vectors": 4, "errors": 2,
     }  # fmt: skip
 
@@ -151,38 +151,38 @@ def test_a_finished_file_is_not_overwritten_by_accident(outputs, tmp_path):
 
 @pytest.mark.parametrize("stop_after", [3, None], ids=["unfinished", "finished"])
 def test_restart_begins_anew(outputs, tmp_path, unbroken, stop_after):
-    run(outputs, replace(ORIGIN, fingerprint="two"), stop_after=stop_after)
+    run(outputs, replace(OPERATOR, fingerprint="two"), stop_after=stop_after)
     assert run(outputs, restart=True) == len(RESULTS)
     assert contents(tmp_path) == unbroken
 
 
-@pytest.mark.parametrize("change", [{"fingerprint": "two"}, {"operator": "other"}, {"dimension": 4}], ids=str)
+@pytest.mark.parametrize("change", [{"fingerprint": "two"}, {"name": "other"}, {"dimension": 4}], ids=str)
 def test_a_run_of_another_operator_is_not_taken_up(outputs, change):
     run(outputs, stop_after=3)
-    with pytest.raises(UsageError, match=r"another operator.*--restart"):
-        run(outputs, replace(ORIGIN, **change))
+    with pytest.raises(UsageError, match=r"^vectors .*v.npy: was begun by another operator.*; restart to begin anew"):
+        run(outputs, replace(OPERATOR, **change))
     assert run(outputs, stop_after=0) == 3
 
 
 def test_a_second_process_is_kept_out(outputs):
-    with VectorFile(outputs, ORIGIN), pytest.raises(UsageError, match="another process"):
-        VectorFile(outputs, ORIGIN, restart=True)
+    with VectorFile(outputs, OPERATOR), pytest.raises(UsageError, match="another process"):
+        VectorFile(outputs, OPERATOR, restart=True)
 
 
 def test_a_vector_of_another_dimension_ends_the_run(outputs):
-    with VectorFile(outputs, ORIGIN) as file, pytest.raises(VisopError, match=r"dimension 2, .* says 3"):
+    with VectorFile(outputs, OPERATOR) as file, pytest.raises(VisopError, match=r"dimension 2, .* says 3"):
         file.add("a.jpg", np.zeros(2, np.float32))
 
 
 def test_names_that_are_not_text_reach_the_tables(outputs):
-    with VectorFile(outputs, ORIGIN) as file:
+    with VectorFile(outputs, OPERATOR) as file:
         file.add("caf\udce9, or\nso.jpg", np.ones(3, np.float32))
         file.finish()
     assert table(outputs.rows)[1] == ["0", "caf\udce9, or\nso.jpg"]
 
 
 def test_no_vectors_at_all_make_an_empty_array(outputs):
-    with VectorFile(outputs, ORIGIN) as file:
+    with VectorFile(outputs, OPERATOR) as file:
         file.finish()
     assert np.load(outputs.vectors).shape == (0, 3)
 
@@ -190,7 +190,7 @@ def test_no_vectors_at_all_make_an_empty_array(outputs):
 @pytest.mark.parametrize("dimension", [1, 512, 100_000])
 def test_the_header_has_the_same_size_for_any_count(tmp_path, dimension):
     with (
-        VectorFile(outputs_in(tmp_path), replace(ORIGIN, dimension=dimension)) as file,
+        VectorFile(outputs_in(tmp_path), replace(OPERATOR, dimension=dimension)) as file,
         open(tmp_path / "x", "wb") as rows,
     ):
         for count in (0, 1, 10**6, 10**12):
@@ -200,10 +200,10 @@ def test_the_header_has_the_same_size_for_any_count(tmp_path, dimension):
 @pytest.mark.parametrize(
     ("vectors", "errors", "reason"),
     [
-        ("v.csv", "e.csv", "must end in .npy"),
+        ("v.csv", "e.csv", r"^vectors .*v.csv: must end in .npy"),
         ("no/v.npy", "e.csv", "no such folder"),
         ("v.npy", "no/e.csv", "no such folder"),
-        ("v.npy", "v.csv", "written already"),
+        ("v.npy", "v.csv", r"^errors .*v.csv: another file of this run has this name"),
     ],
 )
 def test_names_that_cannot_work_are_refused_before_the_work(tmp_path, vectors, errors, reason):
@@ -227,7 +227,7 @@ def test_errors_do_not_replace_what_is_no_list_of_errors(tmp_path, stop_after):
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     for name in ("keep.png", "folder", "pipe"):
-        with pytest.raises(UsageError, match=f"{name} is there already and no list of errors"):
+        with pytest.raises(UsageError, match=f"{name}: is there already and no list of errors"):
             Outputs(tmp_path / "v.npy", tmp_path / name)
 
 

@@ -17,7 +17,6 @@ from PIL import Image as PILImage
 from tests.toys import ToyOperator
 from visop.encoding.local import LocalEncoder
 from visop.encoding.pool import Encoders
-from visop.encoding.vector_file import Origin
 from visop.search.index import Index
 from visop.search.milvus.collection import Collection
 from visop.search.milvus.library import MilvusClient
@@ -108,7 +107,7 @@ def make_encoders(settings: Settings) -> Iterator[Callable[[ToyOperator], Encode
         def make(operator: ToyOperator) -> Encoders:
             pipeline = stack.enter_context(Pipeline(operator, settings))
             encoder = LocalEncoder(operator.info(), pipeline)
-            return Encoders(Origin.of(operator.info()), settings.max_image_bytes, {"toy": encoder})
+            return Encoders(operator.info(), settings.max_image_bytes, {"toy": encoder})
 
         yield make
 

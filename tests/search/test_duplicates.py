@@ -4,7 +4,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from visop.encoding.vector_file import Origin
+from visop.contract import OperatorInfo
 from visop.search.duplicates import find_duplicates
 from visop.search.milvus.index_types import IndexType
 from visop.search.milvus.schema import Picture, Row
@@ -23,7 +23,7 @@ def make(store, request):
     """A collection of pictures on a circle."""
 
     def made(*rows):
-        collection = store.create("circle", 1, Origin("toy", "toy", 2, request.param), IndexType("FLAT"))
+        collection = store.create("circle", 1, OperatorInfo("toy", "toy", 2, request.param), IndexType("FLAT"))
         collection.upsert(rows)
         return collection
 
@@ -61,7 +61,7 @@ def test_hundreds_of_copies_are_one_group_and_take_no_longer_than_others(make):
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_how_loose_a_group_is_does_not_depend_on_the_order_of_its_pictures(store, order):
-    collection = store.create("circle", 1, Origin("toy", "toy", 2, "L2"), IndexType("FLAT"))
+    collection = store.create("circle", 1, OperatorInfo("toy", "toy", 2, "L2"), IndexType("FLAT"))
     collection.upsert([Row(picture(number), at(angle)) for number, angle in zip(order, (0, 5, 10), strict=True)])
     (group,) = find_duplicates(collection, 0.98)
     assert group.closest == pytest.approx(np.cos(np.radians(5)), abs=1e-6)

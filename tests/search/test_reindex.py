@@ -60,7 +60,7 @@ def test_a_reindexed_index_is_that_of_the_new_encoder_and_the_old_one_is_gone(re
     done = reindex()
     assert (done.made, done.kept, done.failed, done.collection) == (10, 0, 0, "test__2")
     with open_index(encoders=other) as index:
-        assert index.origin.fingerprint == "toy-2"
+        assert index.operator.fingerprint == "toy-2"
         assert index.search(filled / "4.png", 1)[0].picture.names == (str(filled / "4.png"),)
     with Store(uri) as store:
         assert store.numbers("test") == [2]
@@ -84,7 +84,7 @@ def test_an_interrupted_reindex_leaves_the_index_as_it_was_and_is_taken_up(reind
     with pytest.raises(VisopError, match="interrupted"):
         reindex(on_done=stop)
     with open_index() as index:
-        assert index.origin.fingerprint == "toy-1"
+        assert index.operator.fingerprint == "toy-1"
         assert index.search(filled / "4.png", 1)[0].picture.names == (str(filled / "4.png"),)
     done = reindex()
     assert (done.made + done.kept, done.collection) == (10, "test__2")
@@ -95,7 +95,7 @@ def test_a_reindex_begun_for_a_third_encoder_is_not_taken_up(reindex, make_encod
         fingerprint = "toy-3"
 
     with Store(uri) as store:
-        store.create("test", 2, make_encoders(Third()).origin, store.find("test").index_type)
+        store.create("test", 2, make_encoders(Third()).operator, store.find("test").index_type)
     assert reindex().collection == "test__3"
     with Store(uri) as store:
         assert store.numbers("test") == [3]
@@ -105,7 +105,7 @@ def test_the_old_one_can_be_kept(reindex, uri, encoders):
     reindex(keep=True)
     with Store(uri) as store:
         assert store.numbers("test") == [1, 2]
-        assert store.open("test__1").origin == encoders.origin
+        assert store.open("test__1").operator == encoders.operator
 
 
 def test_pictures_that_are_gone_or_changed_are_named(reindex, filled, tmp_path):

@@ -16,7 +16,6 @@ from tests.toys import ToyOperator
 from tests.web.conftest import Site
 from visop.encoding.local import LocalEncoder
 from visop.encoding.pool import Encoders
-from visop.encoding.vector_file import Origin
 from visop.search.index import Index
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
@@ -119,7 +118,7 @@ def index(tmp_path: Path) -> Iterator[tuple[Index, ToyOperator]]:
     operator, settings = ToyOperator(), replace(Settings(), cache_dir=tmp_path / "cache")
     with Pipeline(operator, settings) as pipeline:
         encoder = LocalEncoder(operator.info(), pipeline)
-        encoders = Encoders(Origin.of(operator.info()), settings.max_image_bytes, {"toy": encoder})
+        encoders = Encoders(operator.info(), settings.max_image_bytes, {"toy": encoder})
         with Index.open(str(tmp_path / "test.db"), "test", encoders=encoders, settings=settings) as index:
             index.add([])
             yield index, operator

@@ -67,13 +67,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _find(arguments: argparse.Namespace) -> tuple[list[Group], float]:
     with open_index(arguments) as index:
-        origin = index.collection.origin
+        operator = index.collection.operator
         threshold: float | None = arguments.threshold
         if threshold is None:
             threshold = threshold_of(arguments, index)
         if threshold is None:
             raise SettingsError(
-                f"no threshold is known for {origin.fingerprint or origin.operator}: give --threshold, such as 0.95, "
+                f"no threshold is known for {operator.fingerprint or operator.name}: give --threshold, such as 0.95, "
                 "or --calibration with what `visop evaluate` measured"
             )
         return _groups(index, threshold, quiet=arguments.quiet), threshold

@@ -14,8 +14,9 @@ from visop.errors import SettingsError
 from visop.settings import flag_name
 
 if TYPE_CHECKING:
+    from visop.contract import OperatorInfo
     from visop.encoding.run import StreamEncoder
-    from visop.encoding.vector_file import Origin, Outputs
+    from visop.encoding.vector_file import Outputs
 
 _NOTES = """\
 written:
@@ -40,7 +41,9 @@ def add_parser(commands: Commands) -> None:
     """Add ``encode`` to the commands of ``visop``."""
     parser = add_command(commands, "encode", run, "turn images into one file of vectors", _NOTES)
     parser.add_argument("inputs", nargs="*", metavar="INPUT", help="files, http(s) URLs, and folders with all below")
-    parser.add_argument("--out", required=True, type=Path, metavar="OUT.npy", help="where the vectors go")
+    parser.add_argument(
+        "--out", dest="vectors", required=True, type=Path, metavar="OUT.npy", help="where the vectors go"
+    )
     parser.add_argument("-e", dest="remote", metavar="HOST:PORT", help="a running operator; default: in this process")
     parser.add_argument("--list", type=Path, metavar="FILE", help="more files and URLs, one a line; - is stdin")
     parser.add_argument("--errors", type=Path, metavar="FILE", help="default: OUT.errors.csv")
@@ -59,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     from visop.encoding.vector_file import Outputs
     from visop.sources import find_inputs, read_list
 
-    outputs = Outputs(arguments.out, arguments.errors or arguments.out.with_suffix(".errors.csv"))
+    outputs = Outputs(arguments.vectors, arguments.errors or arguments.vectors.with_suffix(".errors.csv"))
     names = find_inputs(arguments.inputs, keep_unreadable=True) + (read_list(arguments.list) if arguments.list else [])
     if not names:
         raise SettingsError("nothing to encode: no images in the folders, and no files or URLs")
@@ -75,8 +78,8 @@ def _encode(names: Sequence[str], outputs: Outputs, arguments: argparse.Namespac
     from visop.encoding.vector_file import VectorFile
 
     with (
-        _open_encoder(arguments) as (encoder, origin, max_image_bytes),
-        VectorFile(outputs, origin, restart=arguments.restart) as file,
+        _open_encoder(arguments) as (encoder, operator, max_image_bytes),
+        VectorFile(outputs, operator, restart=arguments.restart) as file,
         # None: a bar on a terminal, and none in a log.
         tqdm(total=len(names), initial=file.done.total(), unit=" images", disable=arguments.quiet or None) as bar,
     ):
@@ -85,16 +88,16 @@ def _encode(names: Sequence[str], outputs: Outputs, arguments: argparse.Namespac
         )
         file.finish()
     if not arguments.quiet:
-        print(f"{file.good} vectors of dimension {origin.dimension} in {outputs.vectors}")
+        print(f"{file.good} vectors of dimension {operator.dimension} in {outputs.vectors}")
     if file.bad:
         return complain(f"{file.bad} of {file.good + file.bad} inputs failed; {outputs.errors} says why", FAILED)
     return 0
 
 
 @contextmanager
-def _open_encoder(arguments: argparse.Namespace) -> Iterator[tuple[StreamEncoder, Origin, int]]:
+def _open_encoder(arguments: argparse.Namespace) -> Iterator[tuple[StreamEncoder, OperatorInfo, int]]:
     """The running operator, or one in this process; what it is; and the bytes that one image may have."""
-    from visop.encoding.vector_file import Origin
+    from visop.encoding.same_encoder import check_is_encoder
 
     if arguments.remote:
         from visop.client import Client
@@ -103,10 +106,11 @@ def _open_encoder(arguments: argparse.Namespace) -> Iterator[tuple[StreamEncoder
             raise SettingsError(f"{', '.join(flags)}: has no effect on the running operator {arguments.remote}")
         with Client(arguments.remote) as client:
             identity = client.identity()
-            yield client, Origin.of(identity), identity.limits.max_image_bytes
+            check_is_encoder(identity.operator)
+            yield client, identity.operator, identity.limits.max_image_bytes
     else:
         settings = read_settings(arguments).settings
         with imports("to encode in this process: pip install 'visop[cpu]'"):
             from visop.encoding.local import open_local
         with open_local(settings) as encoder:
-            yield encoder, Origin.of(encoder.info), settings.max_image_bytes
+            yield encoder, encoder.info, settings.max_image_bytes

@@ -111,8 +111,8 @@ def threshold_of(arguments: argparse.Namespace, index: Index) -> float | None:
     """
     from visop.search.calibration import copy_threshold
 
-    origin = index.collection.origin
-    return copy_threshold(origin, settings_of(arguments), fpr=arguments.fpr, file=arguments.calibration)
+    operator = index.collection.operator
+    return copy_threshold(operator, settings_of(arguments), fpr=arguments.fpr, file=arguments.calibration)
 
 
 def token() -> str:

@@ -61,8 +61,9 @@ def _identity_facts(target: str) -> dict[str, Any]:
 
     with Client(target, timeout_s=10.0) as client:
         facts = dataclasses.asdict(client.identity())
+        operator: dict[str, Any] = facts.pop("operator")
         limits: dict[str, Any] = facts.pop("limits")
-        return facts | limits | {"health": client.health()}
+        return operator | facts | limits | {"health": client.health()}
 
 
 def _print_table(facts: dict[str, Any]) -> None:

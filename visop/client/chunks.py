@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from visop.contract import Vector
 from visop.errors import BadItems, ImageTooLarge, InvalidInput, VisopError
 from visop.rpc import rpc_pb2
 from visop.rpc.statuses import error_of_number
-
-Vector = npt.NDArray[np.float32]
 
 # Tag and length of one input inside a request, at most.
 _OVERHEAD_BYTES = 16

@@ -15,8 +15,9 @@ from google.protobuf.message import Message
 
 from visop.client.backoff import Backoff
 from visop.client.bulk import BulkStream
-from visop.client.chunks import Caps, Chunk, Input, Vector, split
+from visop.client.chunks import Caps, Chunk, Input, split
 from visop.client.statuses import error_of_call
+from visop.contract import OperatorInfo, Vector
 from visop.errors import BadItems, VisopError
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
 
@@ -56,16 +57,18 @@ class Limits:
 
 @dataclass(frozen=True)
 class Identity:
-    """What the operator is. The last four are empty for an operator that knows only the original fields."""
+    """What a running operator says of itself.
 
-    name: str
+    Attributes:
+        operator: what it is; without a fingerprint if it knows only the original fields.
+        endpoint: where it says that it is called.
+        version: of visop; empty if it does not say, as are the formats.
+        formats: of images that it decodes.
+        limits: on what it accepts.
+    """
+
+    operator: OperatorInfo
     endpoint: str
-    type: str
-    input: str
-    output: str
-    dimension: int
-    metric_type: str
-    fingerprint: str
     version: str
     formats: tuple[str, ...]
     limits: Limits
@@ -149,7 +152,7 @@ class Client:
         inputs = _inputs(images, urls, datas)
         vectors = [result for chunk in self._chunks(inputs, partial=False) for result in self._all_or_none(chunk)]
         if not vectors:
-            return np.empty((0, self._identity().dimension), np.float32)
+            return np.empty((0, self._identity().operator.dimension), np.float32)
         return _stack(vectors)
 
     def encode_partial(
@@ -204,7 +207,7 @@ class Client:
         waiting: deque[Chunk] = deque()
         with BulkStream(
             self._stub.ExecuteStream,
-            lambda: self._check_still(before),
+            lambda: self._check_still(before.operator),
             self._error_of,
             backoff=self._bulk_backoff,
             timeout_s=self._timeout_s,
@@ -236,10 +239,10 @@ class Client:
         """What the operator said of itself, asked once."""
         return self._known or self.identity()
 
-    def _check_still(self, before: Identity) -> None:
+    def _check_still(self, before: OperatorInfo) -> None:
         """Raise if the operator's vectors would no longer fit together with those that it made before."""
         reply = self._stub.Identity(rpc_pb2.IdentityRequest(), timeout=self._timeout_s)
-        now = _identity_of(reply)
+        now = _identity_of(reply).operator
         if (now.name, now.fingerprint, now.dimension) != (before.name, before.fingerprint, before.dimension):
             raise VisopError(
                 f"{self.target} was {before.name} with fingerprint {before.fingerprint or 'unknown'}, "
@@ -288,15 +291,18 @@ def _identity_of(reply: rpc_pb2.IdentityReply) -> Identity:
         dimension = int(reply.dimension)
     except ValueError:
         raise VisopError(f"Identity says dimension {reply.dimension[:40]!r}, which is no number") from None
-    return Identity(
+    operator = OperatorInfo(
         name=reply.name,
-        endpoint=reply.endpoint,
+        fingerprint=reply.fingerprint,
+        dimension=dimension,
+        metric_type=reply.metricType,
         type=reply.type,
         input=reply.input,
         output=reply.output,
-        dimension=dimension,
-        metric_type=reply.metricType,
-        fingerprint=reply.fingerprint,
+    )
+    return Identity(
+        operator=operator,
+        endpoint=reply.endpoint,
         version=reply.version,
         formats=tuple(reply.formats),
         limits=_limits_of(reply.limits),

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from visop.client import Client, Identity
-from visop.contract import Vector
+from visop.contract import OperatorInfo, Vector
 from visop.encoding.run import StreamEncoder, check_health
-from visop.encoding.same_encoder import check_same_encoder
-from visop.encoding.vector_file import Origin
+from visop.encoding.same_encoder import check_is_encoder, check_same_encoder
 from visop.errors import DeadlinePassed, ModelFailed, Unreachable, VisopError
 from visop.settings import Settings
 
@@ -40,12 +39,12 @@ class Encoders:
     """One encoder or several that give the same vectors.
 
     Attributes:
-        origin: what they are.
+        operator: what they are.
         max_image_bytes: what all of them accept.
         members: by name, for messages.
     """
 
-    origin: Origin
+    operator: OperatorInfo
     max_image_bytes: int
     members: dict[str, StreamEncoder]
 
@@ -86,17 +85,18 @@ def open_encoders(operators: Sequence[str], settings: Settings) -> Iterator[Enco
             from visop.encoding.local import open_local
 
             encoder = stack.enter_context(open_local(settings))
-            yield Encoders(Origin.of(encoder.info), settings.max_image_bytes, {"the operator": encoder})
+            yield Encoders(encoder.info, settings.max_image_bytes, {"the operator": encoder})
 
 
 def _running(clients: Sequence[Client]) -> Encoders:
     identities = _identities(clients)
     first = next(iter(identities))
-    origin = Origin.of(identities[first])
+    operator = identities[first].operator
     for target, identity in identities.items():
-        check_same_encoder(origin, Origin.of(identity), f"the operator {first}", f"the operator {target}")
+        check_is_encoder(identity.operator)
+        check_same_encoder(operator, identity.operator, f"the operator {first}", f"the operator {target}")
     smallest = min(identity.limits.max_image_bytes for identity in identities.values())
-    return Encoders(origin, smallest, {client.target: client for client in clients if client.target in identities})
+    return Encoders(operator, smallest, {client.target: client for client in clients if client.target in identities})
 
 
 def _identities(clients: Sequence[Client]) -> dict[str, Identity]:

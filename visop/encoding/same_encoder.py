@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from visop.encoding.vector_file import Origin
-from visop.errors import OtherEncoder
+from visop.contract import OperatorInfo
+from visop.errors import OtherEncoder, UsageError
 
 # As visop.models.fingerprint writes it: all but the digest is to be read.
 _FINGERPRINT = re.compile(
@@ -14,7 +14,19 @@ _FINGERPRINT = re.compile(
 )
 
 
-def check_same_encoder(there: Origin, here: Origin, holder: str, comer: str, advice: str = "") -> None:
+def check_is_encoder(operator: OperatorInfo) -> None:
+    """Raise UsageError for an operator that gives no vectors."""
+    if operator.type != "encoder" or operator.dimension < 1:
+        why = f"is a {operator.type} of dimension {operator.dimension}, not an encoder"
+        raise UsageError("", operator.name, why)
+
+
+def is_same_encoder(there: OperatorInfo, here: OperatorInfo) -> bool:
+    """Whether vectors of the two fit together."""
+    return not differences(there, here)
+
+
+def check_same_encoder(there: OperatorInfo, here: OperatorInfo, holder: str, comer: str, advice: str = "") -> None:
     """Refuse if the two are not the same encoder.
 
     Args:
@@ -27,7 +39,7 @@ def check_same_encoder(there: Origin, here: Origin, holder: str, comer: str, adv
     Raises:
         OtherEncoder: with both fingerprints, and what differs.
     """
-    if here == there:
+    if is_same_encoder(there, here):
         return
     raise OtherEncoder(
         f"{holder} has vectors of {_spoken(there)}; {comer} makes those of {_spoken(here)}: they do not fit together. "
@@ -35,10 +47,10 @@ def check_same_encoder(there: Origin, here: Origin, holder: str, comer: str, adv
     )
 
 
-def differences(there: Origin, here: Origin) -> list[str]:
+def differences(there: OperatorInfo, here: OperatorInfo) -> list[str]:
     """Every part that differs, such as ``pooling gem, not avg``: what is there first."""
     parts = {
-        "operator": (there.operator, here.operator),
+        "operator": (there.name, here.name),
         "dimension": (there.dimension, here.dimension),
         "metric": (there.metric_type, here.metric_type),
     }
@@ -46,7 +58,7 @@ def differences(there: Origin, here: Origin) -> list[str]:
     return found + (_fingerprint_differences(there.fingerprint, here.fingerprint) if _differ(there, here) else [])
 
 
-def _differ(there: Origin, here: Origin) -> bool:
+def _differ(there: OperatorInfo, here: OperatorInfo) -> bool:
     return there.fingerprint != here.fingerprint
 
 
@@ -64,5 +76,5 @@ def _part(text: str | None) -> str:
     return (text or "none").lstrip("-")
 
 
-def _spoken(origin: Origin) -> str:
-    return origin.fingerprint or f"{origin.operator} (no fingerprint)"
+def _spoken(operator: OperatorInfo) -> str:
+    return operator.fingerprint or f"{operator.name} (no fingerprint)"

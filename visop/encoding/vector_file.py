@@ -20,21 +20,18 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
-from visop.contract import Vector
-from visop.errors import SettingsError, VisopError
+from visop.contract import OperatorInfo, Vector
+from visop.encoding.same_encoder import is_same_encoder
+from visop.errors import UsageError, VisopError
 from visop.files import move, whole_file
 from visop.journal import Journal
 from visop.rpc.statuses import code_of
-
-if TYPE_CHECKING:
-    from visop.client import Identity
-    from visop.contract import OperatorInfo
 
 _ROW_TYPE = np.dtype("<f4")
 
@@ -48,33 +45,15 @@ _SYNC_INTERVAL_S = 1.0
 
 
 @dataclass(frozen=True)
-class Origin:
-    """What made the vectors of a file; those of another origin do not belong there."""
-
-    operator: str
-    fingerprint: str
-    dimension: int
-    metric_type: str
-
-    @classmethod
-    def of(cls, operator: Identity | OperatorInfo) -> Origin:
-        """What is kept of an operator. Raises SettingsError if it is no encoder."""
-        if operator.type != "encoder" or operator.dimension < 1:
-            what = f"a {operator.type} of dimension {operator.dimension}"
-            raise SettingsError(f"{operator.name} is {what}, not an encoder")
-        return cls(operator.name, operator.fingerprint, operator.dimension, operator.metric_type)
-
-
-@dataclass(frozen=True)
 class Outputs:
-    """Where everything goes.
+    """The files of a run.
 
     Attributes:
         vectors: (N, dimension) float32, a .npy file.
         errors: CSV of input, code, reason for every input without a vector.
 
     Raises:
-        SettingsError: the names cannot be used.
+        UsageError: the names cannot be used.
     """
 
     vectors: Path
@@ -83,27 +62,24 @@ class Outputs:
     def __post_init__(self) -> None:
         """Find out before the work what would fail after it."""
         if self.vectors.suffix != ".npy":
-            raise SettingsError(f"{self.vectors}: the name of the vectors must end in .npy")
-        for path in (self.vectors, self.errors):
+            raise UsageError("vectors", self.vectors, "must end in .npy")
+        for field, path in (("vectors", self.vectors), ("errors", self.errors)):
             if not path.parent.is_dir():
-                raise SettingsError(f"{path.parent}: no such folder")
-        if self.errors in (self.vectors, self.rows, self.origin, self.part, self.journal):
-            raise SettingsError(f"{self.errors}: is written already, take another name for the errors")
+                raise UsageError(field, path, "there is no such folder")
+        if self.errors in (self.vectors, self.rows, self.about, self.part, self.journal):
+            raise UsageError("errors", self.errors, "another file of this run has this name; take another")
         # The errors of an earlier run are replaced, and nothing else is.
         if self.errors.exists() and not is_list_of_errors(self.errors):
-            raise SettingsError(
-                f"{self.errors} is there already and no list of errors; take another name with --errors"
-            )
+            raise UsageError("errors", self.errors, "is there already and no list of errors; take another name")
         if not (self.vectors.exists() or self.journal.exists()):
             self._check_tables()
 
     def _check_tables(self) -> None:
         """What is there without vectors is of something else, such as the list of what is to be encoded."""
-        for path in (self.rows, self.origin):
+        for path in (self.rows, self.about):
             if path.exists():
-                raise SettingsError(
-                    f"{path} is there already and would be replaced; take another name with --out, or move it away"
-                )
+                why = f"{path} is there already and would be replaced; take another name, or move it away"
+                raise UsageError("vectors", self.vectors, why)
 
     @property
     def rows(self) -> Path:
@@ -111,8 +87,8 @@ class Outputs:
         return self.vectors.with_suffix(".csv")
 
     @property
-    def origin(self) -> Path:
-        """JSON of what made the vectors."""
+    def about(self) -> Path:
+        """JSON of the operator that made the vectors."""
         return self.vectors.with_suffix(".json")
 
     @property
@@ -135,16 +111,16 @@ class VectorFile:
         bad: inputs without a row so far.
 
     Raises:
-        SettingsError: there is a finished file, or a run of another operator, or another process is at it.
+        UsageError: the file is finished, or was begun by another operator, or another process writes it.
     """
 
-    def __init__(self, outputs: Outputs, origin: Origin, *, restart: bool = False) -> None:
-        self._outputs, self._origin = outputs, origin
+    def __init__(self, outputs: Outputs, operator: OperatorInfo, *, restart: bool = False) -> None:
+        self._outputs, self._operator = outputs, operator
         self.done: Counter[str] = Counter()
         self.good = self.bad = 0
         self._synced_at = time.monotonic()
         if outputs.vectors.exists() and not (outputs.journal.exists() or restart):
-            raise SettingsError(f"{outputs.vectors} is there already, and complete; --restart encodes it anew")
+            raise UsageError("vectors", outputs.vectors, "is there already and complete; restart to encode it anew")
         self._journal = Journal(outputs.journal)
         try:
             if restart:
@@ -179,8 +155,8 @@ class VectorFile:
         entry = {"input": name}
         if isinstance(result, VisopError):
             entry |= {"code": code_of(result).name, "reason": str(result)}
-        elif result.shape != (self._origin.dimension,):
-            said = self._origin.dimension
+        elif result.shape != (self._operator.dimension,):
+            said = self._operator.dimension
             raise VisopError(f"{name}: the vector has dimension {result.size}, the operator's Identity says {said}")
         else:
             self._rows.write(result.astype(_ROW_TYPE).tobytes())
@@ -236,7 +212,7 @@ class VectorFile:
         entries = self._journal.entries()
         header, end = next(entries, (None, 0))
         if header is not None:
-            self._check_origin(header)
+            self._check_begun_by(header)
         for entry, end_of_entry in entries:
             if "code" not in entry and self._offset(self.good + 1) > rows_bytes:
                 break  # after a power failure, the journal may have come further than the rows
@@ -245,21 +221,21 @@ class VectorFile:
             end = end_of_entry
         self._journal.cut(end)
         if header is None:
-            self._journal.append(asdict(self._origin))
+            self._journal.append(_facts(self._operator))
 
-    def _check_origin(self, header: dict[str, Any]) -> None:
-        mine = asdict(self._origin)
-        if header != mine:
-            raise SettingsError(
-                f"{self._outputs.vectors} was begun by another operator, and vectors of the two do not fit together; "
-                f"--restart begins anew. Begun by: {_spoken(header)}. Now: {_spoken(mine)}"
+    def _check_begun_by(self, header: dict[str, Any]) -> None:
+        if not is_same_encoder(_operator_of(header), self._operator):
+            why = (
+                "was begun by another operator, and vectors of the two do not fit together; restart to begin anew. "
+                f"Begun by: {_spoken(header)}. Now: {_spoken(_facts(self._operator))}"
             )
+            raise UsageError("vectors", self._outputs.vectors, why)
 
     def _offset(self, count: int) -> int:
-        return _HEADER_BYTES + count * self._origin.dimension * _ROW_TYPE.itemsize
+        return _HEADER_BYTES + count * self._operator.dimension * _ROW_TYPE.itemsize
 
     def _write_header(self, rows: BinaryIO, count: int) -> None:
-        shape = (count, self._origin.dimension)
+        shape = (count, self._operator.dimension)
         rows.seek(0)
         np.lib.format.write_array_header_1_0(rows, {"descr": _ROW_TYPE.str, "fortran_order": False, "shape": shape})
         if rows.tell() != _HEADER_BYTES:
@@ -278,13 +254,13 @@ class VectorFile:
                 else:
                     write_row((number, entry["input"]))
                     number += 1
-        with _whole_text(self._outputs.origin) as file:
-            json.dump(asdict(self._origin) | {"vectors": self.good, "errors": self.bad}, file, indent=2)
+        with _whole_text(self._outputs.about) as file:
+            json.dump(_facts(self._operator) | {"vectors": self.good, "errors": self.bad}, file, indent=2)
             file.write("\n")
 
     def _done_entries(self) -> Iterator[dict[str, Any]]:
         entries = self._journal.entries()
-        next(entries)  # the origin
+        next(entries)  # what made the vectors
         return (entry for entry, _ in entries)
 
 
@@ -313,5 +289,21 @@ def _whole_text(path: Path) -> Iterator[IO[str]]:
         text.detach()  # writes what it holds, and leaves the file open
 
 
-def _spoken(origin: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value or 'unknown'}" for name, value in origin.items())
+def _facts(operator: OperatorInfo) -> dict[str, Any]:
+    """What is kept of an operator, in the journal and in the JSON file beside the vectors."""
+    return {
+        "operator": operator.name,
+        "fingerprint": operator.fingerprint,
+        "dimension": operator.dimension,
+        "metric_type": operator.metric_type,
+    }
+
+
+def _operator_of(facts: dict[str, Any]) -> OperatorInfo:
+    """The other way round; of what is no such entry, an operator that is none."""
+    names = ("operator", "fingerprint", "dimension", "metric_type")
+    return OperatorInfo(*(facts.get(name, "") for name in names))
+
+
+def _spoken(facts: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value or 'unknown'}" for name, value in facts.items())

@@ -142,10 +142,10 @@ class RemoteEncoder:
     """A running operator. Pictures travel as PNG, so that they arrive as they are."""
 
     def __init__(self, name: str, client: Client) -> None:
-        identity = client.identity()
+        operator = client.identity().operator
         self.name, self._client = name, client
-        self.dimension, self.fingerprint = identity.dimension, identity.fingerprint
-        self.about = f"{identity.name}, running at {name}"
+        self.dimension, self.fingerprint = operator.dimension, operator.fingerprint
+        self.about = f"{operator.name}, running at {name}"
 
     def prepare(self, image: Image) -> bytes:
         """A PNG file."""

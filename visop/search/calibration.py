@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from visop.encoding.vector_file import Origin
+from visop.contract import OperatorInfo
 from visop.errors import UsageError
 from visop.evaluation.compare import calibration_from, calibration_of, trust_of
 from visop.settings import Settings
@@ -17,7 +17,7 @@ DEFAULT_FPR = 1e-3
 
 
 def copy_threshold(
-    origin: Origin, settings: Settings, *, fpr: float = DEFAULT_FPR, file: Path | None = None
+    operator: OperatorInfo, settings: Settings, *, fpr: float = DEFAULT_FPR, file: Path | None = None
 ) -> float | None:
     """The threshold of the encoder that an index was made with; loads no model.
 
@@ -25,7 +25,7 @@ def copy_threshold(
     logged.
 
     Args:
-        origin: of the index.
+        operator: of the index.
         settings: the operator that they configure is asked for its card, if it is this encoder.
         fpr: the false-positive rate that is accepted.
         file: ``calibration.json`` of ``visop evaluate`` in place of the card.
@@ -37,7 +37,7 @@ def copy_threshold(
         SettingsError: the calibration has no threshold for another rate, or the file is none of this encoder.
     """
     try:
-        calibration = calibration_from(file, origin) if file else calibration_of(origin, settings)
+        calibration = calibration_from(file, operator) if file else calibration_of(operator, settings)
         return None if calibration is None else trust_of(calibration, fpr).threshold
     except UsageError as error:
         if file or fpr != DEFAULT_FPR:

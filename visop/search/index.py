@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from visop.contract import Vector
+from visop.contract import OperatorInfo, Vector
 from visop.encoding.pool import Encoders, open_encoders
 from visop.encoding.same_encoder import check_same_encoder
-from visop.encoding.vector_file import Origin
 from visop.errors import InvalidInput, SettingsError, VisopError
 from visop.images.thumbnail import as_file
 from visop.search import DEFAULT_NAME, DEFAULT_URI
@@ -115,9 +114,9 @@ class Index:
         self._stack.close()
 
     @property
-    def origin(self) -> Origin | None:
+    def operator(self) -> OperatorInfo | None:
         """What made the vectors that are there; None if there is no index yet."""
-        return self._collection.origin if self._collection else None
+        return self._collection.operator if self._collection else None
 
     def count(self) -> int:
         """How many contents there are."""
@@ -156,7 +155,7 @@ class Index:
         if prune_folders and not found.folders:
             raise SettingsError("--prune takes out what is gone from folders, and there is none among the inputs")
         encoders = self._open_encoders()
-        collection = self._made(encoders.origin, len(found.names), index_type)
+        collection = self._made(encoders.operator, len(found.names), index_type)
         on_start(len(found.names))
         with (
             Digests(self._settings.cache_dir.expanduser() / "digests.sqlite") as digests,
@@ -187,7 +186,7 @@ class Index:
     def encode(self, image: Any) -> Vector:
         """The vector of one image, (dimension,) float32. Arguments and errors are those of ``search``."""
         encoders = self._open_encoders()
-        self._check(self._there().origin, encoders.origin)
+        self._check(self._there().operator, encoders.operator)
         query = _Query(_as_input(image, encoders.max_image_bytes))
         ((_, result),) = encoders.encode([query])
         if isinstance(result, VisopError):
@@ -200,7 +199,7 @@ class Index:
             raise InvalidInput(f"k is {k}: must be from 1 to {_MAX_K}")
         collection = self._there()
         (hits,) = collection.search([vector], k, expression)
-        return [judge(hit, collection.origin.metric_type, self._threshold) for hit in hits]
+        return [judge(hit, collection.operator.metric_type, self._threshold) for hit in hits]
 
     def use_threshold(self, cosine: float | None) -> None:
         """Call what reaches this cosine a copy from now on; None for no verdict."""
@@ -228,21 +227,21 @@ class Index:
                 self._encoders = self._stack.enter_context(open_encoders(self._operators, self._settings))
             return self._encoders
 
-    def _made(self, origin: Origin, inputs: int, index_type: str) -> Collection:
+    def _made(self, operator: OperatorInfo, inputs: int, index_type: str) -> Collection:
         begun_as = "FLAT" if index_type == "auto" else index_type
-        chosen = self._store.connection.choose_index_type(begun_as, inputs, origin.dimension)
+        chosen = self._store.connection.choose_index_type(begun_as, inputs, operator.dimension)
         if self._collection is not None:
-            self._check(self._collection.origin, origin)
+            self._check(self._collection.operator, operator)
             return self._collection
         # Killed before the alias was there, the next run takes up the collection.
         if 1 in self._store.numbers(self.name):
-            self._check(self._store.open(collection_name(self.name, 1)).origin, origin)
+            self._check(self._store.open(collection_name(self.name, 1)).operator, operator)
         else:
-            self._store.create(self.name, 1, origin, chosen)
+            self._store.create(self.name, 1, operator, chosen)
         self._store.point(self.name, 1)
         return self._there()
 
-    def _check(self, there: Origin, here: Origin) -> None:
+    def _check(self, there: OperatorInfo, here: OperatorInfo) -> None:
         advice = f"Use the first, or `visop reindex --index {self.name}` to make new vectors of all pictures"
         check_same_encoder(
             there, here, f"the index {self.name} at {self._store.connection.uri}", "this encoder", advice
@@ -251,7 +250,7 @@ class Index:
     def _tune(self, collection: Collection, index_type: str) -> None:
         """Build the index that fits the number of pictures. While they come in, it would be built again and again."""
         collection.settle()
-        now, dimension = collection.index_type, collection.origin.dimension
+        now, dimension = collection.index_type, collection.operator.dimension
         wanted = self._store.connection.choose_index_type(index_type, collection.count(), dimension)
         if index_type == "auto":
             is_to_build = now.kind == "FLAT" != wanted.kind

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from visop.encoding.pool import Encoders
+from visop.encoding.same_encoder import is_same_encoder
 from visop.errors import InvalidInput, VisopError
 from visop.search.failures import Failures
 from visop.search.milvus.collection import Collection
@@ -67,7 +68,7 @@ class Reindex:
     @property
     def is_needed(self) -> bool:
         """Whether the vectors are not those of the encoder already."""
-        return self._old.origin != self._encoders.origin
+        return not is_same_encoder(self._old.operator, self._encoders.operator)
 
     @property
     def pictures(self) -> int:
@@ -105,7 +106,7 @@ class Reindex:
         new.settle()
         if self._failures.count and not (accept_losses and made + self._kept):
             return self._result(made, self._old, is_switched=False)
-        chosen = self._store.connection.choose_index_type(index_type, new.count(), new.origin.dimension)
+        chosen = self._store.connection.choose_index_type(index_type, new.count(), new.operator.dimension)
         if not new.index_type.has(chosen):
             new.rebuild_index(chosen)
         self._store.point(self._index, number)
@@ -120,13 +121,14 @@ class Reindex:
         """One for this encoder that an earlier run began or kept; else one that is free."""
         numbers = [number for number in self._store.numbers(self._index) if number != _number(self._old.name)]
         for number in reversed(numbers):
-            if self._store.open(collection_name(self._index, number)).origin == self._encoders.origin:
+            made_by = self._store.open(collection_name(self._index, number)).operator
+            if is_same_encoder(made_by, self._encoders.operator):
                 return number
         return max([_number(self._old.name), *numbers]) + 1
 
     def _open_new(self, number: int) -> Collection:
         if number not in self._store.numbers(self._index):
-            return self._store.create(self._index, number, self._encoders.origin, IndexType("FLAT"))
+            return self._store.create(self._index, number, self._encoders.operator, IndexType("FLAT"))
         new = self._store.open(collection_name(self._index, number))
         for page in new.pictures(_PAGE):
             for start in range(0, len(page), _CHUNK):

@@ -9,10 +9,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from visop.contract import Encoder
+from visop.contract import Encoder, OperatorInfo
 from visop.encoding.local import LocalEncoder
 from visop.encoding.pool import Encoders
-from visop.encoding.vector_file import Origin
 from visop.http.app import Extend
 from visop.http.server import HttpServer
 from visop.images.decode import ImageLimits
@@ -74,16 +73,16 @@ def open_site(choice: Choice, settings: Settings, operator: Encoder, pipeline: P
         OtherEncoder: the index was made with another encoder.
         StoreError: the store cannot be opened.
     """
-    origin = Origin.of(operator.info())
-    encoder = Gentle(LocalEncoder(operator.info(), pipeline))
-    encoders = Encoders(origin, settings.max_image_bytes, {"the operator": encoder})
+    info = operator.info()
+    encoder = Gentle(LocalEncoder(info, pipeline))
+    encoders = Encoders(info, settings.max_image_bytes, {"the operator": encoder})
     cache = settings.cache_dir.expanduser()
     cache.mkdir(parents=True, exist_ok=True)
-    uri, name = _examples_store(cache, origin) if choice.examples else (choice.uri, choice.name)
+    uri, name = _examples_store(cache, info) if choice.examples else (choice.uri, choice.name)
     with ExitStack() as stack:
         index = stack.enter_context(Index.open(uri, name, encoders=encoders, settings=settings, token=choice.token))
         index.add([])  # makes it, if it is not there; else, checks that its vectors are of this encoder
-        threshold = copy_threshold(origin, settings, fpr=choice.fpr, file=choice.calibration)
+        threshold = copy_threshold(info, settings, fpr=choice.fpr, file=choice.calibration)
         index.use_threshold(threshold)
         originals = stack.enter_context(Originals(settings))
         batches = _example_batches(cache / _EXAMPLES) if choice.examples else [choice.photos] if choice.photos else []
@@ -101,9 +100,9 @@ def open_site(choice: Choice, settings: Settings, operator: Encoder, pipeline: P
         yield site_routes(site)
 
 
-def _examples_store(cache: Path, origin: Origin) -> tuple[str, str]:
+def _examples_store(cache: Path, operator: OperatorInfo) -> tuple[str, str]:
     """One for every encoder: nobody wants to be told to index examples anew."""
-    digest = hashlib.sha256(repr(origin).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(repr(operator).encode()).hexdigest()[:12]
     return str(cache / f"{_EXAMPLES}-{digest}.db"), _EXAMPLES
 
 

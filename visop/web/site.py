@@ -63,7 +63,7 @@ class Site:
         with told_safely(query.expression):
             vector = vectors[0] if vectors else self._vector_of(query.id or "")
             matches = self.index.search_vector(vector, query.k, query.expression)
-            metric = self.index.collection.origin.metric_type
+            metric = self.index.collection.operator.metric_type
         return {"metric": metric, "threshold": self.threshold, "matches": self.plain_matches(matches)}
 
     def keep(self, data: bytes, vector: Vector) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class Site:
         """What is searched, and how far indexing is."""
         progress = self.indexing.progress()
         with told_safely():
-            count, metric = self.index.count(), self.index.collection.origin.metric_type
+            count, metric = self.index.count(), self.index.collection.operator.metric_type
         hidden = "indexing stopped; the server's log says why"
         return {
             "name": self.index.name,

@@ -14,7 +14,7 @@ import pytest
 from milvus_lite.engine.collection import Collection as LiteCollection
 
 from tests.search.conftest import contents
-from visop.encoding.vector_file import Origin
+from visop.contract import OperatorInfo
 from visop.errors import UsageError
 from visop.search.errors import StoreDamaged, StoreReadOnly, StoreUnreachable
 from visop.search.milvus.index_types import IndexType
@@ -153,7 +153,7 @@ def test_what_was_confirmed_survives_kill_nine(uri, filled):
 
 def test_threads_that_write_at_once_take_turns(store, monkeypatch):
     """Else Milvus Lite's journal breaks now and then; it is slowed down here so that they meet each time."""
-    collection = store.create("points", 1, Origin("toy", "toy", 2, "L2"), IndexType("FLAT"))
+    collection = store.create("points", 1, OperatorInfo("toy", "toy", 2, "L2"), IndexType("FLAT"))
     inside = threading.Lock()
     met: list[str] = []
     for name in ("upsert", "delete", "flush"):

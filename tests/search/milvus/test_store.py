@@ -7,7 +7,7 @@ import grpc
 import numpy as np
 import pytest
 
-from visop.encoding.vector_file import Origin
+from visop.contract import OperatorInfo
 from visop.errors import UsageError
 from visop.search.errors import NoSuchIndex, StoreFull, StoreReadOnly, StoreUnreachable
 from visop.search.milvus.index_types import IndexType, choose_index_type
@@ -76,7 +76,7 @@ def make(store):
     """A collection of rows on a circle, each as far from the next."""
 
     def made(count, kind="FLAT", metric="L2"):
-        collection = store.create("circle", 1, Origin("toy", "toy", 2, metric), IndexType(kind))
+        collection = store.create("circle", 1, OperatorInfo("toy", "toy", 2, metric), IndexType(kind))
         vectors = on_a_circle(count)
         for start in range(0, count, 5000):
             numbers = range(start, min(count, start + 5000))
@@ -174,7 +174,7 @@ def test_a_collection_whose_maker_was_killed_before_it_had_an_index_gets_one(mak
 def test_the_alias_moves_to_the_new_collection_at_once(make, store, uri):
     make(3)
     store.point("circle", 1)
-    second = store.create("circle", 2, Origin("toy", "toy-2", 2, "L2"), IndexType("FLAT"))
+    second = store.create("circle", 2, OperatorInfo("toy", "toy-2", 2, "L2"), IndexType("FLAT"))
     store.point("circle", 2)
     assert store.find("circle").name == second.name == "circle__2"
     store.drop("circle", 1)

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from visop.contract import Vector
-from visop.encoding.vector_file import Origin
+from visop.contract import OperatorInfo, Vector
 from visop.errors import SettingsError, UsageError
 from visop.search.milvus.errors import translated
 from visop.search.milvus.index_types import LITE_TYPES, IndexType, choose_index_type, flat_up_to
@@ -107,13 +106,13 @@ class Collection:
 
     Attributes:
         name: of the collection in Milvus.
-        origin: what made the vectors.
+        operator: what made the vectors.
         changing: held by who looks rows up and writes them accordingly.
         is_shared: whether others than one run of ``Index.add`` write beside it.
     """
 
-    def __init__(self, connection: Connection, name: str, origin: Origin) -> None:
-        self._connection, self._client, self.name, self.origin = connection, connection.client, name, origin
+    def __init__(self, connection: Connection, name: str, operator: OperatorInfo) -> None:
+        self._connection, self._client, self.name, self.operator = connection, connection.client, name, operator
         self.changing, self.is_shared = threading.Lock(), False
         self._unsettled = 0
         self._has_written = False
@@ -192,10 +191,10 @@ class Collection:
             self._client.release_collection(self.name, timeout=CALL_S)
             self._client.drop_index(self.name, _FIELD, timeout=CALL_S)
         try:
-            self._connection.build_index(self.name, index_type, self.origin.metric_type)
+            self._connection.build_index(self.name, index_type, self.operator.metric_type)
             self.index_type = index_type
         except UsageError:
-            self._connection.build_index(self.name, self.index_type, self.origin.metric_type)
+            self._connection.build_index(self.name, self.index_type, self.operator.metric_type)
             raise
         finally:
             with self._translated():

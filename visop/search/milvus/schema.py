@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from visop.contract import Vector
-from visop.encoding.vector_file import Origin
+from visop.contract import OperatorInfo, Vector
 from visop.errors import SettingsError
 
 #: Of what is written here; raised when an older visop could not read it.
@@ -87,17 +86,17 @@ class Row:
         return {**facts, "names": list(picture.names), "vector": self.vector}
 
 
-def about(origin: Origin) -> str:
+def about(operator: OperatorInfo) -> str:
     """What a collection says of itself: JSON, which Milvus keeps with it."""
-    if origin.metric_type not in METRICS:
+    if operator.metric_type not in METRICS:
         raise SettingsError(
-            f"{origin.operator} has the metric {origin.metric_type!r}; an index can have {', '.join(METRICS)}"
+            f"{operator.name} has the metric {operator.metric_type!r}; an index can have {', '.join(METRICS)}"
         )
-    facts = {"format": FORMAT, "operator": origin.operator, "fingerprint": origin.fingerprint}
-    return json.dumps({**facts, "dimension": origin.dimension, "metric": origin.metric_type})
+    facts = {"format": FORMAT, "operator": operator.name, "fingerprint": operator.fingerprint}
+    return json.dumps({**facts, "dimension": operator.dimension, "metric": operator.metric_type})
 
 
-def origin_of_text(text: str, collection: str) -> Origin:
+def operator_of_text(text: str, collection: str) -> OperatorInfo:
     """The other way round.
 
     Raises:
@@ -106,9 +105,9 @@ def origin_of_text(text: str, collection: str) -> Origin:
     try:
         facts = json.loads(text)
         number = facts["format"]
-        origin = Origin(facts["operator"], facts["fingerprint"], int(facts["dimension"]), facts["metric"])
+        operator = OperatorInfo(facts["operator"], facts["fingerprint"], int(facts["dimension"]), facts["metric"])
     except (ValueError, KeyError, TypeError):
         raise SettingsError(f"the collection {collection} was not made by visop; choose another --index") from None
     if number != FORMAT:
         raise SettingsError(f"the collection {collection} has format {number}, this visop reads {FORMAT}: update visop")
-    return origin
+    return operator

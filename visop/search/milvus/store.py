@@ -12,7 +12,7 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from visop.encoding.vector_file import Origin
+from visop.contract import OperatorInfo
 from visop.errors import SettingsError, UsageError
 from visop.search.errors import NoSuchIndex
 from visop.search.milvus.collection import BUILD_S, CALL_S, Collection, Connection, collection_schema
@@ -20,7 +20,7 @@ from visop.search.milvus.errors import be_quiet, damaged, translated
 from visop.search.milvus.index_types import IndexType
 from visop.search.milvus.library import MilvusClient
 from visop.search.milvus.lite import serve_lite
-from visop.search.milvus.schema import about, origin_of_text
+from visop.search.milvus.schema import about, operator_of_text
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,199}")
 
@@ -94,32 +94,32 @@ class Store:
             facts = self._client.describe_collection(collection, timeout=CALL_S)
             # Milvus Lite keeps properties and no description; of a server, only a description takes any text.
             text = facts["properties"].get(_PROPERTY) or facts["description"]
-            origin = origin_of_text(text, collection)
+            operator = operator_of_text(text, collection)
             if self._loss:
                 raise damaged(self.connection.uri, "; ".join(self._loss))
             if not self._client.list_indexes(collection, timeout=CALL_S):  # killed before it had one
-                self.connection.build_index(collection, IndexType("FLAT"), origin.metric_type)
+                self.connection.build_index(collection, IndexType("FLAT"), operator.metric_type)
             self._client.load_collection(collection, timeout=BUILD_S)
-            return Collection(self.connection, collection, origin)
+            return Collection(self.connection, collection, operator)
 
-    def create(self, index: str, number: int, origin: Origin, index_type: IndexType) -> Collection:
+    def create(self, index: str, number: int, operator: OperatorInfo, index_type: IndexType) -> Collection:
         """An empty collection of this number for an index; no alias points to it yet.
 
         Raises:
             SettingsError: this Milvus does not have the index type, or not with these parameters.
         """
         check_name(index)
-        name, text = collection_name(index, number), about(origin)
+        name, text = collection_name(index, number), about(operator)
         with translated(self.connection.uri, name):
             self._client.create_collection(
                 name,
-                schema=collection_schema(origin.dimension, text),
+                schema=collection_schema(operator.dimension, text),
                 properties={_PROPERTY: text} if self.connection.is_lite else None,
                 consistency_level=_CONSISTENCY,
                 timeout=CALL_S,
             )
         try:
-            self.connection.build_index(name, index_type, origin.metric_type)
+            self.connection.build_index(name, index_type, operator.metric_type)
         except UsageError:
             self.drop(index, number)
             raise

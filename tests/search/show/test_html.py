@@ -24,7 +24,7 @@ def test_a_page_stands_alone_and_escapes_names(tmp_path, settings):
     assert re.findall(r'(?:src|href)="([^"]{0,20})', page) == ["data:image/webp;base"]
     assert "score 0.5000, cosine 0.8750" in page
     assert page.count("a copy") == 1
-    assert "not readable from here" in page
+    assert "cannot be read from here" in page
 
 
 def test_a_query_whose_name_is_no_text_is_shown_as_far_as_it_is(tmp_path, settings):

@@ -21,8 +21,8 @@ SERVE_STAMP = .venv/stamp-$(if $(wildcard .venv/stamp-dev),dev,web)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help venv run serve weights test test-all check lint types fix proto proto-check pins cpu web gpu test-cpu test-gpu \
-	docs docs-check train-embedded clean
+.PHONY: help venv run serve weights test test-slow test-all coverage check lint types fix proto proto-check pins cpu web \
+	gpu test-cpu test-gpu docs docs-check train-embedded clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -96,11 +96,22 @@ train-embedded: .venv/stamp-dev ## Train the encoder that is shipped once more, 
 
 # --- quality ---
 
+# One process for each core, but no more than eight: each has an inference engine of its own. Tests of one module have
+# fixtures in common, so they stay together until a process has nothing left to do.
+PYTEST = .venv/bin/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
+
 test: .venv/stamp-dev ## Run the fast tests
-	.venv/bin/python -m pytest
+	$(PYTEST) $(PYTEST_FLAGS)
+
+test-slow: .venv/stamp-dev ## Run the slow tests alone
+	$(PYTEST) -m slow $(PYTEST_FLAGS)
 
 test-all: .venv/stamp-dev ## Run all tests, the slow ones too
-	.venv/bin/python -m pytest -m ''
+	$(PYTEST) -m '' $(PYTEST_FLAGS)
+
+coverage: .venv/stamp-dev ## Run all tests, and say which lines of visop no test runs; under 95 % is an error
+	$(PYTEST) -m '' --cov --cov-fail-under=0 --cov-report= $(PYTEST_FLAGS)
+	.venv/bin/python -m coverage report
 
 check: lint types proto-check docs-check test ## What must pass before a commit: format, lint, types, stubs, fast tests
 
@@ -182,4 +193,4 @@ test-gpu: $(SERVE_STAMP) ## Start the GPU image and call it
 	bash .ci/smoke.sh $(DOCKER) '$(IMAGE_NAME):$(TAG)-gpu' --gpus all
 
 clean: ## Remove environments and caches; weights in data/ stay
-	rm -rf .venv .venv-proto .venv-pins build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-proto .venv-pins .venv-newest build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

@@ -1,13 +1,10 @@
 #!/usr/bin/env bash
 # Calls a running server with grpcurl, which knows it through reflection alone: what any stranger's client can do.
-# Needs .venv (make venv) and Go; without Go it says so and does nothing.
+# Needs .venv (make venv) and Go.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if ! command -v go >/dev/null; then
-    echo "skipped: no Go on this machine, which builds grpcurl"
-    exit 0
-fi
+bash .ci/need.sh go:golang-go
 
 work=$(mktemp -d)
 pids=()

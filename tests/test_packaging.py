@@ -52,9 +52,17 @@ def test_both_images_run_in_the_same_way() -> None:
     assert [line for line in cpu if "REQUIREMENTS" not in line] == [line for line in gpu if "REQUIREMENTS" not in line]
 
 
-def test_the_version_is_the_same_everywhere() -> None:
-    assert PROJECT["project"]["version"] == visop.__version__
-    assert visop.__version__ in (ROOT / "CHANGELOG.md").read_text()
+def test_the_version_is_written_in_one_place() -> None:
+    assert "version" not in PROJECT["project"]
+    assert PROJECT["project"]["dynamic"] == ["version"]
+    assert PROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "visop.__version__"}
+
+
+def test_the_newest_release_in_the_changelog_is_this_version_with_its_date() -> None:
+    releases = re.findall(r"^## \[(\d[^]]*)\](.*)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    version, date = releases[0]
+    assert version == visop.__version__
+    assert re.fullmatch(r" - \d{4}-\d{2}-\d{2}", date)
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", ".pre-commit-config.yaml"])

@@ -6,4 +6,4 @@ from visop.settings import Settings, load_settings
 
 __all__ = ["Encoder", "Image", "OperatorInfo", "Settings", "Vector", "VisopError", "__version__", "load_settings"]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -314,13 +314,14 @@ def parrot() -> Iterator[tuple[str, Callable[[bytes], None]]]:
                     connection, _ = listener.accept()
                 except OSError:
                     return
-                with connection:
+                with connection, suppress(TimeoutError):
+                    connection.settimeout(2)
                     connection.recv(65536)
                     connection.sendall(answer[0])
                     connection.shutdown(socket.SHUT_WR)
-                    connection.recv(
-                        1
-                    )  # until the client has hung up: closing now would throw away what it has not read
+                    # Until the client has hung up: closing now would throw away what it has not read. One that ran out
+                    # of time keeps its connection until Python collects it.
+                    connection.recv(1)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()

@@ -53,6 +53,7 @@ def test_each_of_several_maps_counts_as_much_as_any_other(pooling: str, answers:
     np.testing.assert_allclose(answers[f"several {pooling}"], expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow  # imports TensorFlow
 def test_a_generalised_mean_has_the_gradient_of_finite_differences(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     maps, weights = rng.uniform(0.1, 2, (2, 3, 4, 5)), rng.standard_normal((2, 5))

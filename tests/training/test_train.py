@@ -121,6 +121,7 @@ def test_another_run_is_not_gone_on_with(pictures: Path, trained: Path) -> None:
     assert "--restart" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_state_that_cannot_be_kept_ends_the_run_in_words(pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "a.safetensors.run").write_text("in the way of the folder")

@@ -205,7 +205,10 @@ def slow_web() -> Iterator[SlowWeb]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128  # with the usual 5, a connection beyond them waits seconds for its next try
+
+    with Server(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         web.url = f"http://127.0.0.1:{server.server_port}"
         yield web
@@ -235,6 +238,7 @@ def test_servers_that_do_not_answer_hold_up_no_other_picture(
     site = half_dead(45, fetch_timeout_s=15)
     ids = site.ids()
     local = ids.pop("0.png")
+    assert len(ids) == 45
     with ThreadPoolExecutor(45) as pool, httpx.Client(base_url=site.web.base_url, timeout=5) as other:
         pending = [pool.submit(site.web.get, f"/v1/pictures/{id_}{path}") for id_ in ids.values()]
         refused = next(each.result() for each in as_completed(pending))

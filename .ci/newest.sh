@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Runs the fast tests on the newest Python of this machine, in an environment of its own without TensorFlow: what needs
+# that is tested on the oldest Python alone. Does nothing where there is no Python newer than that of .venv.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+oldest=$(.venv/bin/python -c 'import sys; print(sys.version_info[1])')
+
+# newest: the command of the newest Python from 3.13 down that starts and can make environments; of pyenv, too.
+newest() {
+    local minor python
+    for minor in $(seq 13 -1 $((oldest + 1))); do
+        for python in "python3.$minor" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"3.$minor".*/bin/python; do
+            "$python" -c 'import ensurepip, sqlite3, ssl' 2>/dev/null && echo "$python" && return
+        done
+    done
+}
+
+python=$(newest)
+if [ -z "$python" ]; then
+    echo "there is no Python newer than 3.$oldest on this machine"
+    exit 0
+fi
+"$python" --version
+"$python" -m venv .venv-newest
+# The versions of the tools are those that pyproject.toml pins for development.
+mapfile -t tools < <(grep -oE '"(hypothesis|pytest[a-z-]*|httpx|pyyaml|schemathesis|scikit-image)[=>]=[^"]*"' pyproject.toml | tr -d '"')
+.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check '.[web]' "${tools[@]}" packaging
+.venv-newest/bin/python -m pip uninstall --quiet --yes visop # the tests import the tree
+.venv-newest/bin/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal \
+    tests/cli tests/client tests/collect tests/encoding tests/http tests/images tests/search tests/serving tests/web \
+    tests/test_architecture.py tests/test_contract.py tests/test_custom_operator.py tests/test_settings.py

@@ -39,9 +39,12 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 
 html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["visop.css"]
 html_title = f"visop {__version__}"
 html_copy_source = False
 html_show_sphinx = False
+smartquotes = False  # they make a dash of the two of a --flag
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
 

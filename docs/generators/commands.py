@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 from markdown import block, code, sentence, table
@@ -30,8 +31,18 @@ def _command(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
         yield table(["argument", "meaning"], ([_names(action), _help(action)] for action in arguments))
     if flags := [action.option_strings[0] for action in actions if _is_setting(action)]:
         yield f"[Settings](settings.md) that are flags of this command: {_enumeration(flags)}."
-    if parser.epilog:
-        yield block(parser.epilog)
+    for passage in (parser.epilog or "").strip().split("\n\n"):
+        yield from _passage(passage)
+
+
+def _passage(text: str) -> Iterator[str]:
+    """Lines below a title are typed, or a list; others are prose."""
+    title, _, rest = text.partition("\n")
+    if title.endswith(":") and rest.startswith(" "):
+        yield sentence(title)
+        yield block(textwrap.dedent(rest))
+    elif text:
+        yield text
 
 
 def _usage(parser: argparse.ArgumentParser) -> Iterator[str]:

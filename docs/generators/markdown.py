@@ -24,7 +24,7 @@ def block(text: str, language: str = "text") -> str:
 def sentence(text: str) -> str:
     """Text with a full stop, and a capital letter if it begins with a word."""
     first = text.partition(" ")[0].rstrip(",;:")
-    begun = text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
+    begun = text[:1].upper() + text[1:] if first.replace("-", "").isalpha() and first.islower() else text
     return begun + ("" if text.endswith((".", ":", "?")) else ".")
 
 

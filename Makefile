@@ -22,7 +22,7 @@ SERVE_STAMP = .venv/stamp-$(if $(wildcard .venv/stamp-dev),dev,web)
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help venv run serve weights test test-slow test-all coverage check lint types fix proto proto-check pins cpu web \
-	gpu test-cpu test-gpu docs docs-check train-embedded clean
+	gpu test-cpu test-gpu docs docs-check screenshots train-embedded clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -141,8 +141,11 @@ proto: .venv-proto/stamp ## Generate the stubs from rpc/rpc.proto
 
 proto-check: .venv-proto/stamp
 	@new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && $(call protoc,"$$new") && \
-	diff -u -x '*.proto' -x __init__.py -x __pycache__ visop/rpc "$$new/visop/rpc" || { \
+	diff -u -x '*.proto' -x __init__.py -x statuses.py -x __pycache__ visop/rpc "$$new/visop/rpc" || { \
 		echo "The stubs in visop/rpc/ are not those of rpc.proto: run make proto" >&2; exit 1; }
+
+screenshots: .venv/stamp-dev ## Take the pictures of docs/images anew, with Chromium
+	.venv/bin/python docs/screenshots.py
 
 pins: .venv-pins/bin/python ## Refresh the pins of the images from pyproject.toml
 	.venv-pins/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9

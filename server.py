@@ -1,4 +1,4 @@
-"""Serve CustomOperator: settings from flags and OP_* variables, then until SIGTERM. The same as ``visop serve``."""
+"""Serve CustomOperator until SIGTERM, with settings from flags and OP_* variables. The same as ``visop serve``."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Smoke test of a running operator, ours or an original one: python test_grpc.py -e HOST:PORT [--file F] [--url U].
+"""Smoke test of a running operator, of visop or an original one: python test_grpc.py -e HOST:PORT [--file F] [--url U].
 
-Prints what the operator is, whether it is healthy, and what its vectors look like. The exit status is 0 if all is
-well and 1 if anything is not: unreachable, unhealthy, a wrong count or dimension, a vector that is not of unit length.
-Needs gRPC and NumPy; uses only the three original RPCs and fields.
+It prints what the operator is, whether it is healthy, and the count, dimension and norms of its vectors. The exit
+status is 0 if everything is right and 1 otherwise: the operator is unreachable or unhealthy, a count or dimension is
+wrong, or a vector is not of unit length. It needs gRPC and NumPy, and uses only the three original RPCs and fields.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ import numpy.typing as npt
 from visop.client import HEALTHY, Client
 from visop.errors import VisopError
 
-# Float32 arithmetic is good to 1e-6; an operator that computes in half precision may be off by a little more.
+# Norms in float32 are exact to 1e-6; an operator that computes in half precision may be off by more.
 _NORM_TOLERANCE = 1e-3
 
 
-class Failure(Exception):
-    """Something is wrong with the operator; the text says what."""
+class CheckFailed(Exception):
+    """The operator failed a check; the message says which."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Check one operator; the exit status."""
+    """Check one operator and return the exit status."""
     arguments = _parse(argv)
     try:
         files = [_read(path) for path in arguments.file]
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             files = [tiny_png()]
         with Client(arguments.endpoint, timeout_s=arguments.timeout) as client:
             check(client, files, arguments.url)
-    except (Failure, VisopError) as error:
+    except (CheckFailed, VisopError) as error:
         print(f"FAILED: {error}", file=sys.stderr)
         return 1
     print("OK")
@@ -46,15 +46,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def check(client: Client, files: Sequence[bytes], urls: Sequence[str]) -> None:
-    """Print what the operator answers.
+    """Call the operator, print its answers and check them.
 
     Args:
-        client: connected to it.
-        files: image files.
-        urls: addresses of images.
+        client: connected to the operator.
+        files: contents of image files.
+        urls: http or https URLs of image files.
 
     Raises:
-        Failure: the answers contradict each other, or the operator is unhealthy.
+        CheckFailed: the answers contradict each other, or the operator is unhealthy.
         VisopError: a call failed.
     """
     identity = client.identity()
@@ -65,33 +65,33 @@ def check(client: Client, files: Sequence[bytes], urls: Sequence[str]) -> None:
     health = client.health()
     print(f"health     {health}")
     if health != HEALTHY:
-        raise Failure(f"the operator is not healthy: {health}")
+        raise CheckFailed(f"the operator is not healthy: {health}")
     datas = [base64.b64encode(data).decode("ascii") for data in files]
-    # One after the other: in an original operator, datas hide urls that come with them.
+    # Two calls, because an original operator ignores urls in a request that also has datas.
     answers = ([client.encode(urls=urls)] if urls else []) + ([client.encode(datas=datas)] if datas else [])
     if len({vectors.shape[1] for vectors in answers}) > 1:
-        raise Failure("urls and datas have vectors of different dimensions")
+        raise CheckFailed("urls and datas have vectors of different dimensions")
     vectors = np.concatenate(answers)
     print(f"vectors    {vectors.shape[0]} of dimension {vectors.shape[1]}")
     check_vectors(vectors, (len(urls) + len(files), operator.dimension))
 
 
 def check_vectors(vectors: npt.NDArray[np.float32], expected: tuple[int, int]) -> None:
-    """Hold vectors, (N, D) float32, to the count that was asked for and the dimension that Identity says.
+    """Check that vectors, float32, have the shape (number of inputs, dimension in Identity) and unit length.
 
     Raises:
-        Failure: another count or dimension, or a vector that is not of unit length.
+        CheckFailed: the count or dimension is wrong, or a vector is not of unit length.
     """
     if vectors.shape != expected:
-        raise Failure(f"vectors of shape {vectors.shape}, expected {expected}")
+        raise CheckFailed(f"vectors of shape {vectors.shape}, expected {expected}")
     norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
     print(f"norms      {norms.min():.6f} to {norms.max():.6f}")
-    if not np.all(np.abs(norms - 1) <= _NORM_TOLERANCE):  # also if one is NaN
-        raise Failure(f"vectors are not of unit length: norms from {norms.min():g} to {norms.max():g}")
+    if not np.all(np.abs(norms - 1) <= _NORM_TOLERANCE):  # also raises if a norm is NaN
+        raise CheckFailed(f"vectors are not of unit length: norms from {norms.min():g} to {norms.max():g}")
 
 
 def tiny_png(side: int = 32) -> bytes:
-    """A square colour gradient as an 8-bit RGB PNG (https://www.w3.org/TR/png-3/, section 5), made without Pillow."""
+    """Draw a square colour gradient as an 8-bit RGB PNG (https://www.w3.org/TR/png-3/, section 5), without Pillow."""
     ramp = [255 * position // (side - 1) for position in range(side)]
     rows = b"".join(b"\0" + bytes(value for x in ramp for value in (x, y, 255 - x)) for y in ramp)
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
@@ -107,16 +107,18 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise Failure(f"{path}: {error.strerror}") from None
+        raise CheckFailed(f"{path}: {error.strerror}") from None
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Smoke test of a running operator; the exit status tells.")
+    parser = argparse.ArgumentParser(
+        description="Smoke test of a running operator. The exit status is 0 if every check passes, else 1."
+    )
     parser.add_argument("-e", "--endpoint", default="127.0.0.1:50051", metavar="HOST:PORT", help="default: %(default)s")
-    parser.add_argument("--file", action="append", default=[], type=Path, metavar="FILE", help="an image; repeatable")
-    parser.add_argument("--url", action="append", default=[], help="the address of an image; repeatable")
+    parser.add_argument("--file", action="append", default=[], type=Path, metavar="FILE", help="a picture; repeatable")
+    parser.add_argument("--url", action="append", default=[], help="the URL of a picture; repeatable")
     parser.add_argument(
-        "--timeout", type=float, default=60.0, metavar="SECONDS", help="per call (default: %(default)g)"
+        "--timeout", type=float, default=60.0, metavar="SECONDS", help="limit for each call (default: %(default)g)"
     )
     return parser.parse_args(argv)
 

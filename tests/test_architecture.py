@@ -36,8 +36,9 @@ BELOW = {
     "encoding": _CORE | {"journal", "rpc", "images", "models", "serving", "client"},
     "http": _CORE | {"rpc", "images", "serving"},
     "collect": _CORE | {"journal", "images"},
-    "evaluation": _SERVED | {"synthetic"},
-    "search": _SERVED | {"evaluation"},
+    "templates": set(),
+    "evaluation": _SERVED | {"synthetic", "templates"},
+    "search": _SERVED | {"evaluation", "templates"},
     "web": _SERVED | {"http", "search", "synthetic"},
     "training": _SERVED | {"evaluation", "synthetic"},
     "cli": _SERVED | {"collect", "evaluation", "http", "search", "synthetic", "training", "web"},
@@ -63,6 +64,7 @@ ONLY = {
     "socket": {"visop/images/fetch.py", "visop/http/server.py"},  # the latter only listens
     "fastapi": {"visop/http", "visop/web"},
     "uvicorn": {"visop/http"},
+    "jinja2": {"visop/templates.py"},
     "pymilvus": {"visop/search/milvus/library.py"},
 }
 

@@ -1,7 +1,7 @@
-"""What a user's operator implements, and what it may rely on.
+"""The interface that a user's operator implements, and the guarantees that the server gives it.
 
-The order in which the server calls it: ``load`` once, before the port opens; then ``preprocess`` from many threads and
-``infer`` from one; ``close`` once, after the last call. ``execute`` and ``bulk_execute`` are given, on top of those.
+The server calls ``load`` once, before the port opens; then ``preprocess`` from many threads and ``infer`` from one
+thread; and ``close`` once, after the last call. The base class implements ``execute`` and ``bulk_execute`` with these.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class OperatorInfo:
 class Encoder(ABC):
     """An image model: RGB arrays in, L2-normalised vectors out.
 
-    Subclasses set the properties and implement ``infer``; most also implement ``load`` and ``preprocess``.
+    Subclasses define ``name`` and ``dimension`` and implement ``infer``; most also implement ``load`` and
+    ``preprocess``.
     """
 
     type = "encoder"
@@ -54,20 +55,21 @@ class Encoder(ABC):
     output = "vector"
     metric_type = "L2"
 
-    #: Images per call of ``infer`` at most; the server never sends more.
+    #: The largest batch that the server passes to ``infer``.
     max_batch = 8
 
-    #: A JPEG may be decoded at a reduced scale as long as both sides keep at least this many pixels. It makes a
-    #: 12-megapixel photo five times cheaper. None: always the full resolution.
+    #: Allows the server to decode a JPEG at a reduced scale as long as both sides keep at least this many pixels, which
+    #: makes a 12-megapixel photo five times cheaper. None: always decode at full resolution.
     decode_side: int | None = None
 
-    #: Changes whenever the same picture would get another vector; an index refuses vectors of another fingerprint.
+    #: Names the vector space. It must change whenever the same picture would get a different vector; an index refuses
+    #: vectors with another fingerprint.
     fingerprint = ""
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """The operator's name, as the search engine shows it."""
+        """The operator's name, as a search engine shows it."""
 
     @property
     @abstractmethod
@@ -75,19 +77,19 @@ class Encoder(ABC):
         """The length of a vector."""
 
     def load(self) -> None:  # noqa: B027 - a model that needs no loading need not say so
-        """Load weights and compile. May take long; the port opens afterwards, and after a warm-up."""
+        """Load weights and compile the model. It may take long: the port opens only after it and a warm-up."""
 
     def close(self) -> None:  # noqa: B027 - as above
-        """Give back what ``load`` took."""
+        """Release what ``load`` acquired."""
 
     def preprocess(self, image: Image) -> npt.NDArray[Any]:
-        """Turn one picture into one input of the model. Called from many threads at once.
+        """Turn one image into one input of the model. Called from many threads at once.
 
         Args:
             image: (H, W, 3) uint8 RGB, 0 to 255, upright, of any size from 1 x 1.
 
         Returns:
-            One array, of the same shape and dtype for every picture, so that a batch can be stacked.
+            An array of the same shape and dtype for every image, so that a batch can be stacked.
         """
         return image
 
@@ -96,14 +98,14 @@ class Encoder(ABC):
         """Run the model. Called from one thread only.
 
         Args:
-            batch: (N, ...) what ``preprocess`` returned, stacked; 1 <= N <= ``max_batch``.
+            batch: (N, ...), the stacked results of ``preprocess``; 1 <= N <= ``max_batch``.
 
         Returns:
-            (N, dimension) float, in the order of the batch. Need not be normalised.
+            (N, dimension) float, in the order of the batch. The vectors need not be normalised.
         """
 
     def info(self) -> OperatorInfo:
-        """What Identity says."""
+        """Collect what the Identity call reports about this operator."""
         return OperatorInfo(
             name=self.name,
             type=self.type,
@@ -115,23 +117,23 @@ class Encoder(ABC):
         )
 
     def warm_up(self) -> None:
-        """Prove that the model works, on a grey picture; also the canary after a failure.
+        """Check that the model works by encoding a grey image. The server also calls this after a failure.
 
         Raises:
-            ModelFailed: with what is wrong.
+            ModelFailed: the model does not work; ``detail`` says why.
         """
         self.execute(np.full((64, 64, 3), 128, np.uint8))
 
     def execute(self, image: Image) -> Vector:
-        """One picture to one vector of unit length, (dimension,) float32.
+        """Encode one image into a vector of unit length, (dimension,) float32.
 
         Raises:
-            ModelFailed: the model answered NaN, inf, zeros, or a wrong count or dimension.
+            ModelFailed: ``infer`` returned NaN, inf, zeros, or a wrong count or dimension.
         """
         return self.bulk_execute([image])[0]
 
     def bulk_execute(self, images: Sequence[Image]) -> list[Vector]:
-        """Pictures to vectors, one for each, in order, in real batches. Raises as ``execute`` does."""
+        """Encode images in batches of up to ``max_batch``; one vector per image, in order. Raises as ``execute``."""
         vectors: list[Vector] = []
         for start in range(0, len(images), self.max_batch):
             batch = np.stack([self.preprocess(image) for image in images[start : start + self.max_batch]])
@@ -142,13 +144,13 @@ class Encoder(ABC):
         return vectors
 
     def infer_checked(self, batch: npt.NDArray[Any]) -> list[Vector | ModelFailed]:
-        """Run ``infer`` and hold it to its contract, row by row.
+        """Run ``infer``, check every row of the result and normalise it.
 
         Returns:
-            Per row a unit vector, (dimension,) float32 and its own memory, or the error of that row.
+            For each row, a unit vector, (dimension,) float32 that owns its memory, or the error of that row.
 
         Raises:
-            ModelFailed: the whole answer is unusable (wrong count or dimension).
+            ModelFailed: the result has a wrong count or dimension, so that no row can be used.
         """
         vectors = np.asarray(self.infer(batch), dtype=np.float32)
         expected = (len(batch), int(self.dimension))
@@ -160,7 +162,7 @@ class Encoder(ABC):
 def _normalise(row: Vector) -> Vector | ModelFailed:
     if not np.isfinite(row).all():
         return ModelFailed("infer answered NaN or inf")
-    # In double precision: squares of large float32 values overflow.
+    # In double precision, because squares of large float32 values overflow.
     norm = float(np.linalg.norm(row.astype(np.float64)))
     if norm == 0.0:
         return ModelFailed("infer answered a zero vector, which has no direction")

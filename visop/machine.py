@@ -1,4 +1,4 @@
-"""What there is of a processor: cores that this process may use, and instructions."""
+"""The processor: how many cores this process may use, and which instruction sets there are."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 
 def usable_cores(quota_file: Path = _QUOTA) -> int:
-    """Count the cores that the scheduler and the container's quota leave to this process; at least 1.
+    """Count the cores that CPU affinity and the container's quota leave to this process; at least 1.
 
-    A container's CPU limit is a quota of time, not fewer cores. Runtimes see all cores of the node, start a thread on
-    each, and are then stopped for most of every period (https://github.com/openvinotoolkit/openvino/issues/37838).
+    A container's CPU limit is a quota of CPU time and hides no cores. A runtime that starts a thread on each core of
+    the node is then throttled for most of every period (https://github.com/openvinotoolkit/openvino/issues/37838).
 
     Args:
-        quota_file: ``cpu.max`` of cgroup v2, two numbers in microseconds or ``max``; may be missing.
+        quota_file: ``cpu.max`` of cgroup v2: the quota, in microseconds or ``max``, and the period in microseconds. If
+            the file is missing, there is no quota.
     """
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
@@ -29,11 +30,11 @@ def usable_cores(quota_file: Path = _QUOTA) -> int:
 
 
 def has_any_instructions(*names: str, cpuinfo: Path = _CPUINFO) -> bool:
-    """Whether the processor has one of these instruction sets, as Linux calls them; elsewhere it is never known.
+    """Return whether the processor has one of these instruction sets; always False on systems other than Linux.
 
     Args:
-        names: such as ``avx512_bf16``.
-        cpuinfo: ``/proc/cpuinfo``; may be missing.
+        names: instruction sets by their names in Linux, such as ``avx512_bf16``.
+        cpuinfo: ``/proc/cpuinfo``; if it is missing, the result is False.
     """
     try:
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()

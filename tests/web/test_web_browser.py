@@ -456,6 +456,13 @@ def test_a_server_that_went_away_is_told_in_words(page: Page) -> None:
     expect(message).to_have_text("The server does not answer. Is it still running?")
 
 
+def test_a_problem_is_in_sight_however_far_down_the_page_is(open_page: Callable[..., Page], shared: Site) -> None:
+    page = open_page(shared, PHONE)
+    page.locator(".card").last.scroll_into_view_if_needed()
+    give(page, "paste", text="no address")
+    expect(page.get_by_role("alert")).to_be_in_viewport()
+
+
 def test_on_a_phone_nothing_is_wider_than_the_screen(open_page: Callable[..., Page], shared: Site) -> None:
     page = open_page(shared, PHONE, has_touch=True, is_mobile=True)
     expect(page.locator(".card")).to_have_count(10)

@@ -1,4 +1,4 @@
-"""A typed client of one operator. Needs gRPC and NumPy, nothing else.
+"""A typed client for one operator. It needs gRPC and NumPy only.
 
 with Client("127.0.0.1:50051") as client:
     vectors = client.encode(images=[path.read_bytes() for path in paths])

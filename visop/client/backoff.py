@@ -1,4 +1,4 @@
-"""When a call is tried again, and when not."""
+"""Decide whether and when a failed call is tried again."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from dataclasses import dataclass
 
 from visop.errors import Overloaded, Unreachable, VisopError
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Backoff:
-    """Exponential backoff with jitter, for an operator that is overloaded or cannot be reached, and for nothing else.
+    """Exponential backoff with jitter. Retries only if the operator is overloaded or cannot be reached.
 
-    The wait doubles from ``first_s`` up to ``longest_s``; between half of it and all of it is waited, so that clients
-    that failed together do not return together. What the server asked for (RetryInfo) comes on top.
+    The step doubles from ``first_s`` up to ``longest_s``. The actual wait is drawn between half of the step and all of
+    it, so that clients that failed together do not come back together. The delay that the server asks for (RetryInfo)
+    is added.
+
+    Attributes:
+        retries: how many times a call is tried again.
+        first_s: the first step, in seconds.
+        longest_s: the longest step, in seconds.
     """
 
     retries: int = 4
@@ -25,12 +31,12 @@ class Backoff:
     longest_s: float = 5.0
 
     def pause(self, error: VisopError, failures: int, deadline: float) -> None:
-        """Wait until it is time to try again, or raise ``error`` if there is nothing more to try.
+        """Sleep until the next try, or raise ``error`` if the call should not be tried again.
 
         Args:
-            error: how the last try failed.
-            failures: tries that failed since the last success, from 1.
-            deadline: on the clock of ``time.monotonic``; no wait goes past it.
+            error: the error of the last try.
+            failures: the number of failed tries since the last success, from 1.
+            deadline: on the clock of ``time.monotonic``; ``error`` is raised if the wait would reach it.
         """
         wait_s = self.wait_s(error, failures)
         if (
@@ -39,11 +45,11 @@ class Backoff:
             or time.monotonic() + wait_s >= deadline
         ):
             raise error
-        _log.info("try %d of %d failed, the next one in %.2f s: %s", failures, self.retries + 1, wait_s, error)
+        logger.info("try %d of %d failed, the next one in %.2f s: %s", failures, self.retries + 1, wait_s, error)
         time.sleep(wait_s)
 
     def wait_s(self, error: VisopError, failures: int) -> float:
-        """How long to wait after so many failures, in seconds."""
+        """Return the seconds to wait after ``failures`` failed tries; random within the jitter."""
         step_s = min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 32))
         asked_s = error.retry_after_s if isinstance(error, Overloaded) else 0.0
         return asked_s + step_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter is no secret

@@ -1,4 +1,4 @@
-"""Requests over one gRPC stream: a few under way, answered in order, sent again if the stream breaks."""
+"""Send requests over a gRPC stream with several in flight, and send them again if the stream breaks."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ from visop.rpc import rpc_pb2
 
 
 class StreamCall(Iterator[rpc_pb2.ExecuteReply], Protocol):
-    """What ``stub.ExecuteStream`` returns, as far as it is used here."""
+    """The part of the result of ``stub.ExecuteStream`` that is used here."""
 
     def cancel(self) -> bool:
-        """Give up the call; whoever waits for a reply is released."""
+        """Cancel the call; a thread that waits for a reply stops waiting."""
 
 
 class BulkStream:
-    """Keeps every request until it is answered, and survives the gRPC streams that carry them. A context manager.
+    """A stream of requests that outlives the gRPC streams that carry it. A context manager.
 
-    It has no thread of its own: the caller's thread sends and receives. gRPC's sending thread takes the requests from
-    a queue, which never holds more than what the caller leaves unanswered, and ends when that says so.
+    It keeps every request until it is answered, and sends the unanswered ones again when it opens another gRPC stream.
+    It starts no thread: the caller's thread sends and receives. gRPC's sending thread takes the requests from a queue
+    that never holds more than the unanswered requests; a None in the queue ends that thread.
 
     Args:
-        open_call: starts ``ExecuteStream`` with these requests.
-        before_reopen: raises if the operator that comes back is not the one that went.
-        error_of: turns a failed call into our error.
-        backoff: between tries to reach the operator; the count starts anew with every reply.
-        timeout_s: how long a reply may take, all tries included.
+        open_call: starts ``ExecuteStream`` with an iterator of requests.
+        before_reopen: called before the stream is opened again; raises if a different operator answers now.
+        error_of: converts an error of gRPC into a ``VisopError``.
+        backoff: the waits between tries to reach the operator; every reply resets the count of failures.
+        timeout_s: limit on the time for one reply in seconds, all tries included.
     """
 
     def __init__(
@@ -59,11 +60,11 @@ class BulkStream:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None and not self._unanswered:
-            self._end_politely()
-        self._drop()
+            self._end_stream()
+        self._cancel()
 
     def send(self, request: rpc_pb2.ExecuteRequest) -> None:
-        """Queue a request; never waits."""
+        """Queue a request and return at once."""
         self._unanswered.append(request)
         self._outbox.put(request)
 
@@ -71,9 +72,9 @@ class BulkStream:
         """Wait for the reply to the oldest unanswered request.
 
         Raises:
-            DeadlinePassed: no reply in time.
-            Unreachable: the operator is gone, and did not come back.
-            VisopError: the operator ended the stream for a reason that trying again does not mend.
+            DeadlinePassed: no reply arrived in time.
+            Unreachable: the operator could not be reached again within the retries of ``backoff``.
+            VisopError: the operator ended the stream with an error that is not retried.
         """
         deadline = time.monotonic() + self._timeout_s
         failures = 0
@@ -83,19 +84,19 @@ class BulkStream:
                 self._unanswered.popleft()
                 return reply
             except grpc.RpcError as error:
-                problem = self._error_of(error)
+                failure = self._error_of(error)
             except Unreachable as error:
-                problem = error
-            self._drop()
+                failure = error
+            self._cancel()
             failures += 1
-            self._backoff.pause(problem, failures, deadline)
+            self._backoff.pause(failure, failures, deadline)
 
     def _next_reply(self, deadline: float) -> rpc_pb2.ExecuteReply:
         if self._call is None:
             self._before_reopen()
             self._call = self._open()
         call = self._call
-        # A stream has no deadline of its own: it lives as long as there is work. Each wait for a reply has one.
+        # The stream itself has no deadline, because it stays open as long as there is work; each reply has one.
         with _cancelled_at(deadline, call):
             try:
                 return next(call)
@@ -112,15 +113,15 @@ class BulkStream:
             self._outbox.put(request)
         return self._open_call(iter(self._outbox.get, None))
 
-    def _drop(self) -> None:
-        """Leave the call, if there is one, and release gRPC's sending thread."""
+    def _cancel(self) -> None:
+        """Cancel the gRPC call, if there is one, and end gRPC's sending thread."""
         self._outbox.put(None)
         if self._call is not None:
             self._call.cancel()
             self._call = None
 
-    def _end_politely(self) -> None:
-        """Say that there is no more, so that the server sees a stream that ended well; all replies are in."""
+    def _end_stream(self) -> None:
+        """Half-close the stream after the last reply, so that the server sees it end normally and not cancelled."""
         self._outbox.put(None)
         if self._call is not None:
             with _cancelled_at(time.monotonic() + self._timeout_s, self._call), suppress(grpc.RpcError):
@@ -129,7 +130,7 @@ class BulkStream:
 
 @contextmanager
 def _cancelled_at(deadline: float, call: StreamCall) -> Iterator[None]:
-    """Cancel the call unless the block ends first: gRPC's own ``next`` would wait for ever."""
+    """Cancel the call if the block runs past the deadline: ``next`` on a gRPC call takes no timeout."""
     timer = threading.Timer(deadline - time.monotonic(), call.cancel)
     timer.daemon = True
     timer.start()

@@ -1,4 +1,4 @@
-"""Any number of inputs in requests that keep within the operator's limits, and the replies back in order."""
+"""Split any number of inputs into requests within the operator's limits, and put the results back in order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from visop.errors import BadItems, ImageTooLarge, InvalidInput, VisopError
 from visop.rpc import rpc_pb2
 from visop.rpc.statuses import error_of_number
 
-# Tag and length of one input inside a request, at most.
+# An upper bound for the tag and length of one input in a serialised request.
 _OVERHEAD_BYTES = 16
 
 
@@ -23,8 +23,8 @@ class Input:
 
     Attributes:
         kind: the field of the request that carries it.
-        index: its place among the caller's inputs of this kind.
-        value: a URL, base64 text or an image file; or why there is nothing to send.
+        index: its position among the caller's inputs of this kind, from 0.
+        value: a URL, base64 text or an image file; or an error if the input could not be read.
     """
 
     kind: Literal["urls", "datas", "images"]
@@ -33,24 +33,24 @@ class Input:
 
     @property
     def name(self) -> str:
-        """Such as ``datas[3]``, as the server's messages say it."""
+        """The input's name, such as ``datas[3]``, as in the server's messages."""
         return f"{self.kind}[{self.index}]"
 
     @property
     def size(self) -> int:
-        """Bytes on the wire."""
+        """An upper bound for the bytes on the wire."""
         return _OVERHEAD_BYTES + (0 if isinstance(self.value, VisopError) else len(self.value))
 
 
 @dataclass(frozen=True)
-class Caps:
-    """What one request may hold.
+class RequestLimits:
+    """The limits on one request.
 
     Attributes:
-        max_items: inputs.
-        max_image_bytes: of one image file.
-        max_bytes: of the whole request.
-        pack_bytes: of inputs that share a request; one that is larger travels alone.
+        max_items: number of inputs.
+        max_image_bytes: size of one image file.
+        max_bytes: size of the whole request.
+        pack_bytes: total size of inputs that share a request; a larger input is sent alone.
     """
 
     max_items: int
@@ -59,65 +59,65 @@ class Caps:
     pack_bytes: int
 
 
-def split(inputs: Iterable[Input], caps: Caps, *, partial: bool) -> Iterator[Chunk]:
-    """Pack inputs into requests, in order, reading ``inputs`` only as far as the next request needs."""
+def split(inputs: Iterable[Input], limits: RequestLimits, *, partial: bool) -> Iterator[Chunk]:
+    """Pack inputs into requests, in order. Reads ``inputs`` lazily, only as far as the next request needs."""
     waiting: list[Input] = []
     size = 0
     for item in inputs:
-        if waiting and size + item.size > caps.pack_bytes:
-            yield Chunk(waiting, caps, partial=partial)
+        if waiting and size + item.size > limits.pack_bytes:
+            yield Chunk(waiting, limits, partial=partial)
             waiting, size = [], 0
         waiting.append(item)
         size += item.size
-        if len(waiting) == caps.max_items:
-            yield Chunk(waiting, caps, partial=partial)
+        if len(waiting) == limits.max_items:
+            yield Chunk(waiting, limits, partial=partial)
             waiting, size = [], 0
     if waiting:
-        yield Chunk(waiting, caps, partial=partial)
+        yield Chunk(waiting, limits, partial=partial)
 
 
 class Chunk:
-    """The inputs of one request, which itself keeps only what goes over the wire.
+    """The inputs of one request, sent and refused.
 
     Attributes:
-        request: ready to send.
+        request: the request, ready to send.
         refused: the inputs that are not sent, by name, each with its error.
     """
 
-    def __init__(self, inputs: Sequence[Input], caps: Caps, *, partial: bool) -> None:
+    def __init__(self, inputs: Sequence[Input], limits: RequestLimits, *, partial: bool) -> None:
         self.request = rpc_pb2.ExecuteRequest(partial=partial)
         self.refused: dict[str, VisopError] = {}
         self._names = [item.name for item in inputs]
         sent: dict[str, list[str]] = {"urls": [], "datas": [], "images": []}
         for item in inputs:
-            if (problem := _problem(item, caps)) is not None:
-                self.refused[item.name] = problem
+            if (error := _refusal(item, limits)) is not None:
+                self.refused[item.name] = error
             else:
                 getattr(self.request, item.kind).append(item.value)
                 sent[item.kind].append(item.name)
-        # By the server's name for an input, in the order of the server's results.
+        # The server's name of an input -> the caller's, in the order of the server's results.
         self._sent = {f"{kind}[{index}]": name for kind, names in sent.items() for index, name in enumerate(names)}
 
     def results(self, reply: rpc_pb2.ExecuteReply) -> list[Vector | VisopError]:
-        """A vector or an error per input, in the order of the inputs.
+        """Return one vector or error per input, in the order of the inputs.
 
         Raises:
-            VisopError: the reply does not fit the request.
+            VisopError: the number of vectors or statuses in the reply does not match the request.
         """
         by_name: dict[str, Vector | VisopError] = dict(self.refused)
         by_name.update(zip(self._sent.values(), _read(reply, len(self._sent)), strict=True))
         return [by_name[name] for name in self._names]
 
     def bad_items(self, error: BadItems) -> BadItems:
-        """The same error in the caller's names: the server counts from the start of each request."""
-        items = {self._sent.get(name, name): problem for name, problem in error.items.items()}
+        """Rename the inputs of an error to the caller's names: the server counts from the start of each request."""
+        items = {self._sent.get(name, name): failure for name, failure in error.items.items()}
         if items.keys() == error.items.keys():
             return error
         return BadItems(items)
 
 
-def _problem(item: Input, caps: Caps) -> VisopError | None:
-    """Why an input cannot be sent, or None."""
+def _refusal(item: Input, limits: RequestLimits) -> VisopError | None:
+    """Return the error of an input that cannot be sent, else None."""
     if isinstance(item.value, VisopError):
         return item.value
     if isinstance(item.value, str):
@@ -125,10 +125,10 @@ def _problem(item: Input, caps: Caps) -> VisopError | None:
             item.value.encode()
         except UnicodeEncodeError:
             return InvalidInput("not valid Unicode text")
-    elif len(item.value) > caps.max_image_bytes:
-        return ImageTooLarge(f"{len(item.value)} bytes, the limit is {caps.max_image_bytes}")
-    if item.size > caps.max_bytes:
-        return ImageTooLarge(f"{item.size} bytes in a message, the limit is {caps.max_bytes}")
+    elif len(item.value) > limits.max_image_bytes:
+        return ImageTooLarge(f"{len(item.value)} bytes, the limit is {limits.max_image_bytes}")
+    if item.size > limits.max_bytes:
+        return ImageTooLarge(f"{item.size} bytes in a message, the limit is {limits.max_bytes}")
     return None
 
 
@@ -137,7 +137,7 @@ def _read(reply: rpc_pb2.ExecuteReply, count: int) -> list[Vector | VisopError]:
         raise VisopError(
             f"the operator answered {len(reply.vectors)} vectors and {len(reply.statuses)} statuses for {count} inputs"
         )
-    if not reply.statuses:  # all went well, or an operator that does not know `partial`
+    if not reply.statuses:  # the request was not partial, or the operator does not know ``partial``
         return [_vector(vector) for vector in reply.vectors]
     return [
         error_of_number(status.code, status.message) if status.code else _vector(vector)
@@ -147,6 +147,6 @@ def _read(reply: rpc_pb2.ExecuteReply, count: int) -> list[Vector | VisopError]:
 
 def _vector(vector: rpc_pb2.Vector) -> Vector:
     if not vector.element:
-        raise VisopError("the operator answered an empty vector for an input that it took")
-    # Eight times faster than through a list: NumPy asks the container for an array at once.
+        raise VisopError("the operator answered an empty vector for an input with status OK")
+    # Eight times as fast as converting to a list first, because NumPy takes all values of the container at once.
     return np.array(vector.element, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""One operator: deadlines on every call, retries where they help, the errors of ``visop.errors``."""
+"""The client of one operator: it sets a deadline on every call, retries where that helps, and raises ``VisopError``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 
 from visop.client.backoff import Backoff
 from visop.client.bulk import BulkStream
-from visop.client.chunks import Caps, Chunk, Input, split
+from visop.client.chunks import Chunk, Input, RequestLimits, split
 from visop.client.statuses import error_of_call
 from visop.contract import OperatorInfo, Vector
 from visop.errors import BadItems, VisopError
@@ -26,20 +26,20 @@ Reply = TypeVar("Reply", bound=Message)
 MIB = 1024 * 1024
 MAX_MESSAGE_BYTES = 100 * MIB
 
-#: What ``Client.health`` answers when all is well.
+#: The result of ``Client.health`` for a healthy operator.
 HEALTHY = "healthy"
 
 CALL_BACKOFF = Backoff()
-# A restart with a model to load takes a while, and bulk work can wait: about a minute in all.
+# Waits about a minute in all: a restart has to load the model, and bulk work can wait for it.
 BULK_BACKOFF = Backoff(retries=20)
 
-# Of one request of a stream, of which a few are in memory; enough for gRPC to run at full speed.
+# Size of one request of a stream: large enough for gRPC to run at full speed, and several are in memory at once.
 _BULK_BYTES = 8 * MIB
 
 _CHANNEL_OPTIONS = [
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    # gRPC's own wait before it connects again grows to two minutes; ours decides.
+    # gRPC's own wait before it reconnects would grow to two minutes; ``Backoff`` decides instead.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
@@ -47,7 +47,14 @@ _CHANNEL_OPTIONS = [
 
 @dataclass(frozen=True)
 class Limits:
-    """What the operator accepts. An operator that does not say gets the defaults of visop."""
+    """The limits of the operator. The defaults are used for an operator that does not report any.
+
+    Attributes:
+        max_items: inputs per request.
+        max_image_bytes: size of one image file.
+        max_pixels: width x height of one picture.
+        max_message_bytes: size of one request or reply.
+    """
 
     max_items: int = 256
     max_image_bytes: int = 20 * MIB
@@ -57,14 +64,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Identity:
-    """What a running operator says of itself.
+    """The operator's answer to Identity.
 
     Attributes:
-        operator: what it is; without a fingerprint if it knows only the original fields.
-        endpoint: where it says that it is called.
+        operator: what it is; an operator that knows only the original fields gives no fingerprint.
+        endpoint: the address that it says it is called at.
         version: of visop; empty if it does not say, as are the formats.
         formats: of images that it decodes.
-        limits: on what it accepts.
+        limits: on what it accepts; the default ones if it does not say.
     """
 
     operator: OperatorInfo
@@ -79,10 +86,10 @@ class Client:
 
     Args:
         target: HOST:PORT, or any other name that gRPC resolves.
-        timeout_s: how long one call may take, retries included; for ``encode_stream``, how long one reply may.
-        credentials: for a server behind TLS, such as ``grpc.ssl_channel_credentials()``; None connects in the clear.
-        backoff: when single calls are tried again; ``Backoff(retries=0)`` for never.
-        bulk_backoff: the same for ``encode_stream``; the count starts anew with every reply.
+        timeout_s: limit on the time for one call in seconds, retries included; for ``encode_stream``, for one reply.
+        credentials: for a server behind TLS, such as ``grpc.ssl_channel_credentials()``; None connects without TLS.
+        backoff: retries of single calls; ``Backoff(retries=0)`` turns them off.
+        bulk_backoff: retries of ``encode_stream``; every reply resets the count of failures.
     """
 
     def __init__(
@@ -110,44 +117,44 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connection; calls under way end as cancelled. Idempotent."""
+        """Close the connection and cancel calls in flight. Idempotent."""
         self._channel.close()
 
     def identity(self) -> Identity:
         """Ask the operator what it is.
 
         Raises:
-            Unreachable: nobody answers there.
-            DeadlinePassed: no answer in time.
+            Unreachable: the operator cannot be reached.
+            DeadlinePassed: no answer arrived in time.
         """
         self._known = _identity_of(self._call(self._stub.Identity, rpc_pb2.IdentityRequest()))
         return self._known
 
     def health(self) -> str:
-        """``HEALTHY`` if the model works, else what is wrong. Raises as ``identity`` does."""
+        """Return ``HEALTHY`` if the model works, else what is wrong. Raises as ``identity`` does."""
         return self._call(self._stub.Healthy, rpc_pb2.HealthyRequest()).healthy
 
     def encode(
         self, *, images: Sequence[bytes] = (), urls: Sequence[str] = (), datas: Sequence[str] = ()
     ) -> npt.NDArray[np.float32]:
-        """Turn pictures into vectors, all or none.
+        """Turn pictures into vectors; raise if any input fails.
 
-        More than one request can hold is sent in several, one after the other.
+        Inputs that do not fit into one request are sent in several, one after the other.
 
         Args:
-            images: image files as they are.
-            urls: http or https addresses, which the operator fetches.
+            images: contents of image files.
+            urls: http or https URLs, which the operator fetches.
             datas: image files in base64, for operators that know only the original fields.
 
         Returns:
             (N, dimension) float32, L2-normalised, C-contiguous; first all urls, then all datas, then all images.
 
         Raises:
-            BadItems: inputs failed; names them and their reasons, those of the first request that had any.
-            Overloaded: the operator had no room, several times.
-            Unreachable: nobody answers there.
-            DeadlinePassed: no answer in time.
-            VisopError: anything else, with its ``code``.
+            BadItems: inputs failed; names the failed inputs of the first request that had any, with their errors.
+            Overloaded: the operator was overloaded at every try.
+            Unreachable: the operator cannot be reached.
+            DeadlinePassed: no answer arrived in time.
+            VisopError: the call failed in another way.
         """
         inputs = _inputs(images, urls, datas)
         vectors = [result for chunk in self._chunks(inputs, partial=False) for result in self._all_or_none(chunk)]
@@ -158,18 +165,18 @@ class Client:
     def encode_partial(
         self, *, images: Sequence[bytes] = (), urls: Sequence[str] = (), datas: Sequence[str] = ()
     ) -> list[Vector | VisopError]:
-        """Turn pictures into vectors, each for itself.
+        """Turn pictures into vectors; a failed input does not affect the others.
 
         Args:
-            images: as for ``encode``, like ``urls`` and ``datas``.
-            urls: see there.
-            datas: see there.
+            images: as for ``encode``.
+            urls: as for ``encode``.
+            datas: as for ``encode``.
 
         Returns:
-            Per input, in the order of ``encode``, a vector, (dimension,) float32, or the error of that input.
+            For each input, in the order of ``encode``, a vector, (dimension,) float32, or the error of that input.
 
         Raises:
-            VisopError: a call failed as a whole; see ``encode``.
+            VisopError: a call failed as a whole, as for ``encode``.
         """
         chunks = self._chunks(_inputs(images, urls, datas), partial=True)
         return [result for chunk in chunks for result in chunk.results(self._call(self._stub.Execute, chunk.request))]
@@ -177,28 +184,28 @@ class Client:
     def encode_stream(
         self, inputs: Iterable[bytes | str | VisopError], *, batch: int = 16, window: int = 4
     ) -> Iterator[Vector | VisopError]:
-        """Turn any number of pictures into vectors, each for itself, in bounded memory.
+        """Turn any number of pictures into vectors, in bounded memory; a failed input does not affect the others.
 
-        Reads ``inputs`` only as far as the window needs, in the thread of the caller. If the operator goes away, what
-        was not answered is sent again once it is back, provided that it still has the same fingerprint. Closing the
-        iterator early cancels the call.
+        ``inputs`` is read in the caller's thread, only as far as the window needs. If the operator becomes unreachable,
+        unanswered requests are sent again once it is back, provided that it still has the same fingerprint. Closing
+        the iterator early cancels the call.
 
         Args:
-            inputs: image files as bytes, URLs as str. An error stands for an input that could not be read; it comes
-                back in its place.
+            inputs: image files as bytes, URLs as str. An error stands for an input that could not be read, and is
+                yielded in its place.
             batch: inputs per request; fewer if they are large.
-            window: requests under way. Results come at most ``batch * window`` inputs late.
+            window: requests in flight. A result is yielded after at most ``batch * window`` more inputs were read.
 
         Yields:
-            Per input, in order, a vector, (dimension,) float32, or the error of that input.
+            For each input, in order, a vector, (dimension,) float32, or the error of that input.
 
         Raises:
-            Unreachable: the operator went away and did not come back.
+            Unreachable: the operator became unreachable and did not come back.
             DeadlinePassed: a reply took too long.
-            VisopError: another operator answers there now, or it refuses the stream.
+            VisopError: a different operator answers there now, or it refuses the stream.
         """
         before = self.identity()
-        caps = Caps(
+        limits = RequestLimits(
             max_items=min(batch, before.limits.max_items),
             max_image_bytes=before.limits.max_image_bytes,
             max_bytes=before.limits.max_message_bytes,
@@ -207,12 +214,12 @@ class Client:
         waiting: deque[Chunk] = deque()
         with BulkStream(
             self._stub.ExecuteStream,
-            lambda: self._check_still(before.operator),
+            lambda: self._check_unchanged(before.operator),
             self._error_of,
             backoff=self._bulk_backoff,
             timeout_s=self._timeout_s,
         ) as stream:
-            for chunk in split(_stream_inputs(inputs), caps, partial=True):
+            for chunk in split(_stream_inputs(inputs), limits, partial=True):
                 waiting.append(chunk)
                 stream.send(chunk.request)
                 if len(waiting) == window:
@@ -231,16 +238,21 @@ class Client:
     def _chunks(self, inputs: Sequence[Input], *, partial: bool) -> Iterator[Chunk]:
         if not inputs:
             return iter(())
-        limits = self._identity().limits
-        caps = Caps(limits.max_items, limits.max_image_bytes, limits.max_message_bytes, limits.max_message_bytes)
-        return split(inputs, caps, partial=partial)
+        known = self._identity().limits
+        limits = RequestLimits(
+            max_items=known.max_items,
+            max_image_bytes=known.max_image_bytes,
+            max_bytes=known.max_message_bytes,
+            pack_bytes=known.max_message_bytes,
+        )
+        return split(inputs, limits, partial=partial)
 
     def _identity(self) -> Identity:
-        """What the operator said of itself, asked once."""
+        """Return the operator's identity, which is requested once and then kept."""
         return self._known or self.identity()
 
-    def _check_still(self, before: OperatorInfo) -> None:
-        """Raise if the operator's vectors would no longer fit together with those that it made before."""
+    def _check_unchanged(self, before: OperatorInfo) -> None:
+        """Raise if the operator's vectors are no longer comparable with those that it made before."""
         reply = self._stub.Identity(rpc_pb2.IdentityRequest(), timeout=self._timeout_s)
         now = _identity_of(reply).operator
         if (now.name, now.fingerprint, now.dimension) != (before.name, before.fingerprint, before.dimension):
@@ -256,16 +268,16 @@ class Client:
             try:
                 return method(request, timeout=deadline - time.monotonic())
             except grpc.RpcError as error:
-                problem = self._error_of(error)
+                failure = self._error_of(error)
             failures += 1
-            self._backoff.pause(problem, failures, deadline)
+            self._backoff.pause(failure, failures, deadline)
 
     def _error_of(self, error: grpc.RpcError) -> VisopError:
         return error_of_call(error, self.target, self._timeout_s)
 
 
 def _inputs(images: Sequence[bytes], urls: Sequence[str], datas: Sequence[str]) -> list[Input]:
-    """All inputs in the order of their results."""
+    """Return all inputs in the order of their results."""
     return [
         *(Input("urls", index, url) for index, url in enumerate(urls)),
         *(Input("datas", index, data) for index, data in enumerate(datas)),
@@ -290,7 +302,7 @@ def _identity_of(reply: rpc_pb2.IdentityReply) -> Identity:
     try:
         dimension = int(reply.dimension)
     except ValueError:
-        raise VisopError(f"Identity says dimension {reply.dimension[:40]!r}, which is no number") from None
+        raise VisopError(f"Identity has dimension {reply.dimension[:40]!r}, which is not a number") from None
     operator = OperatorInfo(
         name=reply.name,
         fingerprint=reply.fingerprint,
@@ -314,6 +326,6 @@ def _limits_of(limits: rpc_pb2.Limits) -> Limits:
         max_items=limits.max_items or Limits.max_items,
         max_image_bytes=limits.max_image_bytes or Limits.max_image_bytes,
         max_pixels=limits.max_pixels or Limits.max_pixels,
-        # Our own channel has a limit, too.
+        # The client's channel has a limit of its own.
         max_message_bytes=min(limits.max_message_bytes or MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES),
     )

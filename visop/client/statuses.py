@@ -1,4 +1,4 @@
-"""What a call that failed says of itself, read back into ``visop.errors``."""
+"""Convert a failed gRPC call back into an error of ``visop.errors``."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from visop.rpc.statuses import error_of, remote_error
 Detail = TypeVar("Detail", bound=Message)
 
 
-# What gRPC says of a message over the limit, with the status of an overload; trying again does not make it smaller.
+# gRPC's text for a message over the limit. Its status is that of an overload, but trying again would not help.
 _TOO_LARGE = "message larger than max"
 
-# What gRPC says when the deadline passed on this side; anything else is what the server says of its own limits.
+# gRPC's text when the deadline passed in the client; any other text comes from the server.
 _PASSED_HERE = "Deadline Exceeded"
 
 
 def error_of_call(call: grpc.RpcError, target: str, timeout_s: float) -> VisopError:
-    """The error of a call that failed as a whole: BadItems if the server named inputs, else by the status.
+    """Return the error of a failed call: BadItems if the server named inputs, else chosen by the gRPC status.
 
     Args:
-        call: what gRPC raised.
-        target: who was called, for the message.
-        timeout_s: the limit that the call had, for the message.
+        call: the exception that gRPC raised.
+        target: the address that was called, for the message.
+        timeout_s: the time limit of the call in seconds, for the message.
     """
     code, text = call.code(), call.details() or "no details"
     if (bad_items := _bad_items(call, code, text)) is not None:
@@ -42,7 +42,7 @@ def error_of_call(call: grpc.RpcError, target: str, timeout_s: float) -> VisopEr
     if code is StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE not in text:
         return Overloaded(text, _retry_after_s(call))
     if code in (StatusCode.INTERNAL, StatusCode.RESOURCE_EXHAUSTED):
-        return remote_error(code, text)  # ModelFailed is said of inputs only: INTERNAL may be gRPC's own
+        return remote_error(code, text)  # not ModelFailed: INTERNAL may come from gRPC itself
     return error_of(code, text)
 
 
@@ -56,9 +56,9 @@ def _bad_items(call: grpc.RpcError, code: StatusCode, text: str) -> BadItems | N
     }
     try:
         error = BadItems(items)
-    except ValueError:  # the field is not named like datas[3]: not of an operator like ours
+    except ValueError:  # a field is not named like datas[3], so the server is not a visop operator
         return None
-    # Headers hold only so many violations; the text of the status names every bad input.
+    # HTTP/2 headers limit the number of violations; the text of the status names every bad input.
     error.args = (text,)
     return error
 
@@ -76,5 +76,5 @@ def _detail(call: grpc.RpcError, kind: type[Detail]) -> Detail | None:
             if packed.Unpack(detail):
                 return detail
     except (ValueError, DecodeError):
-        pass  # somebody else's details: the plain status says enough
+        pass  # details of another kind: the plain status is used
     return None

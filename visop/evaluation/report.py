@@ -8,11 +8,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from PIL import Image as PILImage
 
@@ -24,6 +22,7 @@ from visop.evaluation.results import ACROSS, ALL, MEASURES, at_fpr, table
 from visop.evaluation.samples import digest, read_original, transform
 from visop.evaluation.thresholds import LEAST_FALSE_POSITIVES, RATES
 from visop.files import write_whole
+from visop.templates import render
 
 _FAILURES = 12
 _FAILURES_PER_TRANSFORMATION = 2
@@ -51,10 +50,9 @@ def write_report(path: Path, job: Job, gallery: Gallery, outcomes: Sequence[Outc
 
     What is in a name and in no encoding becomes a question mark. The file is there when it is whole.
     """
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.filters |= {"percent": _percent, "heat": _heat}
-    template = environment.from_string(files(__package__).joinpath("report.html").read_text("utf-8"))
-    write_whole(path, template.render(_context(job, gallery, outcomes)).encode("utf-8", "replace"))
+    filters = {"percent": _percent, "heat": _heat}
+    page = render(__package__, "report.html.jinja", _context(job, gallery, outcomes), filters)
+    write_whole(path, page.encode("utf-8", "replace"))
 
 
 def _context(job: Job, gallery: Gallery, outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 isort:skip_file
 The wire contract of a visop operator.
 
-Image search engines hold clients of this file: names and numbers are never changed or reused, fields are only
-added. What the original engines know is marked "original"; a client that knows only that works unchanged.
+Image search engines have clients generated from this file, so names and numbers are never changed or reused; fields
+are only added. Fields marked "original" are those that the original engines know; a client that knows only these
+works unchanged.
 """
 
 from collections import abc as _abc
@@ -24,7 +25,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class ExecuteRequest(_message.Message):
-    """Results stand in field order: all urls, then all datas, then all images."""
+    """Results are in the order of the fields: all urls, then all datas, then all images."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -33,20 +34,20 @@ class ExecuteRequest(_message.Message):
     IMAGES_FIELD_NUMBER: _builtins.int
     PARTIAL_FIELD_NUMBER: _builtins.int
     partial: _builtins.bool
-    """false: one bad input fails the call, with a status that names every bad input.
-    true: one vector and one status per input; a bad input has an empty vector and its own status.
+    """false: any bad input fails the call, with a status that names every bad input.
+    true: the reply has one vector and one status per input; a bad input has an empty vector.
     """
     @_builtins.property
     def urls(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """original. http or https addresses of image files."""
+        """original. http or https URLs of image files."""
 
     @_builtins.property
     def datas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """original. Image files in base64, bare or as data:image/*;base64,..."""
+        """original. Image files in base64, plain or as data:image/*;base64,..."""
 
     @_builtins.property
     def images(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
-        """Image files as they are: a quarter less to send than base64."""
+        """Image files as raw bytes, a quarter smaller than base64."""
 
     def __init__(
         self,
@@ -80,7 +81,7 @@ class ExecuteReply(_message.Message):
 
     @_builtins.property
     def metadata(self) -> _containers.RepeatedCompositeFieldContainer[Global___MetaData]:
-        """original. What a processor answers instead of vectors."""
+        """original. The results of a processor, which has no vectors."""
 
     @_builtins.property
     def statuses(self) -> _containers.RepeatedCompositeFieldContainer[Global___ItemStatus]:
@@ -153,7 +154,7 @@ class ItemStatus(_message.Message):
     code: _builtins.int
     """A google.rpc.Code; 0 is OK."""
     message: _builtins.str
-    """Safe to show; empty if OK."""
+    """Safe to show to users; empty if OK."""
     def __init__(
         self,
         *,
@@ -220,7 +221,7 @@ Global___IdentityRequest: _TypeAlias = IdentityRequest  # noqa: Y015
 
 @_typing.final
 class IdentityReply(_message.Message):
-    """The first seven fields are original, and strings even where they hold numbers."""
+    """The first seven fields are original; they are strings even where they hold numbers."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -237,7 +238,7 @@ class IdentityReply(_message.Message):
     LIMITS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     endpoint: _builtins.str
-    """Where the caller can reach this operator."""
+    """HOST:PORT where callers can reach this operator."""
     type: _builtins.str
     """"encoder" or "processor"."""
     input: _builtins.str
@@ -249,12 +250,12 @@ class IdentityReply(_message.Message):
     metricType: _builtins.str
     """"L2", "IP" or "COSINE"; "-1" for a processor."""
     fingerprint: _builtins.str
-    """Changes whenever the same picture would get another vector."""
+    """Names the vector space; changes whenever the same picture would get another vector."""
     version: _builtins.str
-    """Of the software that serves."""
+    """The version of the server software."""
     @_builtins.property
     def formats(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Image formats that are accepted, such as "JPEG"."""
+        """Accepted image formats, such as "JPEG"."""
 
     @_builtins.property
     def limits(self) -> Global___Limits: ...
@@ -283,7 +284,7 @@ Global___IdentityReply: _TypeAlias = IdentityReply  # noqa: Y015
 
 @_typing.final
 class Limits(_message.Message):
-    """Everything above these limits is refused, with the limit in the message."""
+    """The operator refuses inputs above these limits, with the limit in the message."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -292,13 +293,13 @@ class Limits(_message.Message):
     MAX_PIXELS_FIELD_NUMBER: _builtins.int
     MAX_MESSAGE_BYTES_FIELD_NUMBER: _builtins.int
     max_items: _builtins.int
-    """Inputs per request."""
+    """Number of inputs in a request."""
     max_image_bytes: _builtins.int
-    """Of one encoded image."""
+    """Size of one encoded image."""
     max_pixels: _builtins.int
-    """Of one decoded image, width x height."""
+    """Width x height of one decoded image."""
     max_message_bytes: _builtins.int
-    """Of one request or reply."""
+    """Size of one request or reply."""
     def __init__(
         self,
         *,

@@ -60,29 +60,29 @@ class OperatorServicer(object):
     """Missing associated documentation comment in .proto file."""
 
     def Execute(self, request, context):
-        """Turns images into vectors (an encoder) or into other images (a processor).
+        """Turns pictures into vectors (an encoder) or into other images (a processor).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Healthy(self, request, context):
-        """Says whether the model works, not only whether the process runs.
+        """Reports whether the model works, not only whether the process runs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Identity(self, request, context):
-        """Says what this operator is.
+        """Describes the operator.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExecuteStream(self, request_iterator, context):
-        """Execute for bulk work: one reply per request, in the order of the requests. The server reads ahead only as far
-        as its window, so a fast sender is held back by gRPC flow control instead of filling memory.
+        """Execute for bulk work: one reply per request, in the order of the requests. The server reads only a bounded number
+        of requests ahead, so gRPC flow control slows down a fast sender before it fills the server's memory.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -3,8 +3,9 @@
 isort:skip_file
 The wire contract of a visop operator.
 
-Image search engines hold clients of this file: names and numbers are never changed or reused, fields are only
-added. What the original engines know is marked "original"; a client that knows only that works unchanged.
+Image search engines have clients generated from this file, so names and numbers are never changed or reused; fields
+are only added. Fields marked "original" are those that the original engines know; a client that knows only these
+works unchanged.
 """
 
 from collections import abc as _abc
@@ -36,28 +37,28 @@ class OperatorStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> OperatorAsyncStub: ...
     Execute: _grpc.UnaryUnaryMultiCallable[_rpc_pb2.ExecuteRequest, _rpc_pb2.ExecuteReply]
-    """Turns images into vectors (an encoder) or into other images (a processor)."""
+    """Turns pictures into vectors (an encoder) or into other images (a processor)."""
     Healthy: _grpc.UnaryUnaryMultiCallable[_rpc_pb2.HealthyRequest, _rpc_pb2.HealthyReply]
-    """Says whether the model works, not only whether the process runs."""
+    """Reports whether the model works, not only whether the process runs."""
     Identity: _grpc.UnaryUnaryMultiCallable[_rpc_pb2.IdentityRequest, _rpc_pb2.IdentityReply]
-    """Says what this operator is."""
+    """Describes the operator."""
     ExecuteStream: _grpc.StreamStreamMultiCallable[_rpc_pb2.ExecuteRequest, _rpc_pb2.ExecuteReply]
-    """Execute for bulk work: one reply per request, in the order of the requests. The server reads ahead only as far
-    as its window, so a fast sender is held back by gRPC flow control instead of filling memory.
+    """Execute for bulk work: one reply per request, in the order of the requests. The server reads only a bounded number
+    of requests ahead, so gRPC flow control slows down a fast sender before it fills the server's memory.
     """
 
 @_typing.type_check_only
 class OperatorAsyncStub(OperatorStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Execute: _aio.UnaryUnaryMultiCallable[_rpc_pb2.ExecuteRequest, _rpc_pb2.ExecuteReply]  # type: ignore[assignment]
-    """Turns images into vectors (an encoder) or into other images (a processor)."""
+    """Turns pictures into vectors (an encoder) or into other images (a processor)."""
     Healthy: _aio.UnaryUnaryMultiCallable[_rpc_pb2.HealthyRequest, _rpc_pb2.HealthyReply]  # type: ignore[assignment]
-    """Says whether the model works, not only whether the process runs."""
+    """Reports whether the model works, not only whether the process runs."""
     Identity: _aio.UnaryUnaryMultiCallable[_rpc_pb2.IdentityRequest, _rpc_pb2.IdentityReply]  # type: ignore[assignment]
-    """Says what this operator is."""
+    """Describes the operator."""
     ExecuteStream: _aio.StreamStreamMultiCallable[_rpc_pb2.ExecuteRequest, _rpc_pb2.ExecuteReply]  # type: ignore[assignment]
-    """Execute for bulk work: one reply per request, in the order of the requests. The server reads ahead only as far
-    as its window, so a fast sender is held back by gRPC flow control instead of filling memory.
+    """Execute for bulk work: one reply per request, in the order of the requests. The server reads only a bounded number
+    of requests ahead, so gRPC flow control slows down a fast sender before it fills the server's memory.
     """
 
 class OperatorServicer(metaclass=_abc_1.ABCMeta):
@@ -67,7 +68,7 @@ class OperatorServicer(metaclass=_abc_1.ABCMeta):
         request: _rpc_pb2.ExecuteRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_rpc_pb2.ExecuteReply, _abc.Awaitable[_rpc_pb2.ExecuteReply]]:
-        """Turns images into vectors (an encoder) or into other images (a processor)."""
+        """Turns pictures into vectors (an encoder) or into other images (a processor)."""
 
     @_abc_1.abstractmethod
     def Healthy(
@@ -75,7 +76,7 @@ class OperatorServicer(metaclass=_abc_1.ABCMeta):
         request: _rpc_pb2.HealthyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_rpc_pb2.HealthyReply, _abc.Awaitable[_rpc_pb2.HealthyReply]]:
-        """Says whether the model works, not only whether the process runs."""
+        """Reports whether the model works, not only whether the process runs."""
 
     @_abc_1.abstractmethod
     def Identity(
@@ -83,7 +84,7 @@ class OperatorServicer(metaclass=_abc_1.ABCMeta):
         request: _rpc_pb2.IdentityRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_rpc_pb2.IdentityReply, _abc.Awaitable[_rpc_pb2.IdentityReply]]:
-        """Says what this operator is."""
+        """Describes the operator."""
 
     @_abc_1.abstractmethod
     def ExecuteStream(
@@ -91,8 +92,8 @@ class OperatorServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_rpc_pb2.ExecuteRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_rpc_pb2.ExecuteReply], _abc.AsyncIterator[_rpc_pb2.ExecuteReply]]:
-        """Execute for bulk work: one reply per request, in the order of the requests. The server reads ahead only as far
-        as its window, so a fast sender is held back by gRPC flow control instead of filling memory.
+        """Execute for bulk work: one reply per request, in the order of the requests. The server reads only a bounded number
+        of requests ahead, so gRPC flow control slows down a fast sender before it fills the server's memory.
         """
 
 def add_OperatorServicer_to_server(servicer: OperatorServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-import jinja2
 
 from visop.errors import SettingsError
 from visop.images.thumbnail import data_uri
@@ -18,6 +15,7 @@ from visop.search.show.files import first_readable
 from visop.search.verdict import Match
 from visop.settings import Settings
 from visop.sources import printable
+from visop.templates import render
 
 _SIDE = 200
 
@@ -44,17 +42,10 @@ def write_duplicates(path: Path, index: str, groups: Sequence[Group], threshold:
 
 
 def _write(path: Path, template: str, context: dict[str, Any], settings: Settings) -> None:
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=jinja2.FunctionLoader(lambda name: files(__package__).joinpath(name).read_text("utf-8")),
-    )
-    environment.filters["thumbnail"] = lambda picture: _thumbnail(picture, settings)
-    environment.filters["date"] = lambda seconds: datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+    filters = {"thumbnail": lambda picture: _thumbnail(picture, settings), "date": _date}
+    page = render(__package__, template, context, filters)
     try:
-        path.write_text(environment.get_template(template).render(context), "utf-8")
+        path.write_text(page, "utf-8")
     except OSError as error:
         raise SettingsError(f"--html {path}: {error.strerror}") from None
 
@@ -62,3 +53,7 @@ def _write(path: Path, template: str, context: dict[str, Any], settings: Setting
 def _thumbnail(picture: Picture, settings: Settings) -> str:
     """A data URI, of whichever name can be read; empty if none can."""
     return first_readable(picture, settings, lambda data, limits: data_uri(data, limits, _SIDE), "")
+
+
+def _date(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")

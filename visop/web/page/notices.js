@@ -17,6 +17,7 @@ export function showProblem(problem) {
     ? problem.message
     : "Something went wrong on this page. Please reload it.";
   $("problem").hidden = false;
+  $("problem").scrollIntoView({ block: "nearest" });
 }
 
 export function dismissProblem() {

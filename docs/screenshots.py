@@ -1,0 +1,137 @@
+"""Take the pictures of docs/images anew, from the search page and the evaluation report in a real Chromium.
+
+make screenshots     # needs Chromium: apt-get install chromium
+
+What is shown: photographs that scikit-image carries and that are CC0 or in the public domain (its documentation of each
+says so), edited copies of one of them, and generated pictures.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import skimage
+from PIL import Image as PILImage
+from PIL import ImageDraw, ImageEnhance, ImageOps
+from playwright.sync_api import Page, expect, sync_playwright
+
+IMAGES = Path(__file__).parent / "images"
+PHOTOGRAPHS = Path(skimage.__file__).parent / "data"
+FREE = {
+    "chelsea.png": "cat.jpg",
+    "coffee.png": "espresso.jpg",
+    "rocket.jpg": "launch.jpg",
+    "hubble_deep_field.jpg": "deep-field.jpg",
+    "coins.png": "coins.jpg",
+    "clock_motion.png": "clock.jpg",
+    "brick.png": "wall.jpg",
+    "grass.png": "lawn.jpg",
+}
+WIDTH = 1280
+COLOURS = 200  # of the palette that keeps the files small
+GENERATED_TO_SEARCH, GENERATED_TO_EVALUATE = 16, 160
+
+
+def visop(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "visop", *map(str, arguments)]
+
+
+def write_pictures(folder: Path) -> None:
+    """Photographs, edited copies of the cat, and generated pictures."""
+    subprocess.run(visop("generate", folder / "generated", "--count", GENERATED_TO_SEARCH), check=True)
+    for source, name in FREE.items():
+        photograph(source).save(folder / name, quality=90)
+    cat = photograph("chelsea.png")
+    for name, copy in edited(cat).items():
+        copy.save(folder / f"cat-{name}.jpg", quality=80)
+
+
+def photograph(name: str) -> PILImage.Image:
+    return PILImage.open(PHOTOGRAPHS / name).convert("RGB")
+
+
+def edited(picture: PILImage.Image) -> dict[str, PILImage.Image]:
+    """The same picture as people pass it on."""
+    width, height = picture.size
+    captioned = picture.copy()
+    draw = ImageDraw.Draw(captioned)
+    draw.rectangle((0, height - 40, width, height), fill="black")
+    draw.text((16, height - 32), "Is it Monday again?", fill="white", font_size=22)
+    return {
+        "small": picture.resize((width // 3, height // 3)),
+        "cropped": picture.crop((width // 10, height // 10, width * 9 // 10, height * 9 // 10)),
+        "grey": ImageOps.grayscale(picture),
+        "brighter": ImageEnhance.Brightness(picture).enhance(1.35),
+        "framed": ImageOps.expand(picture, 14, "white"),
+        "captioned": captioned,
+    }
+
+
+@contextmanager
+def search_page(work: Path) -> Iterator[str]:
+    """The address of a `visop run` over the pictures."""
+    options = ("--photos", work / "pictures", "--uri", work / "visop.db", "--uploads", "off", "--http", "127.0.0.1:0")
+    environment = os.environ | {"OP_ENDPOINT": "127.0.0.1:0", "OP_CACHE_DIR": str(work / "cache")}
+    server = subprocess.Popen(visop("run", *options), env=environment, stderr=subprocess.PIPE, text=True)
+    assert server.stderr is not None
+    try:
+        address = next(found[1] for line in server.stderr if (found := re.search(r" http=(\S+)", line)))
+        yield f"http://{address}"
+    finally:
+        server.terminate()
+        server.communicate()
+
+
+def show_search(page: Page, address: str, work: Path) -> None:
+    page.goto(address)
+    count = len(list((work / "pictures").rglob("*.jpg")))
+    expect(page.locator("#count")).to_have_text(f"{count} pictures", timeout=120_000)
+    page.set_input_files("#file", work / "from-the-web.jpg")
+    expect(page.get_by_role("heading", name="Similar pictures")).to_be_visible(timeout=60_000)
+    page.wait_for_function("[...document.images].slice(0, 12).every((each) => each.complete)")
+
+
+def evaluate(work: Path) -> Path:
+    """The report of the shipped encoder beside pHash, over generated pictures."""
+    folder = work / "evaluated"
+    subprocess.run(visop("generate", folder, "--count", GENERATED_TO_EVALUATE, "--seed", 1000), check=True)
+    encoders = ("--encoder", "embedded", "--encoder", "phash")
+    subprocess.run(visop("evaluate", folder, *encoders, "--out", work / "evaluation"), check=True)
+    return work / "evaluation" / "report.html"
+
+
+def shoot(page: Page, name: str) -> None:
+    file = IMAGES / name
+    page.screenshot(path=file, animations="disabled")
+    with PILImage.open(file) as shot:
+        shot.convert("RGB").quantize(COLOURS, dither=PILImage.Dither.NONE).save(file, optimize=True)
+    print(f"{file}: {file.stat().st_size // 1000} kB")
+
+
+def main() -> None:
+    IMAGES.mkdir(exist_ok=True)
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        work = Path(folder)
+        write_pictures(work / "pictures")
+        photograph("chelsea.png").resize((640, 426)).save(work / "from-the-web.jpg", quality=70)
+        browser = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=os.geteuid() != 0)
+        page = browser.new_page(viewport={"width": WIDTH, "height": 940}, color_scheme="light")
+        with search_page(work) as address:
+            show_search(page, address, work)
+            shoot(page, "search-page.png")
+        page.goto(evaluate(work).as_uri())
+        shoot(page, "evaluation-report.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

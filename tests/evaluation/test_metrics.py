@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visop.evaluation import metrics
 from visop.evaluation.metrics import rank
 
 
@@ -24,14 +23,14 @@ def reference(query: np.ndarray, gallery: np.ndarray, is_true: np.ndarray) -> tu
 
 
 @pytest.mark.parametrize("classes", [150, 40, 3], ids=lambda count: f"{count} labels")
-def test_ranks_and_precision_are_those_of_a_sorted_list(classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "_BLOCK_VALUES", 1000)  # several blocks, the last one cut short
+def test_ranks_and_precision_are_those_of_a_sorted_list(classes: int) -> None:
     rng = np.random.default_rng(classes)
     # Whole numbers: dot products without rounding, and many of them equal.
     gallery, queries = rng.integers(-3, 4, (150, 8)), rng.integers(-3, 4, (73, 8))
     gallery_labels = np.concatenate([np.arange(classes), rng.integers(0, classes, 150 - classes)])
     labels = rng.integers(0, classes, 73)
-    ranking = rank(queries, gallery, labels, gallery_labels)
+    # Several blocks, the last one cut short.
+    ranking = rank(queries, gallery, labels, gallery_labels, block_values=1000)
     expected = [reference(q, gallery, gallery_labels == label) for q, label in zip(queries, labels, strict=True)]
     assert ranking.first.tolist() == [first for first, _ in expected]
     np.testing.assert_allclose(ranking.average_precision, [precision for _, precision in expected], atol=1e-12)
@@ -62,13 +61,12 @@ def test_rounding_does_not_decide_between_equal_pictures() -> None:
     assert (rank(queries, gallery, np.arange(0, 120, 2)).first >= 2).all()
 
 
-def test_impostors_are_all_pairs_but_the_true_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "_BLOCK_VALUES", 64)
+def test_impostors_are_all_pairs_but_the_true_ones() -> None:
     rng = np.random.default_rng(6)
     gallery, queries = unit(rng, 20, 4), unit(rng, 9, 4)
     labels, gallery_labels = np.arange(9) % 5, np.arange(20) % 5
     portions: list[np.ndarray] = []
-    rank(queries, gallery, labels, gallery_labels, on_impostors=portions.append)
+    rank(queries, gallery, labels, gallery_labels, on_impostors=portions.append, block_values=64)
     expected = (queries @ gallery.T)[labels[:, None] != gallery_labels]
     np.testing.assert_allclose(np.sort(np.concatenate(portions)), np.sort(expected), atol=1e-6)
 

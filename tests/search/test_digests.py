@@ -28,9 +28,9 @@ def test_a_file_that_may_still_change_within_a_tick_of_the_clock_is_not_remember
         assert digests.get("/a", 10, now) is None
 
 
-def test_two_processes_remember_at_the_same_time(tmp_path, monkeypatch):
-    monkeypatch.setattr("visop.search.digests._TOGETHER", 1)
-    with Digests(tmp_path / "d.sqlite") as one, Digests(tmp_path / "d.sqlite") as other:
+def test_two_processes_remember_at_the_same_time(tmp_path):
+    path = tmp_path / "d.sqlite"
+    with Digests(path, together=1) as one, Digests(path, together=1) as other:
         one.put("/a", 10, OLD_NS, DIGEST)
         other.put("/b", 10, OLD_NS, DIGEST)
     with Digests(tmp_path / "d.sqlite") as digests:

@@ -18,9 +18,6 @@ from visop.images.decode import ImageLimits, decode_base64, decode_image
 # Of a page, the beginning is read, as search engines do. Reading this much takes 3 s at worst.
 _MAX_PAGE_BYTES = 4 * 1024 * 1024
 
-# A page that names more has been made to.
-_MAX_PICTURES_PER_PAGE = 2000
-
 # That a summary tells, the most frequent ones; the manifest has them all.
 _MAX_REASONS = 5
 
@@ -38,6 +35,7 @@ class Wishes:
         links: also image files that pages link to.
         retry_failed: try again what failed in an earlier run.
         refetch_pages: read pages again that were read before, for new pictures.
+        max_per_page: the first so many pictures of a page are taken. A page that names more was made to hold us up.
     """
 
     min_side: int
@@ -45,6 +43,7 @@ class Wishes:
     links: bool
     retry_failed: bool
     refetch_pages: bool
+    max_per_page: int = 2000
 
 
 class Progress(Protocol):
@@ -91,14 +90,14 @@ class Collection:
         except VisopError as error:
             self._folder.note_page(page, "failed", str(error))
             return
-        todo = [each for each in pictures[:_MAX_PICTURES_PER_PAGE] if not self._is_done("picture", each.url)]
+        todo = [each for each in pictures[: self._wishes.max_per_page] if not self._is_done("picture", each.url)]
         self._progress.total = (self._progress.total or 0) + len(todo)
         for picture in todo:
             if self._is_full():
                 return  # and the page is not done
             self._take(picture, page)
             self._progress.update()
-        left_out = len(pictures) - _MAX_PICTURES_PER_PAGE
+        left_out = len(pictures) - self._wishes.max_per_page
         self._folder.note_page(page, "done", f"{left_out:,} pictures left out" if left_out > 0 else "")
 
     def _read(self, page: str) -> list[Picture]:

@@ -15,9 +15,6 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[Any]
 
-# Similarities held at once: 32 MiB of them, a few rows against 100,000 pictures.
-_BLOCK_VALUES = 2**23
-
 # Dot products of float32 unit vectors are this exact. What differs by less is a tie.
 TIE = 1e-6
 
@@ -66,6 +63,7 @@ def rank(
     *,
     related: tuple[Labels, Labels] | None = None,
     on_impostors: Callable[[Floats], object] | None = None,
+    block_values: int = 2**23,
 ) -> Ranking:
     """Rank the gallery for every query, by cosine.
 
@@ -78,6 +76,7 @@ def rank(
             ranked. None: all pairs are impostors that are not true.
         on_impostors: called with the cosines of all impostors, in portions, (any,) float32; without those of rows of
             zeros, which are pictures that have no vector: a cosine of 0 says nothing of them.
+        block_values: cosines held at once, 4 bytes each: 32 MiB, which is 80 queries against 100,000 pictures.
 
     Returns:
         A row per query.
@@ -91,7 +90,7 @@ def rank(
     _check(queries, gallery, labels, gallery_labels)
     there, gallery_there = (np.asarray(vectors.any(axis=1)) for vectors in (queries, gallery))
     blocks = []
-    for rows in _blocks(len(queries), len(gallery)):
+    for rows in _blocks(len(queries), len(gallery), block_values):
         similarities = queries[rows] @ gallery.T
         is_true = labels[rows, None] == gallery_labels
         alike = is_true if related is None else is_true | (related[0][rows, None] == related[1])
@@ -116,8 +115,8 @@ def _check(queries: Floats, gallery: Floats, labels: Labels, gallery_labels: Lab
         raise ValueError(f"{len(missing)} labels of queries are not in the gallery, such as {missing[0]}")
 
 
-def _blocks(queries: int, gallery: int) -> Iterator[slice]:
-    step = max(1, _BLOCK_VALUES // gallery)
+def _blocks(queries: int, gallery: int, values: int) -> Iterator[slice]:
+    step = max(1, values // gallery)
     return (slice(start, start + step) for start in range(0, queries, step))
 
 

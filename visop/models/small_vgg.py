@@ -62,7 +62,6 @@ STAGES = (
     Stage("conv8", 32),
     Stage("conv9", 256, kernel=1),
 )
-DESCRIPTOR = STAGES[-1].fields
 
 
 class Standardise(layers.Layer):  # type: ignore[misc]  # Keras has no types

@@ -31,9 +31,6 @@ _SETTLED_NS = 2_000_000_000
 # What SQLite's integers can say. Files from the future are not remembered at all.
 _FIRST_NS = -(2**63)
 
-# Written at once. What a killed run had not written is read once more.
-_TOGETHER = 64
-
 _BUSY_S = 10.0
 
 # As the table has it: name, size, time of change, digest.
@@ -45,9 +42,11 @@ class Digests:
 
     Args:
         path: of the file; None remembers nothing.
+        together: so many digests are written at once. What a killed run had not written is read once more.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, together: int = 64) -> None:
+        self._together = together
         self._lock = threading.Lock()
         self._waiting: dict[bytes, _Row] = {}
         self._database: sqlite3.Connection | None = None
@@ -81,7 +80,7 @@ class Digests:
             if self._database is not None:
                 key = os.fsencode(name)
                 self._waiting[key] = (key, size, modified_ns, bytes.fromhex(digest))
-                if len(self._waiting) == _TOGETHER:
+                if len(self._waiting) == self._together:
                     self._write()
 
     def _stored(self, key: bytes) -> _Row | None:

@@ -166,10 +166,6 @@ class Pipeline:
             self._admit(source, job)
         return Call(sources, jobs, deadline)
 
-    def run(self, sources: Sequence[Source], timeout_s: float | None = None) -> list[Vector | VisopError]:
-        """Serve one call and wait for it. Raises what ``start`` and ``Call.results`` raise."""
-        return self.start(sources, timeout_s).results()
-
     def close(self) -> None:
         """Take nothing new, finish what was started, stop all threads. Idempotent."""
         self._closed = True

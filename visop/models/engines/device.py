@@ -12,11 +12,19 @@ from visop.errors import SettingsError
 logger = logging.getLogger(__name__)
 
 
-def wants_gpu(device: Literal["auto", "cpu", "gpu"]) -> bool:
-    """Whether the model runs on a GPU. Raises SettingsError if one is asked for and missing; says what is missing."""
+def wants_gpu(device: Literal["auto", "cpu", "gpu"], dev: Path = Path("/dev")) -> bool:
+    """Whether the model runs on a GPU.
+
+    Args:
+        device: what was asked for. ``auto`` takes the CPU if anything is missing, and logs what.
+        dev: the folder of device nodes.
+
+    Raises:
+        SettingsError: a GPU was asked for and something is missing; says what.
+    """
     if device == "cpu":
         return False
-    missing = _missing_for_gpu()
+    missing = _missing_for_gpu(dev)
     if missing is None:
         return True
     if device == "gpu":
@@ -25,9 +33,9 @@ def wants_gpu(device: Literal["auto", "cpu", "gpu"]) -> bool:
     return False
 
 
-def _missing_for_gpu() -> str | None:
+def _missing_for_gpu(dev: Path) -> str | None:
     """What a GPU would need and is not there; None if it is all there. Imports TensorFlow only if there is hope."""
-    if not _nvidia_nodes():
+    if not (any(dev.glob("nvidia[0-9]*")) or any(dev.glob("dxg"))):
         return "there is no NVIDIA device (/dev/nvidia0, /dev/dxg)"
     if importlib.util.find_spec("tensorflow") is None:
         return "there is an NVIDIA device, but TensorFlow is not installed: pip install 'visop[gpu]'"
@@ -36,8 +44,3 @@ def _missing_for_gpu() -> str | None:
     if not tf.config.list_physical_devices("GPU"):
         return f"there is an NVIDIA device, but TensorFlow {tf.__version__} sees no GPU: driver, CUDA or build"
     return None
-
-
-def _nvidia_nodes() -> list[Path]:
-    dev = Path("/dev")
-    return [*dev.glob("nvidia[0-9]*"), *dev.glob("dxg")]

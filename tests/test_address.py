@@ -36,3 +36,8 @@ def test_an_ipv6_host_gets_its_brackets() -> None:
 def test_what_means_every_address_can_be_called_by_nobody() -> None:
     assert all(map(address.is_wildcard, ["", "0.0.0.0", "::", "0:0:0:0:0:0:0:0"]))
     assert not any(map(address.is_wildcard, ["127.0.0.1", "::1", "localhost", "10.0.0.0"]))
+
+
+def test_what_only_this_machine_reaches_is_told_from_the_rest() -> None:
+    assert all(map(address.is_loopback, ["127.0.0.1", "127.0.0.2", "::1", "localhost"]))
+    assert not any(map(address.is_loopback, ["0.0.0.0", "::", "", "10.0.0.7", "localhost.example.org", "example.org"]))

@@ -29,6 +29,11 @@ def is_wildcard(host: str) -> bool:
     return not host or (_is_ip(host) and ipaddress.ip_address(host).is_unspecified)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach it."""
+    return ipaddress.ip_address(host).is_loopback if _is_ip(host) else host == "localhost"
+
+
 def _is_ip(host: str) -> bool:
     try:
         ipaddress.ip_address(host)

@@ -8,8 +8,10 @@ from typing import Any, cast
 
 from markdown import code, sentence, table
 
+from visop.contract import OperatorInfo
 from visop.http.app import build_app
 from visop.http.endpoint import Endpoint
+from visop.serving.convert import identity_json, identity_of
 from visop.settings import Settings
 from visop.web.routes import site_routes
 from visop.web.site import Site
@@ -31,7 +33,9 @@ def reference(*paths: str) -> str:
 def _document() -> Json:
     """Of an operator that is never called: the routes hold on to it, and nothing more."""
     site = site_routes(cast(Site, None))
-    return build_app(cast(Endpoint, None), {"name": "visop", "dimension": "0"}, Settings(), site).openapi()
+    info = OperatorInfo(name="visop", fingerprint="", dimension=0, metric_type="L2")
+    identity = identity_json(identity_of(info, "", Settings()))
+    return build_app(cast(Endpoint, None), identity, Settings(), site).openapi()
 
 
 def _operation(document: Json, path: str, method: str, operation: Json) -> Iterator[str]:

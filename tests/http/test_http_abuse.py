@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import collections
+import functools
 import itertools
 import json
 import re
 import socket
-import threading
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -15,7 +15,8 @@ import pytest
 
 from tests.conftest import Running, make_base64
 from tests.http.conftest import both_faces, raw, read_all, read_answer
-from visop.http.timeouts import TimedProtocol
+from visop.http.server import HttpServer
+from visop.http.timeouts import Timeouts
 from visop.rpc import rpc_pb2
 from visop.settings import MIB
 
@@ -34,6 +35,25 @@ def faces() -> Iterator[Faces]:
 def _still_works_afterwards(faces: Faces) -> Iterator[None]:
     yield
     assert faces[1].post("/embed", json={"inputs": make_base64((3, 4, 0))}).json() == [[0.6, 0.8, 0.0]]
+
+
+StartImpatient = Callable[..., Running]
+
+
+@pytest.fixture
+def start_impatient(start_faces: Callable[..., Faces]) -> Iterator[StartImpatient]:
+    """Start servers with shorter timeouts; each must still work after the test."""
+    started: list[Faces] = []
+
+    def start(**timeouts: float) -> Running:
+        make = functools.partial(HttpServer, timeouts=Timeouts(**timeouts))  # type: ignore[arg-type]
+        started.append(start_faces(make=make, max_message_bytes=LIMIT, max_image_bytes=LIMIT))
+        return started[-1][0]
+
+    yield start
+    for server, _ in started:
+        while not is_served(server):  # a connection that was just closed may still count against the limit
+            pass
 
 
 def head(length: str, path: str = "/v1/execute") -> bytes:
@@ -62,9 +82,8 @@ def test_a_body_that_does_not_announce_its_size_is_refused_when_it_reaches_the_l
     assert re.fullmatch(r"the body has at least 1,\d{3},\d{3} bytes, the limit is 1,048,576", str(found["detail"]))
 
 
-def test_who_goes_on_sending_a_refused_body_is_cut_off(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visop.http.timeouts._LINGER_S", 0.05)
-    with raw(faces[0]) as connection:
+def test_who_goes_on_sending_a_refused_body_is_cut_off(start_impatient: StartImpatient) -> None:
+    with raw(start_impatient(linger_s=0.05)) as connection:
         connection.sendall(head("Content-Length: 1073741824"))
         endless = itertools.repeat(bytes(65536))
         with pytest.raises(OSError, match=r"reset|[Bb]roken pipe"):
@@ -79,25 +98,22 @@ def test_a_refused_body_that_ends_leaves_the_connection_usable(faces: Faces) -> 
         assert read_answer(connection).status == 200
 
 
-def test_a_head_that_never_ends_is_cut_off(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visop.http.timeouts._HEAD_S", 0.1)
-    with raw(faces[0]) as connection:
+def test_a_head_that_never_ends_is_cut_off(start_impatient: StartImpatient) -> None:
+    with raw(start_impatient(head_s=0.1)) as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
         assert read_all(connection) == b""
 
 
-def test_a_second_head_that_never_ends_is_cut_off_too(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visop.http.timeouts._HEAD_S", 0.1)
-    with raw(faces[0]) as connection:
+def test_a_second_head_that_never_ends_is_cut_off_too(start_impatient: StartImpatient) -> None:
+    with raw(start_impatient(head_s=0.1)) as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert read_answer(connection).status == 200
         connection.sendall(b"GET /hea")
         assert read_all(connection) == b""
 
 
-def test_a_connection_that_says_nothing_is_cut_off(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visop.http.timeouts._HEAD_S", 0.1)
-    with raw(faces[0]) as connection:
+def test_a_connection_that_says_nothing_is_cut_off(start_impatient: StartImpatient) -> None:
+    with raw(start_impatient(head_s=0.1)) as connection:
         assert read_all(connection) == b""
 
 
@@ -107,9 +123,8 @@ def test_a_head_without_end_is_refused(faces: Faces) -> None:
         assert read_all(connection).startswith(b"HTTP/1.1 400")
 
 
-def test_a_body_that_stops_coming_is_refused(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visop.http.body._SILENCE_S", 0.1)
-    with raw(faces[0]) as connection:
+def test_a_body_that_stops_coming_is_refused(start_impatient: StartImpatient) -> None:
+    with raw(start_impatient(silence_s=0.1)) as connection:
         connection.sendall(head("Content-Length: 100") + b"{")
         found = problem(connection)
     assert (found["status"], found["code"]) == (408, "DEADLINE_EXCEEDED")
@@ -132,26 +147,31 @@ def test_slow_bodies_do_not_keep_others_out_for_ever(start_faces: Callable[..., 
         assert web.post("/v1/execute", json={}).status_code == 200
 
 
-def test_too_many_connections_are_turned_away(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visop.http.timeouts._MAX_CONNECTIONS", 0)
-    with raw(faces[0]) as connection:
-        assert read_all(connection) == b""
+def test_too_many_connections_are_turned_away(start_impatient: StartImpatient) -> None:
+    server = start_impatient(max_connections=1)
+    with raw(server) as first:
+        first.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert read_answer(first).status == 200
+        with raw(server) as second:
+            assert read_all(second) == b""
 
 
-def test_who_does_not_read_the_answer_is_cut_off(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
-    gone = threading.Event()
-    check = TimedProtocol._check_progress
+def is_served(server: Running) -> bool:
+    """Whether a new connection gets an answer."""
+    with raw(server) as connection:
+        try:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        except ConnectionError:
+            return False
+        return read_all(connection).startswith(b"HTTP/1.1 200")
 
-    def check_and_tell(protocol: TimedProtocol, before: int) -> None:
-        check(protocol, before)
-        if protocol.transport.is_closing():
-            gone.set()
 
-    monkeypatch.setattr("visop.http.timeouts._STALL_S", 0.1)
-    monkeypatch.setattr(TimedProtocol, "_check_progress", check_and_tell)
-    with raw(faces[0]) as connection:
+def test_who_does_not_read_the_answer_is_cut_off(start_impatient: StartImpatient) -> None:
+    server = start_impatient(stall_s=0.1, max_connections=1)
+    with raw(server) as connection:
         connection.sendall(b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n" * 40)  # 60 MB
-        assert gone.wait(20)
+        while not is_served(server):  # until the first connection, which is all that may be, is dropped
+            pass
 
 
 BODIES = {

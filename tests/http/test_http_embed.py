@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 
-from tests.conftest import make_base64, unit
+from tests.conftest import Running, make_base64, make_image, unit
+from tests.toys import ToyOperator
+from visop.rpc import rpc_pb2
 
 
 def embed(web: httpx.Client, **body: Any) -> httpx.Response:
@@ -19,6 +22,33 @@ def test_what_milvus_posts_is_answered_as_it_expects(web: httpx.Client, picture_
     answer = embed(web, inputs=inputs, truncate=True, truncation_direction="Right")
     assert answer.headers["content-type"] == "application/json"
     np.testing.assert_allclose(answer.json(), [unit((1, 2, 2)), unit((4, 4, 2)), unit((0, 3, 4))], atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{}, {"truncate": True, "truncation_direction": "Left"}], ids=["plain", "truncate"])
+def test_the_probe_of_milvus_gets_a_fixed_vector_of_unit_length(web: httpx.Client, options: dict[str, Any]) -> None:
+    # What `Check` in internal/util/function/embedding/text_embedding_function.go sends when a collection is created.
+    # Go leaves out options that are not set.
+    answer = embed(web, inputs=["check"], **options)
+    assert (answer.status_code, answer.json()) == (200, [[1.0, 0.0, 0.0]])
+
+
+@pytest.mark.parametrize("inputs", ["check", ["Check"], ["check "], ["check", "check"], ["prompt: check"], ["checks"]])
+def test_only_the_probe_itself_gets_it(web: httpx.Client, inputs: object) -> None:
+    answer = embed(web, inputs=inputs)
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_ARGUMENT")
+
+
+def test_the_probe_is_answered_while_the_model_serves_others(
+    start_faces: Callable[..., tuple[Running, httpx.Client]],
+) -> None:
+    operator = ToyOperator()
+    server, web = start_faces(operator, max_calls=2, max_batch=1)
+    operator.gate.clear()
+    held = server.stub.Execute.future(rpc_pb2.ExecuteRequest(images=[make_image()]))
+    assert operator.entered.acquire(timeout=10)
+    assert embed(web, inputs=["check"]).json() == [[1.0, 0.0, 0.0]]
+    operator.gate.set()
+    assert held.result(10).nums == 1
 
 
 def test_a_single_input_needs_no_list(web: httpx.Client) -> None:
@@ -43,7 +73,8 @@ def test_what_is_said_of_texts_changes_nothing(web: httpx.Client, options: dict[
 
 
 def test_a_dimension_that_the_operator_does_not_have_is_refused(web: httpx.Client) -> None:
-    assert embed(web, inputs=[], dimensions=64).json()["detail"] == "dimensions 64: vectors of this operator have 3"
+    problem = embed(web, inputs=[], dimensions=64).json()
+    assert (problem["detail"], problem["field"]) == ("dimensions 64: vectors of this operator have 3", "dimensions")
 
 
 def test_bad_inputs_are_named_as_they_were_sent(web: httpx.Client) -> None:

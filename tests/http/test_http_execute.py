@@ -13,7 +13,8 @@ from google.protobuf import json_format
 
 from tests.conftest import Running, make_base64, make_image, unit
 from tests.toys import RAISES
-from visop.http.endpoint import Body, Endpoint, Results, Task
+from visop.http.body import Body
+from visop.http.endpoint import Endpoint, Results, Task
 from visop.http.server import HttpServer
 from visop.rpc import rpc_pb2
 from visop.serving.convert import refuse_bad

@@ -185,7 +185,7 @@ def test_a_port_in_use_is_a_clear_error() -> None:
             assert process.stderr
             log = process.stderr.read()
             assert process.wait(20) == 2
-    assert f"cannot listen on {endpoint}: in use, or not allowed" in log.splitlines()[-1]
+    assert f"OP_HTTP_ENDPOINT={endpoint}: cannot listen there: in use, or not allowed" in log.splitlines()[-1]
 
 
 def test_a_missing_package_is_a_clear_error() -> None:

@@ -93,6 +93,29 @@ def test_a_problem_names_every_bad_input(small: Faces) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("body", "field", "detail"),
+    [
+        ({"datas": ["", 1]}, "datas[1]", "datas[1]: must be a string"),
+        ({"data": []}, "data", "data: there is no such field"),
+        ({"partial": "true"}, "partial", "partial: must be true or false"),
+        ([], None, "the body: must be an object"),
+    ],
+)
+def test_a_problem_names_the_field_that_is_wrong(small: Faces, body: object, field: str | None, detail: str) -> None:
+    problem = small[1].post("/v1/execute", json=body).json()
+    assert (problem.get("field"), problem["detail"]) == (field, detail)
+
+
+def test_a_problem_names_the_header_and_the_part_of_a_form_too(small: Faces) -> None:
+    web = small[1]
+    assert (
+        web.post("/v1/execute", json={}, headers={"X-Request-Timeout": "soon"}).json()["field"] == "X-Request-Timeout"
+    )
+    assert web.post("/v1/execute", files={"partial": b"maybe"}).json()["field"] == "partial"
+    assert web.post("/v1/execute", files={"urls": b"\xff"}).json()["field"] == "urls"
+
+
 def busy(operator: ToyOperator, server: Running) -> Any:
     """A call that the model holds."""
     operator.gate.clear()
@@ -138,7 +161,7 @@ def test_whatever_goes_wrong_inside_leaks_nothing(web: httpx.Client, monkeypatch
     def fail(*_: object) -> None:
         raise RuntimeError("/secret/path")
 
-    monkeypatch.setattr("visop.http.api.routes.parse_execute", fail)
+    monkeypatch.setattr("visop.http.api.execute._parse", fail)
     answer = web.post("/v1/execute", json={})
     assert (answer.status_code, answer.json()["detail"]) == (500, "internal error")
 

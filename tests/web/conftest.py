@@ -14,6 +14,7 @@ import pytest
 
 from tests.search.conftest import write_pictures
 from tests.toys import ToyOperator
+from visop.http.timeouts import DEFAULT_TIMEOUTS, Timeouts
 from visop.serving.lifecycle import Server
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
@@ -57,6 +58,7 @@ def open_test_site(
     *,
     choice: dict[str, Any] | None = None,
     operator: ToyOperator | None = None,
+    timeouts: Timeouts = DEFAULT_TIMEOUTS,
     **changes: Any,
 ) -> Iterator[Site]:
     """A site over ``pictures`` pictures in ``home / "photos"``, all indexed."""
@@ -76,7 +78,7 @@ def open_test_site(
     )
     with (
         Pipeline(operator, settings) as pipeline,
-        open_search(Choice(**defaults | (choice or {})), settings, operator, pipeline) as companions,
+        open_search(Choice(**defaults | (choice or {})), settings, operator, pipeline, timeouts=timeouts) as companions,
         Server(operator, pipeline, settings, companions) as server,
         httpx.Client(
             base_url=f"http://127.0.0.1:{server.companion_addresses['http'].rpartition(':')[2]}", timeout=20

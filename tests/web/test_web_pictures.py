@@ -20,6 +20,7 @@ from PIL import Image as PILImage
 from tests.conftest import make_image
 from tests.search.conftest import colour_of, make_old, picture_file, write_pictures
 from tests.web.conftest import Site
+from visop.http.timeouts import Timeouts
 
 
 def test_a_thumbnail_is_small_webp_for_ever_and_asked_for_once(start_site: Callable[..., Site], tmp_path: Path) -> None:
@@ -132,12 +133,17 @@ def is_open(path: Path) -> bool:
 
 
 @pytest.fixture
-def large(start_site: Callable[..., Site], tmp_path: Path) -> tuple[Site, Path]:
-    """A site with a picture of 12 MB."""
+def start_large(start_site: Callable[..., Site], tmp_path: Path) -> Callable[..., tuple[Site, Path]]:
+    """Start a site with a picture of 12 MB."""
     (tmp_path / "photos").mkdir()
     path = tmp_path / "photos" / "large.bmp"
     path.write_bytes(make_image(size=(2000, 2000), kind="BMP"))
-    return start_site(1, max_image_bytes=20_000_000), path
+    return lambda **options: (start_site(1, max_image_bytes=20_000_000, **options), path)
+
+
+@pytest.fixture
+def large(start_large: Callable[..., tuple[Site, Path]]) -> tuple[Site, Path]:
+    return start_large()
 
 
 def test_those_who_ask_for_originals_and_do_not_read_them_cost_little(large: tuple[Site, Path]) -> None:
@@ -154,19 +160,15 @@ def test_those_who_ask_for_originals_and_do_not_read_them_cost_little(large: tup
         pass
 
 
-def test_who_reads_nothing_of_a_long_answer_is_dropped(
-    large: tuple[Site, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    site, path = large
-    monkeypatch.setattr("visop.http.timeouts._STALL_S", 0.1)
+def test_who_reads_nothing_of_a_long_answer_is_dropped(start_large: Callable[..., tuple[Site, Path]]) -> None:
+    site, path = start_large(timeouts=Timeouts(stall_s=0.1))
     with ask_and_read_nothing(site, f"/v1/pictures/{site.ids()[path.name]}"):
         while is_open(path):
             pass
 
 
-def test_who_reads_slowly_is_not_dropped(large: tuple[Site, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    site, path = large
-    monkeypatch.setattr("visop.http.timeouts._STALL_S", 1.0)
+def test_who_reads_slowly_is_not_dropped(start_large: Callable[..., tuple[Site, Path]]) -> None:
+    site, path = start_large(timeouts=Timeouts(stall_s=1.0))
     with ask_and_read_nothing(site, f"/v1/pictures/{site.ids()[path.name]}") as connection:
         begun, received = time.monotonic(), 0
         while received < path.stat().st_size:

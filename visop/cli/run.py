@@ -90,7 +90,7 @@ def _check_photos(photos: list[str]) -> None:
 
 
 def _uploads(given: str | None, host: str) -> Path | None:
-    from visop.http.middleware import is_loopback
+    from visop.address import is_loopback
 
     if given is None:
         return Path(DEFAULT_UPLOADS) if is_loopback(host) else None

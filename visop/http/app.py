@@ -1,24 +1,25 @@
-"""The application: routes inside the guards. Other rooms add theirs through ``Extend``."""
+"""The ASGI application: the routes of the interfaces, inside the middleware."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
 
 from visop import __version__
-from visop.http.api.routes import api_router
-from visop.http.body import BodyLimits
-from visop.http.endpoint import Endpoint
-from visop.http.head import HeadAsGet
-from visop.http.middleware import Guard, hosts_of
-from visop.http.openapi import docs_router, document
+from visop.http.api.execute import execute_router
+from visop.http.api.health import health_router
+from visop.http.api.identity import identity_router
+from visop.http.api.tei import tei_router
+from visop.http.body_limits import BodyLimits
+from visop.http.docs_page import docs_router
+from visop.http.endpoint import Endpoint, Extend
+from visop.http.middleware import BrowserProtection, HeadAsGet, hosts_of
+from visop.http.openapi import document
 from visop.http.problems import add_handlers
+from visop.http.timeouts import DEFAULT_TIMEOUTS, Timeouts
 from visop.settings import Settings
-
-#: Adds routes to the application; the endpoint gives them the pipeline, with its limits and errors.
-Extend = Callable[[FastAPI, Endpoint], None]
 
 _ABOUT = """\
 The same pipeline, limits and errors as over gRPC. Every error is a problem (RFC 9457) whose `code` and `detail` are
@@ -27,7 +28,11 @@ those of gRPC.
 
 
 def build_app(
-    endpoint: Endpoint, identity: Mapping[str, Any], settings: Settings, extend: Extend | None = None
+    endpoint: Endpoint,
+    identity: Mapping[str, Any],
+    settings: Settings,
+    extend: Extend | None = None,
+    timeouts: Timeouts = DEFAULT_TIMEOUTS,
 ) -> FastAPI:
     """The ASGI application of one operator.
 
@@ -35,7 +40,8 @@ def build_app(
         endpoint: serves the calls.
         identity: what ``/v1/identity`` answers.
         settings: limits and hosts.
-        extend: adds what other rooms have.
+        extend: adds the routes of another interface.
+        timeouts: how long a body may be silent.
     """
     app = FastAPI(
         title=f"visop operator {identity['name']}",
@@ -46,24 +52,28 @@ def build_app(
         # An answer that leads to another spelling of the path would be built from the caller's Host.
         redirect_slashes=False,
     )
-    app.include_router(api_router(endpoint, identity, settings.max_items))
+    app.include_router(execute_router(endpoint, settings.max_items))
+    app.include_router(tei_router(endpoint, settings.max_items, int(identity["dimension"])))
+    app.include_router(identity_router(identity))
+    app.include_router(health_router(endpoint))
     app.include_router(docs_router())
     if extend:
         extend(app, endpoint)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # as FastAPI's guide does it
     add_handlers(app)
-    _add_guards(app, endpoint, settings)
+    _add_middleware(app, endpoint, settings, timeouts)
     return app
 
 
-def _add_guards(app: FastAPI, endpoint: Endpoint, settings: Settings) -> None:
+def _add_middleware(app: FastAPI, endpoint: Endpoint, settings: Settings, timeouts: Timeouts) -> None:
     """The last one added is the outermost."""
     app.add_middleware(HeadAsGet)
     app.add_middleware(
         BodyLimits,
         max_bytes=settings.max_message_bytes,
         max_time_s=settings.request_timeout_s,
+        silence_s=timeouts.silence_s,
         max_bodies=settings.max_calls,
     )
     hosts = hosts_of(settings.http_host, settings.http_hosts)
-    app.add_middleware(Guard, hosts=hosts, closing=lambda: endpoint.closing)
+    app.add_middleware(BrowserProtection, hosts=hosts, closing=lambda: endpoint.closing)

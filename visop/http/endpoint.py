@@ -1,4 +1,4 @@
-"""One HTTP request through the house: body -> inputs -> the pipeline that gRPC uses -> answer.
+"""One HTTP request: its body to inputs, their vectors from the pipeline that gRPC uses, and the answer.
 
 Everything that takes time runs in threads: as many as calls may be served, and some for requests that need no model.
 The event loop only waits, so that health answers at any load.
@@ -8,36 +8,37 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from fastapi import Request, Response
+from fastapi import FastAPI, Request, Response
 from grpc import StatusCode
 from starlette.requests import ClientDisconnect
 
 from visop.contract import Vector
-from visop.errors import CallerGone, DeadlinePassed, InvalidInput, VisopError
+from visop.errors import CallerGone, VisopError
+from visop.http.body import JSON, Body
+from visop.http.deadlines import Deadlines, timeout_of
 from visop.http.middleware import REQUEST_ID
 from visop.rpc.statuses import code_of
 from visop.serving.admission import CallAdmission, draining
 from visop.serving.pipeline import Call, Pipeline, Source
-from visop.serving.request_log import Report
+from visop.serving.request_log import RequestLog
 from visop.settings import Settings
 
-_log = logging.getLogger("visop.request")
+logger = logging.getLogger("visop.request")
 
 T = TypeVar("T")
 
 Results = Sequence[Vector | VisopError]
 
-# Requests that look something up and need no model: what hangs there keeps no call from being served.
-_LOOKS = 32
+# Threads for requests that look something up and need no model: one that hangs there keeps no call from being served.
+_LOOKUPS = 32
 
 # Beyond a call's deadline: the pipeline, which can say more, says it first.
 _GRACE_S = 0.1
@@ -48,45 +49,30 @@ class Task:
     """What a request asks for.
 
     Attributes:
-        sources: the inputs that become vectors.
-        answer: their results to the body of the answer, in JSON. May block. May raise an VisopError.
+        sources: the inputs that become vectors; none, if the answer needs no model.
+        answer: their results to the body of the answer, in JSON. May block. May raise a VisopError.
     """
 
     sources: Sequence[Source]
     answer: Callable[[Results], bytes]
 
 
-@dataclass(frozen=True)
-class Body:
-    """A body that has arrived, and what it says it is."""
-
-    data: bytes
-    content_type: str
-
-    @property
-    def media_type(self) -> str:
-        """The type without its parameters, such as ``application/json``."""
-        return self.content_type.partition(";")[0].strip().lower()
-
-
 class Endpoint:
     """Serves requests, each within its deadline and until it is given up."""
 
     def __init__(self, pipeline: Pipeline, calls: CallAdmission, settings: Settings) -> None:
-        self._pipeline, self._calls, self._settings = pipeline, calls, settings
+        self._pipeline, self._calls, self._limit_s = pipeline, calls, settings.request_timeout_s
         self._pool = ThreadPoolExecutor(settings.max_calls, "visop-http")
-        self._lookers = ThreadPoolExecutor(_LOOKS, "visop-http-look")
-        self._limits: set[asyncio.Timeout] = set()
+        self._lookups = ThreadPoolExecutor(_LOOKUPS, "visop-http-look")
+        self._deadlines = Deadlines(lambda: draining() if calls.closed else None)
 
     def give_up(self) -> None:
         """Answer what is still being served with ShuttingDown. In the thread of the event loop."""
-        for limit in self._limits:
-            if not limit.expired():
-                limit.reschedule(0)
+        self._deadlines.give_up()
 
     def close(self) -> None:
-        """Give the threads back as what they do ends; wait for none."""
-        for pool in (self._pool, self._lookers):
+        """Let the threads end as what they do ends; wait for none."""
+        for pool in (self._pool, self._lookups):
             pool.shutdown(wait=False)
 
     @property
@@ -95,7 +81,7 @@ class Endpoint:
         return self._calls.closed
 
     def trouble(self) -> str | None:
-        """Why new calls would fail, or None: the truth that the gRPC health service tells, too."""
+        """Why new calls would fail, or None: as the gRPC health service says."""
         return "shutting down" if self._calls.closed else self._pipeline.trouble()
 
     async def serve(self, request: Request, parse: Callable[[Body], Task]) -> Response:
@@ -108,23 +94,23 @@ class Endpoint:
         Raises:
             VisopError: as the same call over gRPC.
         """
-        with self._reported(request) as report:
-            timeout_s = self._timeout_s(request)
+        with self._logged(request) as log:
+            timeout_s = timeout_of(request.headers, self._limit_s)
             deadline = time.monotonic() + timeout_s
-            self._calls.check()  # before the body is paid for
-            async with self._limited(timeout_s + _GRACE_S):
+            self._calls.check()  # before the body is received
+            async with self._deadlines.within(timeout_s + _GRACE_S):
                 data = [await _read(request)]
                 with self._calls.entered():
                     # Popped, so that a large body is not kept while its inputs wait for the model.
                     content_type = request.headers.get("content-type", "")
                     task = await _in_thread(self._pool, partial(parse, Body(data.pop(), content_type)))
-                    call = self._pipeline.start(task.sources, deadline - time.monotonic())
-                    results = await self._results(call, request)
-                    report.add(call, results)
-                    answer = await _in_thread(self._pool, partial(task.answer, results))
-            return Response(answer, media_type="application/json")
+                    if task.sources:
+                        answer = await self._call(task, deadline, request, log)
+                if not task.sources:  # what needs no vector keeps no call from the model
+                    answer = await _in_thread(self._lookups, partial(task.answer, ()))
+            return Response(answer, media_type=JSON)
 
-    async def look(self, request: Request, make: Callable[[], Response]) -> Response:
+    async def look(self, request: Request, make: Callable[[], T]) -> T:
         """Serve a request that needs no model.
 
         Args:
@@ -136,70 +122,49 @@ class Endpoint:
         """
         if self._calls.closed:
             raise draining()
-        async with self._limited(self._timeout_s(request)):
-            return await _in_thread(self._lookers, make)
+        async with self._deadlines.within(timeout_of(request.headers, self._limit_s)):
+            return await _in_thread(self._lookups, make)
 
-    @asynccontextmanager
-    async def _limited(self, timeout_s: float) -> AsyncIterator[None]:
-        """Wait no longer than so many seconds, and not once all is given up. Threads go on: nobody can stop those."""
-        try:
-            async with asyncio.timeout(timeout_s) as limit:
-                self._limits.add(limit)
-                yield
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            raise (
-                draining() if self._calls.closed else DeadlinePassed("the deadline passed before the answer")
-            ) from None
-        finally:
-            self._limits.discard(limit)
-
-    async def _results(self, call: Call, request: Request) -> Results:
+    async def _call(self, task: Task, deadline: float, request: Request, log: RequestLog) -> bytes:
+        call = self._pipeline.start(task.sources, deadline - time.monotonic())
         watch = asyncio.create_task(_cancel_when_gone(call, request))
         try:
-            return await _in_thread(self._pool, call.results)
+            results = await _in_thread(self._pool, call.results)
         finally:
             watch.cancel()
             call.cancel()  # of use only if this task was cancelled: else there is nothing left to cancel
-
-    def _timeout_s(self, request: Request) -> float:
-        text = request.headers.get("x-request-timeout")
-        if text is None:
-            return self._settings.request_timeout_s
-        try:
-            timeout_s = float(text)
-        except ValueError:
-            timeout_s = math.nan
-        if not timeout_s > 0:
-            raise InvalidInput(f"X-Request-Timeout {text[:40]!r}: must be a number of seconds above 0")
-        return min(timeout_s, self._settings.request_timeout_s)
+        log.add(call, results)
+        return await _in_thread(self._pool, partial(task.answer, results))
 
     @contextmanager
-    def _reported(self, request: Request) -> Iterator[Report]:
+    def _logged(self, request: Request) -> Iterator[RequestLog]:
         """The error boundary: each call is one line in the log; what nobody expected becomes a fixed text."""
-        report = Report(
+        log = RequestLog(
             f"{request.method} {request.scope['route'].path}",
             request.scope[REQUEST_ID],
             "{}:{}".format(*request.client) if request.client else "",
         )
         error: VisopError
         try:
-            yield report
-            report.end("OK")
+            yield log
+            log.end("OK")
             return
         except asyncio.CancelledError:  # the server gives up waiting for the call
-            report.end(StatusCode.CANCELLED.name)
+            log.end(StatusCode.CANCELLED.name)
             raise
-        except VisopError as err:
-            error = err
+        except VisopError as known:
+            error = known
         except ClientDisconnect:
             error = CallerGone("the caller left")
-        except Exception:  # noqa: BLE001 - the boundary: whatever it is, the caller gets a problem and no traceback
-            _log.exception("a call failed, id=%s", report.request_id)
+        except Exception:
+            logger.exception("a call failed, id=%s", log.request_id)
             error = VisopError("internal error")
-        report.end(code_of(error).name, error)
+        log.end(code_of(error).name, error)
         raise error
+
+
+#: Adds the routes of an interface to the application; the endpoint serves their requests.
+Extend = Callable[[FastAPI, Endpoint], None]
 
 
 async def _in_thread(pool: ThreadPoolExecutor, function: Callable[[], T]) -> T:

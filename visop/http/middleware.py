@@ -1,4 +1,4 @@
-"""Who may ask, and what every answer carries: the part of the HTTP interface that browsers make necessary.
+"""ASGI middleware around the application: protection from web pages, headers of every answer, HEAD.
 
 A web page that somebody visits can send requests to servers that only this machine can reach. It must not get an
 answer from them under a name of its own (DNS rebinding), nor make them do something (cross-site requests).
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from visop.address import is_loopback
 from visop.errors import VisopError
 from visop.http.problems import CrossSite, WrongHost, problem_of
 from visop.serving.request_log import request_id_of
@@ -31,12 +32,12 @@ REQUEST_ID = "visop.request_id"
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
-class Guard:
-    """ASGI middleware: turns away what no page of ours sent, and adds security headers.
+class BrowserProtection:
+    """Refuses requests under an unknown host name or from another site's page, and adds security headers to answers.
 
     Args:
         app: what is protected.
-        hosts: names that are answered to, beside localhost and addresses; None is any.
+        hosts: names that are answered to, beside localhost and IP addresses; None is any.
         closing: whether connections should end with their answer, because the server is about to stop.
     """
 
@@ -44,7 +45,7 @@ class Guard:
         self._app, self._hosts, self._closing = app, hosts, closing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Answer with a problem, or hand the request to the application."""
         received = Headers(scope=scope)
         scope[REQUEST_ID] = request_id_of(received.get("x-request-id"))
 
@@ -73,19 +74,11 @@ class Guard:
 def hosts_of(bound: str, configured: Collection[str]) -> Collection[str] | None:
     """The names to answer to on the address ``bound``; None is any.
 
-    An address of the network is reached by names that nobody here knows, and guarded by more than a name.
+    An address of the network is reached by names that this process cannot know.
     """
     if "*" in configured or (not configured and not is_loopback(bound)):
         return None
     return {name.lower() for name in configured}
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _name_of(host: str) -> str:
@@ -97,7 +90,7 @@ def _name_of(host: str) -> str:
 
 
 def _is_known(name: str, hosts: Collection[str]) -> bool:
-    """A plain address is: a page can make its own name point here, but it cannot own an address that we have."""
+    """Every IP address is: a page can make its own name point here, but it cannot own an address of this server."""
     if name in hosts or name == "localhost":
         return True
     try:
@@ -117,3 +110,19 @@ def _is_cross_site(host: str, headers: Headers) -> bool:
         return site not in ("same-origin", "none")
     origin = headers.get("origin")
     return origin is not None and origin.partition("://")[2] != host
+
+
+class HeadAsGet:
+    """HEAD wherever there is GET, as RFC 9110 (9.1) wants it, so that no route needs to name both.
+
+    uvicorn leaves the body out of the answer.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request to the application, as a GET if it is a HEAD."""
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}  # a copy: uvicorn reads the method from its own
+        await self._app(scope, receive, send)

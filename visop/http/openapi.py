@@ -1,63 +1,70 @@
-"""The OpenAPI document, and Swagger UI to read it, from an installed package: no CDN, it works offline."""
+"""What the OpenAPI document says of the routes, and the document itself.
+
+FastAPI makes it from the routes and their pydantic models. It cannot know of bodies that ``Endpoint.serve`` reads, nor
+of problems: the functions here describe those, for a route's ``responses`` and ``openapi_extra``.
+"""
 
 from __future__ import annotations
 
-from importlib.resources import files
+from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
-from visop.http.problems import Problem
+from visop.http.problems import MEDIA_TYPE, Problem
 
-_PAGE = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>visop: HTTP API</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="docs/swagger-ui.css">
-</head>
-<body>
-<div id="swagger-ui"></div>
-<script src="docs/swagger-ui-bundle.js"></script>
-<script src="docs/start.js"></script>
-</body>
-</html>
-"""
-_START = 'SwaggerUIBundle({url: "openapi.json", dom_id: "#swagger-ui", deepLinking: true});\n'
+#: What a call of the pipeline can end with beside its answer, and what another request can.
+CALL_PROBLEMS = (400, 403, 408, 413, 415, 421, 429, 500, 503, 504)
+READ_PROBLEMS = (400, 421, 500, 503)
 
-# Swagger UI sets styles from its script.
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "connect-src 'self'; frame-ancestors 'none'"
-)
+_TIMEOUT = {
+    "name": "X-Request-Timeout",
+    "in": "header",
+    "description": "Seconds that the caller waits; afterwards the work is dropped. OP_REQUEST_TIMEOUT_S holds anyway.",
+    "schema": {"type": "number", "exclusiveMinimum": 0},
+    "example": 2.5,
+}
+
+_PROBLEMS = {
+    400: "An input or the request is bad; `violations` names every bad input. Or a URL's server answered no image.",
+    403: "A page of another site sent it.",
+    404: "No such picture, or its file is gone.",
+    408: "The body came too slowly.",
+    413: "The body is over OP_MAX_MESSAGE_BYTES.",
+    415: "The body is of a type or an encoding that is not read.",
+    421: "The Host is not a name of this server.",
+    429: "Too much at once; Retry-After says when to come again.",
+    500: "The model failed on an input.",
+    503: "Draining, or a URL's server could not be reached.",
+    504: "The time was over before the work was done.",
+}
 
 
-def docs_router() -> APIRouter:
-    """``/docs`` and what it needs."""
-    assets = files("fastapi_offline") / "static"
-    router = APIRouter(include_in_schema=False)
+def answers(success: type[BaseModel] | dict[str, Any], *problems: int) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` of a route that makes its answer itself.
 
-    @router.get("/docs")
-    def page() -> Response:
-        return Response(_PAGE, media_type="text/html", headers={"Content-Security-Policy": _POLICY})
+    Args:
+        success: the model of the answer, or OpenAPI's description of one that is no model.
+        problems: statuses of the problems that the route can answer.
+    """
+    return {200: success if isinstance(success, dict) else {"model": success}, **problem_answers(*problems)}
 
-    @router.get("/docs/start.js")
-    def start() -> Response:
-        return Response(_START, media_type="text/javascript")
 
-    @router.get("/docs/swagger-ui-bundle.js")
-    def script() -> Response:
-        return Response((assets / "swagger-ui-bundle.js").read_bytes(), media_type="text/javascript")
+def problem_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` of a route whose answer FastAPI makes: the problems with these statuses."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}}
+    return {status: {"description": _PROBLEMS[status], "content": content} for status in statuses}
 
-    @router.get("/docs/swagger-ui.css")
-    def style() -> Response:
-        return Response((assets / "swagger-ui.css").read_bytes(), media_type="text/css")
 
-    return router
+def body_of(schemas: Mapping[str, dict[str, Any] | type[BaseModel]]) -> dict[str, Any]:
+    """What ``Endpoint.serve`` reads, for the ``openapi_extra`` of a route: models or JSON schemas by media type."""
+    content = {
+        media_type: {"schema": schema if isinstance(schema, dict) else schema.model_json_schema()}
+        for media_type, schema in schemas.items()
+    }
+    return {"requestBody": {"required": True, "content": content}, "parameters": [_TIMEOUT]}
 
 
 def document(app: FastAPI) -> dict[str, Any]:

@@ -1,28 +1,16 @@
-"""Errors as problem details (RFC 9457), with the code and the text that gRPC gives for the same fault.
+"""Errors as problem details (RFC 9457): with the code and the text that gRPC gives, and a status of HTTP.
 
-The HTTP status follows from the code by the table of google.rpc.Code
-(https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto); what only HTTP can get wrong has a status
-of its own, and the code that is nearest.
-
-| code                 | HTTP status                                                                                  |
-|----------------------|----------------------------------------------------------------------------------------------|
-| INVALID_ARGUMENT     | 400; 413 body too large, 415 body of another kind                                            |
-| FAILED_PRECONDITION  | 400                                                                                          |
-| PERMISSION_DENIED    | 403 another site's page; 421 another host's name                                             |
-| NOT_FOUND            | 404                                                                                          |
-| UNIMPLEMENTED        | 405 method not allowed                                                                       |
-| RESOURCE_EXHAUSTED   | 429, with Retry-After                                                                        |
-| CANCELLED            | 499, which nobody is there to read                                                           |
-| INTERNAL             | 500                                                                                          |
-| UNAVAILABLE          | 503                                                                                          |
-| DEADLINE_EXCEEDED    | 504; 408 the body came too slowly                                                            |
+The status follows from the code by the table of google.rpc.Code
+(https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto). What only HTTP can get wrong, such as a
+body that is too large, has a status of its own and the nearest code.
 """
 
 from __future__ import annotations
 
-import logging
 import math
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -30,8 +18,16 @@ from grpc import StatusCode
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from visop.errors import BadItems, DeadlinePassed, InvalidInput, NotAllowed, Overloaded, RemoteError, VisopError
-from visop.http.complaints import complain
+from visop.errors import (
+    BadItems,
+    DeadlinePassed,
+    InvalidInput,
+    NotAllowed,
+    Overloaded,
+    RemoteError,
+    UsageError,
+    VisopError,
+)
 from visop.rpc.statuses import code_of
 
 MEDIA_TYPE = "application/problem+json"
@@ -50,7 +46,33 @@ STATUSES = {
     StatusCode.DEADLINE_EXCEEDED: 504,
 }
 
-_log = logging.getLogger("visop.request")
+# What pydantic calls it (https://docs.pydantic.dev/latest/errors/validation_errors) -> what we say, with its context.
+# Pydantic's own words would tell clients about pydantic.
+_WRONG = {
+    "missing": "is missing",
+    "extra_forbidden": "there is no such field",
+    "string_type": "must be a string",
+    "string_pattern_mismatch": "must match {pattern}",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must have at least {min_length} characters",
+    "list_type": "must be a list",
+    "too_long": "must have at most {max_length} elements",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+}
 
 
 class BodyTooLarge(InvalidInput):
@@ -60,7 +82,7 @@ class BodyTooLarge(InvalidInput):
 
 
 class UnsupportedBody(InvalidInput):
-    """The body is of a kind or an encoding that is not read."""
+    """The body is of a type or an encoding that is not read."""
 
     http_status = 415
 
@@ -81,6 +103,15 @@ class CrossSite(NotAllowed):
     """A page of another site sent the request."""
 
 
+class _Refused(RemoteError):
+    """What the framework refuses: an HTTP status, and the nearest gRPC one."""
+
+    def __init__(self, what: str, status: int) -> None:
+        nearest = next((code for code, each in STATUSES.items() if each == status), StatusCode.INVALID_ARGUMENT)
+        super().__init__(f"{what}: {_phrase(status).lower()}", nearest.name)
+        self.http_status = status
+
+
 class Violation(BaseModel):
     """What is wrong with one input."""
 
@@ -98,7 +129,12 @@ class Problem(BaseModel):
     title: str = Field(description="The status in words.", examples=["Bad Request"])
     status: int = Field(description="The HTTP status.", examples=[400])
     detail: str = Field(description="What was wrong, the limit and the value.", examples=["datas[3]: not an image"])
-    code: str = Field(description="The code that gRPC gives for the same fault.", examples=["INVALID_ARGUMENT"])
+    code: str = Field(description="The code that gRPC gives for the same error.", examples=["INVALID_ARGUMENT"])
+    field: str | None = Field(
+        default=None,
+        description="The field, parameter or header of the request that is wrong, if it is a single one.",
+        examples=["filter"],
+    )
     violations: list[Violation] | None = Field(
         default=None, description="Every input that failed, if the request was all or nothing."
     )
@@ -114,6 +150,8 @@ def problem_of(error: VisopError) -> Response:
     """The answer to a request that failed."""
     status = status_of(error)
     problem = Problem(title=_phrase(status), status=status, detail=str(error), code=code_of(error).name)
+    if isinstance(error, UsageError):
+        problem.field = error.field or None
     if isinstance(error, BadItems):
         problem.violations = [
             Violation(field=name, code=code_of(item).name, detail=str(item)) for name, item in error.items.items()
@@ -122,8 +160,25 @@ def problem_of(error: VisopError) -> Response:
     return Response(problem.model_dump_json(exclude_none=True), status, headers, MEDIA_TYPE)
 
 
+def wrong_message(errors: Sequence[Mapping[str, Any]]) -> VisopError:
+    """The first thing that is wrong with a message; never the input itself.
+
+    Args:
+        errors: of a pydantic ``ValidationError``, at least one.
+
+    Returns:
+        UsageError of the field that is wrong, or InvalidInput of the whole body.
+    """
+    first = errors[0]
+    if first["type"] == "json_invalid":
+        return InvalidInput("the body is not valid JSON")
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])[1:81]
+    why = _WRONG.get(first["type"], "is not valid").format(**first.get("ctx", {}))
+    return UsageError(where, "", why) if where else InvalidInput(f"the body: {why}")
+
+
 def add_handlers(app: FastAPI) -> None:
-    """Answer every error with a problem; nothing else leaves the application."""
+    """Answer every error with a problem, those of the framework too."""
     app.add_exception_handler(VisopError, _on_visop_error)  # type: ignore[arg-type]  # it gets nothing else
     app.add_exception_handler(HTTPException, _on_http_error)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _on_validation_error)  # type: ignore[arg-type]
@@ -144,17 +199,8 @@ def _on_http_error(request: Request, error: HTTPException) -> Response:
 
 
 def _on_validation_error(_: Request, error: RequestValidationError) -> Response:
-    """What a route of another room declares, and did not get."""
-    return problem_of(InvalidInput(complain(error.errors())))
-
-
-class _Refused(RemoteError):
-    """What the framework refuses: an HTTP status, and the nearest gRPC one."""
-
-    def __init__(self, what: str, status: int) -> None:
-        nearest = next((code for code, each in STATUSES.items() if each == status), StatusCode.INVALID_ARGUMENT)
-        super().__init__(f"{what}: {_phrase(status).lower()}", nearest.name)
-        self.http_status = status
+    """What a route declares that FastAPI parses, such as the parameters of a query."""
+    return problem_of(wrong_message(error.errors()))
 
 
 def _on_anything(_: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import socket  # noqa: TID251 - it listens; nothing goes out
 import threading
@@ -11,21 +12,26 @@ from typing import Any
 import uvicorn
 
 from visop.errors import SettingsError
-from visop.http.app import Extend, build_app
-from visop.http.endpoint import Endpoint
-from visop.http.timeouts import TimedProtocol
+from visop.http.app import build_app
+from visop.http.endpoint import Endpoint, Extend
+from visop.http.timeouts import DEFAULT_TIMEOUTS, TimedProtocol, Timeouts
 from visop.serving.admission import CallAdmission
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
 
 _MAX_HEAD_BYTES = 16 * 1024
-_KEEP_ALIVE_S = 15
-# For the last answers to be sent: their calls have ended before.
-_STOP_S = 2
 
 
 class HttpServer:
     """The companion of the gRPC server (``visop.serving.lifecycle``) that speaks HTTP: binds when it is made.
+
+    Args:
+        pipeline: makes the vectors.
+        calls: admits calls, those over gRPC and over HTTP together.
+        identity: what ``/v1/identity`` answers.
+        settings: the address, limits and hosts.
+        extend: adds an interface, such as search.
+        timeouts: of connections.
 
     Attributes:
         address: HOST:PORT, with the port that was bound.
@@ -43,14 +49,15 @@ class HttpServer:
         identity: Mapping[str, Any],
         settings: Settings,
         extend: Extend | None = None,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
-        # A form that is damaged is its sender's fault, and told to them; no line in the log for each.
+        # The sender of a damaged form is told of it in the answer; a line in the log for each would be noise.
         logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
         self._endpoint = Endpoint(pipeline, calls, settings)
-        app = build_app(self._endpoint, identity, settings, extend)
+        app = build_app(self._endpoint, identity, settings, extend, timeouts)
         self._socket = _listen(settings)
         self.address = f"{settings.http_endpoint.rpartition(':')[0]}:{self._socket.getsockname()[1]}"
-        self._server = _Server(_config(app), self._endpoint)
+        self._server = _Server(_config(app, timeouts), self._endpoint)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="visop-http-loop")
 
     def start(self) -> None:
@@ -67,7 +74,7 @@ class HttpServer:
 
 
 class _Server(uvicorn.Server):
-    """Ends what has not ended by itself with an answer, where uvicorn would cut it off."""
+    """Answers the requests that have not ended when it stops; uvicorn would cut them off."""
 
     def __init__(self, config: uvicorn.Config, endpoint: Endpoint) -> None:
         super().__init__(config)
@@ -79,10 +86,10 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _config(app: object) -> uvicorn.Config:
+def _config(app: object, timeouts: Timeouts) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]  # FastAPI's own types are wider
-        http=TimedProtocol,
+        http=functools.partial(TimedProtocol, timeouts=timeouts),  # type: ignore[arg-type]  # uvicorn only calls it
         ws="none",
         lifespan="off",
         loop="asyncio",
@@ -92,8 +99,8 @@ def _config(app: object) -> uvicorn.Config:
         server_header=False,
         # The address in the log is the one that connected, whatever a header says.
         proxy_headers=False,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=_STOP_S,
+        timeout_keep_alive=timeouts.keep_alive_s,
+        timeout_graceful_shutdown=timeouts.stop_s,
         h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
     )
 
@@ -104,8 +111,8 @@ def _listen(settings: Settings) -> socket.socket:
     try:
         listener = socket.create_server((host, port), family=family, backlog=1024)
     except OSError:
-        complaint = f"cannot listen on {settings.http_endpoint}: in use, or not allowed"
-        raise SettingsError(f"OP_HTTP_ENDPOINT: {complaint}") from None
+        why = "cannot listen there: in use, or not allowed"
+        raise SettingsError("http_endpoint", settings.http_endpoint, why) from None
     # asyncio does it only for sockets that say they are TCP, which this one's connections do not. Without, an answer
     # that is written in two parts waits 40 ms for the client's acknowledgement of the first.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,35 +1,58 @@
-"""HTTP/1.1 connections that end: uvicorn waits for ever for the rest of a request, and for an answer to be read."""
+"""Connections that end: uvicorn itself waits for ever for the rest of a request, and for an answer to be read.
+
+``TimedProtocol`` builds on a private class of uvicorn, whose minor version is therefore pinned in a range.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-# How long a client may take for the head of a request, to read the rest of an answer without any progress, and to stop
-# sending a body that was refused.
-_HEAD_S = 10.0
-_STALL_S = 30.0
-_LINGER_S = 5.0
 
-# More are turned away. Each costs a few kilobytes and a file descriptor, of which a process often has 1024.
-_MAX_CONNECTIONS = 512
+@dataclass(frozen=True)
+class Timeouts:
+    """How long a client may take, in seconds, and how many may be connected.
+
+    Attributes:
+        head_s: to send the head of a request.
+        silence_s: between two parts of a body.
+        linger_s: to stop sending a body that was refused.
+        stall_s: to read any of the rest of an answer.
+        keep_alive_s: between two requests on one connection.
+        stop_s: to read the last answers when the server stops; their calls have ended before.
+        max_connections: more are closed at once. Each costs a few kilobytes and a file descriptor, of which a process
+            often has 1024.
+    """
+
+    head_s: float = 10.0
+    silence_s: float = 10.0
+    linger_s: float = 5.0
+    stall_s: float = 30.0
+    keep_alive_s: int = 15
+    stop_s: int = 2
+    max_connections: int = 512
+
+
+DEFAULT_TIMEOUTS = Timeouts()
 
 
 class TimedProtocol(H11Protocol):
-    """One connection."""
+    """One connection. The arguments that are not named here are uvicorn's own."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, timeouts: Timeouts, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._timeouts = timeouts
         self._head: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         """Count it, and wait for a request."""
         super().connection_made(transport)
-        if len(self.connections) > _MAX_CONNECTIONS:
+        if len(self.connections) > self._timeouts.max_connections:
             transport.abort()
         else:
             self._time_head()
@@ -40,33 +63,33 @@ class TimedProtocol(H11Protocol):
         self._time_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
+        """Stop its clocks."""
         super().connection_lost(exc)
         for clock in (self._head, self._stall):
             if clock:
                 clock.cancel()
 
     def pause_writing(self) -> None:
-        """Wait until the client has read more: of a long answer, before there is an end of it."""
+        """The client reads too slowly to take more of a long answer; watch that it reads at all."""
         super().pause_writing()
         self._time_progress()
 
     def resume_writing(self) -> None:
-        """It has."""
+        """The client has read enough; go on watching what is left."""
         super().resume_writing()
         self._time_progress()
 
     def on_response_complete(self) -> None:
-        """See to it that the client reads the answer, and stops sending."""
+        """Watch that the client reads the answer, and stops sending a body that was refused."""
         super().on_response_complete()
         self._time_progress()
         if self.conn.their_state is h11.SEND_BODY:
-            self.loop.call_later(_LINGER_S, self._end_linger, self.cycle)
+            self.loop.call_later(self._timeouts.linger_s, self._end_linger, self.cycle)
 
     def _time_head(self) -> None:
         waiting = self.conn.their_state is h11.IDLE and not self.transport.is_closing()
         if waiting and not self._head:
-            self._head = self.loop.call_later(_HEAD_S, self.transport.close)
+            self._head = self.loop.call_later(self._timeouts.head_s, self.transport.close)
         elif not waiting and self._head:
             self._head.cancel()
             self._head = None
@@ -76,7 +99,7 @@ class TimedProtocol(H11Protocol):
         if self._stall:
             self._stall.cancel()
         unread = self.transport.get_write_buffer_size()
-        self._stall = self.loop.call_later(_STALL_S, self._check_progress, unread) if unread else None
+        self._stall = self.loop.call_later(self._timeouts.stall_s, self._check_progress, unread) if unread else None
 
     def _check_progress(self, before: int) -> None:
         if self.transport.get_write_buffer_size() >= before:

@@ -1,4 +1,4 @@
-"""What the log says of one call: one line, the same for both interfaces."""
+"""What the log says of one call: one line, the same over gRPC and over HTTP."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from visop.rpc.statuses import code_of
 from visop.serving.logs import log_event
 from visop.serving.pipeline import Call
 
-_log = logging.getLogger("visop.request")
+logger = logging.getLogger("visop.request")
 
 
-class Report:
-    """Gathers what happened in one call.
+class RequestLog:
+    """Gathers what happened in one call, for its line in the log.
 
     Attributes:
         request_id: the caller's, or a new one.
@@ -43,7 +43,7 @@ class Report:
     def end(self, code: str, error: VisopError | None = None) -> None:
         """Write the line; as a warning if the fault is ours."""
         level = logging.WARNING if error is not None and code_of(error) is StatusCode.INTERNAL else logging.INFO
-        if not _log.isEnabledFor(level):
+        if not logger.isEnabledFor(level):
             return
         fields: dict[str, object] = {"id": self.request_id, "rpc": self._rpc, "code": code, "peer": self._peer}
         fields |= {"items": self._items, "failed": self._failed, "batch": self._largest_batch}
@@ -51,7 +51,7 @@ class Report:
         fields |= {f"{stage}_ms": _ms(span) for stage, span in self._spans_s.items()}
         if error is not None:
             fields["error"] = str(error)
-        log_event(_log, level, "call", fields)
+        log_event(logger, level, "call", fields)
 
 
 def _ms(span_s: float) -> float:

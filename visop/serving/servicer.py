@@ -18,13 +18,13 @@ from visop.rpc.statuses import code_of
 from visop.serving.admission import CallAdmission, draining
 from visop.serving.convert import reply_of, sources_of, status_of
 from visop.serving.pipeline import Call, Pipeline
-from visop.serving.request_log import Report, request_id_of
+from visop.serving.request_log import RequestLog, request_id_of
 from visop.serving.stream import Window
 from visop.settings import Settings
 
 SERVICE_NAME = "omnisearch.Operator"
 
-_log = logging.getLogger("visop.request")
+logger = logging.getLogger("visop.request")
 
 _StreamWindow = Window[rpc_pb2.ExecuteRequest, tuple[Call, rpc_pb2.ExecuteRequest]]
 
@@ -47,11 +47,11 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
 
     def Execute(self, request: rpc_pb2.ExecuteRequest, context: grpc.ServicerContext) -> rpc_pb2.ExecuteReply:
         """Serve one call."""
-        with self._boundary("Execute", context) as report, self._calls.entered():
+        with self._boundary("Execute", context) as log, self._calls.entered():
             call = self._pipeline.start(sources_of(request), context.time_remaining())
             if not context.add_callback(call.cancel):
                 call.cancel()  # the caller has left already
-            return _answer(call, request, report)
+            return _answer(call, request, log)
 
     def ExecuteStream(
         self, request_iterator: Iterator[rpc_pb2.ExecuteRequest], context: grpc.ServicerContext
@@ -72,12 +72,12 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         context.add_callback(cancel)
         size, idle_s = self._settings.stream_window, self._settings.request_timeout_s
         with (
-            self._boundary("ExecuteStream", context) as report,
+            self._boundary("ExecuteStream", context) as log,
             self._calls.entered(),
             self._open(Window(request_iterator, start, size=size, idle_s=idle_s)) as window,
         ):
             for call, request in window:
-                reply = _answer(call, request, report)
+                reply = _answer(call, request, log)
                 under_way.popleft()
                 yield reply
 
@@ -104,33 +104,33 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
                 self._windows.discard(window)
 
     @contextmanager
-    def _boundary(self, rpc: str, context: grpc.ServicerContext) -> Iterator[Report]:
+    def _boundary(self, rpc: str, context: grpc.ServicerContext) -> Iterator[RequestLog]:
         """The one error boundary: known errors tell their text, anything else a fixed one; each call is one line."""
-        report = Report(rpc, _request_id(context), context.peer())
-        context.send_initial_metadata((("x-request-id", report.request_id),))
+        log = RequestLog(rpc, _request_id(context), context.peer())
+        context.send_initial_metadata((("x-request-id", log.request_id),))
         error: VisopError
         try:
-            yield report
-            report.end("OK")
+            yield log
+            log.end("OK")
             return
         except GeneratorExit:  # gRPC gave up a stream whose caller left
-            report.end(grpc.StatusCode.CANCELLED.name)
+            log.end(grpc.StatusCode.CANCELLED.name)
             raise
         except VisopError as err:
             error = err
-        except Exception:  # noqa: BLE001 - the boundary: whatever it is, the caller gets a status and no traceback
+        except Exception:
             error = VisopError("internal error")
             if context.is_active():
-                _log.exception("a call failed, id=%s", report.request_id)
+                logger.exception("a call failed, id=%s", log.request_id)
             else:
                 error = CallerGone("the caller left")  # reading from a stream that is gone raises
-        report.end(code_of(error).name, error)
+        log.end(code_of(error).name, error)
         _abort(context, error)
 
 
-def _answer(call: Call, request: rpc_pb2.ExecuteRequest, report: Report) -> rpc_pb2.ExecuteReply:
+def _answer(call: Call, request: rpc_pb2.ExecuteRequest, log: RequestLog) -> rpc_pb2.ExecuteReply:
     results = call.results()
-    report.add(call, results)
+    log.add(call, results)
     return reply_of(call.sources, results, partial=request.partial)
 
 

@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from visop.errors import InvalidInput
-from visop.http.api.messages import read_json
-from visop.http.complaints import complain
-from visop.http.endpoint import Body
-from visop.http.forms import read_form
-from visop.http.problems import UnsupportedBody
+from visop.http.body import Body, read_texts
 from visop.search.milvus.schema import ID_CHARS, Picture
 from visop.search.reader import path_of
 from visop.search.verdict import Match
@@ -139,12 +135,13 @@ def parse_search(body: Body) -> Query:
         UnsupportedBody: neither JSON nor a form.
     """
     files: list[bytes] = []
-    if body.media_type == "multipart/form-data":
-        parts = read_form(body.data, body.content_type, _MAX_PARTS)
+    if body.is_form:
+        parts = body.form(_MAX_PARTS)
         files = parts.pop("image", [])
-        request = _from_parts(parts)
+        texts = {name: values[-1].decode(errors="replace") for name, values in parts.items()}
+        request = read_texts(SearchRequest, texts)
     else:
-        request = read_json(SearchRequest, body, _VALUES)
+        request = body.json(SearchRequest, _VALUES)
     sources = [Source("images", 0, file, "image") for file in files]
     sources += [Source("urls", 0, url, "url") for url in [request.url] if url is not None]
     sources += [Source("datas", 0, data, "data") for data in [request.data] if data is not None]
@@ -155,9 +152,7 @@ def parse_search(body: Body) -> Query:
 
 def parse_upload(body: Body, max_items: int) -> list[Source]:
     """A form with files to sources. Raises as ``parse_search``."""
-    if body.media_type != "multipart/form-data":
-        raise UnsupportedBody(f"Content-Type {body.media_type[:40]!r}: must be multipart/form-data, with parts images")
-    parts = read_form(body.data, body.content_type, max_items + 1)
+    parts = body.form(max_items + 1)
     if unknown := sorted(parts.keys() - {"images"}):
         raise InvalidInput(f"{unknown[0][:40]!r}: there is no such part; there is images")
     return [Source("images", index, file) for index, file in enumerate(parts.get("images", []))]
@@ -189,11 +184,3 @@ def short_name(name: str) -> str:
         return path.rpartition("/")[2].encode(errors="replace").decode()
     parts = urlsplit(name)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def _from_parts(parts: dict[str, list[bytes]]) -> SearchRequest:
-    texts = {name: values[-1].decode(errors="replace") for name, values in parts.items()}
-    try:
-        return SearchRequest.model_validate_strings(texts)
-    except ValidationError as err:
-        raise InvalidInput(complain(err.errors(include_url=False, include_input=False))) from None

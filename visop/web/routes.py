@@ -7,14 +7,12 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
-from pydantic import BaseModel
 
 from visop.contract import Vector
 from visop.errors import VisopError
-from visop.http.api.messages import dump
-from visop.http.api.routes import body_of, inline, problems
-from visop.http.app import Extend
-from visop.http.endpoint import Body, Endpoint, Results, Task
+from visop.http.body import FORM, JSON, Body, to_json
+from visop.http.endpoint import Endpoint, Extend, Results, Task
+from visop.http.openapi import CALL_PROBLEMS, READ_PROBLEMS, answers, body_of
 from visop.serving.convert import refuse_bad
 from visop.web.assets import page_router
 from visop.web.file_answer import FileAnswer
@@ -30,8 +28,6 @@ from visop.web.messages import (
 )
 from visop.web.site import Site
 
-_JSON = "application/json"
-_FORM = "multipart/form-data"
 _FILE = {"type": "string", "format": "binary"}
 
 _SEARCH_FORM = {
@@ -49,9 +45,6 @@ _UPLOAD_FORM = {
     "additionalProperties": False,
     "properties": {"images": {"type": "array", "items": _FILE, "description": "The files."}},
 }
-
-_CALL_FAULTS = (400, 403, 408, 413, 415, 421, 429, 500, 503, 504)
-_READ_FAULTS = (400, 421, 500, 503)
 
 # Content under its digest is the same for ever; but it is somebody's, and no cache of others may keep it.
 _FOR_EVER = "private, max-age=31536000, immutable"
@@ -76,8 +69,8 @@ def _search_router(site: Site, endpoint: Endpoint) -> APIRouter:
     @router.post(
         "/v1/search",
         summary="The pictures that are most like one",
-        responses=_answers(SearchReply, *_CALL_FAULTS),
-        openapi_extra=body_of({_JSON: inline(SearchRequest), _FORM: _SEARCH_FORM}),
+        responses=answers(SearchReply, *CALL_PROBLEMS, 404),
+        openapi_extra=body_of({JSON: SearchRequest, FORM: _SEARCH_FORM}),
     )
     async def search(request: Request) -> Response:
         """The picture goes through the pipeline of `/v1/execute`, then to the index."""
@@ -86,18 +79,18 @@ def _search_router(site: Site, endpoint: Endpoint) -> APIRouter:
     @router.post(
         "/v1/index",
         summary="Upload pictures into the index",
-        responses=_answers(UploadReply, *_CALL_FAULTS),
-        openapi_extra=body_of({_FORM: _UPLOAD_FORM}),
+        responses=answers(UploadReply, *CALL_PROBLEMS, 404),
+        openapi_extra=body_of({FORM: _UPLOAD_FORM}),
     )
     async def upload(request: Request) -> Response:
         """All or nothing: one file that is no picture fails the request. Where it is not allowed, 403."""
         site.uploads.check()
         return await endpoint.serve(request, lambda body: _upload_task(site, body))
 
-    @router.get("/v1/index/status", summary="What is searched", responses=_answers(IndexStatus, *_READ_FAULTS))
+    @router.get("/v1/index/status", summary="What is searched", responses=answers(IndexStatus, *READ_PROBLEMS, 404))
     async def status(request: Request) -> Response:
         """How many pictures there are, and how far indexing in the background is."""
-        return await endpoint.look(request, lambda: Response(dump(site.status()), media_type=_JSON))
+        return await endpoint.look(request, lambda: Response(to_json(site.status()), media_type=JSON))
 
     return router
 
@@ -105,16 +98,16 @@ def _search_router(site: Site, endpoint: Endpoint) -> APIRouter:
 def _pictures_router(site: Site, endpoint: Endpoint) -> APIRouter:
     router = APIRouter()
 
-    @router.get("/v1/pictures", summary="Some pictures", responses=_answers(PicturesReply, *_READ_FAULTS))
+    @router.get("/v1/pictures", summary="Some pictures", responses=answers(PicturesReply, *READ_PROBLEMS, 404))
     async def some(request: Request, limit: Annotated[int, Query(ge=1, le=100)] = 24) -> Response:
         """To begin with, for who has no picture at hand."""
 
         def make() -> Response:
-            return Response(dump({"pictures": [site.plain(each) for each in site.some(limit)]}), media_type=_JSON)
+            return Response(to_json({"pictures": [site.plain(each) for each in site.some(limit)]}), media_type=JSON)
 
         return await endpoint.look(request, make)
 
-    @router.get("/v1/pictures/{id}", summary="A picture", responses=_file("image/*"))
+    @router.get("/v1/pictures/{id}", summary="A picture", responses=_file_answers("image/*"))
     async def original(id: Id, request: Request) -> Response:  # noqa: A002 - the name in the path
         """The file as it was indexed; 404 if it is gone or has changed since."""
 
@@ -124,7 +117,7 @@ def _pictures_router(site: Site, endpoint: Endpoint) -> APIRouter:
 
         return await endpoint.look(request, make)
 
-    @router.get("/v1/pictures/{id}/thumbnail", summary="A small picture", responses=_file("image/webp"))
+    @router.get("/v1/pictures/{id}/thumbnail", summary="A small picture", responses=_file_answers("image/webp"))
     async def small(id: Id, request: Request, side: Literal["320", "1280"] = "320") -> Response:  # noqa: A002 - as above
         """Neither side longer than `side` pixels, upright, without the metadata of the file."""
 
@@ -142,7 +135,7 @@ def _search_task(site: Site, body: Body) -> Task:
     query = parse_search(body)
 
     def answer(results: Results) -> bytes:
-        return dump(site.search(query, _vectors(results)))
+        return to_json(site.search(query, _vectors(results)))
 
     return Task(query.sources, answer)
 
@@ -153,7 +146,7 @@ def _upload_task(site: Site, body: Body) -> Task:
     def answer(results: Results) -> bytes:
         refuse_bad(sources, results)
         files = [source.value for source in sources if isinstance(source.value, bytes)]
-        return dump({"pictures": [site.keep(*each) for each in zip(files, _vectors(results), strict=True)]})
+        return to_json({"pictures": [site.keep(*each) for each in zip(files, _vectors(results), strict=True)]})
 
     return Task(sources, answer)
 
@@ -178,19 +171,6 @@ def _forever(request: Request, name: str, make: Callable[[], Response]) -> Respo
     return response
 
 
-# --- what the document says ---
-
-
-def _answers(model: type[BaseModel], *faults: int) -> dict[int | str, dict[str, Any]]:
-    return {200: {"model": model}} | _with_not_found(*faults)
-
-
-def _file(media_type: str) -> dict[int | str, dict[str, Any]]:
+def _file_answers(media_type: str) -> dict[int | str, dict[str, Any]]:
     content = {media_type: {"schema": _FILE}}
-    return {200: {"description": "The file.", "content": content}} | _with_not_found(*_READ_FAULTS, 429)
-
-
-def _with_not_found(*faults: int) -> dict[int | str, dict[str, Any]]:
-    known = problems(*faults)
-    missing = {"description": "No such picture, or its file is gone.", "content": known[faults[0]]["content"]}
-    return {**known, 404: missing}
+    return answers({"description": "The file.", "content": content}, *READ_PROBLEMS, 404, 429)

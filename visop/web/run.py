@@ -12,8 +12,9 @@ from pathlib import Path
 from visop.contract import Encoder, OperatorInfo
 from visop.encoding.local import LocalEncoder
 from visop.encoding.pool import Encoders
-from visop.http.app import Extend
+from visop.http.endpoint import Extend
 from visop.http.server import HttpServer
+from visop.http.timeouts import DEFAULT_TIMEOUTS, Timeouts
 from visop.images.decode import ImageLimits
 from visop.search.calibration import DEFAULT_FPR, copy_threshold
 from visop.search.index import Index
@@ -58,11 +59,16 @@ class Choice:
 
 @contextmanager
 def open_search(
-    choice: Choice, settings: Settings, operator: Encoder, pipeline: Pipeline
+    choice: Choice,
+    settings: Settings,
+    operator: Encoder,
+    pipeline: Pipeline,
+    *,
+    timeouts: Timeouts = DEFAULT_TIMEOUTS,
 ) -> Iterator[list[MakeCompanion]]:
     """The HTTP server of ``open_site``, for ``visop.serving.lifecycle.serve``. Raises as ``open_site`` does."""
     with open_site(choice, settings, operator, pipeline) as extend:
-        yield [functools.partial(HttpServer, extend=extend)]
+        yield [functools.partial(HttpServer, extend=extend, timeouts=timeouts)]
 
 
 @contextmanager

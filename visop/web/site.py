@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from visop.address import is_loopback
 from visop.contract import Vector
 from visop.errors import NotFound
-from visop.http.middleware import is_loopback
 from visop.search.index import Index
 from visop.search.milvus.schema import Picture
 from visop.search.verdict import Match

@@ -87,11 +87,11 @@ def test_a_picture_without_a_vector_is_counted_and_not_found(folder: Path) -> No
 
 def test_a_single_picture_cannot_be_told_from_others(folder: Path) -> None:
     one = job_of(folder)
-    with pytest.raises(UsageError, match="1 different pictures could be read"):
+    with pytest.raises(UsageError, match="needs at least 2 different pictures; 1 could be read"):
         evaluate(job_of(folder, paths=one.paths[:1]), [Thumbnails()], on_done=lambda: None)
 
 
 def test_a_folder_with_nothing_readable_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"x")
-    with pytest.raises(UsageError, match="0 different pictures"):
+    with pytest.raises(UsageError, match="needs at least 2 different pictures; 0 could be read"):
         evaluate(job_of(tmp_path), [Thumbnails()], on_done=lambda: None)

@@ -64,7 +64,7 @@ def test_a_limit_takes_the_same_pictures_every_time_and_not_the_first_ones(folde
     ("arguments", "reason"),
     [
         (["nowhere"], "nowhere: must be a folder"),
-        ([".", "--transformations", "x"], "--transformations x: must be of"),
+        ([".", "--transformations", "x"], "^transformations x: must be one of"),
         ([".", "--encoder", "x", "--limit", "2"], "--encoder x: must be"),
     ],
 )

@@ -91,9 +91,9 @@ def test_a_gallery_without_impostors_is_no_failure() -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ((np.eye(3)[:0], np.eye(3), []), "no queries"),
+        ((np.eye(3)[:0], np.eye(3), []), "there are no queries"),
         ((np.eye(3), np.eye(4), [0, 1, 2]), r"must be \(Q, D\) and \(N, D\)"),
-        ((np.eye(3), np.eye(3), [0, 1]), "one label a row"),
+        ((np.eye(3), np.eye(3), [0, 1]), "every row needs one label"),
         ((np.eye(3), np.eye(3), [0, 1, 3]), "1 labels of queries are not in the gallery, such as 3"),
     ],
     ids=["no queries", "dimensions", "labels", "no true picture"],

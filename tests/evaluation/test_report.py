@@ -57,7 +57,7 @@ def test_the_page_has_the_numbers_and_the_pictures_of_failures(evaluated: Evalua
     page = page_of(evaluated, tmp_path)
     recall = evaluated[2][0].rankings["mirror"].recall_at(1)
     assert _percent(recall) in page
-    assert "left and right exchanged" in page
+    assert "left and right swapped" in page
     assert "too few" in page  # pairs for the smaller rates
     assert page.count("<strong>copy</strong>") == 4  # two each of mirror and crop-25
 
@@ -92,7 +92,7 @@ def test_duplicates_are_named_on_the_page(folder: Path, tmp_path: Path) -> None:
     picture(7).save(folder / "again.bmp")
     job = job_of(folder)
     page = page_of((job, *evaluate(job, [Thumbnails()], on_done=lambda: None)), tmp_path)
-    assert "1 files show the same pixels" in page
+    assert "1 file shows the same pixels" in page
     assert "again.bmp" in page
 
 

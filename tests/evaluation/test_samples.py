@@ -53,7 +53,7 @@ def test_a_damaged_file_is_an_error_of_its_own(tmp_path: Path) -> None:
 
 
 def test_an_unknown_transformation_is_refused_and_the_known_ones_are_named() -> None:
-    with pytest.raises(UsageError, match=r"^transformations upwards: must be of rotate-90, .*mirror"):
+    with pytest.raises(UsageError, match=r"^transformations upwards: must be one of rotate-90, .*mirror"):
         choose_transformations(["mirror", "upwards"])
     assert [each.name for each in choose_transformations(["mirror"])] == ["mirror"]
     assert len(choose_transformations([])) == len(TRANSFORMATIONS)

@@ -67,11 +67,11 @@ class Identity:
     """The operator's answer to Identity.
 
     Attributes:
-        operator: what it is; an operator that knows only the original fields gives no fingerprint.
-        endpoint: the address that it says it is called at.
-        version: of visop; empty if it does not say, as are the formats.
-        formats: of images that it decodes.
-        limits: on what it accepts; the default ones if it does not say.
+        operator: what it is; the fingerprint is empty if the operator knows only the original fields.
+        endpoint: HOST:PORT where the operator says that it can be reached.
+        version: the version of the server software; empty if the operator does not report it.
+        formats: the accepted image formats; empty if the operator does not report them.
+        limits: the limits on requests; the defaults if the operator does not report any.
     """
 
     operator: OperatorInfo

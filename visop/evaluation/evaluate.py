@@ -1,6 +1,7 @@
-"""One evaluation: every original in the gallery, every transformed copy as a query, every encoder over the same pixels.
+"""Run an evaluation: the originals are the gallery, their transformed copies the queries, for each encoder.
 
-A picture is decoded and transformed once, for all encoders, and let go. What stays is its vectors, on disk.
+Each picture is decoded and transformed once, so that all encoders see the same pixels, and is then freed. Only its
+vectors are kept, on disk.
 """
 
 from __future__ import annotations
@@ -27,22 +28,22 @@ from visop.images.decode import ImageLimits
 from visop.machine import usable_cores
 from visop.synthetic.transformations import Transformation
 
-# Pictures that the speed is measured with, at a time, and for how long: a large model is measured with a few.
+# The speed is measured on this many pictures at a time, for this many seconds, or for one round with a slow model.
 _SPEED_PICTURES, _SPEED_S = 8, 0.5
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to evaluate on.
+    """The pictures of an evaluation and what is done to them.
 
     Attributes:
-        data: what the pictures are, in words, for cards.
+        data: a description of the pictures, for the encoder's card.
         paths: files of the originals.
-        transformations: what makes queries of them.
-        limits: on the files.
-        seed: of the transformations' random choices.
-        group: of a file; pictures of the same group may be alike, and count neither as copies nor as impostors. None:
-            every other picture is an impostor.
+        transformations: the edits that turn originals into queries.
+        limits: limits on the files.
+        seed: seed of the random choices in the transformations.
+        group: returns the group of a file. Pictures of the same group may be alike, so they count neither as copies nor
+            as impostors. None: every picture other than the original is an impostor.
     """
 
     data: str
@@ -55,12 +56,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Gallery:
-    """The originals, and which files are not among them.
+    """The originals, and the files that were left out.
 
     Attributes:
         originals: ``samples.digest`` -> file, in the order of the rows.
         skipped: file -> why it could not be used.
-        duplicates: file -> the earlier file that shows the same pixels.
+        duplicates: file -> the earlier file with the same pixels.
     """
 
     originals: dict[str, str]
@@ -70,7 +71,7 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Speed:
-    """Milliseconds per picture: to prepare it (in one thread), and in the model (eight at a time)."""
+    """Milliseconds per picture: to prepare it in one thread, and to encode it in the model, eight at a time."""
 
     prepare_ms: float
     encode_ms: float
@@ -78,19 +79,19 @@ class Speed:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one encoder achieved.
+    """The measurements of one encoder.
 
     Attributes:
-        name: of the encoder.
-        about: what it is.
-        dimension: of its vectors.
-        fingerprint: of the encoder.
-        speed: alone on the machine.
-        failed: pictures, originals and queries, that it has no vector for.
-        rankings: by transformation; a row per original.
-        originals: every original as the query: what it takes for most alike.
-        impostors: similarities of queries and pictures that are not their originals.
-        calibration: thresholds.
+        name: the encoder's name.
+        about: a description of the encoder, for the report.
+        dimension: dimension of its vectors.
+        fingerprint: fingerprint of the encoder.
+        speed: measured before the run, while nothing else of it needs the processor.
+        failed: number of pictures, originals and queries, for which it has no vector.
+        rankings: transformation -> ranking, with one row per original.
+        originals: the ranking with the originals as queries, which finds the most similar other original.
+        impostors: similarities between queries and pictures that are not their originals.
+        calibration: the thresholds.
     """
 
     name: str
@@ -112,12 +113,15 @@ def evaluate(
 
     Args:
         job: the pictures and what is done to them.
-        encoders: to compare; all see the same pixels.
+        encoders: the encoders to compare.
         on_done: called after every file.
+
+    Returns:
+        The gallery, and one outcome per encoder, in the order of ``encoders``.
 
     Raises:
         UsageError: fewer than two different pictures could be read.
-        VisopError: an encoder cannot go on, such as an operator that went away.
+        VisopError: an encoder cannot continue, for example because its operator became unreachable.
     """
     speeds = [_speed(encoder, job) for encoder in encoders]
     gallery = Gallery({}, {}, {})
@@ -126,12 +130,12 @@ def evaluate(
         stores = [_store(f"{folder}/{index}", (*shape, encoder.dimension)) for index, encoder in enumerate(encoders)]
         for path, sample in _samples(job, encoders):
             row = len(gallery.originals)
-            for store, encoder, inputs in zip(stores, encoders, _admit(gallery, path, sample), strict=False):
+            for store, encoder, inputs in zip(stores, encoders, _add(gallery, path, sample), strict=False):
                 store[row] = encoder.encode(inputs)
             on_done()
         count = len(gallery.originals)
         if count < 2:
-            why = f"{count} different pictures could be read: there must be at least two to tell apart"
+            why = f"an evaluation needs at least 2 different pictures; {count} could be read"
             raise UsageError("", "", why)
         measured = zip(encoders, speeds, stores, strict=True)
         groups = _groups(job, gallery)
@@ -140,14 +144,19 @@ def evaluate(
 
 @dataclass(frozen=True)
 class _Sample:
-    """A picture and its transformed copies, ready for each encoder."""
+    """A picture and its transformed copies, prepared for every encoder.
+
+    Attributes:
+        key: ``samples.digest`` of the original.
+        inputs: for each encoder, the prepared original followed by its copies.
+    """
 
     key: str
     inputs: list[list[Any]]
 
 
 def _samples(job: Job, encoders: Sequence[PictureEncoder]) -> Iterator[tuple[str, _Sample | VisopError]]:
-    """In order; a few are made ahead."""
+    """Yield the samples in the order of the files; threads prepare a few ahead."""
     workers = usable_cores()
     waiting: deque[tuple[str, Future[_Sample | VisopError]]] = deque()
     paths = iter(job.paths)
@@ -175,8 +184,8 @@ def _sample(path: str, job: Job, encoders: Sequence[PictureEncoder]) -> _Sample 
     return _Sample(key, inputs)
 
 
-def _admit(gallery: Gallery, path: str, sample: _Sample | VisopError) -> list[list[Any]]:
-    """Note the picture in the gallery and give its inputs; none if it is damaged, or not new."""
+def _add(gallery: Gallery, path: str, sample: _Sample | VisopError) -> list[list[Any]]:
+    """Record the picture in the gallery and return its inputs; none if it could not be read or is a duplicate."""
     if isinstance(sample, VisopError):
         gallery.skipped[path] = str(sample)
     elif sample.key in gallery.originals:
@@ -192,7 +201,7 @@ def _store(path: str, shape: tuple[int, int, int]) -> Floats:
 
 
 def _groups(job: Job, gallery: Gallery) -> npt.NDArray[np.int64] | None:
-    """A number per original, the same within a group."""
+    """Number the groups: (originals,) int64, None if the job has no groups."""
     if job.group is None:
         return None
     return np.unique([job.group(path) for path in gallery.originals.values()], return_inverse=True)[1]
@@ -201,7 +210,7 @@ def _groups(job: Job, gallery: Gallery) -> npt.NDArray[np.int64] | None:
 def _measure(
     job: Job, encoder: PictureEncoder, speed: Speed, vectors: Floats, groups: npt.NDArray[np.int64] | None
 ) -> Outcome:
-    """vectors: (N, 1 + transformations, D); the originals come first."""
+    """Rank and calibrate one encoder from its vectors, (N, 1 + transformations, D) with the originals in column 0."""
     gallery, rows = np.ascontiguousarray(vectors[:, 0]), np.arange(len(vectors))
     related = None if groups is None else (groups, groups)
     impostors = Impostors()
@@ -225,11 +234,11 @@ def _measure(
 
 
 def _speed(encoder: PictureEncoder, job: Job) -> Speed:
-    """Before the run, while nothing else of it needs the processor."""
+    """Measure the speed of an encoder on the first pictures; 0 if none can be read."""
     pictures = [np.asarray(picture) for picture in islice(_readable(job), _SPEED_PICTURES)]
     if not pictures:
         return Speed(0.0, 0.0)
-    encoder.encode([encoder.prepare(pictures[0])])  # what is loaded at the first use
+    encoder.encode([encoder.prepare(pictures[0])])  # a warm-up, for what is loaded at the first use
     start = time.perf_counter()
     inputs = [encoder.prepare(picture) for picture in pictures]
     prepared = now = time.perf_counter()

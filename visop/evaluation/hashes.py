@@ -1,7 +1,7 @@
-"""Perceptual hashes as encoders: the baselines that need no model, from the library ``imagehash``.
+"""Use perceptual hashes from the library ``imagehash`` as encoders: baselines that need no model.
 
-A hash is 64 bits. Written as a unit vector of ±1/8, its cosine with another is 1 - 2 * (bits that differ) / 64, and
-exactly so: hashes are ranked and calibrated by the very code that ranks and calibrates vectors.
+A hash has 64 bits and is written as a unit vector of ±1/8. The cosine of two such vectors is exactly
+1 - 2 * (number of different bits) / 64, so that the code for vectors also ranks and calibrates hashes.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from PIL import Image as PILImage
 
 from visop.contract import Image
 
-#: Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010 (pHash, by DCT); Krawetz, "Kind of
-#: Like That", 2013 (dHash, by differences of neighbours).
+#: phash, from a DCT: Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010. dhash, from
+#: differences between neighbouring pixels: Krawetz, "Kind of Like That", 2013.
 HASHES: dict[str, Callable[[PILImage.Image], Any]] = {"phash": imagehash.phash, "dhash": imagehash.dhash}
 
 _BITS = 64
 
 
 class HashEncoder:
-    """One of ``HASHES``, as an encoder.
+    """One of ``HASHES`` as an encoder.
 
     Attributes:
-        dimension: bits.
-        fingerprint: the algorithm and the library's version.
+        dimension: the number of bits.
+        fingerprint: the algorithm and the version of the library.
     """
 
     dimension = _BITS
@@ -39,10 +39,10 @@ class HashEncoder:
         self.fingerprint = f"{name}-imagehash-{imagehash.__version__}"
 
     def prepare(self, image: Image) -> npt.NDArray[np.float32]:
-        """(H, W, 3) uint8 RGB -> (64,) float32, ±1/8."""
+        """Hash an image, (H, W, 3) uint8 RGB, into (64,) float32 of ±1/8."""
         bits = self._hash(PILImage.fromarray(image)).hash.ravel()
         return np.where(bits, np.float32(1 / 8), np.float32(-1 / 8))
 
     def encode(self, inputs: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
-        """Stack them."""
+        """Stack the results of ``prepare`` into (N, 64) float32."""
         return np.stack(inputs)

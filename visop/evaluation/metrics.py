@@ -1,6 +1,6 @@
-"""How well pictures are found: ranks, recall and mean average precision from vectors. NumPy only, in bounded memory.
+"""Measure retrieval from vectors: ranks, recall and mean average precision. NumPy only, in bounded memory.
 
-Ties count against the encoder: a network that answers the same vector for every picture finds nothing.
+Ties count against the encoder, so a network that gives every picture the same vector finds nothing.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[Any]
 
-# Dot products of float32 unit vectors are this exact. What differs by less is a tie.
+# Dot products of float32 unit vectors are exact to about this much. Similarities that differ by less are ties.
 TIE = 1e-6
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """What each of Q queries found. All arrays are (Q,).
+    """The results of Q queries. All arrays are (Q,).
 
     Attributes:
-        first: int64, rank of the best true picture, from 1; every impostor that is as similar stands before it.
+        first: int64, rank of the best true picture, from 1; impostors that are as similar rank before it.
         average_precision: float64, over all true pictures, each at its rank.
         similarity: float32, cosine of the best true picture.
-        impostor: int64, row of the most similar picture that is not a true one; -1 if there is none.
-        impostor_similarity: float32, its cosine; -inf if there is none.
-        first_apart: int64, what ``first`` would be without related pictures in the gallery; None if nobody said which
-            are related.
+        impostor: int64, gallery row of the most similar picture that is not a true one; -1 if there is none.
+        impostor_similarity: float32, cosine of that picture; -inf if there is none.
+        first_apart: int64, what ``first`` would be without related pictures in the gallery; None if ``rank`` was not
+            given ``related``.
     """
 
     first: npt.NDArray[np.int64]
@@ -41,17 +41,17 @@ class Ranking:
     first_apart: npt.NDArray[np.int64] | None
 
     def recall_at(self, rank: int) -> float:
-        """Share of the queries whose first true picture is among the ``rank`` most similar ones."""
+        """Return the share of queries with a true picture among the ``rank`` most similar ones."""
         return float(np.mean(self.first <= rank))
 
     @property
     def mean_average_precision(self) -> float:
-        """The mean of ``average_precision``; for one true picture a query, the mean reciprocal rank."""
+        """The mean of ``average_precision``; with one true picture per query, the mean reciprocal rank."""
         return float(np.mean(self.average_precision))
 
     @property
     def median_rank(self) -> float:
-        """Half of the queries have their first true picture at this rank or before."""
+        """The median of ``first``."""
         return float(np.median(self.first))
 
 
@@ -70,32 +70,32 @@ def rank(
     Args:
         queries: (Q, D) float, unit vectors.
         gallery: (N, D) float, unit vectors.
-        labels: (Q,) what each query shows. The gallery pictures with the same label are the true ones.
-        gallery_labels: (N,) of the gallery; None if a label is a row of the gallery.
-        related: groups of the queries (Q,) and of the gallery (N,): pairs within a group are no impostors, but are
-            ranked. None: all pairs are impostors that are not true.
-        on_impostors: called with the cosines of all impostors, in portions, (any,) float32; without those of rows of
-            zeros, which are pictures that have no vector: a cosine of 0 says nothing of them.
-        block_values: cosines held at once, 4 bytes each: 32 MiB, which is 80 queries against 100,000 pictures.
+        labels: (Q,) what each query shows. Gallery pictures with the same label are its true pictures.
+        gallery_labels: (N,) the labels of the gallery; None if the labels are row numbers of the gallery.
+        related: the groups of the queries (Q,) and of the gallery (N,). Pairs within a group are ranked, but do not
+            count as impostors. None: every pair that is not true is an impostor.
+        on_impostors: called with the cosines of all impostors, in blocks of (any,) float32. Rows of zeros, which stand
+            for pictures without a vector, are left out, because their cosine of 0 means nothing.
+        block_values: number of cosines held at once, 4 bytes each: 32 MiB, or 80 queries against 100,000 pictures.
 
     Returns:
-        A row per query.
+        The ranking, with one row per query.
 
     Raises:
-        ValueError: there are no queries, shapes do not fit, or a query has no true picture in the gallery.
+        ValueError: there are no queries, the shapes do not match, or a query has no true picture in the gallery.
     """
     queries, gallery = np.asarray(queries, np.float32), np.asarray(gallery, np.float32)
     labels = np.asarray(labels)
     gallery_labels = np.arange(len(gallery)) if gallery_labels is None else np.asarray(gallery_labels)
     _check(queries, gallery, labels, gallery_labels)
-    there, gallery_there = (np.asarray(vectors.any(axis=1)) for vectors in (queries, gallery))
+    has_vector, gallery_has_vector = (np.asarray(vectors.any(axis=1)) for vectors in (queries, gallery))
     blocks = []
     for rows in _blocks(len(queries), len(gallery), block_values):
         similarities = queries[rows] @ gallery.T
         is_true = labels[rows, None] == gallery_labels
         alike = is_true if related is None else is_true | (related[0][rows, None] == related[1])
         if on_impostors is not None:
-            on_impostors(similarities[~alike & there[rows, None] & gallery_there])
+            on_impostors(similarities[~alike & has_vector[rows, None] & gallery_has_vector])
         blocks.append(_rank_block(similarities, is_true, alike))
     columns: list[npt.NDArray[Any]] = [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
     ranking = Ranking(*columns)
@@ -107,10 +107,11 @@ def _check(queries: Floats, gallery: Floats, labels: Labels, gallery_labels: Lab
         raise ValueError(f"queries {queries.shape} and gallery {gallery.shape} must be (Q, D) and (N, D)")
     if labels.shape != queries.shape[:1] or gallery_labels.shape != gallery.shape[:1]:
         raise ValueError(
-            f"one label a row: {labels.shape}, {gallery_labels.shape} for {queries.shape}, {gallery.shape}"
+            f"every row needs one label: labels {labels.shape}, {gallery_labels.shape} "
+            f"for vectors {queries.shape}, {gallery.shape}"
         )
     if not len(queries):
-        raise ValueError("no queries: there is nothing to measure")
+        raise ValueError("there are no queries to measure")
     if len(missing := np.setdiff1d(labels, gallery_labels)):
         raise ValueError(f"{len(missing)} labels of queries are not in the gallery, such as {missing[0]}")
 
@@ -123,7 +124,7 @@ def _blocks(queries: int, gallery: int, values: int) -> Iterator[slice]:
 def _rank_block(
     similarities: Floats, is_true: npt.NDArray[np.bool_], alike: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[Any], ...]:
-    """The columns of a Ranking, for a block of queries. Overwrites ``similarities``.
+    """Compute the columns of a ``Ranking`` for a block of queries. Overwrites ``similarities``.
 
     The k-th best true picture of a query has rank k + a, where a counts the impostors that are at least as similar;
     its precision is k / (k + a).

@@ -1,4 +1,4 @@
-"""The plots of a report as coordinates; the page's template draws them as SVG, in its own colours."""
+"""Compute the coordinates of a report's plots; the template of the page draws them as SVG and chooses the colours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from visop.evaluation.evaluate import Outcome
 from visop.evaluation.metrics import Floats
 from visop.evaluation.thresholds import Impostors
 
-#: Of every plot, in units of its own that are pixels on a telephone, and where its axes lie.
+#: Size and axes of every plot in SVG units, one of which is about a pixel on a phone.
 WIDTH, HEIGHT = 420, 260
 LEFT, RIGHT, TOP, BOTTOM = 40, 408, 12, 222
 
@@ -25,7 +25,7 @@ Tick = tuple[float, str]
 
 @dataclass(frozen=True)
 class Curve:
-    """A line, or the outline of an area: ``path`` is the ``d`` of an SVG path."""
+    """A line or the outline of an area; ``path`` is the ``d`` attribute of an SVG path."""
 
     name: str
     path: str
@@ -33,7 +33,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Plot:
-    """Curves, ticks at pixels, and vertical marks (pixel and text)."""
+    """The curves of a plot, its ticks, and vertical marks; ticks and marks are (SVG coordinate, text)."""
 
     curves: tuple[Curve, ...]
     x_ticks: tuple[Tick, ...]
@@ -42,9 +42,9 @@ class Plot:
 
 
 def recall_plot(outcomes: Sequence[Outcome]) -> Plot:
-    """Recall against the false-positive rate, on a logarithmic axis; from the lowest rate that is supported.
+    """Plot recall against the false-positive rate, on a logarithmic axis that starts at the lowest supported rate.
 
-    An encoder that no rate is supported for has no curve.
+    An encoder without any supported rate has no curve.
     """
     decades = int(np.floor(np.log10(min(_lowest_rate(outcome) for outcome in outcomes))))
     x = _scale(decades, 0)
@@ -58,10 +58,10 @@ def recall_plot(outcomes: Sequence[Outcome]) -> Plot:
 
 
 def distance_plot(outcome: Outcome) -> Plot:
-    """How far apart true pairs and impostors are, each as shares of its own highest cell; marks at the thresholds."""
+    """Plot the distances of true pairs and of impostors, each scaled to its own maximum, with the thresholds marked."""
     true = np.concatenate([ranking.similarity for ranking in outcome.rankings.values()])
     edges = np.linspace(0, _farthest(true, outcome.impostors), _CELLS + 1)
-    # Cosines fall as distances grow; a copy may be as near as 0 and a little nearer, by rounding.
+    # Cosines fall as distances grow; by rounding, the cosine of a copy can be slightly above 1.
     cosines = np.maximum(1 - edges[::-1] ** 2 / 2, -1)
     cosines[-1] = 1.1
     x = _scale(0, float(edges[-1]))
@@ -88,19 +88,19 @@ def _recall_curve(outcome: Outcome) -> list[tuple[float, float]]:
 
 
 def _farthest(true: Floats, impostors: Impostors) -> float:
-    """The largest distance that the plot needs; a thousandth of the impostors may be farther."""
+    """Return the largest distance on the axis; up to a thousandth of the impostors may be farther away."""
     return max(_distance(float(true.min())), _distance(impostors.quantile(0.001)), 1e-3)
 
 
 def _round_ticks(end: float) -> list[float]:
-    """From 0 in steps of 1, 2 or 5 times a power of ten: four to nine of them."""
+    """Return four to nine ticks from 0, in steps of 1, 2 or 5 times a power of ten."""
     power = 10.0 ** np.floor(np.log10(end / 3))
     step = power * max(factor for factor in (1, 2, 5) if factor * power <= end / 3)
     return [round(count * step, 12) for count in range(int(end / step) + 1)]
 
 
 def _distance(cosine: float) -> float:
-    """Of unit vectors with this cosine, as a search engine with the metric L2 knows it."""
+    """Return the L2 distance of two unit vectors with this cosine."""
     return float(np.sqrt(max(0.0, 2 - 2 * cosine)))
 
 
@@ -117,7 +117,7 @@ def _path(points: Sequence[tuple[float, float]], x: Callable[[float], float]) ->
 
 
 def _area(counts: npt.NDArray[np.int64], edges: npt.NDArray[np.float64], x: Callable[[float], float]) -> str:
-    """Steps, closed along the axis."""
+    """Return the outline of a histogram, closed along the x axis."""
     shares = counts / max(1, counts.max())
     steps = [(edge, share) for i, share in enumerate(shares) for edge in (edges[i], edges[i + 1])]
     return _path([(edges[0], 0.0), *steps, (edges[-1], 0.0)], x) + " Z"

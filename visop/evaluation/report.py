@@ -1,4 +1,4 @@
-"""One HTML file that explains an evaluation: no network, no script, pictures inside."""
+"""Write the report of an evaluation as one HTML file with embedded pictures. It needs no network and no script."""
 
 from __future__ import annotations
 
@@ -32,7 +32,19 @@ _THUMBNAIL = 176
 
 @dataclass(frozen=True)
 class Failure:
-    """A query that found a wrong picture first: thumbnails as data URIs, and what was measured."""
+    """A query that found a wrong picture first.
+
+    Attributes:
+        transformation: the edit that made the query.
+        name: file name of the original.
+        found_name: file name of the wrong picture.
+        rank: rank of the original, from 2.
+        similarity: cosine of the query and the original.
+        found_similarity: cosine of the query and the wrong picture.
+        query: a thumbnail of the query, as a data URI.
+        found: a thumbnail of the wrong picture, as a data URI.
+        true: a thumbnail of the original, as a data URI.
+    """
 
     transformation: str
     name: str
@@ -46,9 +58,9 @@ class Failure:
 
 
 def write_report(path: Path, job: Job, gallery: Gallery, outcomes: Sequence[Outcome]) -> None:
-    """Write the page; reads the pictures that it shows once more.
+    """Write the page atomically. The pictures that it shows are read from their files again.
 
-    What is in a name and in no encoding becomes a question mark. The file is there when it is whole.
+    Characters of a file name that cannot be encoded in UTF-8 become question marks.
     """
     filters = {"percent": _percent, "heat": _heat}
     page = render(__package__, "report.html.jinja", _context(job, gallery, outcomes), filters)
@@ -79,9 +91,9 @@ def _context(job: Job, gallery: Gallery, outcomes: Sequence[Outcome]) -> dict[st
 
 
 class _Pictures:
-    """Thumbnails of originals by row, and of what transformations make of them.
+    """Thumbnails of the originals, by row, and of their transformed copies.
 
-    A file that went away since it was measured, or became another, is shown as an empty picture: the numbers stand.
+    A file that was deleted or changed since it was measured is shown as an empty picture.
     """
 
     def __init__(self, job: Job, gallery: Gallery) -> None:
@@ -112,7 +124,7 @@ class _Pictures:
 
 
 def _empty() -> PILImage.Image:
-    """A grey pixel, which the page stretches."""
+    """Return a grey pixel, which the page stretches."""
     return PILImage.new("RGB", (1, 1), "grey")
 
 
@@ -124,7 +136,7 @@ def _data_uri(picture: PILImage.Image) -> str:
 
 
 def _failures(outcome: Outcome, pictures: _Pictures) -> Iterator[Failure]:
-    """The most convincing wrong answers: where the wrong picture is most similar compared with the true one."""
+    """Yield the worst failures: those where the wrong picture is more similar than the original by the most."""
     misses = [
         (float(ranking.impostor_similarity[row] - ranking.similarity[row]), name, int(row))
         for name, ranking in outcome.rankings.items()
@@ -156,7 +168,7 @@ def _failure(outcome: Outcome, name: str, row: int, pictures: _Pictures) -> Fail
 
 
 def _look_alikes(outcome: Outcome, pictures: _Pictures) -> Iterator[dict[str, Any]]:
-    """The originals that are most alike, each pair once: perhaps copies of each other that the folder holds."""
+    """Yield the most similar pairs of originals, each pair once. They may be copies of each other in the folder."""
     ranking = outcome.originals
     pairs: dict[tuple[int, int], float] = {}
     for row in np.argsort(-ranking.impostor_similarity).tolist():
@@ -171,12 +183,12 @@ def _look_alikes(outcome: Outcome, pictures: _Pictures) -> Iterator[dict[str, An
 
 
 def _percent(share: float) -> str:
-    """Such as 97.4 %, with 100 % and 0 % for nothing else than all and none."""
+    """Format a share such as 97.4 %. Only exactly all and none give 100 % and 0 %."""
     if share in (0, 1):
         return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
     return f"{min(max(100 * share, 0.1), 99.9):.1f}\N{NO-BREAK SPACE}%"
 
 
 def _heat(share: float) -> int:
-    """Which of the ten shades: 0 is bad, 9 is good. Half of them are for shares above 0.9, where choices are made."""
+    """Return the shade of a share, 0 (bad) to 9 (good). Half of them are above 0.9, where choices are made."""
     return int(np.searchsorted([0.25, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999], share, side="right"))

@@ -1,4 +1,4 @@
-"""An evaluation as numbers: rows for a CSV file, calibrations for a JSON file, a table for a terminal."""
+"""Write the numbers of an evaluation: a CSV file of measures, a JSON file of calibrations, a table for a terminal."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from visop.evaluation.evaluate import Outcome
 from visop.evaluation.metrics import Ranking
 from visop.files import write_whole
 
-#: The row that sums up all transformations: the mean of theirs.
+#: The row with the means over all transformations.
 ALL = "all"
 
-#: Measures, in the order of a report. ``ACROSS`` is recall@1 if no picture of the same group were in the gallery; it is
-#: there where groups were told.
+#: Measures, in the order of the report. ``ACROSS`` is recall@1 without pictures of the same group in the gallery; it is
+#: measured only if the job has groups.
 ACROSS = "recall@1 across groups"
 MEASURES = ("recall@1", ACROSS, "recall@10", "mAP", "median rank")
 
 
 def measures(ranking: Ranking) -> dict[str, float]:
-    """``MEASURES`` of one transformation."""
+    """Compute ``MEASURES`` for one transformation, without ``ACROSS`` if there are no groups."""
     apart = {} if ranking.first_apart is None else {ACROSS: float(np.mean(ranking.first_apart == 1))}
     return {
         "recall@1": ranking.recall_at(1),
@@ -36,7 +36,7 @@ def measures(ranking: Ranking) -> dict[str, float]:
 
 
 def table(outcome: Outcome) -> dict[str, dict[str, float]]:
-    """Transformation, and ``ALL`` -> measure -> value; at calibrated thresholds, too, as ``recall at fpr 0.001``."""
+    """Return transformation or ``ALL`` -> measure -> value, including the recall at calibrated thresholds."""
     rows = {name: measures(ranking) for name, ranking in outcome.rankings.items()}
     for threshold in outcome.calibration.thresholds:
         for name, recall in threshold.recalls.items():
@@ -46,12 +46,12 @@ def table(outcome: Outcome) -> dict[str, dict[str, float]]:
 
 
 def at_fpr(fpr: float) -> str:
-    """The name of the measure."""
+    """Return the name of the recall at a calibrated threshold, such as ``recall at fpr 0.001``."""
     return f"recall at fpr {fpr:g}"
 
 
 def write_csv(path: Path, outcomes: Sequence[Outcome]) -> None:
-    """One row per encoder, transformation and measure."""
+    """Write a CSV file with one row per encoder, transformation and measure."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["encoder", "fingerprint", "transformation", "measure", "value"])
@@ -66,7 +66,7 @@ def _rows(outcomes: Sequence[Outcome]) -> Iterator[list[str]]:
 
 
 def write_calibrations(path: Path, outcomes: Sequence[Outcome]) -> None:
-    """Per encoder what its card needs: ``calibration``, as ``visop compare`` reads it."""
+    """Write a JSON file of encoder -> what its card needs, with the ``calibration`` that ``visop compare`` reads."""
     text = json.dumps({outcome.name: _facts(outcome) for outcome in outcomes}, indent=2)
     write_whole(path, f"{text}\n".encode())
 
@@ -81,7 +81,7 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
 
 
 def text_table(outcomes: Sequence[Outcome]) -> str:
-    """Recall@1, transformations down and encoders across; below it the means, and recall at the thresholds."""
+    """Format recall@1 with a row per transformation and a column per encoder, followed by the means of all measures."""
     tables = [table(outcome) for outcome in outcomes]
     lines = [["recall@1", *(outcome.name for outcome in outcomes)]]
     lines += [[name, *(f"{each[name]['recall@1']:.3f}" for each in tables)] for name in tables[0] if name != ALL]

@@ -1,7 +1,7 @@
-"""The pictures of an evaluation: originals from files, and what the transformations make of them, the same every time.
+"""Read the originals of an evaluation and transform them, with the same result in every run.
 
-An original is worked on at a limited size, so that a 50-megapixel photo costs no more than others; no encoder looks at
-as many pixels.
+Originals are scaled down to ``MAX_SIDE``, so that a 50-megapixel photo costs no more than others; no encoder has an
+input as large as that.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from visop.images.decode import ImageLimits, decode_image
 from visop.sources import read_input
 from visop.synthetic.transformations import TRANSFORMATIONS, Transformation
 
-#: Pixels of an original's longer side, at most.
+#: The longest side of an original, in pixels.
 MAX_SIDE = 1024
 
 
 def read_original(path: str, limits: ImageLimits) -> PILImage.Image:
-    """Read a picture, upright, RGB, and not larger than ``MAX_SIDE``.
+    """Read a picture as RGB, upright, scaled down to ``MAX_SIDE`` if it is larger.
 
     Raises:
         VisopError: the file cannot be read, or is not an image within the limits.
@@ -40,18 +40,18 @@ def read_original(path: str, limits: ImageLimits) -> PILImage.Image:
 
 
 def digest(picture: PILImage.Image) -> str:
-    """What two files have in common if they show the same pixels."""
+    """Return a SHA-256 of the size and pixels; equal for two files exactly if their pixels are."""
     return hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()
 
 
 def transform(picture: PILImage.Image, transformation: Transformation, key: str, seed: int) -> Image:
-    """Apply a transformation, with random choices that depend on the picture and on nothing around it.
+    """Apply a transformation. Its random choices depend only on the picture, the transformation and the seed.
 
     Args:
-        picture: RGB.
-        transformation: what to do.
+        picture: an RGB picture.
+        transformation: the transformation to apply.
         key: the picture's ``digest``.
-        seed: of the evaluation.
+        seed: the seed of the evaluation.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -61,12 +61,12 @@ def transform(picture: PILImage.Image, transformation: Transformation, key: str,
 
 
 def choose_transformations(names: Sequence[str]) -> list[Transformation]:
-    """The named ones, each once, or all if none is named.
+    """Return the named transformations, each once, or all of them if ``names`` is empty.
 
     Raises:
-        UsageError: there is none of that name; lists those that there are.
+        UsageError: a name is unknown; the message lists the known ones.
     """
     for name in names:
         if name not in TRANSFORMATIONS:
-            raise UsageError("transformations", name, f"must be of {', '.join(TRANSFORMATIONS)}")
+            raise UsageError("transformations", name, f"must be one of {', '.join(TRANSFORMATIONS)}")
     return [TRANSFORMATIONS[name] for name in dict.fromkeys(names or TRANSFORMATIONS)]

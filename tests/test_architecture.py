@@ -15,7 +15,7 @@ import visop
 ROOT = Path(__file__).parents[1]
 
 # Each package may import from itself, from the packages below it, and from nothing else of ours.
-_CORE = {"errors", "files", "address", "settings", "contract", "machine", "sources"}
+_CORE = {"vectors", "errors", "files", "address", "settings", "contract", "machine", "sources"}
 _SERVED = _CORE | {"rpc", "images", "models", "serving", "client", "encoding"}
 BELOW = {
     "errors": set(),
@@ -26,7 +26,8 @@ BELOW = {
     "machine": set(),
     "rpc": {"errors"},
     "settings": {"errors", "address", "spelling"},
-    "contract": {"errors"},
+    "vectors": {"errors"},
+    "contract": {"errors", "vectors"},
     "sources": {"errors"},
     "images": _CORE,
     "synthetic": _CORE,

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from visop.errors import ModelFailed
+from visop.vectors import normalise
 
 Image = npt.NDArray[np.uint8]
 Vector = npt.NDArray[np.float32]
@@ -156,14 +157,4 @@ class Encoder(ABC):
         expected = (len(batch), int(self.dimension))
         if vectors.shape != expected:
             raise ModelFailed(f"infer answered shape {vectors.shape}, expected {expected}")
-        return [_normalise(row) for row in vectors]
-
-
-def _normalise(row: Vector) -> Vector | ModelFailed:
-    if not np.isfinite(row).all():
-        return ModelFailed("infer answered NaN or inf")
-    # In double precision, because squares of large float32 values overflow.
-    norm = float(np.linalg.norm(row.astype(np.float64)))
-    if norm == 0.0:
-        return ModelFailed("infer answered a zero vector, which has no direction")
-    return (row / norm).astype(np.float32)
+        return [normalise(row) for row in vectors]

@@ -18,7 +18,7 @@ from visop.http.endpoint import Endpoint, Results, Task
 from visop.http.server import HttpServer
 from visop.rpc import rpc_pb2
 from visop.serving.convert import refuse_bad
-from visop.serving.pipeline import Source
+from visop.serving.pipeline import Input
 
 Faces = tuple[Running, httpx.Client]
 
@@ -100,13 +100,13 @@ def test_a_call_is_one_line_in_the_log(web: httpx.Client, caplog: pytest.LogCapt
 
 
 def _parse_first(body: Body) -> Task:
-    sources = [Source("images", 0, body.data, "body")]
+    inputs = [Input("body[0]", body.data)]
 
     def answer(results: Results) -> bytes:
-        refuse_bad(sources, results)
+        refuse_bad(inputs, results)
         return repr(np.asarray(results[0]).tolist()).encode()
 
-    return Task(sources, answer)
+    return Task(inputs, answer)
 
 
 def _add_first(app: FastAPI, endpoint: Endpoint) -> None:

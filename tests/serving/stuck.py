@@ -18,7 +18,7 @@ from visop.contract import Encoder
 from visop.http.endpoint import Endpoint, Task
 from visop.http.server import HttpServer
 from visop.serving.lifecycle import MakeCompanion
-from visop.serving.pipeline import Pipeline, Source
+from visop.serving.pipeline import Input, Pipeline
 from visop.settings import Settings
 
 
@@ -66,7 +66,7 @@ def hanging_store(_operator: Encoder, _pipeline: Pipeline) -> Iterator[list[Make
 
         @app.post("/search")
         async def search(request: Request) -> Response:
-            return await endpoint.serve(request, lambda body: Task([Source("images", 0, body.data)], lambda _: hang()))
+            return await endpoint.serve(request, lambda body: Task([Input("body", body.data)], lambda _: hang()))
 
     yield [functools.partial(HttpServer, extend=extend)]
 

@@ -12,7 +12,7 @@ from visop.client import HEALTHY
 from visop.contract import OperatorInfo, Vector
 from visop.errors import VisopError
 from visop.serving.lifecycle import open_pipeline
-from visop.serving.pipeline import Call, Pipeline, Source
+from visop.serving.pipeline import Call, Input, Pipeline
 from visop.settings import Settings
 
 # The limit on one call is there for callers who wait. Here nobody does: it only ends a run whose model hangs.
@@ -42,7 +42,7 @@ class LocalEncoder:
         source = iter(inputs)
         waiting: deque[tuple[list[bytes | str | VisopError], Call]] = deque()
         while items := list(islice(source, batch)):
-            waiting.append((items, self._pipeline.start(_sources(items), patient=True)))
+            waiting.append((items, self._pipeline.start(_inputs(items), patient=True)))
             if len(waiting) == _WINDOW:
                 yield from _results(*waiting.popleft())
         while waiting:
@@ -56,9 +56,9 @@ def open_local(settings: Settings) -> Iterator[LocalEncoder]:
         yield LocalEncoder(operator.info(), pipeline)
 
 
-def _sources(items: list[bytes | str | VisopError]) -> list[Source]:
+def _inputs(items: list[bytes | str | VisopError]) -> list[Input]:
     return [
-        Source("urls" if isinstance(item, str) else "images", index, item)
+        Input(f"inputs[{index}]", item, is_url=isinstance(item, str))
         for index, item in enumerate(items)
         if not isinstance(item, VisopError)
     ]

@@ -27,7 +27,7 @@ from visop.http.deadlines import Deadlines, timeout_of
 from visop.http.middleware import REQUEST_ID
 from visop.rpc.statuses import code_of
 from visop.serving.admission import CallAdmission, draining
-from visop.serving.pipeline import Call, Pipeline, Source
+from visop.serving.pipeline import Call, Input, Pipeline
 from visop.serving.request_log import RequestLog
 from visop.settings import Settings
 
@@ -49,11 +49,11 @@ class Task:
     """What a request asks for.
 
     Attributes:
-        sources: the inputs that become vectors; none, if the answer needs no model.
+        inputs: what becomes vectors; none, if the answer needs no model.
         answer: their results to the body of the answer, in JSON. May block. May raise a VisopError.
     """
 
-    sources: Sequence[Source]
+    inputs: Sequence[Input]
     answer: Callable[[Results], bytes]
 
 
@@ -104,9 +104,9 @@ class Endpoint:
                     # Popped, so that a large body is not kept while its inputs wait for the model.
                     content_type = request.headers.get("content-type", "")
                     task = await _in_thread(self._pool, partial(parse, Body(data.pop(), content_type)))
-                    if task.sources:
+                    if task.inputs:
                         answer = await self._call(task, deadline, request, log)
-                if not task.sources:  # what needs no vector keeps no call from the model
+                if not task.inputs:  # what needs no vector keeps no call from the model
                     answer = await _in_thread(self._lookups, partial(task.answer, ()))
             return Response(answer, media_type=JSON)
 
@@ -126,7 +126,7 @@ class Endpoint:
             return await _in_thread(self._lookups, make)
 
     async def _call(self, task: Task, deadline: float, request: Request, log: RequestLog) -> bytes:
-        call = self._pipeline.start(task.sources, deadline - time.monotonic())
+        call = self._pipeline.start(task.inputs, deadline - time.monotonic())
         watch = asyncio.create_task(_cancel_when_gone(call, request))
         try:
             results = await _in_thread(self._pool, call.results)
@@ -156,7 +156,7 @@ class Endpoint:
             error = known
         except ClientDisconnect:
             error = CallerGone("the caller left")
-        except Exception:
+        except Exception:  # whatever it is, the caller gets a problem and no traceback
             logger.exception("a call failed, id=%s", log.request_id)
             error = VisopError("internal error")
         log.end(code_of(error).name, error)

@@ -10,7 +10,7 @@ from visop.errors import Overloaded, ShuttingDown
 
 
 class CallAdmission:
-    """Counts the calls being served; once closed, it lets those finish and nobody else in."""
+    """Counts the calls being served, over every protocol. Once closed, those finish and new ones are refused."""
 
     def __init__(self, max_calls: int) -> None:
         self._max_calls = max_calls
@@ -34,10 +34,10 @@ class CallAdmission:
             self._closed = True
 
     def check(self) -> None:
-        """Say whether a call that came now would be let in, before anything is spent on it.
+        """Say whether a call that came now would be served, before anything is spent on it.
 
         Raises:
-            ShuttingDown: the door is closed.
+            ShuttingDown: the operator is draining.
             Overloaded: too many calls are being served.
         """
         if self._closed:
@@ -47,7 +47,7 @@ class CallAdmission:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Serve one call inside. Raises as ``check`` does."""
+        """Count one call while it is served. Raises as ``check`` does."""
         with self._lock:
             self.check()
             self._accepted += 1
@@ -64,7 +64,7 @@ def draining() -> ShuttingDown:
 
 
 class InputAdmission:
-    """Counts the inputs in the house, over all calls, from the door to the result."""
+    """Counts the inputs being served, over all calls, each from its arrival to its result."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
@@ -73,11 +73,11 @@ class InputAdmission:
 
     @property
     def inside(self) -> int:
-        """Inputs in the house now."""
+        """Inputs that are being served now."""
         return self._inside
 
     def enter(self, count: int, timeout_s: float = 0.0) -> None:
-        """Let ``count`` inputs in, together, waiting up to ``timeout_s`` for room.
+        """Admit ``count`` inputs, all or none, waiting up to ``timeout_s`` for room.
 
         Raises:
             Overloaded: there was no room in time.
@@ -88,7 +88,7 @@ class InputAdmission:
             self._inside += count
 
     def leave(self) -> None:
-        """One input has left."""
+        """Take note that one input has its result, or its error."""
         with self._changed:
             self._inside -= 1
             self._changed.notify_all()

@@ -1,8 +1,8 @@
-"""One model thread that takes whatever waits, in batches. Knows no gRPC, no images and no Keras.
+"""One model thread that takes whatever waits, in batches. It knows no gRPC, no images and no framework.
 
 The thread takes the next batch as soon as it is free, so an idle server adds no latency and a busy one fills its
 batches. It counts items, not calls: a large call is split, small ones share a batch. How much may wait is bounded
-where work enters the house (``admission``), not here.
+where calls are admitted (``admission``), not here.
 
 A job whose caller left is dropped when it is taken, never later: ``Future.set_running_or_notify_cancel`` decides
 between a cancelling caller and this thread, so that a cancelled job cannot strand the rest of its batch.
@@ -24,18 +24,18 @@ from visop.errors import DeadlinePassed, ModelFailed, ShuttingDown, VisopError
 In = TypeVar("In")
 Out = TypeVar("Out")
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
 class Job(Generic[In, Out]):
-    """One input on its way through the house. Whoever holds it ends it, exactly once.
+    """One input on its way through the stages of the pipeline. The stage that holds it ends it, exactly once.
 
     The caller's side only waits for ``future``, or cancels it.
 
     Attributes:
         deadline: on the clock of ``time.monotonic``; nobody waits for the result afterwards.
-        on_end: called once, when no stage of the house holds the job any more.
+        on_end: called once, when no stage holds the job any more.
         item: what the model gets; set before the job reaches the batcher.
         spans_s: seconds by stage, for the log.
         batch_size: how many items shared the model call.
@@ -159,7 +159,7 @@ class Batcher(Generic[In, Out]):
         self._thread.join(timeout_s)
         if not self._thread.is_alive():
             return
-        _log.error("the model did not finish within %.1f s of closing", timeout_s)
+        logger.error("the model did not finish within %.1f s of closing", timeout_s)
         with self._changed:
             left = [*self._running, *self._waiting]
             self._waiting.clear()
@@ -216,28 +216,28 @@ class Batcher(Generic[In, Out]):
             results = self._run(items)
             if len(results) != len(items):
                 raise ModelFailed(f"{len(results)} results for {len(items)} items")
-        except BaseException as err:  # noqa: BLE001 - this thread serves everybody: no user code may end it
-            _log.error("the model failed on a batch of %d: %s", len(items), _detail(err), exc_info=err)
+        except BaseException as error:  # this thread serves everybody: no user code may end it
+            logger.error("the model failed on a batch of %d: %s", len(items), _detail(error), exc_info=error)
             if len(items) == 1:
-                return [err if isinstance(err, ModelFailed) else ModelFailed(_detail(err))], False
+                return [error if isinstance(error, ModelFailed) else ModelFailed(_detail(error))], False
             return [self._results([item])[0][0] for item in items], False
         failures = [result for result in results if isinstance(result, ModelFailed)]
         for failure in failures:
-            _log.error("the model failed on one input of %d: %s", len(items), failure.detail)
+            logger.error("the model failed on one input of %d: %s", len(items), failure.detail)
         return results, not failures
 
     def _check(self) -> None:
         try:
             self._probe()
-        except BaseException as err:  # noqa: BLE001 - as above
+        except BaseException as error:  # noqa: BLE001 - as above
             if not self._broken:
-                _log.error("the model is broken: %s", _detail(err))
+                logger.error("the model is broken: %s", _detail(error))
             self._broken = True
         else:
             if self._broken:
-                _log.warning("the model works again")
+                logger.warning("the model works again")
             self._broken = False
 
 
-def _detail(err: BaseException) -> str:
-    return err.detail if isinstance(err, ModelFailed) else f"{type(err).__name__}: {err}"
+def _detail(error: BaseException) -> str:
+    return error.detail if isinstance(error, ModelFailed) else f"{type(error).__name__}: {error}"

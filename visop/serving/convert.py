@@ -1,4 +1,4 @@
-"""Protobuf <-> our types. The only place that says ``datas``, ``nums`` and ``metricType``."""
+"""Protobuf <-> our types: requests to inputs, results to replies, errors to rich statuses."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from visop.contract import OperatorInfo, Vector
 from visop.errors import BadItems, Overloaded, VisopError
 from visop.rpc import rpc_pb2
 from visop.rpc.statuses import code_of
-from visop.serving.pipeline import Source
+from visop.serving.pipeline import Input
 from visop.settings import Settings
 
 # gRPC clients accept 8 KiB of headers by default; a status and its details travel there, the details in base64.
 _MAX_DETAILS_BYTES = 4000
 
 
-class Inputs(Protocol):
-    """A request, of either endpoint. Images are files; in JSON, in base64."""
+class ExecuteInputs(Protocol):
+    """The inputs of an ExecuteRequest, over gRPC or HTTP. Images are files; in JSON, in base64."""
 
     @property
     def urls(self) -> Iterable[str]: ...  # noqa: D102
@@ -31,25 +31,23 @@ class Inputs(Protocol):
     def images(self) -> Iterable[bytes | str]: ...  # noqa: D102
 
 
-def sources_of(request: Inputs) -> list[Source]:
+def inputs_of(request: ExecuteInputs) -> list[Input]:
     """The inputs in the order of their results: urls, then datas, then images."""
     return [
-        *(Source("urls", index, url) for index, url in enumerate(request.urls)),
-        *(Source("datas", index, data) for index, data in enumerate(request.datas)),
-        *(Source("images", index, image) for index, image in enumerate(request.images)),
+        *(Input(f"urls[{index}]", url, is_url=True) for index, url in enumerate(request.urls)),
+        *(Input(f"datas[{index}]", data) for index, data in enumerate(request.datas)),
+        *(Input(f"images[{index}]", image) for index, image in enumerate(request.images)),
     ]
 
 
-def reply_of(
-    sources: Sequence[Source], results: Sequence[Vector | VisopError], *, partial: bool
-) -> rpc_pb2.ExecuteReply:
+def reply_of(inputs: Sequence[Input], results: Sequence[Vector | VisopError], *, partial: bool) -> rpc_pb2.ExecuteReply:
     """The reply to one call.
 
     Raises:
         BadItems: an input failed and the call was not partial.
     """
     if not partial:
-        refuse_bad(sources, results)
+        refuse_bad(inputs, results)
     reply = rpc_pb2.ExecuteReply(nums=len(results))
     for result in results:
         vector = reply.vectors.add()
@@ -60,9 +58,9 @@ def reply_of(
     return reply
 
 
-def refuse_bad(sources: Sequence[Source], results: Sequence[Vector | VisopError]) -> None:
+def refuse_bad(inputs: Sequence[Input], results: Sequence[Vector | VisopError]) -> None:
     """All or nothing: raise BadItems, naming every input that failed."""
-    bad = {source.name: item for source, item in zip(sources, results, strict=True) if isinstance(item, VisopError)}
+    bad = {each.name: result for each, result in zip(inputs, results, strict=True) if isinstance(result, VisopError)}
     if bad:
         raise BadItems(bad)
 

@@ -1,7 +1,7 @@
-"""One call through the house: inputs -> fetch -> decode -> preprocess -> batcher -> results. No gRPC in it.
+"""From the inputs of one call to their vectors: fetch -> decode -> preprocess -> batch -> infer. No gRPC, no HTTP.
 
-Each input is a job of its own from the door on: a bad one fails alone, and its neighbours never notice. A stage hands
-the job to the next one and forgets it; the caller's thread only waits for the results.
+Each input is a job of its own: a bad one fails alone, and its neighbours never notice. A stage hands the job to the
+next one and forgets it; the caller's thread only waits for the results.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy.typing as npt
 
@@ -35,7 +35,7 @@ from visop.serving.batcher import Batcher, Job
 from visop.serving.stacking import stacked
 from visop.settings import Settings
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 # For a model that hangs: calls in flight had their drain time before.
 _CLOSE_TIMEOUT_S = 5.0
@@ -44,31 +44,29 @@ VectorJob = Job[npt.NDArray[Any], Vector]
 
 
 @dataclass(frozen=True)
-class Source:
-    """One input as it came, with the name that errors call it by.
+class Input:
+    """One picture as a caller gave it.
 
     Attributes:
-        kind: what ``value`` is: an address, base64, or a file (bytes, or base64 where the request was JSON).
-        index: which one of its field.
-        field: the field of the request, if it is not called as the kind is.
+        name: what messages call it, in the caller's own words, such as ``datas[3]``.
+        value: the bytes of an image file, the same in base64, or, if ``is_url``, where to fetch it.
     """
 
-    kind: Literal["urls", "datas", "images"]
-    index: int
+    name: str
     value: str | bytes
-    field: str = ""
-
-    @property
-    def name(self) -> str:
-        """Such as ``datas[3]``."""
-        return f"{self.field or self.kind}[{self.index}]"
+    is_url: bool = False
 
 
 class Call:
-    """The inputs of one call, under way."""
+    """The inputs of one call, being served.
 
-    def __init__(self, sources: Sequence[Source], jobs: Sequence[VectorJob], deadline: float) -> None:
-        self.sources, self.jobs, self._deadline = sources, jobs, deadline
+    Attributes:
+        inputs: in the order of the results.
+        jobs: one for each input.
+    """
+
+    def __init__(self, inputs: Sequence[Input], jobs: Sequence[VectorJob], deadline: float) -> None:
+        self.inputs, self.jobs, self._deadline = inputs, jobs, deadline
 
     def results(self) -> list[Vector | VisopError]:
         """Wait for all: a vector or an error per input, in order.
@@ -90,8 +88,8 @@ class Call:
             raise DeadlinePassed(f"not all of {len(self.jobs)} inputs were served before the deadline") from None
         except CancelledError:
             raise CallerGone("the caller left") from None
-        except VisopError as err:
-            return err
+        except VisopError as error:
+            return error
 
     def cancel(self) -> None:
         """Drop what the model has not taken yet. Safe at any time, from any thread."""
@@ -108,7 +106,7 @@ class Call:
 
 
 class Pipeline:
-    """The house around one loaded operator. A context manager; closing it finishes what was started."""
+    """Serves calls with one loaded operator. A context manager; closing it finishes what was started."""
 
     def __init__(self, operator: Encoder, settings: Settings) -> None:
         self._operator, self._settings = operator, settings
@@ -141,30 +139,30 @@ class Pipeline:
         """How many inputs one call may have."""
         return self._settings.max_items
 
-    def start(self, sources: Sequence[Source], timeout_s: float | None = None, *, patient: bool = False) -> Call:
+    def start(self, inputs: Sequence[Input], timeout_s: float | None = None, *, patient: bool = False) -> Call:
         """Begin to serve one call.
 
         Args:
-            sources: the inputs, in the order of the results.
+            inputs: in the order of the results.
             timeout_s: the caller's remaining time; the server's own limit holds if it is shorter.
-            patient: wait for room in the house instead of refusing the call.
+            patient: wait until there is room for the inputs, instead of refusing the call.
 
         Raises:
             InvalidInput: too many inputs.
             Overloaded: no room.
-            ShuttingDown: the house is closed.
+            ShuttingDown: the pipeline is closed.
         """
-        if len(sources) > self._settings.max_items:
-            raise InvalidInput(f"{len(sources)} inputs in one request, the limit is {self._settings.max_items}")
+        if len(inputs) > self._settings.max_items:
+            raise InvalidInput(f"{len(inputs)} inputs in one request, the limit is {self._settings.max_items}")
         if self._closed:
             raise ShuttingDown("the operator is shutting down")
         limit_s = min(self._settings.request_timeout_s, timeout_s if timeout_s is not None else float("inf"))
         deadline = time.monotonic() + limit_s
-        self._admission.enter(len(sources), limit_s if patient else 0.0)
-        jobs = [VectorJob(deadline, self._admission.leave) for _ in sources]
-        for source, job in zip(sources, jobs, strict=True):
-            self._admit(source, job)
-        return Call(sources, jobs, deadline)
+        self._admission.enter(len(inputs), limit_s if patient else 0.0)
+        jobs = [VectorJob(deadline, self._admission.leave) for _ in inputs]
+        for each, job in zip(inputs, jobs, strict=True):
+            self._begin(each, job)
+        return Call(inputs, jobs, deadline)
 
     def close(self) -> None:
         """Take nothing new, finish what was started, stop all threads. Idempotent."""
@@ -174,29 +172,27 @@ class Pipeline:
         self._batcher.close(min(_CLOSE_TIMEOUT_S, self._settings.drain_timeout_s))
         self._fetcher.close()
 
-    def _admit(self, source: Source, job: VectorJob) -> None:
-        if source.kind == "urls":
-            self._hand_over(self._fetch_pool, self._fetch, job, source.value)
-        else:
-            self._hand_over(self._decode_pool, self._decode, job, source.value)
+    def _begin(self, given: Input, job: VectorJob) -> None:
+        pool, stage = (self._fetch_pool, self._fetch) if given.is_url else (self._decode_pool, self._decode)
+        self._hand_over(pool, stage, job, given.value)
 
     def _hand_over(self, pool: ThreadPoolExecutor, stage: Callable[..., None], job: VectorJob, value: Any) -> None:
         try:
-            pool.submit(self._guard, stage, job, value)
+            pool.submit(self._run, stage, job, value)
         except RuntimeError:  # the pool was shut down meanwhile
             job.fail(ShuttingDown("the operator is shutting down"))
 
-    def _guard(self, stage: Callable[[VectorJob, Any], None], job: VectorJob, value: Any) -> None:
-        """Run a stage so that whatever happens in it ends this job and nothing else."""
+    def _run(self, stage: Callable[[VectorJob, Any], None], job: VectorJob, value: Any) -> None:
+        """Run a stage, so that whatever it raises ends this job and no other."""
         if not job.is_wanted():
             return
         try:
             stage(job, value)
-        except VisopError as err:
-            job.fail(err)
-        except Exception as err:  # noqa: BLE001 - the operator's own preprocess may raise anything
-            _log.exception("a stage failed on one input")
-            job.fail(ModelFailed(f"{type(err).__name__}: {err}"))
+        except VisopError as error:
+            job.fail(error)
+        except Exception as error:  # the operator's own preprocess may raise anything
+            logger.exception("a stage failed on one input")
+            job.fail(ModelFailed(f"{type(error).__name__}: {error}"))
 
     def _fetch(self, job: VectorJob, url: str) -> None:
         if not self._settings.fetch:
@@ -209,8 +205,8 @@ class Pipeline:
     def _decode_fetched(self, job: VectorJob, data: bytes) -> None:
         try:
             self._decode(job, data)
-        except ImageDecodeError as err:  # the URL was fine; what is behind it is not
-            raise FetchFailed(f"the remote server answered, but: {err}") from err
+        except ImageDecodeError as error:  # the URL was fine; what is behind it is not
+            raise FetchFailed(f"the remote server answered, but: {error}") from error
 
     def _decode(self, job: VectorJob, value: str | bytes) -> None:
         started = time.monotonic()

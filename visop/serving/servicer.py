@@ -1,4 +1,4 @@
-"""The gRPC servicer, and the one place where errors become gRPC statuses."""
+"""The gRPC servicer: calls to the pipeline, results to replies, errors to statuses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from visop.errors import CallerGone, VisopError
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
 from visop.rpc.statuses import code_of
 from visop.serving.admission import CallAdmission, draining
-from visop.serving.convert import reply_of, sources_of, status_of
+from visop.serving.convert import inputs_of, reply_of, status_of
 from visop.serving.pipeline import Call, Pipeline
 from visop.serving.request_log import RequestLog, request_id_of
 from visop.serving.stream import Window
@@ -30,7 +30,7 @@ _StreamWindow = Window[rpc_pb2.ExecuteRequest, tuple[Call, rpc_pb2.ExecuteReques
 
 
 class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
-    """Convert, call the pipeline, convert back."""
+    """Serves the calls of ``rpc.proto`` with one pipeline."""
 
     def __init__(
         self, pipeline: Pipeline, calls: CallAdmission, identity: rpc_pb2.IdentityReply, settings: Settings
@@ -40,15 +40,15 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         self._windows: set[_StreamWindow] = set()
 
     def end_streams(self) -> None:
-        """End open streams once they have answered what they read; the door is closed."""
+        """End open streams once they have answered what they have read. New calls are refused already."""
         with self._lock:
             for window in self._windows:
                 window.end(draining())
 
     def Execute(self, request: rpc_pb2.ExecuteRequest, context: grpc.ServicerContext) -> rpc_pb2.ExecuteReply:
-        """Serve one call."""
+        """One vector for each input, or the error of the whole call."""
         with self._boundary("Execute", context) as log, self._calls.entered():
-            call = self._pipeline.start(sources_of(request), context.time_remaining())
+            call = self._pipeline.start(inputs_of(request), context.time_remaining())
             if not context.add_callback(call.cancel):
                 call.cancel()  # the caller has left already
             return _answer(call, request, log)
@@ -56,7 +56,7 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
     def ExecuteStream(
         self, request_iterator: Iterator[rpc_pb2.ExecuteRequest], context: grpc.ServicerContext
     ) -> Iterator[rpc_pb2.ExecuteReply]:
-        """Serve a stream of calls, in order."""
+        """A stream of calls, answered in order."""
         under_way: deque[Call] = deque()
 
         def cancel() -> None:
@@ -64,7 +64,7 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
                 call.cancel()
 
         def start(request: rpc_pb2.ExecuteRequest) -> tuple[Call, rpc_pb2.ExecuteRequest]:
-            call = self._pipeline.start(sources_of(request), context.time_remaining(), patient=True)
+            call = self._pipeline.start(inputs_of(request), context.time_remaining(), patient=True)
             under_way.append(call)
             return call, request
 
@@ -82,12 +82,12 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
                 yield reply
 
     def Healthy(self, request: rpc_pb2.HealthyRequest, context: grpc.ServicerContext) -> rpc_pb2.HealthyReply:
-        """Say whether the model works."""
+        """``healthy``, or ``unhealthy:`` and why: for callers of the original contract."""
         trouble = self._pipeline.trouble()
         return rpc_pb2.HealthyReply(healthy=f"unhealthy: {trouble}" if trouble else "healthy")
 
     def Identity(self, request: rpc_pb2.IdentityRequest, context: grpc.ServicerContext) -> rpc_pb2.IdentityReply:
-        """Say what this operator is."""
+        """What this operator is; made once."""
         return self._identity
 
     @contextmanager
@@ -105,7 +105,7 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
 
     @contextmanager
     def _boundary(self, rpc: str, context: grpc.ServicerContext) -> Iterator[RequestLog]:
-        """The one error boundary: known errors tell their text, anything else a fixed one; each call is one line."""
+        """Known errors become a status with their text, anything else one with a fixed text. Logs one line per call."""
         log = RequestLog(rpc, _request_id(context), context.peer())
         context.send_initial_metadata((("x-request-id", log.request_id),))
         error: VisopError
@@ -116,9 +116,9 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         except GeneratorExit:  # gRPC gave up a stream whose caller left
             log.end(grpc.StatusCode.CANCELLED.name)
             raise
-        except VisopError as err:
-            error = err
-        except Exception:
+        except VisopError as known:
+            error = known
+        except Exception:  # whatever it is, the caller gets a status and no traceback
             error = VisopError("internal error")
             if context.is_active():
                 logger.exception("a call failed, id=%s", log.request_id)
@@ -131,7 +131,7 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
 def _answer(call: Call, request: rpc_pb2.ExecuteRequest, log: RequestLog) -> rpc_pb2.ExecuteReply:
     results = call.results()
     log.add(call, results)
-    return reply_of(call.sources, results, partial=request.partial)
+    return reply_of(call.inputs, results, partial=request.partial)
 
 
 def _abort(context: grpc.ServicerContext, error: VisopError) -> NoReturn:

@@ -84,7 +84,7 @@ class Window(Generic[Request, Started]):
                     if self._over:
                         return
                     self._started.put(self._start(request))
-        except BaseException as err:  # noqa: BLE001 - it is raised where the answers are waited for
-            self._started.put(_End(err))
+        except BaseException as error:  # noqa: BLE001 - it is raised where the answers are waited for
+            self._started.put(_End(error))
         else:
             self._started.put(_End(None))

@@ -14,7 +14,7 @@ from visop.http.body import Body, read_texts
 from visop.search.milvus.schema import ID_CHARS, Picture
 from visop.search.reader import path_of
 from visop.search.verdict import Match
-from visop.serving.pipeline import Source
+from visop.serving.pipeline import Input
 
 ID_PATTERN = f"^[0-9a-f]{{{ID_CHARS}}}$"
 
@@ -119,9 +119,9 @@ class IndexStatus(BaseModel):
 
 @dataclass(frozen=True)
 class Query:
-    """A search as it was asked for: with a source, or with a picture of the index."""
+    """A search as it was asked for: with an input, or with a picture of the index."""
 
-    sources: Sequence[Source]
+    inputs: Sequence[Input]
     id: str | None
     k: int
     expression: str
@@ -142,20 +142,20 @@ def parse_search(body: Body) -> Query:
         request = read_texts(SearchRequest, texts)
     else:
         request = body.json(SearchRequest, _VALUES)
-    sources = [Source("images", 0, file, "image") for file in files]
-    sources += [Source("urls", 0, url, "url") for url in [request.url] if url is not None]
-    sources += [Source("datas", 0, data, "data") for data in [request.data] if data is not None]
-    if len(sources) + (request.id is not None) != 1:
+    inputs = [Input("image", file) for file in files]
+    inputs += [Input("url", url, is_url=True) for url in [request.url] if url is not None]
+    inputs += [Input("data", data) for data in [request.data] if data is not None]
+    if len(inputs) + (request.id is not None) != 1:
         raise InvalidInput("search with exactly one picture: a url, data, an id, or, in a form, an image")
-    return Query(sources, request.id, request.k, request.filter)
+    return Query(inputs, request.id, request.k, request.filter)
 
 
-def parse_upload(body: Body, max_items: int) -> list[Source]:
-    """A form with files to sources. Raises as ``parse_search``."""
+def parse_upload(body: Body, max_items: int) -> list[Input]:
+    """A form with files to inputs. Raises as ``parse_search``."""
     parts = body.form(max_items + 1)
     if unknown := sorted(parts.keys() - {"images"}):
         raise InvalidInput(f"{unknown[0][:40]!r}: there is no such part; there is images")
-    return [Source("images", index, file) for index, file in enumerate(parts.get("images", []))]
+    return [Input(f"images[{index}]", file) for index, file in enumerate(parts.get("images", []))]
 
 
 def plain(picture: Picture, *, whole_names: bool) -> dict[str, Any]:

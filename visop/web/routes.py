@@ -137,18 +137,18 @@ def _search_task(site: Site, body: Body) -> Task:
     def answer(results: Results) -> bytes:
         return to_json(site.search(query, _vectors(results)))
 
-    return Task(query.sources, answer)
+    return Task(query.inputs, answer)
 
 
 def _upload_task(site: Site, body: Body) -> Task:
-    sources = parse_upload(body, site.settings.max_items)
+    inputs = parse_upload(body, site.settings.max_items)
 
     def answer(results: Results) -> bytes:
-        refuse_bad(sources, results)
-        files = [source.value for source in sources if isinstance(source.value, bytes)]
+        refuse_bad(inputs, results)
+        files = [each.value for each in inputs if isinstance(each.value, bytes)]
         return to_json({"pictures": [site.keep(*each) for each in zip(files, _vectors(results), strict=True)]})
 
-    return Task(sources, answer)
+    return Task(inputs, answer)
 
 
 def _vectors(results: Results) -> list[Vector]:

@@ -18,7 +18,7 @@ from visop.http.body import FORM, JSON, Body, to_json
 from visop.http.endpoint import Endpoint, Results, Task
 from visop.http.openapi import CALL_PROBLEMS, answers, body_of
 from visop.rpc.statuses import code_of
-from visop.serving.convert import Inputs, refuse_bad, sources_of
+from visop.serving.convert import ExecuteInputs, inputs_of, refuse_bad
 
 # One error is told, not one for each of a million wrong elements.
 Texts = Annotated[list[str], FailFast()]
@@ -108,17 +108,17 @@ def _parse(body: Body, max_items: int) -> Task:
     return _task(request, partial=request.partial)
 
 
-def _task(request: Inputs, *, partial: bool) -> Task:
-    sources = sources_of(request)
+def _task(request: ExecuteInputs, *, partial: bool) -> Task:
+    inputs = inputs_of(request)
 
     def answer(results: Results) -> bytes:
         if not partial:
-            refuse_bad(sources, results)
+            refuse_bad(inputs, results)
         vectors = [{"element": () if isinstance(each, VisopError) else each} for each in results]
         statuses = [_item_status(each) for each in results] if partial else []
         return to_json({"nums": str(len(results)), "vectors": vectors, "metadata": [], "statuses": statuses})
 
-    return Task(sources, answer)
+    return Task(inputs, answer)
 
 
 def _item_status(result: object) -> dict[str, object]:

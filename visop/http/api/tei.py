@@ -16,7 +16,7 @@ from visop.http.body import JSON, Body, to_json
 from visop.http.endpoint import Endpoint, Results, Task
 from visop.http.openapi import CALL_PROBLEMS, answers, body_of
 from visop.serving.convert import refuse_bad
-from visop.serving.pipeline import Source
+from visop.serving.pipeline import Input
 
 # What Milvus 2.6 posts when a collection with a text-embedding function is created, to see that the function works and
 # that its vectors have the dimension of their field (`Check` in internal/util/function/embedding of its source).
@@ -82,15 +82,15 @@ def _parse(body: Body, max_items: int, dimension: int) -> Task:
         raise UsageError("dimensions", request.dimensions, f"vectors of this operator have {dimension}")
     if request.inputs == _PROBE and orjson.loads(body.data)["inputs"] == _PROBE:  # a list, as Milvus sends it
         return Task([], lambda _: to_json([[1.0] + [0.0] * (dimension - 1)]))
-    sources = [_source(index, text) for index, text in enumerate(request.inputs)]
+    inputs = [Input(f"inputs[{index}]", text, is_url=_is_url(text)) for index, text in enumerate(request.inputs)]
 
     def answer(results: Results) -> bytes:
-        refuse_bad(sources, results)
+        refuse_bad(inputs, results)
         return to_json(results)
 
-    return Task(sources, answer)
+    return Task(inputs, answer)
 
 
-def _source(index: int, text: str) -> Source:
+def _is_url(text: str) -> bool:
     """A URL has a scheme and //; no base64 has, and no data URI."""
-    return Source("urls" if "://" in text[:32] else "datas", index, text, "inputs")
+    return "://" in text[:32]

@@ -1,4 +1,4 @@
-"""A folder of files that can be made again, kept below a size: the oldest go first."""
+"""A folder of files that can be made again, whose size has a bound: the oldest files are deleted first."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from pathlib import Path
 
 from visop.files import write_whole
 
-# Of the size: written before the folder is looked at again, and made room for when it is.
+# The share of the bound that may be written before the folder is listed again, and that is then freed.
 _SLACK = 0.1
 
 
 class BoundedFolder:
-    """May be used from several threads; several processes may share it, with a bound that is as much looser.
+    """May be used from several threads. Processes may share a folder; each then adds its own slack to the bound.
 
     Args:
-        folder: made when the first file is written. Whatever else is in it counts, and goes, too.
-        max_bytes: of all files together.
+        folder: made when the first file is written. Other files in it count, and are deleted, too.
+        max_bytes: the most that all files take together.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self.folder, self._max_bytes = folder, max_bytes
         self._lock = threading.Lock()
-        # Nobody knows what an earlier process left: the first file makes room.
+        # An earlier process may have filled the folder, so the first write makes room.
         self._written = max_bytes
 
     def read(self, name: str) -> bytes | None:
-        """What was kept under this name; None if it is not there, or cannot be read."""
+        """The file that was kept under this name; None if it is not there or cannot be read."""
         with suppress(OSError):
             return (self.folder / name).read_bytes()
         return None
@@ -64,10 +64,10 @@ class BoundedFolder:
 
 
 def _files(folder: Path) -> Iterator[tuple[int, int, str]]:
-    """When each file below a folder was written, in nanoseconds; its size; its path."""
+    """Of each file below a folder: when it was written, in nanoseconds, its size in bytes, and its path."""
     for parent, _, names in os.walk(folder):
         for name in names:
             path = os.path.join(parent, name)
-            with suppress(OSError):  # another process took it out
+            with suppress(OSError):  # another process deleted it
                 facts = os.stat(path)
                 yield facts.st_mtime_ns, facts.st_size, path

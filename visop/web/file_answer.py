@@ -1,4 +1,4 @@
-"""An open file as an answer, a little at a time: a reader that is slow costs no more memory than one that is not."""
+"""An open file as an answer, sent in small chunks, so that a slow reader costs no more memory than a fast one."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _START_BYTES = 16
 
 
 class FileAnswer(StreamingResponse):
-    """A picture for a browser to show; what it may not show, it keeps as a download.
+    """A picture that a browser shows. A file that is not a picture is sent as a download.
 
     Args:
-        file: from its beginning to what is its end now; closed when the answer is sent, or cannot be.
+        file: sent from its beginning to what is its end now; closed when it has been sent, or sending has failed.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -32,7 +32,7 @@ class FileAnswer(StreamingResponse):
             self.headers["Content-Disposition"] = "attachment"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send the file, and close it."""
         try:
             await super().__call__(scope, receive, send)
         finally:

@@ -1,8 +1,8 @@
-"""What strangers may filter by: what they are told of each picture anyway.
+"""What strangers may filter by: only what the answers tell them of each picture anyway.
 
-An answer to a filter is a question answered: ``names[0] like "/home/a%"`` asks for a hidden folder, letter by letter.
-So every character of an expression must belong to a word, sign or value of this list. What is not in it never reaches
-the store, whose language has more ways to say a name than one could forbid.
+A filter can be used to ask about what is hidden: ``names[0] like "/home/a%"`` finds out the name of a folder, letter by
+letter. So every character of an expression must belong to a word, a sign or a value that is allowed here. Forbidding
+words would not do: the store's language has too many ways to refer to a field.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import re
 from visop.errors import InvalidInput
 from visop.search.milvus.schema import PICTURE_FIELDS
 
-#: All but where it is.
+#: All fields but the one that says where a picture is.
 PUBLIC_FIELDS = [name for name in PICTURE_FIELDS if name != "names"]
 
-# Text is only there to be compared with an id, so it needs no escapes, about which parsers may disagree.
+# Text is only compared with ids, so it needs no escapes, which parsers may read differently.
 _KNOWN = re.compile(
     rf"\s+|\b(?:{'|'.join(PUBLIC_FIELDS)}|(?i:and|or|not|in|like|true|false))\b|\b\d+(?:\.\d+)?\b"
     r"""|[-+*/%<>=!&|()\[\],]|"[0-9A-Za-z_%]*"|'[0-9A-Za-z_%]*'""",
@@ -26,7 +26,7 @@ _MAX_SHOWN_CHARS = 40
 
 
 def check_public(expression: str) -> None:
-    """Raise InvalidInput if a filter is about anything that is not told to everybody."""
+    """Raise InvalidInput if a filter uses anything that answers do not tell everybody."""
     unknown = _KNOWN.sub(" ", expression).split()
     if unknown:
         raise InvalidInput(

@@ -1,4 +1,4 @@
-"""Indexing beside serving: a thread that goes through the running pipeline, and tells how far it is."""
+"""Indexing while serving: a thread that encodes with the running pipeline, and reports its progress."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from visop.search.index import Index
 
 _log = logging.getLogger("visop.web")
 
-# Pictures per call. LocalEncoder has three calls under way, which fill a batch of the model and have the next one
-# ready; a picture that somebody searches with waits for no more than those.
+# Pictures per call. LocalEncoder has three calls under way, which fill one batch of the model and have the next one
+# ready. A picture that somebody searches with waits for no more than those.
 _BATCH = 2
 
 _PAUSE_S = 2.0
@@ -27,7 +27,7 @@ _STOP_S = 10.0
 
 
 class Gentle:
-    """The running operator, used so that those who wait for an answer go before a folder that waits for nobody."""
+    """The running operator, with few pictures under way, so that indexing hardly delays other requests."""
 
     def __init__(self, encoder: LocalEncoder) -> None:
         self._encoder = encoder
@@ -43,15 +43,15 @@ class Gentle:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far it is.
+    """How far indexing is.
 
     Attributes:
         state: ``idle`` if there is nothing to do.
-        done: inputs that were dealt with.
-        total: inputs that are known so far.
+        done: inputs that have been indexed or have failed.
+        total: inputs known so far.
         failed: inputs that could not be indexed.
-        seconds_left: at the rate so far; None if it is not known.
-        message: why it failed.
+        seconds_left: at the rate so far; None if unknown.
+        message: why indexing failed.
     """
 
     state: Literal["idle", "running", "done", "failed"] = "idle"
@@ -63,13 +63,13 @@ class Progress:
 
 
 class Indexing:
-    """A context manager: entering begins, leaving ends it between two pictures; the next start goes on from there.
+    """A context manager that indexes from entering to leaving. A start after a stop continues where it was stopped.
 
     Args:
-        index: that is filled.
-        batches: inputs of ``Index.add``, one call after the other; may take their time to come.
-        expected: how many inputs all batches have, where that is known before.
-        errors: CSV of what could not be indexed, if it can be written.
+        index: to add to.
+        batches: the inputs of one call of ``Index.add`` each; iterating may take time.
+        expected: how many inputs all batches have together, if that is known.
+        errors: where to write a CSV of the inputs that could not be indexed.
     """
 
     def __init__(self, index: Index, batches: Iterable[Sequence[str]], expected: int, errors: Path) -> None:
@@ -90,7 +90,7 @@ class Indexing:
         self._thread.join(_STOP_S)
 
     def progress(self) -> Progress:
-        """How far it is now."""
+        """How far indexing is now."""
         with self._lock:
             now = self._progress
         if now.state != "running" or not now.done:
@@ -116,7 +116,7 @@ class Indexing:
             self._update(state="failed", message="internal error; the log says more")
 
     def _add(self, inputs: Sequence[str]) -> None:
-        """Add one batch, and try again while the operator has no room for it."""
+        """Add one batch; try again for as long as the operator is overloaded."""
         before = self._progress
         while True:
             failures = Failures(self._errors, or_count=True)

@@ -1,7 +1,7 @@
 """The files of pictures that are in an index, by their content.
 
-A name in an index is where a picture was. What is there now may be anything, so nothing is handed out whose digest is
-not the one that was indexed: nobody gets another file by putting it, or a link to it, where a picture was.
+A name in an index says where a picture was when it was indexed. Anything may be there now, so a file is sent only if
+its digest is the indexed one: putting another file, or a link to one, where a picture was does not expose it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from visop.search.reader import path_of
 from visop.settings import Settings
 from visop.web.web_files import WebFiles
 
-# How a file begins -> what a browser is told that it is. Anything else is a download.
+# The first bytes of a file -> the media type that a browser is told. Files of any other kind are downloads.
 _MEDIA_TYPES = {
     b"\xff\xd8\xff": "image/jpeg",
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -29,7 +29,7 @@ _MEDIA_TYPES = {
     b"MM\x00*": "image/tiff",
 }
 
-# Not of the module mimetypes, which knows some of them only where the system has a list.
+# The module mimetypes knows some of these only on systems that have a list of them.
 _SUFFIXES = {
     "image/jpeg": ".jpg",
     "image/png": ".png",
@@ -41,7 +41,7 @@ _SUFFIXES = {
 
 
 class Originals:
-    """Opens files and URLs; may be used from several threads. A context manager."""
+    """Opens the files and URLs of pictures. A context manager; may be used from several threads."""
 
     def __init__(self, settings: Settings) -> None:
         self._max_bytes, self._web = settings.max_image_bytes, WebFiles(settings)
@@ -53,11 +53,11 @@ class Originals:
         self._web.close()
 
     def open(self, picture: Picture) -> BinaryIO:
-        """The file, exactly as it was indexed, from its beginning. To be closed: what is fetched takes up room.
+        """Open the picture's file, with exactly the bytes that were indexed. The caller closes it.
 
         Raises:
-            NotFound: none of its names leads to this content any more.
-            Overloaded: too much is being fetched.
+            NotFound: no name of the picture leads to these bytes any more.
+            Overloaded: too many files are open that were fetched from the web.
         """
         paths = {name: path_of(name) for name in picture.names}
         for path in paths.values():
@@ -68,7 +68,7 @@ class Originals:
         raise NotFound("the picture is in the index, but its file is gone or has changed")
 
     def has(self, picture: Picture) -> bool:
-        """Whether ``open`` would find it."""
+        """Whether ``open`` would succeed."""
         try:
             self.open(picture).close()
         except NotFound:
@@ -76,10 +76,10 @@ class Originals:
         return True
 
     def _open_checked(self, path: str, id_: str) -> BinaryIO | None:
-        """What is open stays what was checked, whatever comes to its path."""
-        with suppress(OSError, ValueError):  # ValueError: a NUL inside
+        """Open a file and then check it: the open file cannot be exchanged for another, as its path can."""
+        with suppress(OSError, ValueError):  # ValueError: the path contains a NUL
             facts = os.stat(path)
-            if not stat.S_ISREG(facts.st_mode) or facts.st_size > self._max_bytes:  # a pipe would be waited for
+            if not stat.S_ISREG(facts.st_mode) or facts.st_size > self._max_bytes:  # reading a pipe would block
                 return None
             file = open(path, "rb")  # noqa: SIM115 - handed on
             if hashlib.file_digest(file, "sha256").hexdigest() == id_:
@@ -90,11 +90,11 @@ class Originals:
 
 
 def media_type_of(data: bytes) -> str:
-    """What a file is, by how it begins: the first 16 bytes are enough."""
+    """The media type of a file, from its first bytes, of which 16 are enough."""
     found = (media_type for start, media_type in _MEDIA_TYPES.items() if data.startswith(start))
     return next(found, "application/octet-stream")
 
 
 def suffix_of(data: bytes) -> str:
-    """What the name of a file ends with, by how it begins; empty if it is of no known kind."""
+    """The suffix for a file, such as ``.jpg``, from its first bytes; empty if its kind is unknown."""
     return _SUFFIXES.get(media_type_of(data), "")

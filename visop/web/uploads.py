@@ -1,4 +1,4 @@
-"""Pictures that come over HTTP and stay: a file in a folder of our own, named by us, and a row in the index."""
+"""Pictures that are uploaded and kept: a file in our own folder, under a name of our choice, and a row in the index."""
 
 from __future__ import annotations
 
@@ -24,19 +24,24 @@ _ID_CHARS_IN_NAME = 16
 
 @dataclass(frozen=True)
 class Kept:
-    """A picture that is in the index now, and whether it was there before, together with its file."""
+    """A picture that is now in the index.
+
+    Attributes:
+        picture: as it is there.
+        known: whether it was there before, and its file too.
+    """
 
     picture: Picture
     known: bool
 
 
 class Uploads:
-    """May be used from several threads.
+    """Takes uploads. May be used from several threads.
 
     Args:
-        index: that pictures come into; its collection is there.
-        originals: reads the files of those that are there.
-        folder: where their files go, made when it is needed; None takes no uploads.
+        index: to add the pictures to; its collection must exist.
+        originals: opens the files of pictures that are in the index.
+        folder: where the files go, made when needed; None refuses uploads.
     """
 
     def __init__(self, index: Index, originals: Originals, folder: Path | None) -> None:
@@ -46,25 +51,25 @@ class Uploads:
 
     @property
     def allowed(self) -> bool:
-        """Whether pictures are taken."""
+        """Whether uploads are accepted."""
         return self._folder is not None
 
     def check(self) -> None:
-        """Raise NotAllowed if they are not."""
+        """Raise NotAllowed if uploads are not accepted."""
         if self._folder is None:
-            raise NotAllowed("pictures are not taken here; `visop run --uploads FOLDER` allows it")
+            raise NotAllowed("uploads are not accepted here: the server was started without a folder for them")
 
     def keep(self, data: bytes, vector: Vector) -> Kept:
-        """Keep a picture that was encoded. First the file, then the row: a crash in between leaves nothing amiss.
+        """Keep a picture: write its file first and then its row, so that a crash in between does no harm.
 
-        A picture that is in the index and whose file is gone gets this one.
+        If the picture is in the index but its file is gone, this file takes its place.
 
         Args:
-            data: the file, which was decoded within the limits.
-            vector: what it was encoded to, (dimension,) float32 of unit length.
+            data: the file, which has been decoded within the limits.
+            vector: of the picture, (dimension,) float32 of unit length.
 
         Raises:
-            VisopError: the file cannot be written, or the index not.
+            VisopError: the file or the index cannot be written.
         """
         id_ = hashlib.sha256(data).hexdigest()
         before = self._index.get(id_)
@@ -76,14 +81,14 @@ class Uploads:
         collection = self._index.collection
         with collection.changing:
             there = next(iter(collection.rows([id_])), None)
-            if there and name in there.picture.names:  # it is back; or somebody else was faster
+            if there and name in there.picture.names:  # the file is back, or another request was faster
                 return Kept(there.picture, known=before is None or name not in before.names)
             row = _with_name(there, name) if there else row
             collection.upsert([row])
         return Kept(row.picture, known=False)
 
     def _write(self, id_: str, data: bytes) -> Path:
-        """No part of the name is the client's."""
+        """Write the file under a name that contains nothing of the client's."""
         self.check()
         path = Path(self._folder or "").absolute() / f"upload-{id_[:_ID_CHARS_IN_NAME]}{suffix_of(data)}"
         try:
@@ -96,6 +101,6 @@ class Uploads:
 
 
 def _with_name(row: Row, name: str) -> Row:
-    """With one more name; of too many, none of which leads to the file, one gives way."""
+    """The row with one more name. If it has the most names already, none of which leads to the file, one is dropped."""
     names = sorted({name, *row.picture.names[: MAX_NAMES - 1]})
     return replace(row, picture=replace(row.picture, names=tuple(names)))

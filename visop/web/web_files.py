@@ -1,4 +1,4 @@
-"""The files of pictures that came from the web, fetched again: a few at a time, and none in vain again and again."""
+"""The files of pictures that came from the web, fetched again: a few at a time, and not again soon after a failure."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from visop.errors import Overloaded, VisopError
 from visop.images.fetch import Fetcher
 from visop.settings import Settings
 
-# Fetched, or waiting to be sent, at the same time: each may be as large as a picture may be, and take a thread for as
-# long as a fetch may take. Browsers ask for six at a time.
+# How many may be fetched or waiting to be sent at the same time. Each may be as large as a picture may be, and hold a
+# thread for as long as a fetch may take. Browsers ask for six at a time.
 _PLACES = 16
 
-# Of the URLs of one content that are tried.
+# How many URLs of one picture are tried.
 _MOST_URLS = 8
 
-# For how long nothing is asked for a picture that could not be had, and how many such are remembered.
+# How long a picture that could not be fetched is left alone, and how many such pictures are remembered.
 _REST_S = 60.0
 _MOST_AT_REST = 10_000
 
 
 class WebFiles:
-    """May be used from several threads.
+    """Fetches pictures. May be used from several threads.
 
     Args:
-        settings: what may be fetched, and how long that may take: for one URL, and here for all of a picture together.
+        settings: say what may be fetched, and how long a fetch may take; here, all URLs of a picture share that time.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._fetcher, self._may_fetch, self._limit_s = Fetcher.of(settings), settings.fetch, settings.fetch_timeout_s
         self._places = threading.BoundedSemaphore(_PLACES)
         self._lock = threading.Lock()
-        # Until when, by id; the oldest first.
+        # The id of a picture -> until when it is left alone; the oldest first.
         self._resting: dict[str, float] = {}
 
     def close(self) -> None:
@@ -44,7 +44,7 @@ class WebFiles:
         self._fetcher.close()
 
     def open(self, id_: str, urls: Sequence[str]) -> io.BytesIO | None:
-        """The file with this SHA-256; None if no URL leads to it. Its place is free again when it is closed.
+        """The file with this SHA-256, or None if no URL leads to it. It counts as open until it is closed.
 
         Raises:
             Overloaded: too many are open.
@@ -52,7 +52,7 @@ class WebFiles:
         if not urls or not self._may_fetch or self._rests(id_):
             return None
         if not self._places.acquire(blocking=False):
-            raise Overloaded(f"{_PLACES} pictures are being fetched from the web, which is all that may be at once")
+            raise Overloaded(f"{_PLACES} pictures are being fetched from the web, and no more are fetched at once")
         data = None
         try:
             data = self._fetch(id_, urls[:_MOST_URLS])
@@ -65,7 +65,7 @@ class WebFiles:
         ends = time.monotonic() + self._limit_s
         for index, url in enumerate(urls):
             with suppress(VisopError):
-                # A dead one leaves time for the next.
+                # A URL that does not answer leaves time for the next.
                 data = self._fetcher.fetch(url, (ends - time.monotonic()) / (len(urls) - index))
                 if hashlib.sha256(data).hexdigest() == id_:
                     return data
@@ -85,7 +85,7 @@ class WebFiles:
 
 
 class _Held(io.BytesIO):
-    """A file in memory that says when it is closed, or forgotten."""
+    """A file in memory that calls back when it is closed or garbage-collected."""
 
     def __init__(self, data: bytes, on_close: Callable[[], object]) -> None:
         super().__init__(data)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.cluster.hierarchy import DisjointSet
 
 # Vectors of one block that are multiplied with another block at once: enough for the processor to be busy with products
 # alone, and few enough for the products of 256 x 2,000 vectors to be 2 MB.
@@ -46,7 +46,7 @@ class Linked:
     def __init__(self, threshold: float) -> None:
         self._threshold = np.float32(min(threshold, _SAME))
         self._blocks: list[_Block] = []
-        self._sets = _Sets()
+        self._sets = DisjointSet()
         self._count = 0
 
     def add(self, vectors: npt.NDArray[np.float32]) -> None:
@@ -54,6 +54,8 @@ class Linked:
         unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         block = _Block(self._count, unit, np.full(len(unit), _NONE, np.float32))
         self._blocks.append(block)
+        for number in range(self._count, self._count + len(unit)):
+            self._sets.add(number)
         self._count += len(unit)
         for start in range(0, len(unit), _STRIP):
             for other in self._blocks:
@@ -66,7 +68,7 @@ class Linked:
 
     def groups(self) -> list[list[int]]:
         """The numbers of vectors that are linked, directly or through others; no vector that is linked to none."""
-        return self._sets.groups()
+        return [list(members) for members in self._sets.subsets() if len(members) > 1]
 
     def _compare(self, block: _Block, start: int, other: _Block) -> None:
         strip = slice(start, start + _STRIP)
@@ -86,35 +88,13 @@ class Linked:
         Python is less than one link for every pair of sets.
         """
         rows, columns = links.shape
-        row_roots = self._sets.roots(range(first_row, first_row + rows))
-        column_roots = self._sets.roots(range(first_column, first_column + columns))
+        row_roots = self._roots(first_row, rows)
+        column_roots = self._roots(first_column, columns)
         row, column = np.nonzero(links & (row_roots[:, None] != column_roots))
         pairs = np.unique(row_roots[row] * self._count + column_roots[column])
         for first, second in zip((pairs // self._count).tolist(), (pairs % self._count).tolist(), strict=True):
-            self._sets.join(first, second)
+            self._sets.merge(first, second)
 
-
-class _Sets:
-    """Disjoint sets of numbers (union by halving paths; Tarjan and van Leeuwen 1984), of joined ones only."""
-
-    def __init__(self) -> None:
-        self._parents: dict[int, int] = {}
-
-    def root(self, member: int) -> int:
-        parents = self._parents
-        while (parent := parents.get(member, member)) != member:
-            parents[member] = member = parents.get(parent, parent)
-        return member
-
-    def roots(self, members: range) -> npt.NDArray[np.int64]:
-        return np.fromiter(map(self.root, members), np.int64, len(members))
-
-    def join(self, first: int, second: int) -> None:
-        a, b = self.root(first), self.root(second)
-        self._parents[max(a, b)] = self._parents[min(a, b)] = min(a, b)
-
-    def groups(self) -> list[list[int]]:
-        found: defaultdict[int, list[int]] = defaultdict(list)
-        for member in self._parents:
-            found[self.root(member)].append(member)
-        return list(found.values())
+    def _roots(self, first: int, count: int) -> npt.NDArray[np.int64]:
+        """(count,) int64: of each of these numbers the one that stands for its set."""
+        return np.fromiter((self._sets[number] for number in range(first, first + count)), np.int64, count)

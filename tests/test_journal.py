@@ -53,5 +53,5 @@ def test_two_cannot_write_at_the_same_time(tmp_path):
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
-    with pytest.raises(UsageError, match=r"no/journal cannot be written: No such file"):
+    with pytest.raises(UsageError, match=r"no/journal: cannot be written: No such file"):
         Journal(tmp_path / "no" / "journal")

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from visop.errors import SettingsError
+from visop.errors import UsageError
 
 
 class Journal:
     """A context manager; the file stays until ``remove``.
 
     Raises:
-        SettingsError: it cannot be written, or another process has it open.
+        UsageError: it cannot be written, or another process has it open.
     """
 
     def __init__(self, path: Path) -> None:
@@ -24,12 +24,12 @@ class Journal:
         try:
             self._file = open(path, "r+b", opener=lambda name, flags: os.open(name, flags | os.O_CREAT, 0o666))  # noqa: SIM115 - kept open
         except OSError as error:
-            raise SettingsError(f"{path} cannot be written: {error.strerror}") from None
+            raise UsageError("", path, f"cannot be written: {error.strerror}") from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes when the process does
         except BlockingIOError:
             self._file.close()
-            raise SettingsError(f"{path}: another process is writing it") from None
+            raise UsageError("", path, "another process is writing it") from None
 
     def __enter__(self) -> Journal:
         return self

@@ -1,19 +1,24 @@
-"""What the command line names, as inputs: files and URLs as they are, folders as the images below them."""
+"""Which inputs are meant: files and URLs as they are, the pictures below folders, and what lists of them name."""
 
 from __future__ import annotations
 
 import codecs
+import csv
 import io
 import os
 import stat
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from visop.errors import ImageTooLarge, InvalidInput, SettingsError, VisopError
+from visop.errors import ImageTooLarge, InvalidInput, UsageError, VisopError
 
 #: What is taken from a folder; a file that is named itself is taken whatever it is called.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".mpo")
+
+# The column of a CSV that names pictures: the first of these that is there, else the first column.
+_COLUMNS = ("url", "path", "file", "image", "input", "name")
 
 
 def is_url(name: str) -> bool:
@@ -22,27 +27,52 @@ def is_url(name: str) -> bool:
 
 
 def find_inputs(names: Sequence[str], *, keep_unreadable: bool = False) -> list[str]:
-    """Files and URLs as they are, folders as the images below them, sorted, so that a second run finds the same order.
+    """Files and URLs as they are, the pictures below folders, and the lines of lists (``.txt``, ``.csv``).
 
-    Symbolic links to folders are not followed below a folder: they may lead in circles.
+    Folders are sorted, so that a second run finds the same order. Symbolic links to folders are not followed below a
+    folder: they may lead in circles. What a list names need not be there.
 
     Args:
-        names: files, folders and URLs.
+        names: files, folders, lists and URLs.
         keep_unreadable: a folder that cannot be read is then an input itself, and ``read_input`` says why it is none:
             for whoever writes down what failed and goes on.
 
     Raises:
-        SettingsError: a name is neither an address nor there, or a folder cannot be read.
+        UsageError: a name is neither an address nor there, or a folder or list cannot be read.
     """
-    found: list[str] = []
-    for name in names:
-        if os.path.isdir(name):
-            found += _images_below(name, keep_unreadable=keep_unreadable)
-        elif is_url(name) or os.path.lexists(name):
-            found.append(name)
-        else:
-            raise SettingsError(f"{name}: no such file or folder")
-    return found
+    return [each for name in names for each in _inputs_of(name, keep_unreadable)]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What to index.
+
+    Attributes:
+        names: absolute paths and URLs, in the order given; a folder that cannot be read is one of them, for reading it
+            says why.
+        folders: those that were given, absolute.
+    """
+
+    names: Sequence[str]
+    folders: Sequence[str]
+
+
+def gather(given: Sequence[str]) -> Inputs:
+    """As ``find_inputs``, in the form in which an index keeps names; ``~`` is a home folder.
+
+    Raises:
+        UsageError: as ``find_inputs``, or a folder or list holds no pictures: an empty folder is more often a disk that
+            is not mounted than one to be indexed.
+    """
+    names: list[str] = []
+    given = [os.path.expanduser(each) for each in given]
+    for each in given:
+        found = find_inputs([each], keep_unreadable=True)
+        if not found:
+            what = "folder with no pictures below it" if os.path.isdir(each) else "list with no pictures in it"
+            raise UsageError("", each, f"a {what}; nothing was changed")
+        names += map(_absolute, found)
+    return Inputs(names, [os.path.abspath(each) for each in given if os.path.isdir(each)])
 
 
 def read_list(path: Path) -> list[str]:
@@ -51,25 +81,13 @@ def read_list(path: Path) -> list[str]:
     Windows begins such a file with a mark of its encoding, which belongs to no name.
 
     Raises:
-        SettingsError: the list cannot be read.
+        UsageError: the list cannot be read.
     """
     try:
         data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
-        raise SettingsError(f"{path}: {error.strerror}") from None
+        raise UsageError("", path, error.strerror or str(error)) from None
     return [os.fsdecode(line) for line in data.removeprefix(codecs.BOM_UTF8).splitlines() if line]
-
-
-def _images_below(folder: str, *, keep_unreadable: bool) -> Iterator[str]:
-    """A folder that cannot be read is never left out in silence."""
-    unreadable: list[OSError] = []
-    for path, folders, files in os.walk(folder, onerror=unreadable.append):
-        folders.sort()
-        yield from (os.path.join(path, file) for file in sorted(files) if file.lower().endswith(SUFFIXES))
-    for error in unreadable:
-        if not keep_unreadable:
-            raise SettingsError(f"{error.filename}: {error.strerror}")
-        yield str(error.filename)
 
 
 def read_input(name: str, max_bytes: int) -> bytes | str | VisopError:
@@ -94,6 +112,54 @@ def read_input(name: str, max_bytes: int) -> bytes | str | VisopError:
     return data
 
 
+def printable(name: str) -> str:
+    """A name that somebody gave a file, with no control character that could reach the terminal."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)
+
+
+def _inputs_of(name: str, keep_unreadable: bool) -> Iterator[str]:
+    if is_url(name):
+        yield name
+    elif os.path.isdir(name):
+        yield from _images_below(name, keep_unreadable)
+    elif not os.path.lexists(name):
+        raise UsageError("", name, "no such file or folder")
+    elif (suffix := Path(name).suffix.lower()) == ".txt":
+        yield from read_list(Path(name))
+    elif suffix == ".csv":
+        yield from _read_csv(Path(name))
+    else:
+        yield name
+
+
+def _images_below(folder: str, keep_unreadable: bool) -> Iterator[str]:
+    """A folder that cannot be read is never left out in silence."""
+    unreadable: list[OSError] = []
+    for path, folders, files in os.walk(folder, onerror=unreadable.append):
+        folders.sort()
+        yield from (os.path.join(path, file) for file in sorted(files) if file.lower().endswith(SUFFIXES))
+    for error in unreadable:
+        if not keep_unreadable:
+            raise UsageError("", error.filename, error.strerror or str(error))
+        yield str(error.filename)
+
+
+def _read_csv(path: Path) -> Iterator[str]:
+    try:
+        with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            rows = ([cell.strip() for cell in row] for row in csv.reader(file))
+            header = next(rows, [])
+            lowered = [cell.lower() for cell in header]
+            column = next((lowered.index(name) for name in _COLUMNS if name in lowered), None)
+            if column is None and header and header[0]:
+                yield header[0]
+            yield from (row[column or 0] for row in rows if len(row) > (column or 0) and row[column or 0])
+    except OSError as error:
+        raise UsageError("", path, error.strerror or str(error)) from None
+    except csv.Error as error:
+        raise UsageError("", path, f"not CSV: {error}") from None
+
+
 def _read(file: io.FileIO, size: int, limit: int) -> bytes:
     """All of a file of about that size, or at least one byte more than the limit.
 
@@ -108,6 +174,6 @@ def _read(file: io.FileIO, size: int, limit: int) -> bytes:
     return data
 
 
-def printable(name: str) -> str:
-    """A name that somebody gave a file, with no control character that could reach the terminal."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)
+def _absolute(name: str) -> str:
+    """As the index keeps it, so that the errors name nothing in two ways; an address of any kind as it is."""
+    return name if "://" in name and not os.path.lexists(name) else os.path.abspath(name)

@@ -96,7 +96,7 @@ def test_a_line_that_was_cut_off_by_a_kill_is_done_again(tmp_path: Path) -> None
 )
 def test_a_manifest_of_somebody_else_is_left_alone(tmp_path: Path, text: str) -> None:
     (tmp_path / MANIFEST).write_text(text)
-    with pytest.raises(UsageError, match="line 1 was not written by visop collect"):
+    with pytest.raises(UsageError, match=r"^folder .*: line 1 of manifest.jsonl was not written by visop collect"):
         PictureFolder(tmp_path)
     assert (tmp_path / MANIFEST).read_text() == text
 
@@ -108,7 +108,7 @@ def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="file/below cannot be made"):
+    with pytest.raises(UsageError, match=r"^folder .*file/below: cannot be made"):
         PictureFolder(tmp_path / "file" / "below")
 
 

@@ -34,14 +34,14 @@ def test_those_of_an_earlier_run_go_at_the_end_of_one_that_has_none_and_stay_whe
 @pytest.mark.parametrize("content", ["input\nmine.jpg\n", "a photo"])
 def test_a_file_that_is_no_list_of_errors_is_left_alone(tmp_path: Path, content: str) -> None:
     (tmp_path / "mine").write_text(content)
-    with pytest.raises(UsageError, match=r"--errors .*mine: is there already and no list of errors"):
+    with pytest.raises(UsageError, match=r"^errors .*mine: is there already and no list of errors"):
         Failures(tmp_path / "mine")
     assert (tmp_path / "mine").read_text() == content
 
 
 @pytest.mark.parametrize("path", [".", "missing/e.csv"])
 def test_a_file_that_cannot_be_written_stops_a_command_before_its_work(tmp_path: Path, path: str) -> None:
-    with pytest.raises(UsageError, match=r"--errors .*: must be a file in a folder that is there"):
+    with pytest.raises(UsageError, match=r"^errors .*: must be a file in a folder that is there"):
         Failures(tmp_path / path)
 
 
@@ -49,7 +49,7 @@ def test_a_folder_that_vanishes_stops_a_command(tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     with Failures(tmp_path / "gone" / "e.csv") as failures:
         (tmp_path / "gone").rmdir()
-        with pytest.raises(UsageError, match=r"--errors .*e.csv: No such file"):
+        with pytest.raises(UsageError, match=r"^errors .*e.csv: No such file"):
             failures.add("a.jpg", InvalidInput("not an image"))
 
 

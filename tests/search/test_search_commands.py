@@ -7,6 +7,7 @@ import pytest
 
 from tests.conftest import run_command
 from tests.search.conftest import SERVER, write_pictures
+from visop.cli.main import main
 from visop.errors import UsageError, VisopError
 from visop.search.milvus.lite import serve_lite
 
@@ -207,3 +208,25 @@ def test_a_name_cannot_write_to_the_terminal(run, tmp_path, capsys):
     run("index", tmp_path / "photos", "--quiet")
     run("search", evil)
     assert "\033" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["search", "a.png", "--uri", "x"], "--uri x: must end in .db"),
+        (["index", ".", "--index", "a b"], "--index a b: must be letters, digits"),
+        (["index", ".", "--index-type", "TREE"], "--index-type TREE: must be auto, or one of FLAT"),
+        (["index", "a.png", "--prune"], "--prune: takes out what is gone from folders"),
+        (["index", ".", "--errors", "no/e.csv"], "--errors no/e.csv: must be a file in a folder that is there"),
+        (["search", "a.png", "--filter", "widht > 3"], "--filter widht > 3: "),
+    ],
+    ids=lambda each: each[-2] if isinstance(each, list) else "",
+)
+def test_a_command_names_its_flag_where_python_names_the_argument(words, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OP_CACHE_DIR", str(tmp_path / "cache"))
+    write_pictures(tmp_path, 1)
+    (tmp_path / "0.png").rename(tmp_path / "a.png")
+    assert main(["index", "a.png", "--uri", "visop.db", *ENCODER]) == 0
+    assert main([*words, *ENCODER]) == 2
+    assert capsys.readouterr().err.startswith(f"visop: {said}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from visop.cli.console import FAILED, complain, imports, resumable
 from visop.cli.flags import Commands, add_command, add_settings, number, read_settings, whole
-from visop.errors import SettingsError
+from visop.errors import SettingsError, UsageError
 
 if TYPE_CHECKING:
     from visop.settings import Settings
@@ -40,7 +40,9 @@ def add_parser(commands: Commands) -> None:
     """Add ``collect`` to the commands of ``visop``."""
     parser = add_command(commands, "collect", run, "take the pictures of web pages into a folder", _NOTES)
     parser.add_argument("pages", nargs="*", metavar="PAGE_URL", help="web pages, http or https")
-    parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the pictures go")
+    parser.add_argument(
+        "--out", dest="folder", required=True, type=Path, metavar="FOLDER", help="where the pictures go"
+    )
     parser.add_argument("--list", type=Path, metavar="FILE", help="more pages, one a line; - is stdin")
     bounds = number(float, lambda value: 0.001 <= value <= 1000, "a number from 0.001 to 1000")
     rate = "requests per second to one host; less where its robots.txt says so (default 1)"
@@ -69,11 +71,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings = read_settings(arguments).settings
     if not settings.fetch:
-        raise SettingsError("OP_FETCH=off: collecting is fetching; set it to on")
+        raise SettingsError("fetch", "off", "collecting is fetching; set it to on")
     lines = read_list(arguments.list) if arguments.list else []
     pages = [*arguments.pages, *(line.strip() for line in lines if line.strip())]
     if not pages:
-        raise SettingsError("nothing to collect: name a page, or a list of pages with --list")
+        raise UsageError("pages", "", "nothing to collect: name a page, or a list of pages with --list")
     return resumable(lambda: _collect(pages, settings, arguments))
 
 
@@ -95,7 +97,7 @@ def _collect(pages: list[str], settings: Settings, arguments: argparse.Namespace
         refetch_pages=arguments.refetch_pages,
     )
     with (
-        PictureFolder(arguments.out, keep_near_duplicates=arguments.keep_near_duplicates) as folder,
+        PictureFolder(arguments.folder, keep_near_duplicates=arguments.keep_near_duplicates) as folder,
         Fetcher.of(settings) as fetcher,
         # None: a bar on a terminal, and none in a log.
         tqdm(total=0, unit=" pictures", disable=arguments.quiet or None) as bar,
@@ -105,7 +107,7 @@ def _collect(pages: list[str], settings: Settings, arguments: argparse.Namespace
         bar.close()
         if not arguments.quiet:
             print("\n".join(summarise(folder)))
-            print(f"{arguments.out / MANIFEST} says what became of every page and picture")
+            print(f"{arguments.folder / MANIFEST} says what became of every page and picture")
         if has_failures(folder):
-            return complain(f"some failed; {arguments.out / MANIFEST} says why, --retry-failed tries again", FAILED)
+            return complain(f"some failed; {arguments.folder / MANIFEST} says why, --retry-failed tries again", FAILED)
     return 0

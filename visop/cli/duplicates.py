@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.html:
         from visop.search.show.html import write_duplicates
 
-        write_duplicates(arguments.html, arguments.index, groups, threshold, settings_of(arguments))
+        write_duplicates(arguments.html, arguments.name, groups, threshold, settings_of(arguments))
         sys.stdout.write(f"{len(groups)} groups in {arguments.html}\n")
     else:
         sys.stdout.write("\n".join(_words(group) for group in groups))

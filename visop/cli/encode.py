@@ -40,7 +40,7 @@ examples:
 def add_parser(commands: Commands) -> None:
     """Add ``encode`` to the commands of ``visop``."""
     parser = add_command(commands, "encode", run, "turn images into one file of vectors", _NOTES)
-    parser.add_argument("inputs", nargs="*", metavar="INPUT", help="files, http(s) URLs, and folders with all below")
+    parser.add_argument("inputs", nargs="*", metavar="INPUT", help="folders, files, http(s) URLs, LIST.txt, LIST.csv")
     parser.add_argument(
         "--out", dest="vectors", required=True, type=Path, metavar="OUT.npy", help="where the vectors go"
     )

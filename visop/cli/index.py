@@ -35,7 +35,9 @@ def add_parser(commands: Commands) -> None:
     parser = add_command(commands, "index", run, "make pictures searchable, or bring an index up to date", _NOTES)
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="folders, files, http(s) URLs, LIST.txt, LIST.csv")
     add_index_flags(parser)
-    parser.add_argument("--prune", action="store_true", help="take out what is gone from the folders given")
+    parser.add_argument(
+        "--prune", dest="prune_folders", action="store_true", help="take out what is gone from the folders given"
+    )
     parser.add_argument("--errors", type=Path, metavar="FILE", help="CSV of what failed (default NAME.errors.csv)")
     parser.add_argument(
         "--index-type",
@@ -54,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not arguments.quiet:
         tell_retries()
-    failures = Failures(arguments.errors or Path(f"{arguments.index}.errors.csv"))
+    failures = Failures(arguments.errors or Path(f"{arguments.name}.errors.csv"))
     return resumable(lambda: _index(arguments, failures))
 
 
@@ -77,7 +79,7 @@ def _add(arguments: argparse.Namespace, failures: Failures) -> Added:
     ):
         return index.add(
             arguments.inputs,
-            prune_folders=arguments.prune,
+            prune_folders=arguments.prune_folders,
             index_type=arguments.index_type,
             failures=failures,
             on_start=bar.reset,
@@ -90,5 +92,5 @@ def _summary(arguments: argparse.Namespace, added: Added) -> str:
 
     facts = [f"{added.new} new", f"{added.known} known already"]
     facts += [f"{added.named} of them under new names"] if added.named else []
-    facts += [f"{added.removed} removed"] if arguments.prune else []
-    return f"{shown_uri(arguments.uri)}, index {arguments.index}: {', '.join(facts)}\n"
+    facts += [f"{added.removed} removed"] if arguments.prune_folders else []
+    return f"{shown_uri(arguments.uri)}, index {arguments.name}: {', '.join(facts)}\n"

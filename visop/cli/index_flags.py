@@ -28,7 +28,8 @@ exit status:
 
 def add_index_flags(parser: argparse.ArgumentParser) -> None:
     """Which index."""
-    parser.add_argument("--index", default=DEFAULT_NAME, metavar="NAME", help=f"the index (default {DEFAULT_NAME})")
+    which = f"the index (default {DEFAULT_NAME})"
+    parser.add_argument("--index", dest="name", default=DEFAULT_NAME, metavar="NAME", help=which)
     parser.add_argument(
         "--uri",
         default=DEFAULT_URI,
@@ -100,7 +101,7 @@ def open_index(arguments: argparse.Namespace, *, create: bool = False) -> Index:
     if not create:
         check_there(arguments.uri)
     settings = settings_of(arguments)
-    return Index.open(arguments.uri, arguments.index, operators=arguments.operators, settings=settings, token=token())
+    return Index.open(arguments.uri, arguments.name, operators=arguments.operators, settings=settings, token=token())
 
 
 def threshold_of(arguments: argparse.Namespace, index: Index) -> float | None:

@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_there(arguments.uri)
     if not arguments.quiet:
         tell_retries()
-    failures = Failures(arguments.errors or Path(f"{arguments.index}.errors.csv"))
+    failures = Failures(arguments.errors or Path(f"{arguments.name}.errors.csv"))
     return resumable(lambda: _reindex(arguments, failures), f"The index is as it was. {KEPT}")
 
 
@@ -66,7 +66,7 @@ def _reindex(arguments: argparse.Namespace, failures: Failures) -> int:
     done = _remake(arguments, failures)
     from visop.search.milvus.store import shown_uri
 
-    where = f"{shown_uri(arguments.uri)}, index {arguments.index}"
+    where = f"{shown_uri(arguments.uri)}, index {arguments.name}"
     if done is None:
         sys.stdout.write(f"{where}: has the vectors of this encoder already\n")
         return 0
@@ -97,7 +97,7 @@ def _remake(arguments: argparse.Namespace, failures: Failures) -> Reindexed | No
         Reader(settings, digests, encoders.max_image_bytes) as reader,
         failures,
     ):
-        reindex = Reindex(store, arguments.index, encoders, reader, failures)
+        reindex = Reindex(store, arguments.name, encoders, reader, failures)
         was_needed = reindex.is_needed
         with tqdm(total=reindex.pictures, unit=" pictures", disable=arguments.quiet or None) as bar:
             done = reindex.run(

@@ -41,7 +41,8 @@ def add_parser(commands: Commands) -> None:
         metavar="FOLDER",
         help="index it in the background; also a file, a URL, a LIST.txt or LIST.csv; may be given several times",
     )
-    parser.add_argument("--index", default=DEFAULT_NAME, metavar="NAME", help=f"the index (default {DEFAULT_NAME})")
+    which = f"the index (default {DEFAULT_NAME})"
+    parser.add_argument("--index", dest="name", default=DEFAULT_NAME, metavar="NAME", help=which)
     parser.add_argument(
         "--uri",
         metavar="PATH_OR_URL",
@@ -71,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         from visop.web.run import Choice, open_search
     choice = Choice(
         uri=arguments.uri or DEFAULT_URI,
-        name=arguments.index,
+        name=arguments.name,
         photos=[os.path.expanduser(each) for each in arguments.photos],
         examples=not arguments.photos and arguments.uri is None and not os.path.exists(DEFAULT_URI),
         uploads=_uploads(arguments.uploads, effective.settings.http_host),

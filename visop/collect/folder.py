@@ -26,7 +26,7 @@ from visop.collect.near import find_near, perceptual_hash
 from visop.collect.page import Picture
 from visop.collect.urls import shorten
 from visop.contract import Image
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.files import write_whole
 from visop.journal import Journal
 
@@ -40,25 +40,25 @@ class PictureFolder:
     """An open folder. A context manager; one process at a time.
 
     Args:
-        path: made if it is not there.
+        folder: made if it is not there.
         keep_near_duplicates: whether pictures that are nearly the same are all kept.
 
     Raises:
-        SettingsError: it cannot be made or written, another process is at it, or its manifest is none of ours.
+        UsageError: it cannot be made or written, another process is at it, or its manifest is none of ours.
     """
 
-    def __init__(self, path: Path, *, keep_near_duplicates: bool = False) -> None:
-        self._path, self._keep_near_duplicates = path, keep_near_duplicates
+    def __init__(self, folder: Path, *, keep_near_duplicates: bool = False) -> None:
+        self._folder, self._keep_near_duplicates = folder, keep_near_duplicates
         self._results: dict[tuple[str, str], tuple[Outcome, str]] = {}
         self._files: dict[str, str] = {}  # by SHA-256
         self._hashes: dict[int, str] = {}  # files by pHash
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SettingsError(f"{path} cannot be made: {error.strerror}") from None
-        self._journal = Journal(path / MANIFEST)
+            raise UsageError("folder", folder, f"cannot be made: {error.strerror}") from None
+        self._journal = Journal(folder / MANIFEST)
         try:
-            self._recall(path / MANIFEST)
+            self._recall(folder / MANIFEST)
         except BaseException:
             self._journal.__exit__()
             raise
@@ -107,7 +107,7 @@ class PictureFolder:
         if bits is not None and not self._keep_near_duplicates and (like := find_near(bits, self._hashes)) is not None:
             return self.note_loss(picture, page, "skipped", "near duplicate", like)
         file = digest + extension(data)
-        write_whole(self._path / file, data)
+        write_whole(self._folder / file, data)
         height, width = image.shape[:2]
         phash = "" if bits is None else f"{bits:016x}"
         facts = {"file": file, "sha256": digest, "width": width, "height": height, "phash": phash}
@@ -144,5 +144,6 @@ def _entry(picture: Picture, page: str) -> dict[str, Any]:
     return {"kind": "picture", "url": shorten(picture.url), "page": shorten(page), "alt": picture.alt}
 
 
-def _foreign(manifest: Path, number: int) -> SettingsError:
-    return SettingsError(f"{manifest}: line {number} was not written by visop collect; take another folder")
+def _foreign(manifest: Path, number: int) -> UsageError:
+    why = f"line {number} of {MANIFEST} was not written by visop collect; take another folder"
+    return UsageError("folder", manifest.parent, why)

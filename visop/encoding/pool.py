@@ -74,7 +74,7 @@ def open_encoders(operators: Sequence[str], settings: Settings) -> Iterator[Enco
 
     Raises:
         OtherEncoder: they do not give the same vectors.
-        SettingsError: one is no encoder, or cannot be loaded.
+        UsageError: one is no encoder, or cannot be loaded.
         Unreachable: none of them answers; those that do not are left out, and the log says so.
     """
     with ExitStack() as stack:

@@ -34,7 +34,7 @@ def copy_threshold(
         A cosine; None if there is no calibration of this encoder, or none for ``DEFAULT_FPR``.
 
     Raises:
-        SettingsError: the calibration has no threshold for another rate, or the file is none of this encoder.
+        UsageError: the calibration has no threshold for another rate, or the file is none of this encoder.
     """
     try:
         calibration = calibration_from(file, operator) if file else calibration_of(operator, settings)

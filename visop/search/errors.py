@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visop.errors import InvalidInput, VisopError
+from visop.errors import UsageError, VisopError
 
 
 class StoreError(VisopError):
@@ -29,5 +29,8 @@ class NoSuchIndex(StoreError):
     """There is no index of this name."""
 
 
-class WrongFilter(InvalidInput):
+class WrongFilter(UsageError):
     """A filter is no expression over the fields of an index."""
+
+    def __init__(self, expression: str, why: str) -> None:
+        super().__init__("filter", expression, why)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from visop.encoding.vector_file import is_list_of_errors
-from visop.errors import SettingsError, VisopError
+from visop.errors import UsageError, VisopError
 from visop.rpc.statuses import code_of
 
 _log = logging.getLogger(__name__)
@@ -23,8 +23,8 @@ class Failures:
     """A context manager. Rows are input, code, reason, as those of ``visop encode``.
 
     Args:
-        path: what an earlier run wrote there is replaced by the first failure, or removed at the end of a run that had
-            none; until then it can still be read, or be the list that is indexed again. None only counts.
+        errors: what an earlier run wrote there is replaced by the first failure, or removed at the end of a run that
+            had none; until then it can still be read, or be the list that is indexed again. None only counts.
         or_count: count, and say so in the log, where the file cannot be written.
 
     Attributes:
@@ -32,18 +32,18 @@ class Failures:
         count: how many there are.
 
     Raises:
-        SettingsError: the file cannot be written, or is something else; from ``add`` as well, if that shows only then.
+        UsageError: the file cannot be written, or is something else; from ``add`` as well, if that shows only then.
     """
 
-    def __init__(self, path: Path | None, *, or_count: bool = False) -> None:
-        self.path, self.count = path, 0
+    def __init__(self, errors: Path | None, *, or_count: bool = False) -> None:
+        self.path, self.count = errors, 0
         self._or_count = or_count
         self._file: IO[str] | None = None
         self._writer: Any = None
         self._lock = threading.Lock()
-        if path is not None:
-            with self._attempted(path):
-                _check(path)
+        if errors is not None:
+            with self._attempted(errors):
+                _check(errors)
 
     def __enter__(self) -> Self:
         return self
@@ -77,7 +77,7 @@ class Failures:
             yield
         except OSError as error:
             if not self._or_count:
-                raise SettingsError(f"--errors {path}: {error.strerror}") from None
+                raise UsageError("errors", path, error.strerror or str(error)) from None
             _log.warning("%s: %s; inputs that cannot be indexed are only counted", path, error.strerror)
             self.path = None
 

@@ -13,14 +13,13 @@ from typing import Any, Self
 from visop.contract import OperatorInfo, Vector
 from visop.encoding.pool import Encoders, open_encoders
 from visop.encoding.same_encoder import check_same_encoder
-from visop.errors import InvalidInput, SettingsError, VisopError
+from visop.errors import InvalidInput, UsageError, VisopError
 from visop.images.thumbnail import as_file
 from visop.search import DEFAULT_NAME, DEFAULT_URI
 from visop.search.digests import Digests
 from visop.search.errors import NoSuchIndex
 from visop.search.failures import Failures
 from visop.search.ingest import Ingest, Progress
-from visop.search.inputs import gather
 from visop.search.milvus.collection import Collection
 from visop.search.milvus.index_types import parse_index_type
 from visop.search.milvus.schema import Picture
@@ -29,7 +28,7 @@ from visop.search.prune import prune
 from visop.search.reader import Reader, read_bytes
 from visop.search.verdict import Match, judge
 from visop.settings import Settings, load_settings
-from visop.sources import is_url
+from visop.sources import gather, is_url
 
 _MAX_K = 16384
 
@@ -91,7 +90,7 @@ class Index:
 
         Raises:
             StoreError: the store cannot be opened.
-            SettingsError: the URI or the name cannot be used.
+            UsageError: the URI or the name cannot be used.
         """
         settings = settings or load_settings(os.environ).settings
         index = cls(Store(uri, token), name, settings, operators)
@@ -153,7 +152,8 @@ class Index:
         given = [inputs] if isinstance(inputs, str | Path) else inputs
         found = gather([os.fspath(each) for each in given])
         if prune_folders and not found.folders:
-            raise SettingsError("--prune takes out what is gone from folders, and there is none among the inputs")
+            why = "takes out what is gone from folders, and there is none among the inputs"
+            raise UsageError("prune_folders", "", why)
         encoders = self._open_encoders()
         collection = self._made(encoders.operator, len(found.names), index_type)
         on_start(len(found.names))
@@ -167,21 +167,21 @@ class Index:
         self._tune(collection, index_type)
         return _added(progress, removed)
 
-    def search(self, image: Any, k: int = 10, expression: str = "") -> list[Match]:
+    def search(self, image: Any, k: int = 10, filter: str = "") -> list[Match]:  # noqa: A002 - as all call it
         """The pictures most like this one, the most similar first.
 
         Args:
             image: a path, a URL, the bytes of a file, a Pillow image, or an array (height, width, 3) uint8 RGB.
             k: how many, 1 to 16384.
-            expression: a filter, such as ``width >= 1000 and modified > 1700000000``.
+            filter: a condition, such as ``width >= 1000 and modified > 1700000000``; see docs/search.md.
 
         Raises:
             NoSuchIndex: it is not there yet.
             OtherEncoder: it has vectors of another encoder.
-            WrongFilter: the expression is none.
+            WrongFilter: the filter is no condition over the fields of an index.
             VisopError: the image cannot be encoded.
         """
-        return self.search_vector(self.encode(image), k, expression)
+        return self.search_vector(self.encode(image), k, filter)
 
     def encode(self, image: Any) -> Vector:
         """The vector of one image, (dimension,) float32. Arguments and errors are those of ``search``."""
@@ -193,12 +193,12 @@ class Index:
             raise result
         return result
 
-    def search_vector(self, vector: Vector, k: int = 10, expression: str = "") -> list[Match]:
+    def search_vector(self, vector: Vector, k: int = 10, filter: str = "") -> list[Match]:  # noqa: A002
         """As ``search``, for a vector of the same encoder, (dimension,) float32 of unit length."""
         if not 1 <= k <= _MAX_K:
             raise InvalidInput(f"k is {k}: must be from 1 to {_MAX_K}")
         collection = self._there()
-        (hits,) = collection.search([vector], k, expression)
+        (hits,) = collection.search([vector], k, filter)
         return [judge(hit, collection.operator.metric_type, self._threshold) for hit in hits]
 
     def use_threshold(self, cosine: float | None) -> None:
@@ -242,7 +242,7 @@ class Index:
         return self._there()
 
     def _check(self, there: OperatorInfo, here: OperatorInfo) -> None:
-        advice = f"Use the first, or `visop reindex --index {self.name}` to make new vectors of all pictures"
+        advice = "Use the first, or `visop reindex` to make new vectors of all pictures"
         check_same_encoder(
             there, here, f"the index {self.name} at {self._store.connection.uri}", "this encoder", advice
         )

@@ -15,16 +15,12 @@ _MAX_REASON_CHARS = 300
 
 
 @contextmanager
-def told_safely(expression: str = "") -> Iterator[None]:
-    """Raise what a client may read for what a store raises; the log has the rest.
-
-    Args:
-        expression: the client's own filter, if there is one.
-    """
+def told_safely() -> Iterator[None]:
+    """Raise what a client may read for what a store raises; the log has the rest."""
     try:
         yield
     except WrongFilter as error:
-        reason = str(error).removeprefix(f"--filter {expression}: ")[:_MAX_REASON_CHARS]
+        reason = error.why[:_MAX_REASON_CHARS]
         raise InvalidInput(f"the filter is no expression over the fields of an index: {reason}") from None
     except NoSuchIndex as error:
         _log.warning("%s", error)

@@ -60,7 +60,7 @@ class Site:
         """
         if not self.whole_names:
             check_public(query.expression)
-        with told_safely(query.expression):
+        with told_safely():
             vector = vectors[0] if vectors else self._vector_of(query.id or "")
             matches = self.index.search_vector(vector, query.k, query.expression)
             metric = self.index.collection.operator.metric_type

@@ -40,7 +40,7 @@ def test_a_graph_looks_at_more_than_it_answers():
 
 @pytest.mark.parametrize("text", ["TREE", "HNSW:", "HNSW:M", "HNSW:M=1;x=2", ""])
 def test_what_is_no_index_type_is_refused(text):
-    with pytest.raises(UsageError, match=r"--index-type .*must be auto, or one of FLAT, HNSW"):
+    with pytest.raises(UsageError, match=r"^index_type.*: must be auto, or one of FLAT, HNSW"):
         parse_index_type(text)
 
 

@@ -47,10 +47,10 @@ def test_a_proxy_for_the_web_is_not_asked_for_a_file(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["DISKANN", "SCANN"])
 def test_an_index_type_of_servers_is_refused_before_anything_is_made(index, folder, kind):
-    with pytest.raises(UsageError, match=rf"--index-type {kind}.*: Milvus Lite has FLAT, HNSW"):
+    with pytest.raises(UsageError, match=rf"^index_type {kind}.*: Milvus Lite has FLAT, HNSW"):
         index.add([folder], index_type=kind)
     index.add([folder / "1.png"])
-    with pytest.raises(UsageError, match="--index-type"):
+    with pytest.raises(UsageError, match="index_type"):
         index.add([folder], index_type=kind)
     assert index.count() == 1
     assert index.add([folder]).new == 9

@@ -41,5 +41,5 @@ def test_groups_are_sections(tmp_path, settings):
 
 
 def test_a_page_that_cannot_be_written_is_named(tmp_path, settings):
-    with pytest.raises(UsageError, match=r"--html .*none/page.html: No such file"):
+    with pytest.raises(UsageError, match=r"^html .*none/page.html: No such file"):
         write_search(tmp_path / "none" / "page.html", "q", [], settings)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from visop.contract import OperatorInfo, Vector
-from visop.errors import SettingsError, UsageError
+from visop.errors import UsageError
 from visop.search.milvus.errors import translated
 from visop.search.milvus.index_types import LITE_TYPES, IndexType, choose_index_type, flat_up_to
 from visop.search.milvus.library import DataType, MilvusClient
@@ -59,13 +59,13 @@ class Connection:
     writing: AbstractContextManager[object]
 
     def check_index_type(self, index_type: IndexType) -> None:
-        """Raise SettingsError for what this Milvus is known not to have, before anything is done."""
+        """Raise UsageError for what this Milvus is known not to have, before anything is done."""
         if self.is_lite and index_type.kind not in LITE_TYPES:
             there = ", ".join(LITE_TYPES)
-            raise SettingsError(f"--index-type {index_type}: Milvus Lite has {there}; a Milvus server has more")
+            raise UsageError("index_type", index_type, f"Milvus Lite has {there}; a Milvus server has more")
 
     def choose_index_type(self, text: str, pictures: int, dimension: int) -> IndexType:
-        """As ``index_types.choose_index_type``. Raises SettingsError for what this Milvus is known not to have."""
+        """As ``index_types.choose_index_type``. Raises UsageError for what this Milvus is known not to have."""
         chosen = choose_index_type(text, pictures, flat_up_to(dimension, is_lite=self.is_lite))
         self.check_index_type(chosen)
         return chosen
@@ -74,7 +74,7 @@ class Connection:
         """Build an index over the vectors of a collection that has none.
 
         Raises:
-            SettingsError: this Milvus does not have the index type, or not with these parameters.
+            UsageError: this Milvus does not have the index type, or not with these parameters.
         """
         self.check_index_type(index_type)
         build: dict[str, Any] = {
@@ -184,7 +184,7 @@ class Collection:
         """Build another index over the vectors. Until it is done, the collection cannot be searched.
 
         Raises:
-            SettingsError: this Milvus does not have it; the index is as it was.
+            UsageError: this Milvus does not have it; the index is as it was.
         """
         self.settle()
         with self._translated():

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import grpc
 
-from visop.errors import SettingsError, VisopError
+from visop.errors import UsageError, VisopError
 from visop.search.errors import (
     NoSuchIndex,
     StoreDamaged,
@@ -83,12 +83,11 @@ def _of_rpc(error: grpc.RpcError, uri: str) -> VisopError:
     if error.code() in _AWAY:
         return unreachable(uri)
     if error.code() is grpc.StatusCode.UNAUTHENTICATED:
-        return SettingsError(f"the Milvus at {uri} asks who we are ({error.details()}): set MILVUS_TOKEN=user:password")
+        why = f"the Milvus at {uri} asks who we are ({error.details()}): must be user:password, or an API key"
+        return UsageError("token", "", f"{why}; commands take it from MILVUS_TOKEN")
     if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-        return SettingsError(
-            f"what answers at {uri} is no Milvus that visop knows ({error.details()}): its port is 19530 as a rule, "
-            "and its version must be 2.3.5 or newer"
-        )
+        why = f"what answers there is no Milvus that visop knows ({error.details()})"
+        return UsageError("uri", uri, f"{why}: its port is 19530 as a rule, and its version must be 2.3.5 or newer")
     return of_text(f"{error.code().name}: {error.details()}", uri)
 
 
@@ -103,11 +102,11 @@ def _of_milvus(error: MilvusException, uri: str, collection: str, expression: st
     if error.code == _NOT_LOADED:
         return StoreUnreachable(f"{uri}: the index over {collection} is being built; try again in a moment")
     if expression and (error.code in _INVALID or error.is_input_error or _NO_EXPRESSION in text):
-        return WrongFilter(f"--filter {expression}: {text}")
+        return WrongFilter(expression, text)
     if expression and (reason := next((_LITE_NO_EXPRESSION[each] for each in _LITE_NO_EXPRESSION if each in text), "")):
-        return WrongFilter(f"--filter {expression}: {reason}")
+        return WrongFilter(expression, reason)
     if index_type and error.code in (*_INVALID, _UNEXPECTED):
-        return SettingsError(f"--index-type {index_type}: the Milvus at {uri} refuses it: {text}")
+        return UsageError("index_type", index_type, f"the Milvus at {uri} refuses it: {text}")
     return of_text(text, uri)
 
 

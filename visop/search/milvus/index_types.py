@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from visop.errors import SettingsError
+from visop.errors import UsageError
 
 # Up to here a server compares every vector: exact, and nothing to build. Beyond it the graph is faster to search.
 _FLAT_UP_TO = 2000
@@ -65,7 +65,7 @@ class IndexType:
         return {"nprobe": self._clusters()} if self.kind.startswith("IVF") else {}
 
     def __str__(self) -> str:
-        """As ``--index-type`` takes it."""
+        """As ``parse_index_type`` reads it."""
         params = ",".join(f"{name}={value}" for name, value in self.params.items())
         return f"{self.kind}:{params}" if params else self.kind
 
@@ -80,12 +80,12 @@ def parse_index_type(text: str) -> IndexType:
     """Read ``HNSW`` or ``HNSW:M=32,efConstruction=400``.
 
     Raises:
-        SettingsError: not of this form, or no such type.
+        UsageError: not of this form, or no such type.
     """
     match = _FORM.fullmatch(text)
     if match is None or match["kind"].upper() not in TYPES:
         rule = f"must be auto, or one of {', '.join(TYPES)}, with parameters as in HNSW:M=32,efConstruction=400"
-        raise SettingsError(f"--index-type {text}: {rule}")
+        raise UsageError("index_type", text, rule)
     params = dict(part.split("=", 1) for part in (match["params"] or "").split(",") if part)
     return IndexType(match["kind"].upper(), params)
 
@@ -101,7 +101,7 @@ def choose_index_type(text: str, pictures: int, flat_limit: int) -> IndexType:
     Auto is FLAT up to ``flat_limit`` pictures, a graph (HNSW, Malkov and Yashunin 2016) for more.
 
     Raises:
-        SettingsError: as ``parse_index_type``.
+        UsageError: as ``parse_index_type``.
     """
     if text == "auto":
         text = "FLAT" if pictures <= flat_limit else "HNSW"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.search.errors import StoreUnreachable
 from visop.search.milvus.errors import damaged, of_text
 from visop.search.milvus.library import DataDirLockedError, start_server_in_thread
@@ -40,7 +40,7 @@ def serve_lite(path: Path) -> Iterator[tuple[str, LossLog]]:
     until this process ends.
 
     Raises:
-        SettingsError: there is no such folder to put it in, or the path is a file of an older Milvus Lite.
+        UsageError: there is no such folder to put it in, or the path is a file of an older Milvus Lite.
         StoreUnreachable: it is open elsewhere.
         StoreReadOnly: it cannot be written.
         StoreDamaged: it cannot be read.
@@ -63,7 +63,7 @@ def serve_lite(path: Path) -> Iterator[tuple[str, LossLog]]:
 
 def _start(path: Path) -> tuple[Any, Any, int]:
     if not path.parent.is_dir():
-        raise SettingsError(f"--uri {path}: there is no folder {path.parent}")
+        raise UsageError("uri", path, f"there is no folder {path.parent}")
     if path.is_file():
         raise damaged(str(path), "a file and not a folder, so not Milvus Lite 3; those of version 2 cannot be read")
     try:
@@ -71,7 +71,7 @@ def _start(path: Path) -> tuple[Any, Any, int]:
     except DataDirLockedError:
         raise StoreUnreachable(
             f"{path} is open in another process (perhaps `visop run`, or another run), and Milvus Lite is for one at "
-            "a time: wait for it or stop it, or run a Milvus server, which --uri http://HOST:19530 uses"
+            "a time: wait for it or stop it, or run a Milvus server, whose URI is http://HOST:19530"
         ) from None
     except OSError as error:
         raise of_text(f"[Errno {error.errno}] {error.strerror}", str(path)) from None

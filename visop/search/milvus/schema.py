@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from visop.contract import OperatorInfo, Vector
-from visop.errors import SettingsError
+from visop.errors import UsageError
 
 #: Of what is written here; raised when an older visop could not read it.
 FORMAT = 1
@@ -89,9 +89,8 @@ class Row:
 def about(operator: OperatorInfo) -> str:
     """What a collection says of itself: JSON, which Milvus keeps with it."""
     if operator.metric_type not in METRICS:
-        raise SettingsError(
-            f"{operator.name} has the metric {operator.metric_type!r}; an index can have {', '.join(METRICS)}"
-        )
+        why = f"has the metric {operator.metric_type!r}; an index can have {', '.join(METRICS)}"
+        raise UsageError("", operator.name, why)
     facts = {"format": FORMAT, "operator": operator.name, "fingerprint": operator.fingerprint}
     return json.dumps({**facts, "dimension": operator.dimension, "metric": operator.metric_type})
 
@@ -100,14 +99,14 @@ def operator_of_text(text: str, collection: str) -> OperatorInfo:
     """The other way round.
 
     Raises:
-        SettingsError: the collection is not one of visop's, or of a newer one.
+        UsageError: the collection is not one of visop's, or of a newer one.
     """
     try:
         facts = json.loads(text)
         number = facts["format"]
         operator = OperatorInfo(facts["operator"], facts["fingerprint"], int(facts["dimension"]), facts["metric"])
     except (ValueError, KeyError, TypeError):
-        raise SettingsError(f"the collection {collection} was not made by visop; choose another --index") from None
+        raise UsageError("name", collection, "this collection was not made by visop; take another name") from None
     if number != FORMAT:
-        raise SettingsError(f"the collection {collection} has format {number}, this visop reads {FORMAT}: update visop")
+        raise UsageError("name", collection, f"has format {number}, this visop reads {FORMAT}: update visop")
     return operator

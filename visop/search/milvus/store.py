@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from visop.contract import OperatorInfo
-from visop.errors import SettingsError, UsageError
+from visop.errors import UsageError
 from visop.search.errors import NoSuchIndex
 from visop.search.milvus.collection import BUILD_S, CALL_S, Collection, Connection, collection_schema
 from visop.search.milvus.errors import be_quiet, damaged, translated
@@ -45,7 +45,7 @@ class Store:
         connection: to the Milvus that it is.
 
     Raises:
-        SettingsError: neither a path nor an address.
+        UsageError: neither a path nor an address.
         StoreError: it cannot be opened; see ``visop.search.errors``.
     """
 
@@ -77,7 +77,7 @@ class Store:
 
         Raises:
             NoSuchIndex: there is none of this name; says which there are.
-            SettingsError: it was not made by visop.
+            UsageError: it was not made by visop.
         """
         check_name(index)
         name = self.target_of(index)
@@ -106,7 +106,7 @@ class Store:
         """An empty collection of this number for an index; no alias points to it yet.
 
         Raises:
-            SettingsError: this Milvus does not have the index type, or not with these parameters.
+            UsageError: this Milvus does not have the index type, or not with these parameters.
         """
         check_name(index)
         name, text = collection_name(index, number), about(operator)
@@ -163,7 +163,7 @@ class Store:
         address, options = uri, {}
         if "://" not in uri:
             if not uri.endswith(".db"):
-                raise SettingsError(f"--uri {uri}: must be a path that ends in .db, or http://HOST:PORT of a Milvus")
+                raise UsageError("uri", uri, "must end in .db, or be http://HOST:PORT of a Milvus")
             address, log = self._stack.enter_context(serve_lite(Path(uri).expanduser()))
             self._loss = log.messages
             options = {"grpc.enable_http_proxy": 0}  # it is in this process, whatever the web is behind
@@ -193,10 +193,10 @@ def collection_name(index: str, number: int) -> str:
 
 
 def check_name(index: str) -> None:
-    """Raise SettingsError unless Milvus takes it as a name."""
+    """Raise UsageError unless Milvus takes it as a name."""
     if not _NAME.fullmatch(index) or "__" in index:
         rule = "must be letters, digits and single underscores, at most 200, and begin with a letter"
-        raise SettingsError(f"--index {index}: {rule}")
+        raise UsageError("name", index, rule)
 
 
 def _split(collection: str) -> tuple[str, int]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.images.thumbnail import data_uri
 from visop.search.duplicates import Group
 from visop.search.milvus.schema import Picture
@@ -19,17 +19,17 @@ from visop.templates import render
 
 _SIDE = 200
 
-# A page with ten thousand thumbnails opens nowhere; the list in the terminal and --json have all.
+# A page with ten thousand thumbnails opens nowhere; the list in the terminal and the JSON have all.
 _MOST_PICTURES = 2000
 
 
-def write_search(path: Path, query: str, matches: Sequence[Match], settings: Settings) -> None:
-    """Write what a search found. Raises SettingsError if the file cannot be written."""
-    _write(path, "search.html.jinja", {"query": printable(query), "matches": matches}, settings)
+def write_search(html: Path, query: str, matches: Sequence[Match], settings: Settings) -> None:
+    """Write what a search found. Raises UsageError if the file cannot be written."""
+    _write(html, "search.html.jinja", {"query": printable(query), "matches": matches}, settings)
 
 
-def write_duplicates(path: Path, index: str, groups: Sequence[Group], threshold: float, settings: Settings) -> None:
-    """Write groups of copies. Raises SettingsError if the file cannot be written."""
+def write_duplicates(html: Path, index: str, groups: Sequence[Group], threshold: float, settings: Settings) -> None:
+    """Write groups of copies. Raises UsageError if the file cannot be written."""
     shown: list[Group] = []
     pictures = 0
     for group in groups:
@@ -38,16 +38,16 @@ def write_duplicates(path: Path, index: str, groups: Sequence[Group], threshold:
             break
         shown.append(group)
     context = {"index": index, "groups": shown, "left_out": len(groups) - len(shown), "threshold": threshold}
-    _write(path, "duplicates.html.jinja", context, settings)
+    _write(html, "duplicates.html.jinja", context, settings)
 
 
-def _write(path: Path, template: str, context: dict[str, Any], settings: Settings) -> None:
+def _write(html: Path, template: str, context: dict[str, Any], settings: Settings) -> None:
     filters = {"thumbnail": lambda picture: _thumbnail(picture, settings), "date": _date}
     page = render(__package__, template, context, filters)
     try:
-        path.write_text(page, "utf-8")
+        html.write_text(page, "utf-8")
     except OSError as error:
-        raise SettingsError(f"--html {path}: {error.strerror}") from None
+        raise UsageError("html", html, error.strerror or str(error)) from None
 
 
 def _thumbnail(picture: Picture, settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""Man-made order: rows of windows, walls, roofs, shelves, seen straight on or aslant."""
+"""Draw buildings: houses, and façades with rows of windows, seen from the front or at an angle."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def draw_house(
     wall: Image.Image,
     rng: np.random.Generator,
 ) -> None:
-    """A wall with a few windows, and a roof."""
+    """Draw a wall with a few windows and, in 70 % of the cases, a roof; the middle of its base is at ``foot``."""
     width, height = scale * rng.uniform(0.5, 1.3), scale * rng.uniform(0.4, 1.2)
     x, y = foot[0] - width / 2, foot[1] - height
     corners = np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]])
@@ -39,7 +39,7 @@ def draw_house(
 
 
 def facade(style: np.random.Generator, content: np.random.Generator, width: int, height: int) -> Image.Image:
-    """Windows (or shelves, boxes, tiles) in a grid, all alike and none the same; posters and doors; a part of it."""
+    """Draw similar but different windows (or shelves, boxes, tiles) in a grid, with posters and doors over them."""
     size = max(width, height)
     walls = make_palette(style, 8, "stone", "brick", "sand", "wood")
     glass = make_palette(style, 10, "night", "sky", "water", "dusk")
@@ -73,7 +73,7 @@ def _window(
     frame: tuple[int, int, int],
     rng: np.random.Generator,
 ) -> None:
-    """A pane that mirrors something, a curtain or a thing behind it, and a cross."""
+    """Draw a pane with a reflection, sometimes a curtain or an object behind it, and a frame."""
     left, top, right, bottom = box.tolist()
     cut_out(canvas, panes, np.array([[left, top], [right, top], [right, bottom], [left, bottom]]), rng)
     chance = rng.random()
@@ -91,7 +91,7 @@ def _window(
 
 
 def _aslant(tilt: float, image: Image.Image, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
-    """A quadrilateral of the picture, its corners up to ``tilt`` of the way from the picture's to the middle."""
+    """Stretch a quadrilateral to the whole picture; its corners move inwards by up to ``tilt`` of the sides."""
     corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 0.0]])
     quad = corners + (0.5 - corners) * 2 * rng.uniform(0, tilt, (4, 2))
     data = (quad * image.size).ravel().tolist()

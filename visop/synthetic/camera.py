@@ -1,4 +1,4 @@
-"""What a camera and its owner do to a scene: light, exposure, colour cast, focus, noise."""
+"""Simulate a photograph of a scene: light, exposure, colour cast, focus and noise."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _LUMA = np.array([0.299, 0.587, 0.114])
 
 
 def photograph(rng: np.random.Generator, scene: Image.Image, width: int, height: int) -> Image.Image:
-    """Light the scene, and expose and develop it at its final size."""
+    """Scale a scene to its final size, light it, expose it, and sometimes add blur and noise."""
     image = _expose(rng, _light(rng, scene.resize((width, height), Image.Resampling.BOX)))
     if rng.random() < 0.2:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.2)))
@@ -17,7 +17,7 @@ def photograph(rng: np.random.Generator, scene: Image.Image, width: int, height:
 
 
 def _light(rng: np.random.Generator, image: Image.Image) -> Image.Image:
-    """Uneven light: a gradient over the picture, or a few soft patches of shade."""
+    """Darken a picture unevenly, with a gradient or a few soft patches of shade."""
     if rng.random() < 0.3:
         return image
     side = int(rng.choice([2, 3, 5]))
@@ -27,9 +27,10 @@ def _light(rng: np.random.Generator, image: Image.Image) -> Image.Image:
 
 
 def _expose(rng: np.random.Generator, image: Image.Image) -> Image.Image:
-    """As it is, or as an automatic does it, to a light and a contrast that photos have; some are grey or faded.
+    """Adjust brightness and contrast to values that photos have, as an automatic exposure does, and the colours.
 
-    The automatic aims at 0.44 of full scale on average and a standard deviation of 0.21.
+    A quarter of the pictures keep their brightness and contrast; some become grey or faded. The automatic exposure aims
+    at a mean of 0.44 of full scale and a standard deviation of 0.21.
     """
     statistics = ImageStat.Stat(image.convert("L"))
     mean, deviation = statistics.mean[0], statistics.stddev[0] / 255
@@ -39,7 +40,7 @@ def _expose(rng: np.random.Generator, image: Image.Image) -> Image.Image:
         target = 255 * rng.beta(4, 5)
     colour = rng.choice([0.0, rng.uniform(0.1, 0.6), rng.uniform(0.8, 1.4)], p=[0.07, 0.15, 0.78])
     cast = np.exp(rng.normal(0, 0.04, (3, 1)) * min(1, colour))
-    colour /= max(1, contrast) ** 0.4  # strong contrast would make loud colours of faint ones
+    colour /= max(1, contrast) ** 0.4  # strong contrast would also make faint colours garish
     mix = contrast * cast * (colour * np.eye(3) + (1 - colour) * _LUMA)
     matrix = np.column_stack([mix, np.full(3, target - contrast * mean)])
     return image.convert("RGB", tuple(matrix.ravel().tolist()))

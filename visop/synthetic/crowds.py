@@ -1,4 +1,4 @@
-"""Many of a kind: fruit in a crate, beads, people, cars, birds, books. Alike, but no two the same."""
+"""Draw many similar objects that differ in detail, such as fruit in a crate, beads, people, cars, birds or books."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from visop.synthetic.palettes import make_palette
 
 
 def crowd(style: np.random.Generator, content: np.random.Generator, width: int, height: int) -> Image.Image:
-    """In rows, in a heap, or on a plane that recedes."""
+    """Draw similar objects in rows, in a heap, or on a receding plane."""
     size = max(width, height)
     parts = _parts(style)
     tiles = [make_material(style, content, make_palette(style, 8), size) for _ in range(3)]
@@ -27,7 +27,7 @@ def crowd(style: np.random.Generator, content: np.random.Generator, width: int, 
 
 
 def _parts(style: np.random.Generator) -> list[Outline]:
-    """What all of them are made of, the largest first."""
+    """Make the outlines that every object is composed of, the largest first."""
     whole = make_outline(style, str(style.choice(list(OUTLINES))), upright=True)
     parts = [whole]
     for _ in range(int(style.integers(0, 4))):
@@ -39,7 +39,7 @@ def _parts(style: np.random.Generator) -> list[Outline]:
 def _places(
     style: np.random.Generator, content: np.random.Generator, width: int, height: int, scale: float
 ) -> tuple[Outline, npt.NDArray[np.float64]]:
-    """Where (n, 2), from back to front, and how large (n,) each is."""
+    """Choose the position (n, 2) and relative size (n,) of each object, from back to front."""
     order = style.integers(3)
     if order == 0:
         step = scale * style.uniform(1.3, 2.6)
@@ -63,7 +63,7 @@ def _draw_thing(
     rng: np.random.Generator,
     light: Light,
 ) -> None:
-    """One of them, each with its own proportions."""
+    """Draw one object with random proportions; ``pose`` is its scale in pixels and its angle in radians."""
     scale, angle = pose
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) * rng.uniform(0.8, 1.2, (2, 1))
     for number, part in enumerate(parts):

@@ -1,4 +1,4 @@
-"""Shapes cut out of a material and laid on the canvas, with light on them and a shadow beside them."""
+"""Cut shapes out of a material and paste them on a canvas, with shading and a shadow."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Light:
     """The light of one picture.
 
     Attributes:
-        round: how light falls on a bulging thing, as a grey picture to multiply with.
-        gloss: where such a thing shines, as a mask.
-        shadow: where shadows fall, in parts of the thing's size, right and down.
-        depth: how dark they are, 0 to 1.
-        softness: how far their borders are blurred, in parts of the thing's size.
+        round: the shading of a bulging object, as a grey picture to multiply with.
+        gloss: the highlight on such an object, as a mask.
+        shadow: offset of shadows to the right and down, as a share of the object's size.
+        depth: darkness of shadows, 0 to 1.
+        softness: blur radius of shadows, as a share of the object's size.
     """
 
     round: Image.Image
@@ -30,7 +30,7 @@ class Light:
 
 
 def make_light(rng: np.random.Generator) -> Light:
-    """From any side, hard or soft."""
+    """Choose a light from a random direction, hard or soft."""
     angle, height, bulge = rng.uniform(0, 2 * np.pi), rng.uniform(0.2, 1.2), rng.uniform(0.3, 1.2)
     ambient = rng.uniform(0.15, 0.8)
     y, x = np.mgrid[-1:1:40j, -1:1:40j]
@@ -57,15 +57,15 @@ def cut_out(
     *,
     gloss: bool = False,
 ) -> None:
-    """Fill the outline with a piece of the tile from anywhere, a little lighter or darker than the tile.
+    """Fill an outline with a random piece of a tile, a little lighter or darker than the tile.
 
     Args:
-        canvas: drawn upon.
-        tile: at least as large as the canvas.
-        outline: points on the canvas; what is outside of it is not drawn.
-        rng: where the chance comes from.
-        light: makes the shape round and gives it a shadow.
-        gloss: whether it shines.
+        canvas: the picture to draw on.
+        tile: the material, at least as large as the canvas.
+        outline: points in pixels of the canvas; parts outside the canvas are not drawn.
+        rng: the random generator.
+        light: shades the shape as if it bulged, and gives it a shadow; None leaves it flat.
+        gloss: whether to add a highlight; needs ``light``.
     """
     low = np.clip(np.floor(outline.min(axis=0)), 0, canvas.size).astype(int)
     high = np.clip(np.ceil(outline.max(axis=0)) + 1, 0, canvas.size).astype(int)

@@ -1,4 +1,4 @@
-"""Dead leaves: textured shapes of all sizes that cover each other (Lee, Mumford, Huang 2001; Baradad et al. 2021)."""
+"""Draw dead leaves: textured shapes of all sizes that overlap (Lee, Mumford, Huang 2001; Baradad et al. 2021)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from visop.synthetic.palettes import make_palette, pixel
 
 
 def dead_leaves(style: np.random.Generator, content: np.random.Generator, width: int, height: int) -> Image.Image:
-    """Sizes follow the power law that makes the picture look the same at every distance; what is far is drawn first."""
+    """Draw shapes whose sizes follow a power law, as those of objects in photos do; later ones cover earlier ones."""
     size = max(width, height)
     palette = make_palette(style, 12)
     tiles = [make_material(style, content, palette, size) for _ in range(style.integers(2, 4))]
@@ -38,7 +38,7 @@ def dead_leaves(style: np.random.Generator, content: np.random.Generator, width:
 def _places(
     style: np.random.Generator, content: np.random.Generator, width: int, height: int
 ) -> tuple[Outline, npt.NDArray[np.float64]]:
-    """Centres (n, 2) and radii (n,): all over the picture, or around one place, or the small on top of the large."""
+    """Choose centres (n, 2) and radii (n,), everywhere or around one point; sometimes the small ones come last."""
     size = max(width, height)
     count = int(style.integers(60, 260))
     exponent, smallest = style.uniform(0.9, 2.4), size * np.exp(style.uniform(np.log(0.008), np.log(0.05)))

@@ -1,4 +1,4 @@
-"""A small collection to show a search on: generated pictures, some of them alike, and edited copies of a few."""
+"""Write a small collection to demonstrate a search: generated pictures, some of them alike, and edited copies."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from visop.files import whole_file
 from visop.synthetic.generate import EDITION, SERIES, generate_picture
 from visop.synthetic.transformations import TRANSFORMATIONS
 
-# So many series, and of each so many pictures, which may share their style.
+# The number of series, and of pictures in each series, which may share a style.
 _SERIES, _EACH = 15, 3
 
-# What each series has an edited copy by.
+# The transformation of the edited copy in each series.
 _COPIES = ["mirror", "crop-80", "grey", "text", "border", "brighter", "jpeg-5", "caption"]
 _COPIES += ["darker", "hue", "rotate-90", "blur", "contrast-half", "perspective", "stretch"]
 
@@ -26,13 +26,13 @@ _QUALITY = 90
 
 
 def write_examples(folder: Path) -> Iterator[list[Path]]:
-    """Write ``COUNT`` pictures, a series at a time; those that are there are kept.
+    """Write ``COUNT`` pictures, a series at a time; existing files are kept.
 
     Args:
-        folder: made if missing; the pictures go into one below it, by their edition.
+        folder: created if missing; the pictures go into a subfolder named for their edition.
 
     Yields:
-        The files of each series, as soon as they are there.
+        The files of each series, as soon as they are written.
     """
     folder = folder / f"edition-{EDITION}"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Fractals of random affine maps, as in FractalDB (Kataoka et al. 2020, "Pre-training without Natural Images")."""
+"""Draw fractals of random affine maps, as in FractalDB (Kataoka et al. 2020, "Pre-training without Natural Images")."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _SETTLING = 15
 
 
 def _orbit_points(rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Points of an attractor, by the chaos game played by many at once; (n, 2)."""
+    """Compute points (n, 2) of an attractor with the chaos game, for many orbits at once."""
     count = int(rng.integers(2, 6))
     maps = rng.uniform(-1, 1, (count, 2, 3)).astype(np.float32)
-    # All contract, or the points leave for infinity: the larger singular value is that of a contraction.
+    # Every map must contract (largest singular value below 1), else the points diverge to infinity.
     norms = np.linalg.norm(maps[:, :, :2], ord=2, axis=(1, 2))
     maps[:, :, :2] *= (rng.uniform(0.4, 0.95, count) / norms)[:, None, None]
     x, y = rng.uniform(-1, 1, (2, _ORBITS)).astype(np.float32)
@@ -32,7 +32,7 @@ def _orbit_points(rng: np.random.Generator) -> npt.NDArray[np.float32]:
 
 
 def _density(points: npt.NDArray[np.float32], width: int, height: int, reach: float) -> Grey:
-    """How often each pixel is hit, on a logarithmic scale; (height, width)."""
+    """Count how often each pixel is hit, on a logarithmic scale; (height, width) uint8."""
     low, high = np.percentile(points[::7], [1, 99], axis=0)
     scaled = ((points - low) / (high - low + 1e-6) - 0.5) * reach + 0.5
     columns, rows = np.floor(scaled * (width, height)).astype(np.int64).T
@@ -44,7 +44,7 @@ def _density(points: npt.NDArray[np.float32], width: int, height: int, reach: fl
 
 
 def fractals(style: np.random.Generator, content: np.random.Generator, width: int, height: int) -> Image.Image:
-    """A few attractors over a material."""
+    """Draw two to four attractors over a material."""
     canvas = make_material(style, content, make_palette(style, 8), max(width, height)).crop((0, 0, width, height))
     for _ in range(style.integers(2, 5)):
         density = _density(_orbit_points(content), width // 2, height // 2, content.uniform(0.5, 1.3))

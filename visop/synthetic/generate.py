@@ -1,7 +1,7 @@
-"""Pictures out of nothing but chance, on which an encoder learns to tell natural photos apart.
+"""Generate random pictures from which an encoder can learn to tell natural photos apart.
 
-Why this works: Baradad et al. 2021, "Learning to See by Looking at Noise" (https://arxiv.org/abs/2106.05963), find that
-what counts is that pictures are as varied as photos are and share their statistics, not that they look real.
+This works because such pictures need not look real. What matters is that they are as varied as photos and share their
+statistics: Baradad et al. 2021, "Learning to See by Looking at Noise" (https://arxiv.org/abs/2106.05963).
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from visop.machine import usable_cores
 from visop.synthetic.camera import photograph
 from visop.synthetic.mixture import FAMILIES, choose_family, finish
 
-# As many seeds in a row may share their style.
+# The number of consecutive seeds that may share a style.
 SERIES = 8
 
-# Longer sides, in pixels. The upper bound is that of the noise that all fields are cut from.
+# Allowed longer sides, in pixels. The upper bound follows from the length of the noise that all fields are cut from.
 SIZES = range(32, 1025)
 
-# Counted up when the same seed comes to give another picture.
+# To be incremented whenever a seed gives a different picture than before.
 EDITION = 2
 
 _RATIOS = (4 / 3, 3 / 2, 1.0, 16 / 9)
@@ -39,17 +39,18 @@ _QUALITY = 92
 
 
 def generate_picture(seed: int, size: int = 256) -> npt.NDArray[np.uint8]:
-    """One picture; a seed always gives the same, in every process and with any number of threads.
+    """Generate one picture. A seed gives the same picture in every process and with any number of threads.
 
-    In half of the cases eight seeds in a row (0 to 7, 8 to 15, ...) share family, palette, layout and light and differ
-    in what is where: real galleries have many pictures that are alike, and telling those apart is the hard part.
+    Half of the series of eight seeds (0 to 7, 8 to 15, ...) share family, palette, layout and light, and their pictures
+    differ in the positions and details of objects. Real galleries contain many similar pictures, and telling those
+    apart is the hard part.
 
     Args:
         seed: from 0.
         size: the longer side, in pixels; one of ``SIZES``.
 
     Returns:
-        (height, width, 3), RGB; 4:3, 3:2, 1:1 or 16:9, lying or upright.
+        (height, width, 3) uint8 RGB, in landscape or portrait format, with a ratio of 4:3, 3:2, 1:1 or 16:9.
 
     Raises:
         UsageError: the size is out of range.
@@ -61,32 +62,32 @@ def generate_picture(seed: int, size: int = 256) -> npt.NDArray[np.uint8]:
     width, height = size, round(size / ratio)
     if style.random() < 0.35:
         width, height = height, width
-    # What is drawn is half as large again, so that edges are smooth when it is made smaller.
+    # Drawn at 1.5 times the size and then scaled down, so that edges are smooth.
     canvas = FAMILIES[choose_family(style)](style, content, width * 3 // 2, height * 3 // 2)
     return np.asarray(photograph(style, finish(style, content, canvas), width, height))
 
 
 def _generators(seed: int) -> tuple[np.random.Generator, np.random.Generator]:
-    """Style and content."""
+    """Return the random generators of a picture's style and of its content."""
     series = np.random.default_rng([seed // SERIES, 1])
     content = np.random.default_rng([seed, 2])
     return (series if series.random() < 0.5 else np.random.default_rng([seed, 3])), content
 
 
 def generate_folder(folder: Path, count: int, size: int, seed: int, processes: int) -> None:
-    """Write ``000000.jpg`` and so on, JPEG of quality 92, with a progress bar; those that are there are kept.
+    """Write JPEG files of quality 92, ``000000.jpg`` and so on, with a progress bar; existing files are kept.
 
-    Processes are spawned: a script that calls this with more than one needs ``if __name__ == "__main__":``.
+    Processes are spawned, so a script that calls this with more than one needs ``if __name__ == "__main__":``.
 
     Args:
-        folder: made if missing.
-        count: how many pictures.
+        folder: created if missing.
+        count: number of pictures.
         size: their longer side, in pixels.
-        seed: the first picture's; the others follow.
-        processes: how many at once; 0 is one per core.
+        seed: seed of the first picture; the following pictures have the following seeds.
+        processes: number of processes; 0 uses one per core.
 
     Raises:
-        UsageError: the size is out of range, or what is there was made with another seed, size or edition.
+        UsageError: the size is out of range, or the existing files were made with another seed, size or edition.
     """
     folder.mkdir(parents=True, exist_ok=True)
     missing = [number for number in range(count) if not _path(folder, number).exists()]
@@ -102,7 +103,7 @@ def generate_folder(folder: Path, count: int, size: int, seed: int, processes: i
 
 @contextmanager
 def _workers(processes: int) -> Iterator[partial[Iterator[None]] | type[map[None]]]:
-    """Something like ``map``; when it is left early, what has not begun is given up."""
+    """Give a function like ``map`` that runs in ``processes``; on an early exit, pending work is cancelled."""
     if processes <= 1:
         yield map
         return
@@ -114,7 +115,7 @@ def _workers(processes: int) -> Iterator[partial[Iterator[None]] | type[map[None
 
 
 def _ignore_interrupts() -> None:
-    """Ctrl-C goes to the whole group; the parent is the one who answers it."""
+    """Ignore Ctrl-C, which the terminal sends to the whole process group; the parent process handles it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -123,15 +124,16 @@ def _path(folder: Path, number: int) -> Path:
 
 
 def _comment(size: int, seed: int) -> str:
-    """What a picture was made from, as it is written into its file."""
+    """Return the comment that is written into a picture's file, and says how to generate it."""
     return f"visop generate, edition {EDITION}, size {size}, seed {seed}"
 
 
 def _check_kept(path: Path, expected: str) -> None:
     with Image.open(path) as image:
-        found = image.info.get("comment", b"").decode(errors="replace") or "no word of where it is from"
+        found = image.info.get("comment", b"").decode(errors="replace")
     if found != expected:
-        why = f"has {found!r}, this run makes {expected!r}: give another folder, or empty this one"
+        comment = repr(found) if found else "no comment on its origin"
+        why = f"has {comment}, this run makes {expected!r}: give another folder, or empty this one"
         raise UsageError("", path, why)
 
 

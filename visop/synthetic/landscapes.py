@@ -1,4 +1,4 @@
-"""Outdoors: sky, ridges one behind the other, a ground that recedes, water, and what stands there."""
+"""Draw landscapes: a sky, ridges behind each other, a receding ground or water, and objects on it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from visop.synthetic.strokes import draw_strokes, draw_tree, make_brush
 
 
 def landscape(style: np.random.Generator, content: np.random.Generator, width: int, height: int) -> Image.Image:
-    """From far to near."""
+    """Draw a landscape, from far to near."""
     size = max(width, height)
     horizon = int(height * style.uniform(0.25, 0.75))
     light = make_light(style)
@@ -52,7 +52,7 @@ def _sky(style: np.random.Generator, content: np.random.Generator, width: int, h
 
 
 def _crest(rng: np.random.Generator, width: int, height: int, level: float, rise: float, rough: float) -> Outline:
-    """A ridge whose waves have a 1/f spectrum, closed below."""
+    """Make the outline of a ridge whose waves have a power-law spectrum, closed at the bottom of the picture."""
     columns = np.linspace(0, width, 100)
     waves = np.arange(1, 40)
     heights = rng.normal(0, 1, len(waves)) / waves**rough
@@ -67,7 +67,7 @@ def _ridges(
     horizon: int,
     haze: npt.NDArray[np.float64],
 ) -> None:
-    """The farther, the more of the air's colour."""
+    """Draw ridges, blending the farther ones more into the haze."""
     layers, rise, rough = int(style.integers(0, 4)), horizon * style.uniform(0.05, 0.4), style.uniform(0.9, 1.8)
     palette = make_palette(style, 8, "foliage", "stone", "earth", "snow")
     rock = make_material(style, content, palette, max(canvas.size))
@@ -79,7 +79,7 @@ def _ridges(
 
 
 def _ground(style: np.random.Generator, content: np.random.Generator, canvas: Image.Image, horizon: int) -> None:
-    """A material seen in perspective, or water that mirrors what is above."""
+    """Draw the ground: a material in perspective, or water that mirrors what is above it."""
     width, height = canvas.size
     depth = height - horizon
     if depth < 4:
@@ -96,7 +96,7 @@ def _ground(style: np.random.Generator, content: np.random.Generator, canvas: Im
 
 
 def recede(tile: Image.Image, width: int, height: int, steepness: float) -> Image.Image:
-    """The tile as a plane that goes away from the viewer; it is ``1 + steepness`` times nearer below than above."""
+    """Show a tile as a plane that recedes from the viewer: its lower edge is ``1 + steepness`` times nearer."""
     fall = steepness / height
     scale = tile.width / width
     down = tile.height * (1 + steepness) / height

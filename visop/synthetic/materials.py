@@ -1,4 +1,4 @@
-"""Surfaces without a border: stone, cloud, wood, cloth, skin, bricks. Shapes are cut out of them."""
+"""Make surfaces such as stone, cloud, wood, cloth, skin and bricks, from which shapes are cut."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from PIL import Image
 from visop.synthetic.noise import Field, cells, spectral_noise, to_grey
 from visop.synthetic.palettes import Colours, colourise
 
-# What decides the look comes from `style`, what decides the detail from `content`: so a series of pictures can have
-# the same cloth without having the same thread.
+# (style, content, size) -> a field (size, size). ``style`` decides the look and ``content`` the details, so that the
+# pictures of a series can show the same cloth without showing the same threads.
 Material = Callable[[np.random.Generator, np.random.Generator, int], Field]
 
 
 def _mesh(size: int) -> tuple[Field, Field]:
-    """Rows and columns, from 0 to 1."""
+    """Return coordinates from 0 to 1: rows (size, 1) and columns (1, size)."""
     line = np.linspace(0, 1, size, endpoint=False, dtype=np.float32)
     return line[:, None], line[None, :]
 
@@ -36,7 +36,7 @@ def _veins(style: np.random.Generator, content: np.random.Generator, size: int) 
 
 
 def _rings(style: np.random.Generator, content: np.random.Generator, size: int) -> Field:
-    """Waves along a warped axis: wood, sand, zebra, cloth."""
+    """Draw waves along a warped axis: wood, sand, zebra, cloth."""
     rows, columns = _mesh(size)
     angle = style.uniform(0, np.pi)
     axis = rows * np.float32(np.cos(angle)) + columns * np.float32(np.sin(angle))
@@ -46,7 +46,7 @@ def _rings(style: np.random.Generator, content: np.random.Generator, size: int) 
 
 
 def _patches(style: np.random.Generator, content: np.random.Generator, size: int) -> Field:
-    """Steps of a cloud: moss on stone, camouflage, a map."""
+    """Quantise a cloud into steps: moss on stone, camouflage, a map."""
     levels = style.integers(2, 6)
     field = spectral_noise(content, size, style.uniform(1.2, 2.0))
     steps = np.round(field * np.float32(levels / 3)) * np.float32(3 / levels)
@@ -54,14 +54,14 @@ def _patches(style: np.random.Generator, content: np.random.Generator, size: int
 
 
 def _spots(style: np.random.Generator, content: np.random.Generator, size: int) -> Field:
-    """Where a band of frequencies is high: leopard, lichen, pebbles."""
+    """Saturate the difference of two noises: leopard, lichen, pebbles."""
     coarse = spectral_noise(content, size, 1.5)
     fine = spectral_noise(content, size, style.uniform(1.8, 2.6))
     return np.tanh((coarse - fine * np.float32(style.uniform(0.3, 0.9))) * np.float32(style.uniform(2, 8)))
 
 
 def _grid(style: np.random.Generator, content: np.random.Generator, size: int) -> Field:
-    """Bricks, tiles, shingles."""
+    """Draw bricks, tiles or shingles."""
     rows, columns = _mesh(size)
     across, down = np.exp(style.uniform(1.1, 3.4, 2)).astype(np.float32)
     course = np.floor(rows * down)
@@ -75,7 +75,7 @@ def _grid(style: np.random.Generator, content: np.random.Generator, size: int) -
 
 
 def _weave(style: np.random.Generator, content: np.random.Generator, size: int) -> Field:
-    """Threads over and under: cloth, baskets, wire."""
+    """Weave horizontal and vertical threads: cloth, baskets, wire."""
     rows, columns = _mesh(size)
     across, down = np.exp(style.uniform(2.0, 4.0, 2)).astype(np.float32) * np.float32(np.pi)
     warp = spectral_noise(content, size, 2.2) * np.float32(style.uniform(0, 0.6))
@@ -86,7 +86,7 @@ def _weave(style: np.random.Generator, content: np.random.Generator, size: int) 
 
 
 def _cracks(style: np.random.Generator, content: np.random.Generator, size: int) -> Field:
-    """Cells: dry mud, a stone wall, scales, leaf veins, mosaic."""
+    """Draw cells with borders: dry mud, a stone wall, scales, leaf veins, mosaic."""
     side = size // 3
     margin, own = cells(content, side, int(np.exp(style.uniform(2.5, 6.5))))
     tones = content.standard_normal(own.max() + 1, dtype=np.float32)[own] * np.float32(style.uniform(0, 1))
@@ -95,13 +95,13 @@ def _cracks(style: np.random.Generator, content: np.random.Generator, size: int)
 
 
 def _grains(style: np.random.Generator, content: np.random.Generator, size: int) -> Field:
-    """Fine and all alike, with heavy tails: sand, plaster, gravel, fur from afar."""
+    """Draw fine, uniform noise, sometimes with heavy tails: sand, plaster, gravel, fur from afar."""
     field = spectral_noise(content, size, style.uniform(0.4, 1.0)) * np.float32(style.uniform(0.4, 1.2))
     return field * np.abs(field) if style.random() < 0.5 else field
 
 
 def _smooth(style: np.random.Generator, content: np.random.Generator, size: int) -> Field:
-    """Almost flat: a wall, a sky, something out of focus."""
+    """Draw an almost flat surface: a wall, a sky, something out of focus."""
     broad = _enlarge(spectral_noise(content, 16, 2.0), size) * np.float32(style.uniform(0.3, 1.5))
     return broad + spectral_noise(content, size, 0.9) * np.float32(style.uniform(0, 0.15))
 
@@ -126,7 +126,7 @@ MATERIALS: dict[str, Material] = {
 
 
 def _relief(style: np.random.Generator, height: Field) -> Field:
-    """The field as a rough surface in raking light."""
+    """Show a field as a rough surface in raking light."""
     slope = height - np.roll(height, (int(style.integers(-2, 3)), int(style.choice([-2, -1, 1, 2]))), axis=(0, 1))
     return height * np.float32(style.uniform(0, 0.5)) + slope * np.float32(1.2 / (slope.std() + 1e-6))
 
@@ -138,9 +138,9 @@ def make_material(
     size: int,
     kinds: Sequence[str] = tuple(MATERIALS),
 ) -> Image.Image:
-    """A square of ``size``, of one of the kinds.
+    """Make a square of ``size`` pixels of one of the kinds.
 
-    Its field is made at two thirds of the size, which is the size of the picture in the end: canvases are larger.
+    The field is made at two thirds of the size, which is the resolution of the final picture (see ``generate``).
     """
     field = MATERIALS[str(style.choice(list(kinds)))](style, content, size * 2 // 3)
     if style.random() < 0.3:

@@ -1,4 +1,4 @@
-"""Which kinds of pictures there are, and how many of each."""
+"""The families of generated pictures, and their shares."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from visop.synthetic.subjects import creature, still_life
 from visop.synthetic.text import page, sign
 from visop.synthetic.textures import colour_noise, texture
 
-# (style, content, width, height) -> an RGB picture of exactly that size. What a series of pictures has in common is
-# drawn from `style`, what sets them apart from `content`.
+# (style, content, width, height) -> an RGB picture of exactly that size. What the pictures of a series have in common
+# is drawn from ``style``, and what differs between them from ``content``.
 Family = Callable[[np.random.Generator, np.random.Generator, int, int], Image.Image]
 
 _SIMPLE: dict[str, Family] = {
@@ -44,9 +44,9 @@ _SIMPLE: dict[str, Family] = {
     "page": page,
 }
 
-# Shares of the pictures, judged by eye, not tuned. Most have landmarks in every part, by which a crop can be known
-# (dead leaves, crowds, collages), or a near, a far, a subject and empty parts, as photos have. Pure textures, pages and
-# plain shapes have to be known, too, but are few.
+# Shares of the families, chosen by eye and not tuned. Most pictures have landmarks everywhere, by which a crop can be
+# recognised (dead leaves, crowds, collages), or a foreground, a background, a subject and empty parts, as photos do.
+# Pure textures, pages and plain shapes must be recognised too, but are rare.
 WEIGHTS: dict[str, float] = {
     "dead_leaves": 0.15,
     "landscape": 0.15,
@@ -67,13 +67,13 @@ WEIGHTS: dict[str, float] = {
 
 
 def choose_family(rng: np.random.Generator, names: Sequence[str] = tuple(WEIGHTS)) -> str:
-    """One of the names, by its weight."""
+    """Draw one of the names, with the probabilities of ``WEIGHTS``."""
     weights = np.array([WEIGHTS[name] for name in names])
     return names[int(rng.choice(len(names), p=weights / weights.sum()))]
 
 
 def collage(style: np.random.Generator, content: np.random.Generator, width: int, height: int) -> Image.Image:
-    """Families side by side, seen through each other, or one as the surface of things in the other."""
+    """Combine two families: regions of a picture of one show a picture of the other."""
     ground, figure = (_SIMPLE[choose_family(style, tuple(_SIMPLE))] for _ in range(2))
     canvas = ground(style, content, width, height)
     size = max(width, height)
@@ -87,7 +87,7 @@ def collage(style: np.random.Generator, content: np.random.Generator, width: int
 
 
 def _region(style: np.random.Generator, content: np.random.Generator, width: int, height: int) -> Outline:
-    """A side of the picture, or a thing in it."""
+    """Make the outline of a region: one side of a random line, or a shape inside the picture."""
     if style.random() < 0.3:
         angle = content.uniform(0, 2 * np.pi)
         across = np.array([np.cos(angle), np.sin(angle)]) * width * 2
@@ -105,7 +105,7 @@ FAMILIES: dict[str, Family] = _SIMPLE | {"collage": collage}
 
 
 def finish(style: np.random.Generator, content: np.random.Generator, canvas: Image.Image) -> Image.Image:
-    """Roughen, bend, or write on some of the pictures, or put something near and out of focus before them."""
+    """Roughen or bend some of the pictures, add words, or put a blurred object in the foreground."""
     if style.random() < 0.3:
         canvas = _roughen(style, content, canvas)
     if style.random() < 0.1:
@@ -118,7 +118,7 @@ def finish(style: np.random.Generator, content: np.random.Generator, canvas: Ima
 
 
 def _roughen(style: np.random.Generator, content: np.random.Generator, canvas: Image.Image) -> Image.Image:
-    """Fine detail everywhere: dirt, foliage, foam, crumpled light."""
+    """Overlay fine detail, like dirt, foliage or foam."""
     size = max(canvas.size)
     grain = to_grey(spectral_noise(content, size * 2 // 3, style.uniform(0.4, 0.9)), style.uniform(3, 9))
     veil = Image.fromarray(grain).resize((size, size), Image.Resampling.BILINEAR).crop((0, 0, *canvas.size))
@@ -126,7 +126,7 @@ def _roughen(style: np.random.Generator, content: np.random.Generator, canvas: I
 
 
 def _stand_before(style: np.random.Generator, content: np.random.Generator, canvas: Image.Image) -> None:
-    """A blurred shadowy shape that covers a corner or a side."""
+    """Cover a corner or a side with a blurred shape of one colour."""
     mask = Image.new("L", canvas.size)
     centre = content.uniform(0, 1, 2)
     centre[content.integers(2)] = content.integers(2)
@@ -137,7 +137,7 @@ def _stand_before(style: np.random.Generator, content: np.random.Generator, canv
 
 
 def _bend(rng: np.random.Generator, image: Image.Image, strength: float) -> Image.Image:
-    """As rubber: the knots of a coarse mesh move."""
+    """Bend a picture by moving the inner nodes of a coarse mesh."""
     count = 5
     grid = np.stack(np.meshgrid(*[np.linspace(0, 1, count + 1)] * 2), axis=-1)
     grid[1:-1, 1:-1] += rng.normal(0, strength, (count - 1, count - 1, 2))

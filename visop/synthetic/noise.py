@@ -1,4 +1,4 @@
-"""Random fields: the raw stuff of every texture."""
+"""Make random fields, from which all textures are built."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WHITE = 1 << 20
 
 @lru_cache(maxsize=1)
 def _white_noise() -> npt.NDArray[np.complex64]:
-    """One long run of Gaussian noise, of which fields take pieces: drawing it anew would cost more than the FFT."""
+    """Return a long run of Gaussian noise from which fields take pieces; fresh noise would cost more than the FFT."""
     pair = np.random.default_rng(0).standard_normal((2, _WHITE), dtype=np.float32)
     noise: npt.NDArray[np.complex64] = pair[0] + np.complex64(1j) * pair[1]
     return noise
@@ -25,7 +25,7 @@ def _white_noise() -> npt.NDArray[np.complex64]:
 
 @lru_cache(maxsize=16)
 def _frequencies(size: int) -> tuple[Field, Field]:
-    """Vertical and horizontal frequencies of a real FFT, in cycles per field; (size, 1) and (1, size // 2 + 1)."""
+    """Return the frequencies of a real FFT in cycles per field: vertical (size, 1), horizontal (1, size // 2 + 1)."""
     vertical = scipy.fft.fftfreq(size, 1 / size).astype(np.float32)[:, None]
     horizontal = scipy.fft.rfftfreq(size, 1 / size).astype(np.float32)[None, :]
     return vertical, horizontal
@@ -54,20 +54,20 @@ def _stretched_amplitude(size: int, exponent: float, stretch: float, angle: floa
 def spectral_noise(
     rng: np.random.Generator, size: int, exponent: float, *, stretch: float = 1.0, angle: float = 0.0
 ) -> Field:
-    """Gaussian noise whose amplitude falls as ``1 / frequency ** exponent``; periodic.
+    """Make periodic Gaussian noise whose amplitude falls as ``1 / frequency ** exponent``.
 
     Photos have exponents of about 0.8 to 1.5 (Field 1987, "Relations between the statistics of natural images and the
     response properties of cortical cells").
 
     Args:
-        rng: where the chance comes from.
+        rng: the random generator.
         size: side of the field.
         exponent: 0 is white noise, 1 is a photo, 2 is clouds; rounded to tenths.
-        stretch: from 1; how much longer than wide the structures are.
-        angle: their direction, in radians.
+        stretch: how much longer than wide the structures are, from 1.
+        angle: direction of the structures, in radians.
 
     Returns:
-        (size, size), mean 0 and standard deviation 1.
+        (size, size) float32 with mean 0 and standard deviation 1.
     """
     exponent = round(float(exponent), 1)
     if stretch == 1.0:
@@ -81,11 +81,11 @@ def spectral_noise(
 
 
 def cells(rng: np.random.Generator, size: int, count: int) -> tuple[Field, npt.NDArray[np.int64]]:
-    """Voronoi cells (Worley 1996, "A cellular texture basis function").
+    """Make Voronoi cells (Worley 1996, "A cellular texture basis function").
 
     Returns:
-        How much nearer the own centre is than the next, 0 at the borders, and the number of the own centre; both
-        (size, size).
+        For each pixel, how much nearer it is to its own centre than to the next, which is 0 at the borders, and the
+        number of its own centre; both (size, size).
     """
     rows, columns = np.mgrid[:size, :size]
     centres = rng.uniform(0, size, (count, 2))
@@ -95,6 +95,6 @@ def cells(rng: np.random.Generator, size: int, count: int) -> tuple[Field, npt.N
 
 
 def to_grey(field: Field, spread: float = 2.5) -> Grey:
-    """A field as grey values; ``spread`` standard deviations either side of 0 are black and white."""
+    """Convert a field to grey values; ``-spread`` becomes black and ``spread`` white."""
     grey: Grey = np.clip(field * np.float32(127.5 / spread) + np.float32(127.5), 0, 255).astype(np.uint8)
     return grey

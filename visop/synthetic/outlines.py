@@ -1,4 +1,4 @@
-"""Closed curves: what leaves, stones, houses and bodies look like from outside."""
+"""Make closed curves: the outlines of leaves, stones, houses and bodies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-# (n, 2): right and down, in pixels of the canvas, or about 1 from the origin; and one such point, (2,).
+# Points (n, 2), x to the right and y down, in pixels of the canvas or within about 1 of the origin; and one point (2,).
 Outline = npt.NDArray[np.float64]
 Point = npt.NDArray[np.float64]
 
@@ -67,6 +67,6 @@ OUTLINES: dict[str, Callable[[np.random.Generator], Outline]] = {
 
 
 def make_outline(rng: np.random.Generator, kind: str, *, upright: bool = False) -> Outline:
-    """Points (n, 2) within about 1 of the origin, turned by chance unless upright."""
+    """Make the points (n, 2) of an outline within about 1 of the origin, rotated at random unless ``upright``."""
     points = OUTLINES[kind](rng)
     return points if upright else _turn(points, rng.uniform(0, 2 * np.pi))

@@ -1,4 +1,4 @@
-"""Colours as photos have them: much light and dark, little chroma, and most of that between blue and yellow."""
+"""Choose colours as in photos: they vary most in lightness, little in chroma, and mainly from blue to yellow."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from PIL import Image
 
 Colours = npt.NDArray[np.float64]
 
-# The principal axes of natural colours after light (Ruderman, Cronin, Chiao 1998): blue to yellow, green to magenta.
+# The second and third principal axes of natural colours, after lightness (Ruderman, Cronin, Chiao 1998): blue to yellow
+# and green to magenta.
 _YELLOW = np.array([0.6, 0.3, -0.9])
 _MAGENTA = np.array([0.35, -0.4, 0.05])
 
-# What many photos are of, each from dark to light.
+# Colours of common subjects of photos, each from dark to light.
 NATURAL = {
     "sky": [(40, 70, 120), (90, 140, 200), (170, 200, 230), (240, 245, 250)],
     "dusk": [(30, 25, 50), (120, 60, 70), (220, 130, 80), (250, 220, 170)],
@@ -32,12 +33,13 @@ NATURAL = {
 
 
 def make_palette(rng: np.random.Generator, count: int, *names: str) -> Colours:
-    """Colours that go together; (count, 3), 0 to 1.
+    """Choose matching colours; (count, 3) float, 0 to 1.
 
     Args:
-        rng: where the chance comes from.
-        count: how many.
-        names: of ``NATURAL``, one of which is taken mostly; without names any of them or a made-up one.
+        rng: the random generator.
+        count: number of colours.
+        names: names in ``NATURAL``, one of which is used in 80 % of the cases. Without names, any of them is used in
+            half of the cases. The other palettes are made up.
     """
     if rng.random() < (0.8 if names else 0.5):
         return _natural_palette(rng, count, str(rng.choice(list(names or NATURAL))))
@@ -53,7 +55,7 @@ def _natural_palette(rng: np.random.Generator, count: int, name: str) -> Colours
 
 
 def _made_up_palette(rng: np.random.Generator, count: int) -> Colours:
-    """One or two hues, many lights."""
+    """Choose one or two hues and many lightness values."""
     hue = rng.uniform(0, 2 * np.pi)
     hues = hue + rng.choice([0.0, rng.uniform(0.5, 3.6)], size=count) + rng.normal(0, 0.25, count)
     chroma = rng.gamma(2.0, rng.choice([0.02, 0.08, 0.16])) * rng.uniform(0.4, 1.2, count)
@@ -70,13 +72,13 @@ def _saturate(colours: Colours, factor: float) -> Colours:
 
 
 def pixel(colour: npt.NDArray[np.float64], gain: float = 1.0) -> tuple[int, int, int]:
-    """A colour of 0 to 1 as Pillow wants it."""
+    """Convert a colour (3,) of 0 to 1, times ``gain``, to Pillow's 0 to 255, clipped."""
     red, green, blue = (min(255, max(0, int(value * gain * 255))) for value in colour.tolist())
     return red, green, blue
 
 
 def colourise(rng: np.random.Generator, grey: Image.Image, palette: Colours) -> Image.Image:
-    """Grey values through a gradient of a few colours of the palette, usually from dark to light."""
+    """Map grey values to a gradient of a few colours of the palette, usually from dark to light."""
     chosen = palette[rng.integers(0, len(palette), rng.integers(2, 5))]
     if rng.random() < 0.75:
         chosen = chosen[np.argsort(chosen.sum(axis=1))]

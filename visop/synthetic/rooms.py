@@ -1,4 +1,4 @@
-"""Indoors: a box seen from within, its walls in perspective, with things on the floor and on the walls."""
+"""Draw interiors: a box seen from inside, with walls in perspective and objects on the floor and the walls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from visop.synthetic.palettes import make_palette, pixel
 
 
 def room(style: np.random.Generator, content: np.random.Generator, width: int, height: int) -> Image.Image:
-    """Floor, ceiling and walls; furniture from far to near; pictures and windows at the back."""
+    """Draw floor, ceiling and walls, pictures and windows at the back, and furniture from far to near."""
     size = max(width, height)
     walls = make_material(style, content, make_palette(style, 6), size, ("smooth", "grains", "grid", "streaks"))
     floor = make_material(style, content, make_palette(style, 6, "wood", "stone", "brick"), size)
@@ -38,7 +38,7 @@ def room(style: np.random.Generator, content: np.random.Generator, width: int, h
 def _shell(
     walls: Image.Image, floor: Image.Image, back: tuple[int, int, int, int], width: int, height: int
 ) -> Image.Image:
-    """The four planes that lead to the back wall, and the back wall."""
+    """Draw the back wall and the four planes that lead to it."""
     left, top, right, bottom = back
     canvas = walls.crop((0, 0, width, height))
     if bottom < height:
@@ -68,7 +68,7 @@ def draw_cuboid(
     size: npt.NDArray[np.float64],
     rng: np.random.Generator,
 ) -> None:
-    """A box that stands: its front, its top and one side, each in its own light; ``size`` is width, height, depth."""
+    """Draw a standing box: its front, top and one side, shaded differently; ``size`` is width, height and depth."""
     width, height, depth = size.tolist()
     x, y = foot
     slant = np.array([rng.choice([-0.6, 0.6]), -0.45]) * depth

@@ -1,4 +1,4 @@
-"""Few and plain: goods on white, signs, logos, diagrams, silhouettes."""
+"""Draw a few plain shapes, as in product photos on white, signs, logos, diagrams and silhouettes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from visop.synthetic.palettes import make_palette, pixel
 
 
 def plain_shapes(style: np.random.Generator, content: np.random.Generator, width: int, height: int) -> Image.Image:
-    """Large flat areas, on white, on black or on one colour."""
+    """Draw large flat areas on white, on black or on one colour."""
     size = max(width, height)
     palette = make_palette(style, 6)
     ground = (pixel(palette[0]), (252, 252, 252), (6, 6, 8))[style.integers(3)]

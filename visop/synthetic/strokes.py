@@ -1,4 +1,4 @@
-"""Bent lines by the hundred: grass, hair, straw, twigs, rain."""
+"""Draw hundreds of bent lines, as in grass, hair, straw, twigs and rain."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from visop.synthetic.palettes import Colours, make_palette, pixel
 
 @dataclass(frozen=True, slots=True)
 class Brush:
-    """How strokes look; lengths in pixels, angles in radians.
+    """The look of strokes; lengths in pixels, angles in radians.
 
     Attributes:
         palette: their colours.
-        length: of a stroke of middle size.
-        thickness: the same.
+        length: typical length of a stroke.
+        thickness: typical thickness of a stroke.
         spread: standard deviation of their directions.
-        bend: standard deviation of how far they turn from start to end.
+        bend: standard deviation of the turn from start to end.
     """
 
     palette: Colours
@@ -33,7 +33,7 @@ class Brush:
 
 
 def make_brush(style: np.random.Generator, palette: Colours, size: int) -> Brush:
-    """For a canvas of this size."""
+    """Choose a brush for a canvas of about ``size`` pixels a side."""
     length, thickness = size * np.exp(style.uniform(-4, -1.8)), size * style.uniform(0.001, 0.008)
     return Brush(palette, float(length), float(thickness), style.uniform(0.03, 0.8), style.uniform(0, 1.2))
 
@@ -41,7 +41,7 @@ def make_brush(style: np.random.Generator, palette: Colours, size: int) -> Brush
 def draw_strokes(
     canvas: Image.Image, brush: Brush, starts: Outline, angles: npt.NDArray[np.float64], rng: np.random.Generator
 ) -> None:
-    """From each start (n, 2) into its direction (n,), in order: the last are on top."""
+    """Draw a stroke from each start (n, 2) in its direction (n,), in order, so that the last are on top."""
     count = len(starts)
     steps = np.linspace(0, 1, 5)
     heading = (angles + rng.normal(0, brush.spread, count))[:, None] + rng.normal(0, brush.bend, (count, 1)) * steps
@@ -56,7 +56,7 @@ def draw_strokes(
 
 
 def strokes(style: np.random.Generator, content: np.random.Generator, width: int, height: int) -> Image.Image:
-    """Everywhere, along a field that turns slowly: fur, a meadow, brushwork."""
+    """Cover a picture with strokes whose direction changes slowly, as in fur, a meadow or brushwork."""
     size = max(width, height)
     palette = make_palette(style, 16)
     canvas = make_material(style, content, palette, size).crop((0, 0, width, height))
@@ -72,7 +72,7 @@ def strokes(style: np.random.Generator, content: np.random.Generator, width: int
 def draw_tree(
     canvas: Image.Image, foot: tuple[float, float], height: float, leaves: Colours, rng: np.random.Generator
 ) -> None:
-    """Trunk and branches that fork, and a crown of dabs that are lighter towards the top."""
+    """Draw a tree: a trunk, forking branches, and a crown of dots that get lighter towards the top."""
     draw = ImageDraw.Draw(canvas)
     bark = pixel(leaves[0] * 0.3 + np.array([0.1, 0.07, 0.05]))
     tips = _fork(draw, foot, height * 0.4, -np.pi / 2 + rng.normal(0, 0.1), 4, bark, rng)
@@ -95,7 +95,7 @@ def _fork(
     colour: tuple[int, int, int],
     rng: np.random.Generator,
 ) -> list[tuple[float, float]]:
-    """Where the branches end."""
+    """Draw a branch and the branches that it forks into; return the points where branches end."""
     end = (start[0] + length * np.cos(angle), start[1] + length * np.sin(angle))
     draw.line((*start, *end), fill=colour, width=max(1, int(length * 0.12)))
     if depth == 0:
@@ -107,7 +107,7 @@ def _fork(
 
 
 def thicket(style: np.random.Generator, content: np.random.Generator, width: int, height: int) -> Image.Image:
-    """Branches and foliage near by, against sky or dark."""
+    """Draw branches and foliage close up, against sky or darkness."""
     size = max(width, height)
     leaves = make_palette(style, 10, "foliage", "foliage", "earth", "flower", "dusk")
     behind = make_palette(style, 8, "sky", "foliage", "night")

@@ -1,4 +1,4 @@
-"""One or a few things in front of a background that is out of focus: people, animals, fruit, goods on a table."""
+"""Draw one or a few subjects in front of a blurred background: people, animals, fruit, goods on a table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from visop.synthetic.strokes import Brush, draw_strokes, make_brush
 
 
 def _backdrop(style: np.random.Generator, content: np.random.Generator, width: int, height: int) -> Image.Image:
-    """Far out of focus: a blurred material, and discs where lights were."""
+    """Draw a background far out of focus: a blurred material, sometimes with discs of blurred lights."""
     size = max(width, height)
     palette = make_palette(style, 10)
     backdrop = make_material(style, content, palette, size // 4).resize((size, size), Image.Resampling.BICUBIC)
@@ -29,7 +29,7 @@ def _backdrop(style: np.random.Generator, content: np.random.Generator, width: i
 
 
 def still_life(style: np.random.Generator, content: np.random.Generator, width: int, height: int) -> Image.Image:
-    """Shaded things on a table or in the air, the nearer before the farther."""
+    """Draw shaded objects on a table or in the air; nearer ones cover farther ones."""
     size = max(width, height)
     canvas = _backdrop(style, content, width, height)
     tiles = [make_material(style, content, make_palette(style, 8), size) for _ in range(3)]
@@ -50,13 +50,13 @@ def still_life(style: np.random.Generator, content: np.random.Generator, width: 
 
 
 def _mark(canvas: Image.Image, points: Outline, tile: Image.Image, rng: np.random.Generator) -> None:
-    """A label, a stain or a button on a thing, in half of the cases."""
+    """Draw a label, a stain or a button on an object, in half of the cases."""
     if rng.random() < 0.5:
         cut_out(canvas, tile, points + rng.normal(0, 0.1 * np.ptp(points), 2), rng)
 
 
 def creature(style: np.random.Generator, content: np.random.Generator, width: int, height: int) -> Image.Image:
-    """A body of a few round parts, with eyes and usually with hair: much of what is photographed looks back."""
+    """Draw bodies of a few round parts with eyes and usually hair, because many photos show people or animals."""
     size = max(width, height)
     canvas = _backdrop(style, content, width, height)
     palette = make_palette(style, 10, "skin", "earth", "wood", "stone", "sand")
@@ -81,7 +81,7 @@ def creature(style: np.random.Generator, content: np.random.Generator, width: in
 def _limbs(
     canvas: Image.Image, tile: Image.Image, head: Point, radius: float, rng: np.random.Generator, light: Light
 ) -> None:
-    """Ears, arms, horns, wings."""
+    """Draw ears, arms, horns or wings."""
     for _ in range(int(rng.integers(0, 5))):
         angle = rng.uniform(0, 2 * np.pi)
         place = head + radius * np.array([np.cos(angle), np.sin(angle)])
@@ -97,7 +97,7 @@ def _hair(canvas: Image.Image, head: Point, radius: float, brush: Brush, rng: np
 
 
 def _face(canvas: Image.Image, head: Point, radius: float, palette: Colours, rng: np.random.Generator) -> None:
-    """Two eyes and a mouth, turned with the head."""
+    """Draw two eyes, on a tilted line, and a mouth."""
     draw = ImageDraw.Draw(canvas)
     turn, gap, size = rng.normal(0, 0.3), radius * rng.uniform(0.3, 0.5), radius * rng.uniform(0.06, 0.16)
     side = np.array([np.cos(turn), np.sin(turn)])

@@ -1,4 +1,4 @@
-"""Writing: pages, posters, screens, signs. The words are made up; the font is the one inside Pillow."""
+"""Draw text: pages, posters, screens and signs. The words are made up, and the font is Pillow's built-in one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _words(rng: np.random.Generator, count: int) -> str:
 
 
 def page(style: np.random.Generator, content: np.random.Generator, width: int, height: int) -> Image.Image:
-    """Headings, lines and a few pictures in columns, on paper or on any other surface."""
+    """Draw headings, lines of text and a few pictures in columns, on paper or another surface."""
     size = max(width, height)
     palette = make_palette(style, 8)
     paper = make_material(style, content, palette, size, ("smooth", "grains", "cloud", "streaks"))
@@ -71,7 +71,7 @@ def _fill_column(
 
 
 def sign(style: np.random.Generator, content: np.random.Generator, canvas: Image.Image) -> None:
-    """A few words on top of a picture: a caption, a plate, graffiti."""
+    """Draw a few words over a picture, as in a caption, a plate or graffiti."""
     size = int(max(canvas.size) * np.exp(style.uniform(-3.3, -1.5)))
     words = _words(content, int(style.integers(1, 4)))
     x, y = content.uniform(0, 0.6) * canvas.width, content.uniform(0, 0.9) * canvas.height

@@ -1,4 +1,4 @@
-"""Nothing but surface: two materials, one showing through the other."""
+"""Draw pure textures: two materials, one showing through the other, and coloured noise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from visop.synthetic.palettes import make_palette
 
 
 def texture(style: np.random.Generator, content: np.random.Generator, width: int, height: int) -> Image.Image:
-    """Worn paint, a carpet, a close-up."""
+    """Blend two materials, or mask one with the other, as in worn paint, a carpet or a close-up."""
     palette = make_palette(style, 8)
     size = max(width, height)
     first, second = (make_material(style, content, palette, size) for _ in range(2))
@@ -24,7 +24,7 @@ def texture(style: np.random.Generator, content: np.random.Generator, width: int
 
 
 def colour_noise(style: np.random.Generator, content: np.random.Generator, width: int, height: int) -> Image.Image:
-    """Three independent 1/f fields in a random colour basis, with heavy tails (as in Baradad et al. 2021)."""
+    """Mix three independent 1/f fields with heavy tails in a random colour basis (as in Baradad et al. 2021)."""
     size = max(width, height) * 2 // 3
     exponent, tail = style.uniform(0.9, 1.9), style.uniform(1, 2)
     fields = np.stack([spectral_noise(content, size, exponent) for _ in range(3)])

@@ -1,8 +1,8 @@
-"""What happens to pictures that are copied: the edits that an encoder is trained against and measured under.
+"""Edit pictures as people edit copies, to train encoders and to measure them.
 
-Two things are made from the same primitives. ``TRANSFORMATIONS`` is the fixed list of an evaluation: named edits of a
-stated strength. ``random_edit`` is what training sees: chains of one to four edits of random strength, of which the
-named ones are single points. All pictures are RGB; every random choice comes from the generator that is passed in.
+The same functions are used in two ways. ``TRANSFORMATIONS`` is the fixed list for evaluation: named edits of a given
+strength. ``random_edit`` is for training: chains of one to four edits of random strength. All pictures are RGB, and
+every random choice comes from the generator that is passed in.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Transformation:
     """A named edit.
 
     Attributes:
-        name: as reports show it.
+        name: the name in reports and on the command line.
         help: what it does, with its strength.
-        apply: from an RGB picture and a seeded generator to another RGB picture, whose size may differ.
+        apply: takes an RGB picture and a random generator, and returns another RGB picture, whose size may differ.
     """
 
     name: str
@@ -50,35 +50,35 @@ def turn(image: Image.Image, quarters: int) -> Image.Image:
 
 
 def rotate(image: Image.Image, degrees: float, *, expand: bool, fill: Colour = _BLACK) -> Image.Image:
-    """Rotate counter-clockwise; ``expand`` keeps all of the picture, else its size. Corners are ``fill``."""
+    """Rotate counter-clockwise. ``expand`` enlarges the result to show the whole picture; corners get ``fill``."""
     return image.rotate(degrees, Image.Resampling.BILINEAR, expand=expand, fillcolor=fill)
 
 
 def crop(image: Image.Image, width: float, height: float, x: float, y: float) -> Image.Image:
-    """Cut out a share ``width`` x ``height`` of the sides; x and y from 0 (left, top) to 1 (right, bottom)."""
+    """Cut out a part; its size is a share of the sides, x and y go from 0 (left, top) to 1 (right, bottom)."""
     w, h = max(8, round(image.width * width)), max(8, round(image.height * height))
     left, top = round((image.width - w) * x), round((image.height - h) * y)
     return image.crop((left, top, left + w, top + h))
 
 
 def stretch(image: Image.Image, factor: float) -> Image.Image:
-    """Make the picture ``factor`` times as wide, at about the same number of pixels."""
+    """Multiply the ratio of width to height by ``factor``, keeping about the same number of pixels."""
     root = math.sqrt(factor)
     return _resize(image, image.width * root, image.height / root)
 
 
 def scale(image: Image.Image, factor: float) -> Image.Image:
-    """Make the picture smaller: each side times ``factor``."""
+    """Multiply each side by ``factor``."""
     return _resize(image, image.width * factor, image.height * factor)
 
 
 def perspective(image: Image.Image, corners: np.ndarray, fill: Colour = _BLACK) -> Image.Image:
-    """See the picture from the side.
+    """Show the picture in perspective, as if seen from the side.
 
     Args:
         image: the picture.
-        corners: (4, 2), where the top left, top right, bottom right and bottom left corner of the result lie in the
-            picture, as shares of its sides; outside of 0..1 shows ``fill``.
+        corners: (4, 2) the points of the picture, as shares of its sides, that become the top left, top right, bottom
+            right and bottom left corner of the result; points outside of 0..1 show ``fill``.
         fill: the colour around the picture.
     """
     size = np.array(image.size, float)
@@ -90,7 +90,7 @@ _CORNERS = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], float)
 
 
 def _homography(source: np.ndarray, target: np.ndarray) -> list[float]:
-    """The eight coefficients of Pillow's PERSPECTIVE that send four source points to four target points."""
+    """Solve for the eight coefficients of Pillow's PERSPECTIVE that map four source points to four target points."""
     rows, values = [], []
     for (x, y), (u, v) in zip(source, target, strict=True):
         rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
@@ -112,32 +112,32 @@ def _resize(image: Image.Image, width: float, height: float) -> Image.Image:
 
 
 def brighten(image: Image.Image, amount: int) -> Image.Image:
-    """Add to every channel, from -255 to 255, saturating."""
+    """Add ``amount``, -255 to 255, to every channel, saturating."""
     return image.point([min(255, max(0, value + amount)) for value in range(256)] * 3)
 
 
 def contrast(image: Image.Image, factor: float) -> Image.Image:
-    """Multiply the distance from the picture's mean grey."""
+    """Multiply every value's distance from the picture's mean grey by ``factor``."""
     return ImageEnhance.Contrast(image).enhance(factor)
 
 
 def gamma(image: Image.Image, exponent: float) -> Image.Image:
-    """Raise to a power, on a scale of 0 to 1: above 1 is darker."""
+    """Raise every value, on a scale of 0 to 1, to a power; exponents above 1 darken."""
     return image.point([round(255 * (value / 255) ** exponent) for value in range(256)] * 3)
 
 
 def grey(image: Image.Image) -> Image.Image:
-    """Take the colour away."""
+    """Remove the colour."""
     return image.convert("L").convert("RGB")
 
 
 def saturate(image: Image.Image, factor: float) -> Image.Image:
-    """Multiply the colourfulness."""
+    """Multiply every pixel's distance from its grey value by ``factor``."""
     return ImageEnhance.Color(image).enhance(factor)
 
 
 def hue(image: Image.Image, degrees: float) -> Image.Image:
-    """Turn the hue of every pixel by as much."""
+    """Rotate the hue of every pixel."""
     shift = round(degrees / 360 * 256)
     channels = image.convert("HSV").split()
     turned = channels[0].point([(value + shift) % 256 for value in range(256)])
@@ -145,7 +145,7 @@ def hue(image: Image.Image, degrees: float) -> Image.Image:
 
 
 def tint(image: Image.Image, factors: Colour | tuple[float, float, float]) -> Image.Image:
-    """Multiply red, green and blue by a factor each, saturating: another white balance."""
+    """Multiply red, green and blue by a factor each, saturating, which changes the white balance."""
     return image.point([min(255, round(value * factor)) for factor in factors for value in range(256)])
 
 
@@ -153,19 +153,19 @@ def tint(image: Image.Image, factors: Colour | tuple[float, float, float]) -> Im
 
 
 def jpeg(image: Image.Image, quality: int) -> Image.Image:
-    """Save as JPEG of that quality and read again."""
+    """Compress as JPEG of this quality and decode again."""
     file = io.BytesIO()
     image.save(file, "JPEG", quality=quality)
     return Image.open(file).convert("RGB")
 
 
 def blur(image: Image.Image, radius: float) -> Image.Image:
-    """Blur with a Gaussian, of a standard deviation given as a share of the longer side."""
+    """Blur with a Gaussian whose standard deviation is ``radius`` times the longer side."""
     return image.filter(ImageFilter.GaussianBlur(radius * max(image.size)))
 
 
 def noise(image: Image.Image, deviation: float, rng: Rng) -> Image.Image:
-    """Add Gaussian noise of that standard deviation, in grey levels, to every value."""
+    """Add Gaussian noise to every value; ``deviation`` is its standard deviation in grey levels."""
     pixels = np.asarray(image, np.float32)
     noisy = pixels + deviation * rng.standard_normal(pixels.shape, np.float32)
     return Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
@@ -175,7 +175,7 @@ def noise(image: Image.Image, deviation: float, rng: Rng) -> Image.Image:
 
 
 def write_text(image: Image.Image, rng: Rng, share: float) -> Image.Image:
-    """Write words over the picture, ``share`` of its height tall, at a random place in a random colour."""
+    """Write words over the picture in a random place and colour; ``share`` is their height by that of the picture."""
     image = image.copy()
     draw = ImageDraw.Draw(image)
     text = " ".join(rng.choice(_WORDS) for _ in range(rng.integers(1, 4)))
@@ -187,7 +187,7 @@ def write_text(image: Image.Image, rng: Rng, share: float) -> Image.Image:
 
 
 def caption(image: Image.Image, rng: Rng, share: float) -> Image.Image:
-    """Put a bar with words above or below the picture, as memes have it; ``share`` of its height."""
+    """Add a bar with words above or below the picture, as in memes; ``share`` is its height by that of the picture."""
     bar = max(8, round(share * image.height))
     fill: Colour = (255, 255, 255) if rng.random() < 0.7 else _colour(rng)
     above = rng.random() < 0.5
@@ -215,12 +215,12 @@ def _colour(rng: Rng) -> Colour:
 
 
 def _frame_colour(rng: Rng) -> Colour:
-    """Black and white are what programs fill with."""
+    """Choose a fill colour, mostly black or white, as image programs do."""
     choice = rng.random()
     return _BLACK if choice < 0.4 else (255, 255, 255) if choice < 0.65 else _colour(rng)
 
 
-# --- the list of an evaluation ---
+# --- the transformations of an evaluation ---
 
 
 def _fixed(function: Callable[..., Image.Image], *args: object, **kwargs: object) -> Edit:
@@ -287,14 +287,15 @@ def _corner(image: Image.Image, rng: Rng, share: float) -> Image.Image:
     return crop(image, share, share, x, y)
 
 
-# --- what training sees ---
+# --- the random edits of training ---
 
 
 def random_edit(image: Image.Image, rng: Rng) -> Image.Image:
-    """Edit a picture as people might: one to four edits, each of random kind and strength.
+    """Apply one to four edits of random kinds and strengths, as people might.
 
-    Cuts come first and compression last, as in life; within that order the kinds are drawn without replacement, by
-    their weights in ``_KINDS``. Quarter turns and mirroring come on top, each in half of the cases.
+    The kinds are drawn without replacement, with their weights in ``_KINDS``, and applied in its order: cropping first
+    and compression last, as in practice. In addition, half of the pictures are turned by a random number of quarters,
+    and half are mirrored.
     """
     count = rng.choice(4, p=_COUNT_SHARES) + 1
     chosen = rng.choice(len(_KINDS), count, replace=False, p=_KIND_SHARES)
@@ -305,7 +306,7 @@ def random_edit(image: Image.Image, rng: Rng) -> Image.Image:
 
 
 def _random_crop(image: Image.Image, rng: Rng) -> Image.Image:
-    """A part of 5 to 90 % of the area; places at the edge are as likely as those inside."""
+    """Crop to 5 to 90 % of the area; crops at the edge are as likely as crops inside."""
     area, aspect = math.exp(rng.uniform(math.log(0.05), math.log(0.9))), math.exp(rng.uniform(-0.3, 0.3))
     x, y = np.clip(rng.uniform(-0.3, 1.3, 2), 0, 1).tolist()
     width, height = math.sqrt(area * aspect), math.sqrt(area / aspect)
@@ -347,7 +348,7 @@ def _random_colour(image: Image.Image, rng: Rng) -> Image.Image:
 
 
 def _random_jpeg(image: Image.Image, rng: Rng) -> Image.Image:
-    """Of quality 3 to 60, half of them below 13: the worse, the more there is to learn from it."""
+    """Compress as JPEG of quality 3 to 60, half of them below 13: low qualities are harder and teach more."""
     return jpeg(image, round(math.exp(rng.uniform(math.log(3), math.log(60)))))
 
 

@@ -69,7 +69,7 @@ def test_where_uploads_are_off_they_are_refused_before_they_are_read(start_site:
     assert site.status()["uploads"] is False
     answer = upload(site, b"x" * 1000)
     assert (answer["http"], answer["code"]) == (403, "PERMISSION_DENIED")
-    assert "--uploads FOLDER" in answer["detail"]
+    assert "started without a folder for them" in answer["detail"]
 
 
 def test_a_folder_that_cannot_be_written_is_told_without_its_path(

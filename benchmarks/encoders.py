@@ -6,8 +6,8 @@
 
 Every encoder is a server.py of its own with default settings but for the model; those that are not shipped get seeded
 random weights, which cost the same time as any others. They take turns, round after round, so that a change of the
-machine meets them all alike. Requests hold one photo of natural size, or ``--images`` of them, or as many previews of
-some 250 x 250 pixels, of which decoding takes less. Medians over the rounds, with the range.
+machine meets them all alike. Requests hold one photograph of natural size, or ``--images`` of them, or as many previews
+of some 250 x 250 pixels, of which decoding takes less. Medians over the rounds, with the range.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ _NATURAL = (
     *("coins.png", "grass.png", "gravel.png", "hubble_deep_field.jpg", "ihc.png", "moon.png", "motorcycle_left.png"),
     *("page.png", "retina.jpg", "rocket.jpg", "text.png"),
 )
-# A crop is a quarter as wide and high as its photo, if that is not too small to show anything.
+# A crop is a quarter as wide and high as its photograph, if that is not too small to show anything.
 _LEAST_CROP_SIDE = 120
 # Standard deviation of the grey levels, of a crop and of its flattest quarter, which may be all that a transformation
 # leaves of it. Plain sky and the black around the retina have less: nobody could tell such pictures apart.
@@ -110,7 +110,7 @@ def _natural_photos() -> Iterator[tuple[str, PILImage.Image]]:
 
 
 def main() -> None:
-    """Write the crops into a folder, as PNG, in a sub-folder for each photo."""
+    """Write the crops into a folder, as PNG, in a sub-folder for each photograph."""
     parser = argparse.ArgumentParser(description="Cut photographs into crops that do not overlap.")
     parser.add_argument("folder", type=Path, help="where they go; made if it is not there")
     folder: Path = parser.parse_args().folder

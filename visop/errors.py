@@ -89,7 +89,7 @@ class Unreachable(VisopError):
 
 
 class StreamIdle(VisopError):
-    """A stream gave its place back because its sender was silent; whoever has more to send opens another."""
+    """A stream was ended because its sender was silent; to send more, open another."""
 
 
 class ShuttingDown(VisopError):

@@ -69,7 +69,7 @@ def test_what_a_kill_left_unfinished_is_not_gone_on_from(tmp_path: Path) -> None
 def test_a_damaged_state_is_told(tmp_path: Path, name: str, content: bytes) -> None:
     Checkpoints(tmp_path).save(model(), epoch(Progress(RUN), 0.5))
     (tmp_path / "epoch-00001" / name).write_bytes(content)
-    with pytest.raises(TrainingFailed, match=r"epoch-00001 is damaged.*--restart begins anew"):
+    with pytest.raises(TrainingFailed, match=r"epoch-00001 is damaged.*restart to begin anew"):
         Checkpoints(tmp_path).load(model(), RUN)
 
 

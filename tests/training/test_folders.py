@@ -36,7 +36,7 @@ def test_or_the_first_folder_below_is_the_identity(folder: Path) -> None:
 def test_a_picture_in_no_folder_has_no_label(folder: Path) -> None:
     shutil.copy(folder / "a" / "0.png", folder / "loose.png")
     (folder / "loose.png").write_bytes((folder / "loose.png").read_bytes() + b"\0")
-    with pytest.raises(UsageError, match="1 pictures lie in no sub-folder"):
+    with pytest.raises(UsageError, match=r"1 pictures lie in .* itself"):
         find_pictures(folder, "folders")
 
 
@@ -105,5 +105,5 @@ def test_a_digest_tells_other_names_and_sizes_but_not_where_the_folder_lies(fold
 
 
 def test_too_few_identities_are_refused(folder: Path) -> None:
-    with pytest.raises(UsageError, match="at least 2 are needed on either side"):
+    with pytest.raises(UsageError, match=r"at least 2 of the .* identities must be held out"):
         split(find_pictures(folder, "folders"), 0.1, folder)

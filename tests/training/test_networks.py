@@ -21,7 +21,7 @@ RANDOM = find_weights(MODELS["embedded"], "random", Path())
 
 @pytest.mark.parametrize(("name", "side"), [("embedded", 100), ("vgg16", 16)])
 def test_a_size_that_a_model_cannot_take_is_told(name: str, side: int) -> None:
-    with pytest.raises(UsageError, match=f"--side {side}: does not go with {name}: "):
+    with pytest.raises(UsageError, match=f"side {side}: does not go with {name}: "):
         Trainee(replace(MODELS[name], height=side, width=side), RANDOM, "gem", 8, seed=0)
 
 

@@ -118,7 +118,7 @@ def test_another_run_is_not_gone_on_with(pictures: Path, trained: Path) -> None:
     done = run(pictures, trained, "--margin", "0.7")
     assert done.returncode == 1
     assert "margin was 0.3, is 0.7" in done.stderr
-    assert "--restart" in done.stderr
+    assert "restart to begin anew" in done.stderr
 
 
 @pytest.mark.slow

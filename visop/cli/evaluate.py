@@ -61,7 +61,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--groups",
         action="store_true",
-        help="pictures in the same folder may be alike (a series, parts of one photo): thresholds leave them out",
+        help="pictures in the same folder may be alike (a series, parts of one photograph): thresholds leave them out",
     )
     parser.add_argument(
         "--calibrate",

@@ -13,7 +13,7 @@ class Crawler:
     """Fetches one thing at a time.
 
     Args:
-        fetcher: guards every request.
+        fetcher: checks every address that is asked.
         pace: limits the rate; requests for robots.txt count.
         max_redirects: that are followed for one URL.
     """

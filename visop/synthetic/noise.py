@@ -62,7 +62,7 @@ def spectral_noise(
     Args:
         rng: the random generator.
         size: side of the field.
-        exponent: 0 is white noise, 1 is a photo, 2 is clouds; rounded to tenths.
+        exponent: 0 is white noise, 1 is a photograph, 2 is clouds; rounded to tenths.
         stretch: how much longer than wide the structures are, from 1.
         angle: direction of the structures, in radians.
 

@@ -68,7 +68,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no ty
 
 def _refuse_no_number(measured: dict[str, float]) -> None:
     if not math.isfinite(measured["loss"]):
-        raise TrainingFailed("the loss is no longer a number; a smaller --learning-rate helps, or --precision f32")
+        raise TrainingFailed("the loss is no longer a number; a smaller learning rate helps, or precision f32")
 
 
 def _refuse_collapse(epochs: list[dict[str, float]]) -> None:
@@ -80,7 +80,7 @@ def _refuse_collapse(epochs: list[dict[str, float]]) -> None:
     if is_alike and len(epochs) > _YOUNG and recalls[-1] <= max(recalls[:-1]):
         raise TrainingFailed(
             f"the vectors have collapsed: different pictures have a mean cosine of {alike[-1]:.3f}. A smaller "
-            "--learning-rate, --mining semi-hard, or --loss contrastive help"
+            "learning rate, semi-hard mining, or the contrastive loss help"
         )
 
 

@@ -67,7 +67,7 @@ class Checkpoints:
             self._refuse_other(progress, settings)
             _put(model, epochs[-1] / _ARRAYS)
         except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
-            raise TrainingFailed(f"{epochs[-1]} is damaged ({error}); --restart begins anew") from error
+            raise TrainingFailed(f"{epochs[-1]} is damaged ({error}); restart to begin anew") from error
         return progress
 
     def _refuse_other(self, progress: Progress, settings: dict[str, Any]) -> None:
@@ -76,7 +76,7 @@ class Checkpoints:
         if other:
             found = "; ".join(f"{name} was {progress.settings.get(name)}, is {settings.get(name)}" for name in other)
             raise TrainingFailed(
-                f"{self._folder} is of another run ({found}); --restart begins anew, another --out leaves it alone"
+                f"{self._folder} is of another run ({found}); restart to begin anew, or choose another file"
             )
 
     def save(self, model: Any, progress: Progress) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.files import file_sha256
 from visop.sources import find_inputs
 from visop.training.recipe import Labels
@@ -44,13 +44,13 @@ def find_pictures(folder: Path, labels: Labels) -> Pictures:
     """Find the pictures below a folder. Of files with the same content, only the first counts.
 
     Raises:
-        SettingsError: there is no such folder, nothing in it, or labels are to be folders and there are none.
+        UsageError: there is no such folder, nothing in it, or labels are to be folders and there are none.
     """
     if not folder.is_dir():
-        raise SettingsError(f"{folder}: no such folder")
+        raise UsageError("", folder, "no such folder")
     paths = _distinct([Path(name) for name in find_inputs([str(folder)])])
     if not paths:
-        raise SettingsError(f"{folder}: no pictures in it")
+        raise UsageError("", folder, "no pictures in it")
     if labels == "pictures":
         return Pictures(paths, range(len(paths)), labels)
     return _named_by_folder(folder, paths)
@@ -60,8 +60,10 @@ def _named_by_folder(folder: Path, paths: Sequence[Path]) -> Pictures:
     names = [path.relative_to(folder).parts for path in paths]
     loose = sum(len(parts) == 1 for parts in names)
     if loose:
-        raise SettingsError(
-            f"{folder}: {loose} pictures lie in no sub-folder, so have no label; --labels pictures makes each its own"
+        raise UsageError(
+            "labels",
+            "folders",
+            f"{loose} pictures lie in {folder} itself, so have no label; with 'pictures', each picture is its own",
         )
     numbers = {name: number for number, name in enumerate(dict.fromkeys(parts[0] for parts in names))}
     return Pictures(paths, [numbers[parts[0]] for parts in names], "folders")
@@ -104,12 +106,12 @@ def split(pictures: Pictures, share: float, folder: Path) -> tuple[Pictures, Pic
         The training and the held-out pictures, with identities numbered anew.
 
     Raises:
-        SettingsError: either side would have fewer than two identities.
+        UsageError: either side would have fewer than two identities.
     """
     groups = pictures.by_identity()
     if not 2 <= round(share * len(groups)) <= len(groups) - 2:
-        raise SettingsError(
-            f"{len(groups)} identities, of which {share:.0%} are held out: at least 2 are needed on either side"
+        raise UsageError(
+            "held_out", share, f"at least 2 of the {len(groups)} identities must be held out, and at least 2 trained on"
         )
     draws = [_draw(group[0], pictures.labels, folder) for group in groups]
     count = min(max(2, sum(draw < share for draw in draws)), len(groups) - 2)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.machine import has_any_instructions
 from visop.models.graph import build_backbone, build_encoder
 from visop.models.loading import backbone_tensors, load_weights
@@ -45,7 +45,7 @@ class Trainee:
             seed: of a new head, and of all weights that start as random ones.
 
         Raises:
-            SettingsError: the model cannot take pictures of that size.
+            UsageError: the model cannot take pictures of that size.
             WeightsError: the weights do not fit.
         """
         keras.config.set_image_data_format("channels_last")
@@ -86,7 +86,7 @@ def _sized(spec: ModelSpec, build: Callable[[], Any]) -> Any:
     try:
         return build()
     except ValueError as error:  # what Keras says of sizes that do not go
-        raise SettingsError(f"--side {spec.height}: does not go with {spec.name}: {error}") from error
+        raise UsageError("side", spec.height, f"does not go with {spec.name}: {error}") from error
 
 
 def _fill(spec: ModelSpec, weights: Weights) -> tuple[Any, Mapping[str, Any]]:

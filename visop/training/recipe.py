@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.models.registry import Pooling
 
 Labels = Literal["folders", "pictures"]
@@ -18,7 +18,7 @@ class Recipe:
     """How to train. The defaults are those of ``visop train``; see its help for what they mean.
 
     Raises:
-        SettingsError: a choice that cannot work; found here, because training would find it hours later.
+        UsageError: a choice that cannot work; found here, because training would find it hours later.
     """
 
     labels: Labels = "pictures"
@@ -53,11 +53,13 @@ class Recipe:
         for name in _POSITIVE:
             self._demand(name, 0 < getattr(self, name) < math.inf, "above 0 and finite")
         self._demand("held_out", self.held_out < 1, "below 1")
-        self._demand("neighbours", self.neighbours <= self.identities, f"at most --identities {self.identities}")
+        self._demand(
+            "neighbours", self.neighbours <= self.identities, f"at most the number of identities, {self.identities}"
+        )
 
     def _demand(self, name: str, holds: bool, rule: str) -> None:
         if not holds:
-            raise SettingsError(f"--{name.replace('_', '-')} {getattr(self, name):.10g}: must be {rule}")
+            raise UsageError(name, f"{getattr(self, name):.10g}", f"must be {rule}")
 
 
 _LEAST = {

@@ -31,7 +31,7 @@ BELOW = {
     "sources": {"errors"},
     "images": _CORE,
     "synthetic": _CORE,
-    "models": _CORE | {"images", "synthetic"},
+    "models": _CORE | {"images"},
     "serving": _CORE | {"rpc", "images"},
     "client": {"rpc", "errors", "contract"},
     "encoding": _CORE | {"journal", "rpc", "images", "models", "serving", "client"},
@@ -113,6 +113,14 @@ def test_a_library_is_imported_only_in_its_place(path: Path) -> None:
 def test_a_light_import_stays_light(module: str) -> None:
     heavy = {"keras", "tensorflow", "openvino", "pymilvus", "PIL", "requests", "h5py", "torch"}
     code = f"import {module}, sys; print(*sorted(set(sys.modules) & {heavy}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_the_shipped_encoder_is_served_without_the_program_that_draws_pictures(tmp_path: Path) -> None:
+    code = "from visop.models.built_in import BuiltInEncoder as B; from visop.settings import Settings; "
+    code += f"e = B(Settings(device='cpu', cache_dir=__import__('pathlib').Path({str(tmp_path)!r}))); e.load(); "
+    code += "import visop.serving.lifecycle, sys; print(*[m for m in sys.modules if m.startswith('visop.synthetic')])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 

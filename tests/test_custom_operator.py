@@ -68,7 +68,8 @@ def test_jpegs_are_decoded_small_only_where_the_resizing_does_not_see_it() -> No
 
 
 def test_identity_says_that_weights_are_random(operator: CustomOperator) -> None:
-    assert operator.info().fingerprint.startswith("mobilenetv2-random-avg-bilinear-f32-")
+    assert operator.info().fingerprint.startswith("mobilenetv2-random-avg-bilinear-")
+    assert operator.info().precision == "f32"
 
 
 def test_the_engine_chooses_the_batch(operator: CustomOperator) -> None:

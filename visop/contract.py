@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,8 @@ class OperatorInfo:
         fingerprint: of its vector space; empty if it does not say.
         dimension: the length of its vectors.
         metric_type: that they are compared by: ``L2``, ``IP`` or ``COSINE``.
+        older_fingerprints: names that earlier versions gave the same vector space.
+        precision: of the arithmetic; empty if unknown.
         type: its kind, such as ``encoder``.
         input: what it takes.
         output: what it gives.
@@ -42,6 +44,8 @@ class OperatorInfo:
     type: str = "encoder"
     input: str = "image"
     output: str = "vector"
+    older_fingerprints: frozenset[str] = field(default=frozenset(), compare=False)
+    precision: str = field(default="", compare=False)
 
 
 class Encoder(ABC):
@@ -63,9 +67,15 @@ class Encoder(ABC):
     #: makes a 12-megapixel photo five times cheaper. None: always decode at full resolution.
     decode_side: int | None = None
 
-    #: Names the vector space. It must change whenever the same picture would get a different vector; an index refuses
-    #: vectors with another fingerprint.
+    #: Names the vector space. It must change whenever vectors can no longer be compared with earlier ones; an index
+    #: refuses vectors with another fingerprint.
     fingerprint = ""
+
+    #: Names that earlier versions gave the same vector space.
+    older_fingerprints: frozenset[str] = frozenset()
+
+    #: The precision of the arithmetic, such as ``bf16``, for people to see.
+    precision = ""
 
     @property
     @abstractmethod
@@ -115,6 +125,8 @@ class Encoder(ABC):
             dimension=int(self.dimension),
             metric_type=self.metric_type,
             fingerprint=self.fingerprint,
+            older_fingerprints=self.older_fingerprints,
+            precision=self.precision,
         )
 
     def warm_up(self) -> None:

@@ -17,7 +17,7 @@ def reference() -> str:
 
 def _row(spec: ModelSpec) -> list[str]:
     size = f"{spec.width} × {spec.height}"
-    return [code(spec.name), str(spec.dimension), size, spec.pooling, spec.fastest, spec.weights_licence]
+    return [code(spec.name), str(spec.dimension), size, spec.pooling, spec.space[-1], spec.weights_licence]
 
 
 def fingerprint() -> str:

@@ -40,6 +40,15 @@ def test_only_another_digest_means_other_weights():
     assert said.startswith("the weights, or the version of preprocessing")
 
 
+def test_an_older_name_of_the_same_space_passes_whichever_side_knows_it():
+    renamed = replace(OLD, fingerprint="vgg19-imagenet-avg-bilinear-ffffffffffff")
+    knowing = replace(renamed, older_fingerprints=frozenset({OLD.fingerprint}))
+    check_same_encoder(OLD, knowing, "an old index", "this encoder")
+    check_same_encoder(knowing, OLD, "this encoder", "an old operator")
+    with pytest.raises(OtherEncoder, match=r"precision bf16, not none"):
+        check_same_encoder(OLD, renamed, "an old index", "an encoder that does not know it")
+
+
 def test_fingerprints_of_other_operators_are_not_taken_apart():
     assert differences(OperatorInfo("a", "mine-1", 8, "IP"), OperatorInfo("b", "mine-2", 8, "L2")) == [
         "operator a, not b",

@@ -16,7 +16,15 @@ from safetensors.numpy import save_file
 
 from visop.errors import WeightsError
 from visop.models import encoder_file
-from visop.models.encoder_file import read_header, read_tensors, replace_card, tensors_sha256, write_encoder_file
+from visop.models.encoder_file import (
+    digests_of,
+    digests_of_file,
+    read_header,
+    read_stored,
+    read_tensors,
+    replace_card,
+    write_encoder_file,
+)
 
 FACTS: dict[str, Any] = {"format": 1, "model": "embedded", "pooling": "gem", "dimension": 3, "card": {"name": "test"}}
 
@@ -30,6 +38,7 @@ def make_tensors() -> dict[str, np.ndarray]:
         "head/bias": rng.standard_normal(5, np.float32),
         "whitening/kernel": rng.standard_normal((5, 3), np.float32),
         "whitening/bias": rng.standard_normal(3, np.float32),
+        "ranges/conv1": np.array([-1.5, 20], np.float32),
     }
 
 
@@ -50,6 +59,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert (header.model, header.pooling, header.dimension, header.card) == ("embedded", "gem", 3, {"name": "test"})
     assert header.has_head
     assert header.has_whitening
+    assert header.has_ranges
     assert header.shapes["backbone/conv1/kernel"] == (3, 3, 3, 4)
     found = read_tensors(path)
     assert all(tensor.dtype == np.float32 for tensor in found.values())
@@ -64,19 +74,43 @@ def test_arrays_in_any_order_of_memory_are_written_as_they_read(tmp_path: Path) 
 
 def test_another_card_is_not_another_encoder_and_another_number_is(tmp_path: Path) -> None:
     tensors = make_tensors()
-    digest = tensors_sha256(write(tmp_path / "e.safetensors"))
-    assert tensors_sha256(write(tmp_path / "e.safetensors", card={"name": "other"})) == digest
+    digests = digests_of_file(write(tmp_path / "e.safetensors"))
+    assert digests_of_file(write(tmp_path / "e.safetensors", card={"name": "other"})) == digests
     tensors["head/bias"][0] += 1e-3
-    assert tensors_sha256(write(tmp_path / "e.safetensors", tensors)) != digest
+    other = digests_of_file(write(tmp_path / "e.safetensors", tensors))
+    assert (other.weights == digests.weights, other.ranges == digests.ranges) == (False, True)
+
+
+def test_ranges_have_a_digest_of_their_own(tmp_path: Path) -> None:
+    tensors = make_tensors()
+    digests = digests_of_file(write(tmp_path / "e.safetensors"))
+    tensors["ranges/conv1"] = np.array([-1.5, 21], np.float32)
+    other = digests_of_file(write(tmp_path / "e.safetensors", tensors))
+    assert (other.weights == digests.weights, other.ranges == digests.ranges) == (True, False)
+    del tensors["ranges/conv1"]
+    without = digests_of_file(write(tmp_path / "e.safetensors", tensors))
+    assert (without.weights, without.ranges) == (digests.weights, "")
+    assert not read_header(tmp_path / "e.safetensors").has_ranges
+
+
+def test_tensors_have_the_digests_that_their_file_will_have(tmp_path: Path) -> None:
+    assert digests_of(make_tensors()) == digests_of_file(write(tmp_path / "e.safetensors"))
+
+
+def test_tensors_can_be_read_as_they_are_stored(tmp_path: Path) -> None:
+    stored = read_stored(write(tmp_path / "e.safetensors"))
+    assert {name: tensor.dtype for name, tensor in stored.items()} == {
+        name: tensor.dtype for name, tensor in make_tensors().items()
+    }
 
 
 def test_a_card_can_be_replaced_and_nothing_else_changes(tmp_path: Path) -> None:
     path = write(tmp_path / "e.safetensors")
-    digest, before = tensors_sha256(path), read_header(path)
+    digests, before = digests_of_file(path), read_header(path)
     replace_card(path, {**before.card, "metrics": {"recall": 0.9}})
     after = read_header(path)
     assert after.card == {"name": "test", "metrics": {"recall": 0.9}}
-    assert (tensors_sha256(path), after.shapes) == (digest, before.shapes)
+    assert (digests_of_file(path), after.shapes) == (digests, before.shapes)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +129,8 @@ def test_a_card_can_be_replaced_and_nothing_else_changes(tmp_path: Path) -> None
         ({"tail/kernel": np.ones(1, np.float32)}, {}, "tail/kernel is no tensor of an encoder"),
         ({"head/bias": np.zeros(4, np.float32)}, {}, r"must be \(inputs, outputs\) and \(outputs,\)"),
         ({"backbone/a": np.ones((0, 4), np.float32)}, {}, r"backbone/a has shape \(0, 4\): there are no numbers in it"),
+        ({"ranges/conv1": np.ones((1, 2), np.float32)}, {}, r"ranges/conv1 has shape \(1, 2\), must be \(2,\)"),
+        ({"ranges/conv1": np.array([1, 2], np.float32)}, {}, r"ranges/conv1 is \[1.0, 2.0\], must go from at most 0"),
         ({"whitening/kernel": np.ones((4, 3), np.float32)}, {}, r"must be \(5, outputs\) and \(outputs,\)"),
     ],
 )
@@ -157,7 +193,7 @@ def test_a_tensor_without_numbers_is_refused_whatever_its_other_sides_claim(tmp_
     text = json.dumps(header).encode()
     path = tmp_path / "e.safetensors"
     path.write_bytes(len(text).to_bytes(8, "little") + text)
-    for read in (read_header, read_tensors, tensors_sha256):
+    for read in (read_header, read_tensors, digests_of_file):
         with pytest.raises(WeightsError, match=r"backbone/a has shape .* there are no numbers in it"):
             read(path)
 

@@ -13,9 +13,10 @@ from tests.models.numpy_descriptors import descriptor_of_several, unit
 from tests.models.photos import photos
 from visop.models.encoder_file import read_tensors, write_encoder_file
 from visop.models.export import convert_in_subprocess
-from visop.models.fingerprint import fingerprint
 from visop.models.registry import MODELS
+from visop.models.selection import Selection
 from visop.models.weights import find_weights
+from visop.settings import Settings
 
 SPEC = MODELS["embedded"]
 
@@ -82,9 +83,8 @@ def test_the_fingerprint_says_what_there_is_and_changes_with_every_part(encoder:
     for name in ["", "gem/p", "head/bias", "whitening/kernel", "backbone/conv1/bias"]:
         tensors = {key: tensor + np.float32(0.5) * (key == name) for key, tensor in encoder.tensors.items()}
         write(tmp_path / "changed.safetensors", {key: np.asarray(value, np.float32) for key, value in tensors.items()})
-        weights = find_weights(SPEC, str(tmp_path / "changed.safetensors"), tmp_path)
-        found.add(fingerprint(SPEC, weights, "gem", "bilinear", "f32"))
-    assert all(each.startswith("embedded-file-gem-head-whitened-bilinear-f32-") for each in found)
+        found.add(Selection.of(Settings(weights=str(tmp_path / "changed.safetensors"))).fingerprint("f32"))
+    assert all(each.startswith("embedded-file-gem-head-whitened-bilinear-") for each in found)
     assert len(found) == 5
 
 

@@ -37,8 +37,8 @@ def test_an_encoder_file_decides_everything(encoder: Path) -> None:
 def test_whitened_vectors_stay_in_full_precision_unless_asked(tmp_path: Path) -> None:
     tensors = {"whitening/kernel": np.ones((512, 8), np.float32), "whitening/bias": np.ones(8, np.float32)}
     write_encoder_file(tmp_path / "w.safetensors", model="vgg16", pooling="avg", dimension=8, tensors=tensors, card={})
-    assert MODELS["vgg16"].fastest == "bf16"
-    assert Selection.of(Settings(weights=str(tmp_path / "w.safetensors"))).spec.fastest == "f32"
+    assert MODELS["vgg16"].space[-1] != "f32"
+    assert Selection.of(Settings(weights=str(tmp_path / "w.safetensors"))).spec.space == ("f32",)
 
 
 def test_settings_that_say_the_same_as_the_file_are_taken(encoder: Path) -> None:
@@ -48,8 +48,8 @@ def test_settings_that_say_the_same_as_the_file_are_taken(encoder: Path) -> None
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"model": "vgg19"}, r"OP_MODEL=vgg19 contradicts the encoder file .*mine.safetensors\), whose model is vgg16"),
-        ({"pooling": "max"}, r"OP_POOLING=max contradicts the encoder file .*, whose pooling is gem: leave OP_POOLING"),
+        ({"model": "vgg19"}, r"OP_MODEL=vgg19: contradicts the encoder file .*mine.safetensors, whose model is vgg16"),
+        ({"pooling": "max"}, r"OP_POOLING=max: contradicts the encoder file .*, whose pooling is gem; leave it out"),
     ],
 )
 def test_settings_that_contradict_the_file_are_refused(settings: dict[str, str], complaint: str, encoder: Path) -> None:

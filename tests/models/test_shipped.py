@@ -26,7 +26,7 @@ def test_it_is_small_enough_for_a_repository() -> None:
 def test_it_is_what_the_registry_says() -> None:
     header = read_header(FILE)
     assert (header.model, header.pooling, header.dimension) == ("embedded", SPEC.pooling, SPEC.dimension)
-    assert Selection.of(Settings()).spec.fastest == SPEC.fastest
+    assert Selection.of(Settings()).spec.space == SPEC.space
 
 
 def test_its_card_says_what_it_is_for_and_not_for() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from visop.errors import UsageError
-from visop.models.encoder_file import _MAX_DIMENSION
+from visop.models.encoder_header import MAX_DIMENSION
 from visop.training.recipe import Recipe
 
 
@@ -40,9 +40,9 @@ def test_a_choice_that_cannot_work_is_refused_before_the_work(choice: dict[str, 
 
 
 def test_the_largest_dimension_is_that_of_an_encoder_file() -> None:
-    assert Recipe(dimension=_MAX_DIMENSION).dimension == _MAX_DIMENSION
+    assert Recipe(dimension=MAX_DIMENSION).dimension == MAX_DIMENSION
     with pytest.raises(UsageError):
-        Recipe(dimension=_MAX_DIMENSION + 1)
+        Recipe(dimension=MAX_DIMENSION + 1)
 
 
 def test_the_defaults_are_choices_that_work() -> None:

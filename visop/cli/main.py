@@ -31,6 +31,7 @@ _COMMANDS = (
     "evaluate",
     "train",
     "whiten",
+    "convert",
     "generate",
     "collect",
 )

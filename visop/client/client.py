@@ -311,6 +311,8 @@ def _identity_of(reply: rpc_pb2.IdentityReply) -> Identity:
         type=reply.type,
         input=reply.input,
         output=reply.output,
+        older_fingerprints=frozenset(reply.older_fingerprints),
+        precision=reply.precision,
     )
     return Identity(
         operator=operator,

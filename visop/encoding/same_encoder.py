@@ -10,7 +10,7 @@ from visop.errors import OtherEncoder, UsageError
 # As visop.models.fingerprint writes it: all but the digest is to be read.
 _FINGERPRINT = re.compile(
     r"(?P<model>.+?)-(?P<weights>[a-z]+)-(?P<pooling>avg|max|gem|rmac|ramac)(?P<head>-head)?(?P<whitening>-whitened)?"
-    r"-(?P<resize>bilinear|nearest)-(?P<precision>[a-z]+\d+)-(?P<digest>[0-9a-f]{12})"
+    r"-(?P<resize>bilinear|nearest)(?P<precision>-[a-z]+\d+)?-(?P<digest>[0-9a-f]{12})"
 )
 
 
@@ -59,7 +59,10 @@ def differences(there: OperatorInfo, here: OperatorInfo) -> list[str]:
 
 
 def _differ(there: OperatorInfo, here: OperatorInfo) -> bool:
-    return there.fingerprint != here.fingerprint
+    """Whether the spaces differ. One may be known by an older name, of which only the newer side knows."""
+    names_there = {there.fingerprint, *there.older_fingerprints}
+    names_here = {here.fingerprint, *here.older_fingerprints}
+    return there.fingerprint not in names_here and here.fingerprint not in names_there
 
 
 def _fingerprint_differences(there: str, here: str) -> list[str]:

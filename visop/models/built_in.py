@@ -34,8 +34,9 @@ class BuiltInEncoder(Encoder):
     def load(self) -> None:
         """Compile the model; once, before the port opens."""
         self._engine = self._selection.load(self._options)
-        self.max_batch = self._engine.max_batch
-        self.fingerprint = self._selection.fingerprint(self._engine.precision)
+        self.max_batch, self.precision = self._engine.max_batch, self._engine.precision
+        self.fingerprint = self._selection.fingerprint(self.precision)
+        self.older_fingerprints = self._selection.older_fingerprints(self.precision)
 
     def close(self) -> None:
         """Give back what ``load`` took; once, after the last call."""

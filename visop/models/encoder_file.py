@@ -1,8 +1,10 @@
 """The encoder file: a whole trained encoder in one ``.safetensors`` file, with its card. Imports no runtime.
 
 Tensors are float16 or float32: ``backbone/<Keras layer>/<weight>``, ``gem/p`` (a number, if it was trained),
-``head/kernel`` and ``head/bias`` (if there is a head), ``whitening/kernel`` and ``whitening/bias`` (if whitened). The
-metadata has one key, ``visop``: a JSON object with ``format``, ``model``, ``pooling``, ``dimension`` and ``card``.
+``head/kernel`` and ``head/bias`` (if there is a head), ``whitening/kernel`` and ``whitening/bias`` (if whitened), and
+``ranges/<Keras layer>``, (2,) float32, for each convolution that can compute in eight bits: the lowest and the highest
+number that it expects among its inputs, at most 0 and at least 0. The metadata has one key, ``visop``: a JSON object
+with ``format``, ``model``, ``pooling``, ``dimension`` and ``card``.
 
 The format can name no code, so a file from a stranger is safe to open; safetensors itself checks that every tensor lies
 inside the file, and this module that the tensors make an encoder.
@@ -13,12 +15,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeGuard, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,50 +30,18 @@ from safetensors.numpy import save
 from visop import __version__
 from visop.errors import SettingsError, WeightsError
 from visop.files import write_whole
+from visop.models.encoder_header import FORMAT, RANGES, EncoderHeader, header_of
 from visop.models.registry import Pooling
 
 SUFFIX = ".safetensors"
 
 # Of the metadata. The old one is that of files from before 0.2, when the project had another name.
 _KEY, _OLD_KEY = "visop", "opkit"
-FORMAT = 1
 
 _MAX_HEADER_BYTES = 4 << 20
-_MAX_DIMENSION = 1 << 16
 _DTYPES = {"F16": "float16", "F32": "float32"}
-_SINGLE = ("gem/p", "head/kernel", "head/bias", "whitening/kernel", "whitening/bias")
 
 Tensors = Mapping[str, npt.NDArray[Any]]
-Shapes = Mapping[str, tuple[int, ...]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class EncoderHeader:
-    """What an encoder file says of itself, checked for consistency; the tensors are not read.
-
-    Attributes:
-        model: name of the network in the registry.
-        pooling: how its feature map becomes a vector.
-        dimension: length of the vectors that the whole encoder gives.
-        card: what it was made from and what it is good for; a JSON object.
-        shapes: of every tensor, by name.
-    """
-
-    model: str
-    pooling: Pooling
-    dimension: int
-    card: Mapping[str, Any]
-    shapes: Shapes
-
-    @property
-    def has_head(self) -> bool:
-        """Whether a linear layer follows the pooling."""
-        return "head/kernel" in self.shapes
-
-    @property
-    def has_whitening(self) -> bool:
-        """Whether the vectors are whitened."""
-        return "whitening/kernel" in self.shapes
 
 
 def write_encoder_file(
@@ -97,8 +67,8 @@ def write_encoder_file(
     for name, array in arrays.items():
         if array.dtype.name not in _DTYPES.values():
             raise WeightsError(f"{path}: {name} is {array.dtype.name}, must be float16 or float32")
+    header_of(path, facts, {name: array.shape for name, array in arrays.items()})
     _check_numbers(path, arrays)
-    _header_of(path, facts, {name: array.shape for name, array in arrays.items()})
     try:
         text = json.dumps(facts, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -137,9 +107,7 @@ def replace_card(path: Path, card: Mapping[str, Any]) -> None:
     Raises:
         WeightsError: as ``read_header`` and ``write_encoder_file``; the file stays as it was.
     """
-    with _opened(path) as file:
-        header = _read_header(path, file)
-        tensors = {name: file.get_tensor(name) for name in header.shapes}
+    header, tensors = read_header(path), read_stored(path)
     write_encoder_file(
         path, model=header.model, pooling=header.pooling, dimension=header.dimension, tensors=tensors, card=card
     )
@@ -155,6 +123,12 @@ def read_header(path: Path) -> EncoderHeader:
         return _read_header(path, file)
 
 
+def read_stored(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Read all tensors by name, as they are stored. Raises as ``read_header``."""
+    with _opened(path) as file:
+        return {name: file.get_tensor(name) for name in _read_header(path, file).shapes}
+
+
 def read_tensors(path: Path) -> dict[str, npt.NDArray[np.float32]]:
     """Read all tensors by name, as float32, whatever they are stored as.
 
@@ -168,16 +142,40 @@ def read_tensors(path: Path) -> dict[str, npt.NDArray[np.float32]]:
     return tensors
 
 
-def tensors_sha256(path: Path) -> str:
-    """The SHA-256 of all tensors as they are stored, with their names, hexadecimal. Raises as ``read_header``."""
+@dataclass(frozen=True)
+class TensorDigests:
+    """What the numbers of an encoder file are known by: SHA-256 of tensors with their names, hexadecimal.
+
+    Attributes:
+        weights: of all that is not a range.
+        ranges: of the ranges; empty if there are none.
+    """
+
+    weights: str
+    ranges: str
+
+
+def digests_of_file(path: Path) -> TensorDigests:
+    """Those of a file. Raises as ``read_header``."""
     with _opened(path) as file:
-        return digest_tensors((name, file.get_tensor(name)) for name in sorted(_read_header(path, file).shapes))
+        return _digests(_read_header(path, file).shapes, file.get_tensor)
 
 
-def digest_tensors(tensors: Iterable[tuple[str, npt.NDArray[Any]]]) -> str:
-    """The SHA-256 of tensors with their names, types and shapes, in the order of their names, hexadecimal."""
+def digests_of(tensors: Tensors) -> TensorDigests:
+    """Those that a file of these tensors has."""
+    return _digests(tensors, tensors.__getitem__)
+
+
+def _digests(names: Iterable[str], get: Callable[[str], npt.NDArray[Any]]) -> TensorDigests:
+    ranges = [name for name in names if name.startswith(RANGES)]
+    weights = [name for name in names if not name.startswith(RANGES)]
+    return TensorDigests(_digest(weights, get), _digest(ranges, get) if ranges else "")
+
+
+def _digest(names: Iterable[str], get: Callable[[str], npt.NDArray[Any]]) -> str:
     digest = hashlib.sha256()
-    for name, tensor in tensors:
+    for name in sorted(names):
+        tensor = get(name)
         digest.update(f"{name} {tensor.dtype.name} {tensor.shape}\n".encode())
         digest.update(tensor.tobytes())
     return digest.hexdigest()
@@ -209,7 +207,7 @@ def _read_header(path: Path, file: Any) -> EncoderHeader:
     for name, part in slices.items():
         if part.get_dtype() not in _DTYPES:
             raise WeightsError(f"{path}: {name} is {part.get_dtype()}, must be F16 or F32")
-    return _header_of(path, _parse(path, text), {name: tuple(part.get_shape()) for name, part in slices.items()})
+    return header_of(path, _parse(path, text), {name: tuple(part.get_shape()) for name, part in slices.items()})
 
 
 def _parse(path: Path, text: str) -> dict[str, Any]:
@@ -223,56 +221,12 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     return facts
 
 
-def _header_of(path: Path, facts: Mapping[str, Any], shapes: Shapes) -> EncoderHeader:
-    if facts.get("format") != FORMAT:
-        raise WeightsError(f"{path} is an encoder file of format {facts.get('format')}; this visop reads {FORMAT}")
-    model, pooling, card = facts.get("model"), facts.get("pooling"), facts.get("card")
-    dimension = facts.get("dimension")
-    if not isinstance(model, str) or not isinstance(card, Mapping):
-        raise WeightsError(f"{path}: 'model' must be a text and 'card' an object")
-    if not _is_pooling(pooling):
-        raise WeightsError(f"{path}: 'pooling' is {pooling!r}, must be one of {', '.join(get_args(Pooling))}")
-    if type(dimension) is not int or not 1 <= dimension <= _MAX_DIMENSION:
-        raise WeightsError(f"{path}: 'dimension' is {dimension!r}, must be a whole number from 1 to {_MAX_DIMENSION}")
-    _check_shapes(path, shapes, pooling, dimension)
-    return EncoderHeader(model=model, pooling=pooling, dimension=dimension, card=card, shapes=shapes)
-
-
-def _is_pooling(value: object) -> TypeGuard[Pooling]:
-    return value in get_args(Pooling)
-
-
-def _check_shapes(path: Path, shapes: Shapes, pooling: str, dimension: int) -> None:
-    """Hold the tensors after the backbone to their places; those of the backbone are the model's matter."""
-    for name, shape in shapes.items():
-        if name not in _SINGLE and not name.startswith("backbone/"):
-            raise WeightsError(f"{path}: {name} is no tensor of an encoder; there are backbone/... and {_SINGLE}")
-        if 0 in shape:  # its other sides may claim anything
-            raise WeightsError(f"{path}: {name} has shape {shape}: there are no numbers in it")
-    if "gem/p" in shapes and (pooling != "gem" or shapes["gem/p"] != ()):
-        raise WeightsError(f"{path}: gem/p has shape {shapes['gem/p']} and pooling {pooling}, must be () and gem")
-    width: int | None = None
-    for part in ("head", "whitening"):
-        width = _check_linear(path, shapes, part, width)
-    if width not in (None, dimension):
-        raise WeightsError(f"{path}: 'dimension' is {dimension}, the tensors give {width}")
-
-
-def _check_linear(path: Path, shapes: Shapes, part: str, width: int | None) -> int | None:
-    """The length of vectors after this part: that of the one before if there is no such part."""
-    kernel, bias = shapes.get(f"{part}/kernel"), shapes.get(f"{part}/bias")
-    if kernel is None and bias is None:
-        return width
-    if kernel is None or len(kernel) != 2 or bias != kernel[1:] or (width is not None and width != kernel[0]):
-        inputs = "inputs" if width is None else str(width)
-        rule = f"must be ({inputs}, outputs) and (outputs,)"
-        raise WeightsError(f"{path}: {part}/kernel has shape {kernel} and {part}/bias {bias}, {rule}")
-    return kernel[1]
-
-
 def _check_numbers(path: Path, tensors: Tensors) -> None:
     for name, tensor in tensors.items():
         if not np.isfinite(tensor).all():
             raise WeightsError(f"{path} holds NaN or inf, in {name}")
     if "gem/p" in tensors and not (tensors["gem/p"] > 0).all():
         raise WeightsError(f"{path}: gem/p is {tensors['gem/p']}, must be above 0")
+    for name, tensor in tensors.items():
+        if name.startswith(RANGES) and not tensor[0] <= 0 <= tensor[1]:
+            raise WeightsError(f"{path}: {name} is {tensor.tolist()}, must go from at most 0 to at least 0")

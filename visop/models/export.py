@@ -13,11 +13,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
-from visop.errors import SettingsError, WeightsError
-from visop.models.encoder_file import SUFFIX, write_encoder_file
+import numpy as np
+
+from visop.contract import Image
+from visop.errors import UsageError, WeightsError
+from visop.models.encoder_file import SUFFIX, Tensors, write_encoder_file
+from visop.models.encoder_header import RANGES
 from visop.models.registry import ModelSpec, Pooling, find_model
 from visop.models.telemetry import switch_off_telemetry
 from visop.models.weights import Weights
@@ -25,6 +31,12 @@ from visop.models.weights import Weights
 logger = logging.getLogger(__name__)
 
 MODEL_FILE = "model.xml"
+
+# Ranges for eight bits are the largest of all pictures' percentiles. Measured once, by hand, for edited photographs and
+# an earlier state of the embedded encoder, mean centred cosine with f32: 0.9954 with maxima, 0.9976 with the 99.95th;
+# 0.9945 with the 99.6th of 32 pictures. Recall hardly differs: 0.928 with the 99.95th, 0.927 with the 99.99th.
+PERCENTILE = 99.95
+
 _TIMEOUT_S = 600.0
 _REFUSED = 3  # 2 is what argparse ends with
 
@@ -39,18 +51,35 @@ def export_in_subprocess(
         weights: its weights.
         pooling: of the feature map.
         folder: is there.
-        quantised: whether its convolutions are to compute in eight bits.
+        quantised: whether its convolutions are to compute in eight bits; the weights have the ranges for it.
 
     Raises:
         WeightsError: the weights do not fit the model.
-        SettingsError: the model could not be built or written.
+        UsageError: the model could not be built or written.
     """
     _export_in_subprocess(spec, weights, pooling, folder / MODEL_FILE, *(["--quantise"] if quantised else []))
 
 
-def convert_in_subprocess(spec: ModelSpec, weights: Weights, pooling: Pooling, path: Path) -> None:
-    """Write weights of any kind as an encoder file, with an empty card. Raises as ``export_in_subprocess``."""
-    _export_in_subprocess(spec, weights, pooling, path)
+def convert_in_subprocess(
+    spec: ModelSpec, weights: Weights, pooling: Pooling, path: Path, pictures: Sequence[Image] = ()
+) -> None:
+    """Write weights of any kind as an encoder file, with an empty card.
+
+    Args:
+        spec: the model.
+        weights: its weights.
+        pooling: of the feature map.
+        path: the encoder file.
+        pictures: (height, width, 3) uint8 RGB each, to measure the ranges for eight bits with; none measures none.
+
+    Raises:
+        WeightsError: the weights do not fit the model.
+        UsageError: the model could not be built or written.
+    """
+    with tempfile.TemporaryDirectory(prefix="visop-") as folder:
+        file = Path(folder) / "pictures.npy"
+        np.save(file, np.asarray(pictures, np.uint8))
+        _export_in_subprocess(spec, weights, pooling, path, *(["--pictures", str(file)] if len(pictures) else []))
 
 
 def _export_in_subprocess(spec: ModelSpec, weights: Weights, pooling: Pooling, path: Path, *options: str) -> None:
@@ -63,7 +92,7 @@ def _export_in_subprocess(spec: ModelSpec, weights: Weights, pooling: Pooling, p
         logger.error("building %s failed:\n%s", spec.name, done.stderr)
         last_line = done.stderr.strip().rpartition("\n")[2]
         free = f"{shutil.disk_usage(path.parent).free >> 20} MiB are free in {path.parent}"
-        raise SettingsError(f"building {spec.name} ended with status {done.returncode} ({free}): {last_line}")
+        raise UsageError("", "", f"building {spec.name} ended with status {done.returncode} ({free}): {last_line}")
 
 
 def _run(spec: ModelSpec, command: list[str]) -> subprocess.CompletedProcess[str]:
@@ -78,10 +107,18 @@ def _run(spec: ModelSpec, command: list[str]) -> subprocess.CompletedProcess[str
                 command, env=os.environ | environment, capture_output=True, text=True, timeout=_TIMEOUT_S
             )
         except subprocess.TimeoutExpired as error:
-            raise SettingsError(f"building {spec.name} took more than {_TIMEOUT_S:g} s") from error
+            raise UsageError("", "", f"building {spec.name} took more than {_TIMEOUT_S:g} s") from error
 
 
-def export(spec: ModelSpec, weights: Weights, pooling: Pooling, path: Path, *, quantised: bool = False) -> None:
+def export(
+    spec: ModelSpec,
+    weights: Weights,
+    pooling: Pooling,
+    path: Path,
+    *,
+    quantised: bool = False,
+    pictures: Sequence[Image] = (),
+) -> None:
     """Do it in this process, which must not have imported Keras with another backend."""
     switch_off_telemetry()
     import keras
@@ -96,26 +133,62 @@ def export(spec: ModelSpec, weights: Weights, pooling: Pooling, path: Path, *, q
     backbone = build_backbone(spec)
     rest = load_weights(spec, backbone, weights)
     encoder = build_encoder(spec, backbone, pooling, rest)
+    tensors = {**backbone_tensors(backbone), **rest}
     if path.suffix == SUFFIX:
-        tensors, dimension = {**backbone_tensors(backbone), **rest}, encoder.output_shape[-1]
+        tensors |= _measured(encoder, tensors, pictures) if len(pictures) else {}
+        dimension = encoder.output_shape[-1]
         write_encoder_file(path, model=spec.name, pooling=pooling, dimension=dimension, tensors=tensors, card={})
     else:
-        _write_graph(encoder, spec, path, quantised=quantised)
+        _write_graph(encoder, tensors, path, quantised=quantised)
 
 
-def _write_graph(encoder: Any, spec: ModelSpec, path: Path, *, quantised: bool) -> None:
+def _write_graph(encoder: Any, tensors: Tensors, path: Path, *, quantised: bool) -> None:
     import openvino as ov
 
-    from visop.models.engines.ranges import calibration_pictures, fold_constants, quantise
+    from visop.models.engines.ranges import quantise
 
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:  # what is read is still mapped while it is written
-        draft = Path(folder) / path.name
+    with _graph(encoder, path.parent) as model:
+        if quantised:
+            quantise(model, _kernels(tensors), _named(tensors, RANGES))
+        ov.save_model(model, path, compress_to_fp16=False)
+
+
+def _measured(encoder: Any, tensors: Tensors, pictures: Sequence[Image]) -> Tensors:
+    from visop.models.engines.ranges import measure_ranges
+
+    with tempfile.TemporaryDirectory(prefix="visop-") as folder, _graph(encoder, Path(folder)) as model:
+        ranges = measure_ranges(model, _kernels(tensors), pictures, PERCENTILE)
+        return {RANGES + layer: low_high for layer, low_high in ranges.items()}
+
+
+@contextmanager
+def _graph(encoder: Any, folder: Path) -> Iterator[Any]:
+    """The OpenVINO model of an encoder. It is mapped from a draft in a folder in ``folder``, which goes in the end."""
+    import openvino as ov
+
+    from visop.models.engines.ranges import fold_constants
+
+    with tempfile.TemporaryDirectory(dir=folder) as drafts:
+        draft = Path(drafts) / MODEL_FILE
         encoder.export(str(draft), format="openvino", verbose=False)
         model = ov.Core().read_model(draft)
         fold_constants(model)
-        if quantised:
-            quantise(model, calibration_pictures(spec))
-        ov.save_model(model, path, compress_to_fp16=False)
+        yield model
+
+
+def _kernels(tensors: Tensors) -> Tensors:
+    """The kernels of convolutions by layer."""
+    kernels = _named(tensors, "backbone/", "/kernel")
+    return {layer: kernel for layer, kernel in kernels.items() if kernel.ndim == 4}
+
+
+def _named(tensors: Tensors, before: str, after: str = "") -> Tensors:
+    """The tensors whose names begin and end so, by what is between."""
+    return {
+        name.removeprefix(before).removesuffix(after): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(before) and name.endswith(after)
+    }
 
 
 def main(arguments: list[str]) -> int:
@@ -127,10 +200,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("weights", type=Path, nargs="?")
     parser.add_argument("sha256", nargs="?", default="")
     parser.add_argument("--quantise", action="store_true", help="let the convolutions of the IR compute in eight bits")
+    parser.add_argument("--pictures", type=Path, help="measure the ranges for that with these, (N, H, W, 3) in a .npy")
     args = parser.parse_args(arguments)
     try:
-        weights = Weights("file", args.weights, args.sha256)
-        export(find_model(args.model), weights, args.pooling, args.path, quantised=args.quantise)
+        weights, pictures = Weights("file", args.weights, args.sha256), np.load(args.pictures) if args.pictures else ()
+        spec = find_model(args.model)
+        export(spec, weights, args.pooling, args.path, quantised=args.quantise, pictures=pictures)
     except WeightsError as error:
         sys.stdout.write(f"{error}\n")
         return _REFUSED

@@ -39,9 +39,9 @@ class ModelSpec:
     """Length of a vector: the channels of the feature map, if no encoder file says otherwise."""
     pooling: Pooling = "avg"
     """What OP_POOLING=auto means, if no encoder file says otherwise."""
-    fastest: Precision
-    """The fastest arithmetic that leaves photos where f32 has them, see docs/explanation/benchmarks.md; auto goes no
-    further. In bf16: a centred cosine of 0.998 or more. In int8: the same recall to a few tenths of a percent."""
+    space: tuple[Precision, ...]
+    """The precisions whose vectors can be searched together, from the most exact to the fastest, as measured in
+    docs/explanation/benchmarks.md; OP_PRECISION=auto takes the last of them that the device has."""
     has_int8: bool = False
     """Whether eight bits leave its vectors good for search; of separable convolutions next to nothing is left."""
     weights_url: str | None = None
@@ -67,7 +67,7 @@ _SPECS = (
         preprocessing="included",
         dimension=256,
         pooling="gem",
-        fastest="int8",
+        space=("f32", "bf16", "int8"),
         has_int8=True,
         weights_licence="Apache-2.0, as all of visop: trained on pictures that it generates",
         shipped=Path(__file__).with_name("embedded.safetensors"),
@@ -79,7 +79,7 @@ _SPECS = (
         width=224,
         preprocessing="caffe",
         dimension=512,
-        fastest="bf16",
+        space=("f32", "bf16"),
         has_int8=True,
         weights_url=f"{_PUBLISHED}/vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
         weights_md5="6d6bbae143d832006294945121d1f1fc",
@@ -92,7 +92,7 @@ _SPECS = (
         width=224,
         preprocessing="caffe",
         dimension=512,
-        fastest="bf16",
+        space=("f32", "bf16"),
         has_int8=True,
         weights_url=f"{_PUBLISHED}/vgg19/vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
         weights_md5="253f8cb515780f3b799900260a226db6",
@@ -105,7 +105,7 @@ _SPECS = (
         width=299,
         preprocessing="tf",
         dimension=2048,
-        fastest="f32",
+        space=("f32",),
         weights_url=f"{_PUBLISHED}/xception/xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
         weights_md5="b0042744bf5b25fce3cb969f33bebb97",
         weights_licence="MIT, François Chollet",
@@ -117,7 +117,7 @@ _SPECS = (
         width=224,
         preprocessing="caffe",
         dimension=2048,
-        fastest="bf16",
+        space=("f32", "bf16"),
         weights_url=f"{_PUBLISHED}/resnet/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
         weights_md5="4d473c1dd8becc155b73f8504c6f6626",
         weights_licence="MIT, Kaiming He",
@@ -129,7 +129,7 @@ _SPECS = (
         width=224,
         preprocessing="tf",
         dimension=1280,
-        fastest="f32",
+        space=("f32",),
         weights_url=f"{_PUBLISHED}/mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
         weights_md5=None,
         weights_licence="Apache-2.0, the TensorFlow authors",
@@ -141,7 +141,7 @@ _SPECS = (
         width=224,
         preprocessing="included",
         dimension=1280,
-        fastest="bf16",
+        space=("f32", "bf16"),
         weights_url=f"{_PUBLISHED}/efficientnet_v2/efficientnetv2-b0_notop.h5",
         weights_md5="893217f2bb855e2983157299931e43ff",
         weights_licence="Apache-2.0, Google",

@@ -10,9 +10,10 @@ from typing import Any, Literal
 from visop.contract import Image
 from visop.errors import SettingsError
 from visop.images.decode import resize_image
-from visop.models.encoder_file import SUFFIX, EncoderHeader, Tensors, digest_tensors, read_header
+from visop.models.encoder_file import SUFFIX, Tensors, digests_of, read_header
+from visop.models.encoder_header import EncoderHeader
 from visop.models.engines.engine import Engine, EngineOptions, load_engine
-from visop.models.fingerprint import fingerprint
+from visop.models.fingerprint import fingerprint, older_fingerprints
 from visop.models.precision import PRECISIONS
 from visop.models.registry import DEFAULT_MODEL, ModelSpec, Pooling, Precision, find_model
 from visop.models.weights import Weights, find_weights
@@ -59,7 +60,8 @@ class Selection:
         """The encoder that a file of these tensors is once it is written to ``path``, on the same model."""
         shapes = {name: tensor.shape for name, tensor in tensors.items()}
         header = EncoderHeader(model=self.spec.name, pooling=pooling, dimension=dimension, card={}, shapes=shapes)
-        weights = Weights("file", path, digest_tensors(sorted(tensors.items())), header)
+        digests = digests_of(tensors)
+        weights = Weights("file", path, digests.weights, header, digests.ranges)
         return replace(self, spec=_spec_of(self.spec, header), weights=weights, pooling=pooling)
 
     @property
@@ -72,12 +74,18 @@ class Selection:
         return resize_image(image, self.spec.height, self.spec.width, self.resize)
 
     def fingerprint(self, precision: Precision) -> str:
-        """The name of the space of its vectors, in an arithmetic."""
+        """The name of the space of its vectors, in a precision."""
         return fingerprint(self.spec, self.weights, self.pooling, self.resize, precision)
 
+    def older_fingerprints(self, precision: Precision) -> frozenset[str]:
+        """Other names that the same space has had, of vectors that can still be searched with this precision."""
+        return older_fingerprints(self.spec, self.weights, self.pooling, self.resize, precision)
+
     def fingerprints(self) -> frozenset[str]:
-        """All that ``fingerprint`` can be: one for each precision that a device may choose."""
-        return frozenset(self.fingerprint(precision) for precision in PRECISIONS)
+        """All names that its vectors have or had, in any precision."""
+        return frozenset(
+            name for each in PRECISIONS for name in (self.fingerprint(each), *self.older_fingerprints(each))
+        )
 
     @property
     def calibration(self) -> Mapping[str, Any] | None:
@@ -101,7 +109,7 @@ def _model_name(settings: Settings) -> str:
         _refuse_contradiction(settings, "model", model)
         return model
     if settings.model == "auto":
-        raise SettingsError(f"OP_WEIGHTS={settings.weights}: only {SUFFIX} files say their model; set OP_MODEL")
+        raise SettingsError("weights", settings.weights, f"only {SUFFIX} files say their model; set OP_MODEL")
     return settings.model
 
 
@@ -112,7 +120,7 @@ def _spec_of(spec: ModelSpec, header: EncoderHeader) -> ModelSpec:
         pooling=header.pooling,
         # Whitening makes the weak directions as strong as the others, and with them the rounding (measured for bf16:
         # centred cosines of 0.96 with f32, where the same network without whitening has 0.9999).
-        fastest="f32" if header.has_whitening else spec.fastest,
+        space=("f32",) if header.has_whitening else spec.space,
     )
 
 
@@ -120,6 +128,5 @@ def _refuse_contradiction(settings: Settings, name: Literal["model", "pooling"],
     asked = getattr(settings, name)
     if asked not in ("auto", said):
         raise SettingsError(
-            f"OP_{name.upper()}={asked} contradicts the encoder file (OP_WEIGHTS={settings.weights}), whose {name} is "
-            f"{said}: leave OP_{name.upper()} out, or set it to auto"
+            name, asked, f"contradicts the encoder file {settings.weights}, whose {name} is {said}; leave it out"
         )

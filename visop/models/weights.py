@@ -15,7 +15,8 @@ from typing import Literal
 
 from visop.errors import WeightsError
 from visop.files import file_sha256
-from visop.models.encoder_file import SUFFIX, EncoderHeader, read_header, tensors_sha256
+from visop.models.encoder_file import SUFFIX, digests_of_file, read_header
+from visop.models.encoder_header import EncoderHeader
 from visop.models.registry import ModelSpec
 
 logger = logging.getLogger(__name__)
@@ -34,15 +35,17 @@ class Weights:
     Attributes:
         kind: where they come from; part of the fingerprint that people read.
         path: the file; None for random weights.
-        sha256: of the file, or of the recipe of the random weights; hexadecimal. Of an encoder file: of its tensors, so
-            that another card does not make it another encoder.
+        sha256: of the file, or of the recipe of the random weights; hexadecimal. Of an encoder file: of its tensors but
+            the ranges, so that another card does not make it another encoder.
         header: what the file says of itself, if it is an encoder file.
+        ranges_sha256: of the ranges for eight bits in an encoder file; empty where there are none.
     """
 
     kind: Literal["shipped", "imagenet", "random", "file"]
     path: Path | None
     sha256: str
     header: EncoderHeader | None = None
+    ranges_sha256: str = ""
 
 
 def find_weights(spec: ModelSpec, weights: str, data_dir: Path) -> Weights:
@@ -83,7 +86,8 @@ def _encoder(spec: ModelSpec, kind: Literal["shipped", "file"], path: Path) -> W
     header = read_header(path)
     if header.model != spec.name:
         raise WeightsError(f"{path} is an encoder on {header.model}, not on {spec.name}")
-    return Weights(kind, path, tensors_sha256(path), header)
+    digests = digests_of_file(path)
+    return Weights(kind, path, digests.weights, header, digests.ranges)
 
 
 def _published(spec: ModelSpec, data_dir: Path) -> Weights:
@@ -120,7 +124,7 @@ def _check_digest(spec: ModelSpec, path: Path) -> None:
 
 def content_sha256(path: Path) -> str:
     """The digest that ``Weights`` has for a file."""
-    return tensors_sha256(path) if path.suffix == SUFFIX else file_sha256(path)
+    return digests_of_file(path).weights if path.suffix == SUFFIX else file_sha256(path)
 
 
 _MAGIC = {".h5": b"\x89HDF\r\n\x1a\n", ".keras": b"PK\x03\x04"}

@@ -236,6 +236,8 @@ class IdentityReply(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     FORMATS_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
+    PRECISION_FIELD_NUMBER: _builtins.int
+    OLDER_FINGERPRINTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     endpoint: _builtins.str
     """HOST:PORT where callers can reach this operator."""
@@ -250,15 +252,21 @@ class IdentityReply(_message.Message):
     metricType: _builtins.str
     """"L2", "IP" or "COSINE"; "-1" for a processor."""
     fingerprint: _builtins.str
-    """Names the vector space; changes whenever the same picture would get another vector."""
+    """Names the vector space: vectors with two fingerprints cannot be compared."""
     version: _builtins.str
     """The version of the server software."""
+    precision: _builtins.str
+    """The precision of the arithmetic, such as "bf16"; empty if unknown."""
     @_builtins.property
     def formats(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Accepted image formats, such as "JPEG"."""
 
     @_builtins.property
     def limits(self) -> Global___Limits: ...
+    @_builtins.property
+    def older_fingerprints(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names that earlier versions gave the same vector space."""
+
     def __init__(
         self,
         *,
@@ -273,10 +281,12 @@ class IdentityReply(_message.Message):
         version: _builtins.str = ...,
         formats: _abc.Iterable[_builtins.str] | None = ...,
         limits: Global___Limits | None = ...,
+        precision: _builtins.str = ...,
+        older_fingerprints: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimension", b"dimension", "endpoint", b"endpoint", "fingerprint", b"fingerprint", "formats", b"formats", "input", b"input", "limits", b"limits", "metricType", b"metricType", "name", b"name", "output", b"output", "type", b"type", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimension", b"dimension", "endpoint", b"endpoint", "fingerprint", b"fingerprint", "formats", b"formats", "input", b"input", "limits", b"limits", "metricType", b"metricType", "name", b"name", "older_fingerprints", b"older_fingerprints", "output", b"output", "precision", b"precision", "type", b"type", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

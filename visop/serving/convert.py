@@ -90,6 +90,8 @@ def identity_of(info: OperatorInfo, endpoint: str, settings: Settings) -> rpc_pb
             max_pixels=settings.max_pixels,
             max_message_bytes=settings.max_message_bytes,
         ),
+        precision=info.precision,
+        older_fingerprints=sorted(info.older_fingerprints),
     )
 
 

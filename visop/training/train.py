@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from visop.images.decode import ImageLimits
 from visop.machine import usable_cores
@@ -23,6 +24,7 @@ from visop.training.callbacks import Bar, Keeper
 from visop.training.checkpoints import Checkpoints, Progress
 from visop.training.folders import Pictures, digest_names, find_pictures, split
 from visop.training.networks import Tensors, Trainee, build_served, use_precision
+from visop.training.ranges import ABOUT, with_ranges
 from visop.training.recipe import Recipe
 from visop.training.validation import Validation
 
@@ -86,13 +88,15 @@ def train(
         batches = Batches(training, plan, Reader(limits, plan.working_side))
         _fit(trainee.model, batches, progress, recipe, keeper, quiet=quiet)
     checkpoints.load_best(trainee.model, progress)
-    tensors = _stored(trainee.tensors(), half=recipe.half)
-    card = _card(trainee, progress, facts, _measured(selection, trainee, tensors, out, validation)) | dict(says or {})
+    stored = _stored(trainee.tensors(), half=recipe.half)
+    tensors = with_ranges(selection.of_tensors(trainee.pooling, trainee.dimension, stored, out), stored)
+    served = selection.of_tensors(trainee.pooling, trainee.dimension, tensors, out)
+    card = _card(trainee, progress, facts, _measured(served, tensors, validation)) | dict(says or {})
     write_encoder_file(
         out,
         model=selection.spec.name,
-        pooling=trainee.pooling,
-        dimension=trainee.dimension,
+        pooling=served.pooling,
+        dimension=served.spec.dimension,
         tensors=tensors,
         card=card,
     )
@@ -104,12 +108,9 @@ def _at_side(selection: Selection, side: int) -> Selection:
     return replace(selection, spec=replace(selection.spec, height=side, width=side)) if side else selection
 
 
-def _measured(
-    selection: Selection, trainee: Trainee, tensors: Tensors, out: Path, validation: Validation
-) -> dict[str, Any]:
+def _measured(served: Selection, tensors: Tensors, validation: Validation) -> dict[str, Any]:
     """What the card says of the encoder as its file will have it and as it is served: metrics and calibration."""
-    served = selection.of_tensors(trainee.pooling, trainee.dimension, tensors, out)
-    encoder = build_served(served.spec, trainee.pooling, tensors)
+    encoder = build_served(served.spec, served.pooling, tensors)
     data = "held-out pictures of the training folder"
     recalls, calibration = validation.measure(encoder, served.resized, data)
     mean = math.fsum(recalls.values()) / len(recalls)
@@ -117,6 +118,7 @@ def _measured(
         "pictures": len(validation.identities),
         "recall_at_1": {"mean": mean, **recalls},
         "calibration": calibration.card() | {"fingerprint": served.fingerprint("f32")},
+        "ranges": ABOUT if served.weights.ranges_sha256 else None,
     }
 
 
@@ -207,10 +209,11 @@ def _card(trainee: Trainee, progress: Progress, facts: dict[str, Any], measured:
             "recall_at_1": measured["recall_at_1"],
         },
         "calibration": measured["calibration"],
+        "ranges": measured["ranges"],
         "made": made_now(keras=keras.__version__, seed=facts["seed"]),
     }
 
 
-def _stored(tensors: Tensors, *, half: bool) -> Tensors:
+def _stored(tensors: Tensors, *, half: bool) -> dict[str, npt.NDArray[Any]]:
     """The numbers that a file has, which are those to be measured."""
-    return {name: tensor.astype(np.float16) for name, tensor in tensors.items()} if half else tensors
+    return {name: tensor.astype(np.float16) if half else tensor for name, tensor in tensors.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,12 +14,12 @@ import numpy as np
 from visop.contract import Vector
 from visop.encoding.local import LocalEncoder, open_local
 from visop.errors import SettingsError, VisopError
-from visop.models.encoder_file import SUFFIX, Tensors, check_out, made_now, read_tensors, write_encoder_file
-from visop.models.export import convert_in_subprocess
+from visop.models.encoder_file import check_out, made_now, write_encoder_file
 from visop.models.selection import Selection
 from visop.models.whitening import Moments, Whitening, learn_whitening
 from visop.settings import Settings
 from visop.sources import read_input
+from visop.training.ranges import encoder_tensors
 
 _BATCH = 16
 _ROWS = 256
@@ -125,19 +124,10 @@ def write_whitened(out: Path, base: Selection, learning: Learning, dimension: in
         model=base.spec.name,
         pooling=base.pooling,
         dimension=len(bias),
-        tensors={**_base_tensors(base), "whitening/kernel": kernel, "whitening/bias": bias},
+        tensors={**encoder_tensors(base), "whitening/kernel": kernel, "whitening/bias": bias},
         card=_card(out, base, learning, whitening),
     )
     return whitening
-
-
-def _base_tensors(base: Selection) -> Tensors:
-    if base.weights.header is not None and base.weights.path is not None:
-        return read_tensors(base.weights.path)
-    with tempfile.TemporaryDirectory(prefix="visop-") as folder:
-        path = Path(folder) / f"base{SUFFIX}"
-        convert_in_subprocess(base.spec, base.weights, base.pooling, path)
-        return read_tensors(path)
 
 
 def _card(out: Path, base: Selection, learning: Learning, whitening: Whitening) -> dict[str, Any]:

@@ -34,10 +34,14 @@ class Identity(BaseModel):
     output: str = Field(examples=["vector"])
     dimension: str = Field(examples=["512"])
     metricType: str = Field(examples=["L2"])  # noqa: N815
-    fingerprint: str = Field(description="Changes whenever the same picture would get another vector.")
+    fingerprint: str = Field(description="Names the vector space: vectors with two fingerprints cannot be compared.")
     version: str = Field(description="Of the software that serves.")
     formats: list[str] = Field(description="Image formats that are accepted.", examples=[["JPEG", "PNG"]])
     limits: Limits
+    precision: str = Field(description="The precision of the arithmetic; empty if unknown.", examples=["bf16"])
+    olderFingerprints: list[str] = Field(  # noqa: N815
+        description="Names that earlier versions gave the same vector space."
+    )
 
 
 def identity_router(identity: Mapping[str, Any]) -> APIRouter:

@@ -34,12 +34,19 @@ class OpenVinoEngine:
 
     def __init__(self, spec: ModelSpec, weights: Weights, pooling: Pooling, options: EngineOptions) -> None:
         core = ov.Core()
-        self.precision = choose_precision(options.precision, spec, native=native_precisions(), device="this processor")
+        self.precision = choose_precision(
+            options.precision,
+            spec,
+            native=native_precisions(),
+            device="this processor",
+            has_ranges=bool(weights.ranges_sha256),
+        )
         quantised = self.precision == "int8"
+        runtime = f"openvino {ov.__version__}" + (f" int8 {weights.ranges_sha256}" if quantised else "")
         self.max_batch = options.max_batch or DEFAULT_BATCH
         with compiled_model(
             options.cache_dir,
-            graph_key(spec, weights, pooling, f"openvino {ov.__version__}{' int8' if quantised else ''}"),
+            graph_key(spec, weights, pooling, runtime),
             lambda folder: export_in_subprocess(spec, weights, pooling, folder, quantised=quantised),
         ) as folder:
             model = core.compile_model(folder / MODEL_FILE, "CPU", _options(self.precision, options.threads))

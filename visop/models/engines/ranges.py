@@ -1,16 +1,16 @@
 """Eight-bit convolutions for the CPU: half the time of bf16 where there are instructions for them, such as VNNI.
 
 Post-training quantisation as in Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient
-Integer-Arithmetic-Only Inference", section 2, with ranges from pictures that are generated for it: weights by the
-largest of each filter (Krishnamoorthi 2018, "Quantizing deep convolutional networks for efficient inference", section
-3.1), activations by what nearly all of them stay below. Everything but the convolutions stays in float32, and so does
-the first of them, which sees the pixels. The graph says so with FakeQuantize operations, from which OpenVINO makes
-integer arithmetic; the same pictures, and so the same ranges, are made on every machine.
+Integer-Arithmetic-Only Inference", section 2: weights by the largest of each filter (Krishnamoorthi 2018, "Quantizing
+deep convolutional networks for efficient inference", section 3.1), activations by ranges that nearly all of them stay
+in. Ranges are measured once, when an encoder file is made, and stand in it, so that every machine computes the same.
+Everything but the convolutions stays in float32, and so does the first of them, which sees the pixels. The graph says
+so with FakeQuantize operations, from which OpenVINO makes integer arithmetic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,19 +19,17 @@ import openvino as ov
 from openvino import opset13 as operations
 from openvino.passes import ConstantFolding, Manager
 
-from visop.images.decode import resize_image
-from visop.models.registry import ModelSpec
-from visop.synthetic.generate import SERIES, generate_picture
-
-# Ranges are the largest of all pictures' percentiles. Measured once, by hand, for edited photographs and an earlier
-# state of the embedded encoder, mean centred cosine with f32: 0.9954 with maxima, 0.9976 with the 99.95th; 0.9945 with
-# the 99.6th of 32 pictures. Recall hardly differs: 0.928 with the 99.95th, 0.927 with the 99.99th.
-_PERCENTILE = 99.95
-_PICTURES = 64
+from visop.errors import WeightsError
 
 _ACTIVATION_LEVELS = 256
 _WEIGHT_LEVELS = 255  # symmetric: -127 to 127
 _LEAST_RANGE = 1e-6  # of what is always 0
+
+#: Layer -> (height, width, inputs, outputs) float32, as Keras has it.
+Kernels = Mapping[str, npt.NDArray[np.float32]]
+
+#: Layer -> (2,) float32: the lowest and the highest number among the inputs of its convolutions.
+Ranges = Mapping[str, npt.NDArray[np.float32]]
 
 
 def fold_constants(model: ov.Model) -> None:
@@ -46,40 +44,66 @@ def fold_constants(model: ov.Model) -> None:
     model.validate_nodes_and_infer_types()
 
 
-def quantise(model: ov.Model, pictures: Sequence[npt.NDArray[np.uint8]]) -> None:
-    """Make the convolutions of a model compute in eight bits; in place.
+def quantise(model: ov.Model, kernels: Kernels, ranges: Ranges) -> None:
+    """Make the convolutions of a model compute in eight bits; in place. Layers without a range stay as they are.
 
     Args:
         model: from (N, height, width, 3) uint8, its constants folded.
-        pictures: (height, width, 3) uint8 each, from which the ranges of activations are taken.
+        kernels: by which the layers are found in the graph.
+        ranges: of their inputs.
+
+    Raises:
+        WeightsError: there is no convolution for one of the ranges.
     """
-    ranges = _ranges(model, pictures)
-    convolutions = _convolutions(model)
-    seen = {_name(convolution.input_value(0)): convolution.input_value(0) for convolution in convolutions}
-    rounded = {name: _rounded(maps, *ranges[name], _ACTIVATION_LEVELS) for name, maps in seen.items()}
-    for convolution in convolutions:
+    found = [(node, layer) for node, layer in _convolutions(model, kernels) if layer in ranges]
+    if missing := ranges.keys() - {layer for _, layer in found}:
+        raise WeightsError(f"ranges/{min(missing)}: the model has no such convolution")
+    # Several convolutions may read the same; with the same range they also read the same rounded numbers.
+    rounded: dict[tuple[Any, ...], Any] = {}
+    for convolution, layer in found:
         activations, weights = convolution.input(0), convolution.input(1)
-        activations.replace_source_output(rounded[_name(activations.get_source_output())])
+        source, low_high = activations.get_source_output(), _aligned(*ranges[layer])
+        key = (*_name(source), *low_high)
+        if key not in rounded:
+            rounded[key] = _rounded(source, *low_high, _ACTIVATION_LEVELS)
+        activations.replace_source_output(rounded[key])
         largest = np.abs(weights.get_source_output().get_node().get_data()).max(axis=(1, 2, 3), keepdims=True)
         largest = np.maximum(largest, _LEAST_RANGE)
         weights.replace_source_output(_rounded(weights.get_source_output(), -largest, largest, _WEIGHT_LEVELS))
     model.validate_nodes_and_infer_types()
 
 
-def calibration_pictures(spec: ModelSpec) -> list[npt.NDArray[np.uint8]]:
-    """Generate the pictures from which ranges are taken, (height, width, 3) uint8 each; always the same."""
-    # One of each series: pictures of a series are alike.
-    found = (generate_picture(index * SERIES) for index in range(_PICTURES))
-    return [resize_image(picture, spec.height, spec.width, "bilinear") for picture in found]
+def measure_ranges(
+    model: ov.Model, kernels: Kernels, pictures: Sequence[npt.NDArray[np.uint8]], percentile: float
+) -> Ranges:
+    """Measure what the convolutions see, all but those of pixels, in full precision.
 
+    Args:
+        model: from (N, height, width, 3) uint8, its constants folded.
+        kernels: of all its convolutions.
+        pictures: (height, width, 3) uint8 each.
+        percentile: of the numbers of a picture that its range holds, such as 99.95.
 
-def _convolutions(model: ov.Model) -> list[Any]:
-    """Those that are quantised, in the order of the graph."""
-    return [
-        node
-        for node in model.get_ordered_ops()
-        if node.get_type_name() == "Convolution" and node.input_value(1).get_partial_shape()[1].get_length() != 3
-    ]
+    Returns:
+        For each layer the range of all pictures, and of all places in the graph that it stands in.
+    """
+    model = model.clone()
+    found = [(node, layer) for node, layer in _convolutions(model, kernels) if kernels[layer].shape[2] != 3]
+    sources = {_name(node.input_value(0)): node.input_value(0) for node, _ in found}
+    first = len(model.outputs)
+    model.add_outputs(list(sources.values()))
+    compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    bounds = {name: np.zeros(2, np.float32) for name in sources}
+    for picture in pictures:
+        results = compiled([picture[None]])
+        for index, bound in enumerate(bounds.values()):
+            low, high = np.percentile(results[first + index], (100 - percentile, percentile))
+            bound[:] = min(bound[0], low), max(bound[1], high)
+    ranges = {layer: np.zeros(2, np.float32) for _, layer in found}
+    for node, layer in found:
+        low, high = bounds[_name(node.input_value(0))]
+        ranges[layer][:] = min(ranges[layer][0], low), max(ranges[layer][1], high)
+    return ranges
 
 
 def _name(maps: Any) -> tuple[str, int]:
@@ -87,20 +111,14 @@ def _name(maps: Any) -> tuple[str, int]:
     return maps.get_node().get_friendly_name(), maps.get_index()
 
 
-def _ranges(model: ov.Model, pictures: Sequence[npt.NDArray[np.uint8]]) -> dict[tuple[str, int], tuple[Any, Any]]:
-    """What convolutions see, lowest and highest, float32, by name."""
-    model = model.clone()
-    seen = {_name(convolution.input_value(0)): convolution.input_value(0) for convolution in _convolutions(model)}
-    first = len(model.outputs)
-    model.add_outputs(list(seen.values()))
-    compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    bounds = np.zeros((len(seen), 2), np.float32)
-    for picture in pictures:
-        results = compiled([picture[None]])
-        for index, bound in enumerate(bounds):
-            low, high = np.percentile(results[first + index], (100 - _PERCENTILE, _PERCENTILE))
-            bound[:] = min(bound[0], low), max(bound[1], high)
-    return {name: _aligned(low, high) for name, (low, high) in zip(seen, bounds, strict=True)}
+def _convolutions(model: ov.Model, kernels: Kernels) -> Iterator[tuple[Any, str]]:
+    """The convolutions with these kernels and their layers, in the order of the graph."""
+    layers = {np.ascontiguousarray(kernel.transpose(3, 2, 0, 1)).tobytes(): name for name, kernel in kernels.items()}
+    for node in model.get_ordered_ops():
+        if node.get_type_name() == "Convolution":
+            layer = layers.get(np.ascontiguousarray(node.input_value(1).get_node().get_data()).tobytes())
+            if layer is not None:
+                yield node, layer
 
 
 def _aligned(low: float, high: float) -> tuple[np.float32, np.float32]:

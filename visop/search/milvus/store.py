@@ -24,7 +24,8 @@ from visop.search.milvus.schema import about, operator_of_text
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,199}")
 
-_PROPERTY = "visop"
+# What a collection says of itself. The old one is that of indexes from before 0.2, when the project had another name.
+_PROPERTY, _OLD_PROPERTY = "visop", "opkit"
 
 _CONNECT_S = 10.0
 
@@ -93,7 +94,8 @@ class Store:
         with translated(self.connection.uri, collection):
             facts = self._client.describe_collection(collection, timeout=CALL_S)
             # Milvus Lite keeps properties and no description; of a server, only a description takes any text.
-            text = facts["properties"].get(_PROPERTY) or facts["description"]
+            properties = facts["properties"]
+            text = properties.get(_PROPERTY) or properties.get(_OLD_PROPERTY) or facts["description"]
             operator = operator_of_text(text, collection)
             if self._loss:
                 raise damaged(self.connection.uri, "; ".join(self._loss))

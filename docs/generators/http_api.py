@@ -13,8 +13,8 @@ from visop.http.app import build_app
 from visop.http.endpoint import Endpoint
 from visop.serving.convert import identity_json, identity_of
 from visop.settings import Settings
-from visop.web.routes import site_routes
-from visop.web.site import Site
+from visop.web.routes import search_routes
+from visop.web.service import SearchService
 
 Json = Mapping[str, Any]
 
@@ -32,10 +32,10 @@ def reference(*paths: str) -> str:
 
 def _document() -> Json:
     """Of an operator that is never called: the routes hold on to it, and nothing more."""
-    site = site_routes(cast(Site, None))
+    search = search_routes(cast(SearchService, None))
     info = OperatorInfo(name="visop", fingerprint="", dimension=0, metric_type="L2")
     identity = identity_json(identity_of(info, "", Settings()))
-    return build_app(cast(Endpoint, None), identity, Settings(), site).openapi()
+    return build_app(cast(Endpoint, None), identity, Settings(), search).openapi()
 
 
 def _operation(document: Json, path: str, method: str, operation: Json) -> Iterator[str]:

@@ -10,14 +10,14 @@ import pytest
 from tests.conftest import run_command
 from visop.errors import UsageError
 from visop.settings import Effective
-from visop.web.run import Choice
+from visop.web.search_server import SearchOptions
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """What ``visop run`` would serve: its settings and its choice."""
+    """What ``visop run`` would serve: its settings and its options."""
     monkeypatch.chdir(tmp_path)
     found: list[Any] = []
 
@@ -27,7 +27,7 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
     monkeypatch.setattr("visop.serving.lifecycle.serve", serve)
 
-    def run(*words: str) -> tuple[Any, Choice]:
+    def run(*words: str) -> tuple[Any, SearchOptions]:
         assert run_command("run", *words) == 0
         return found[0], found[1]
 
@@ -35,10 +35,10 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 
 def test_a_first_visit_shows_examples_on_this_machine_only(served: Any) -> None:
-    settings, choice = served()
+    settings, options = served()
     assert settings.http_endpoint == "127.0.0.1:8080"
-    assert choice.examples
-    assert choice.uploads == Path("visop-uploads")
+    assert options.examples
+    assert options.uploads == Path("visop-uploads")
 
 
 def test_an_index_that_is_there_is_served_and_not_the_examples(served: Any, tmp_path: Path) -> None:
@@ -48,8 +48,13 @@ def test_an_index_that_is_there_is_served_and_not_the_examples(served: Any, tmp_
 
 
 def test_photos_are_indexed_into_the_default_index(served: Any, tmp_path: Path) -> None:
-    _, choice = served("--photos", str(tmp_path))
-    assert (choice.photos, choice.examples, choice.uri, choice.name) == ([str(tmp_path)], False, "visop.db", "pictures")
+    _, options = served("--photos", str(tmp_path))
+    assert (options.pictures, options.examples, options.uri, options.name) == (
+        [str(tmp_path)],
+        False,
+        "visop.db",
+        "pictures",
+    )
 
 
 def test_uploads_are_off_where_others_reach_the_page_unless_they_are_asked_for(served: Any) -> None:

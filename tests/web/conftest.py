@@ -18,7 +18,7 @@ from visop.http.timeouts import DEFAULT_TIMEOUTS, Timeouts
 from visop.serving.lifecycle import Server
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
-from visop.web.run import Choice, open_search
+from visop.web.search_server import SearchOptions, open_search
 
 # Of the operator in these tests: neighbouring numbers of tests.search.conftest.colour_of are copies of each other.
 THRESHOLD = 0.99999
@@ -56,7 +56,7 @@ def open_test_site(
     home: Path,
     pictures: int = 10,
     *,
-    choice: dict[str, Any] | None = None,
+    options: dict[str, Any] | None = None,
     operator: ToyOperator | None = None,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
     **changes: Any,
@@ -68,7 +68,7 @@ def open_test_site(
     defaults: dict[str, Any] = {
         "uri": str(home / "test.db"),
         "name": "test",
-        "photos": [str(home / "photos")] if pictures else [],
+        "pictures": [str(home / "photos")] if pictures else [],
         "uploads": home / "uploads",
         "calibration": write_calibration(home / "calibration.json"),
     }
@@ -76,9 +76,10 @@ def open_test_site(
         Settings(endpoint="127.0.0.1:0", http_endpoint="127.0.0.1:0", fetch_allow=("127.0.0.1",), drain_timeout_s=5),
         **{"cache_dir": home / "cache", "max_image_bytes": 100_000, **changes},
     )
+    found = SearchOptions(**defaults | (options or {}))
     with (
         Pipeline(operator, settings) as pipeline,
-        open_search(Choice(**defaults | (choice or {})), settings, operator, pipeline, timeouts=timeouts) as companions,
+        open_search(found, settings, operator, pipeline, timeouts=timeouts) as companions,
         Server(operator, pipeline, settings, companions) as server,
         httpx.Client(
             base_url=f"http://127.0.0.1:{server.companion_addresses['http'].rpartition(':')[2]}", timeout=20

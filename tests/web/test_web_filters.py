@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.web.conftest import Site, open_test_site
-from visop.errors import InvalidInput
+from visop.errors import UsageError
 from visop.web.filters import check_public
 
 
@@ -45,6 +45,7 @@ def test_strangers_learn_nothing_of_folders_by_a_filter(public_site: Site, expre
     id_ = public_site.ids()["0.png"]
     answer = public_site.search(id=id_, filter=expression)
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_ARGUMENT")
+    assert answer.json()["field"] == "filter"
     assert "there are id, width, height, bytes, modified, added" in answer.json()["detail"]
 
 
@@ -67,5 +68,5 @@ def test_this_machine_filters_by_names_too(site: Site) -> None:
 
 def test_a_long_filter_is_checked_in_no_time() -> None:
     for expression in ("1" * 4000 + "x", "(" * 4000 + "x", '"' * 3999, "id" * 2000):
-        with pytest.raises(InvalidInput):
+        with pytest.raises(UsageError, match=r"^filter: "):
             check_public(expression)

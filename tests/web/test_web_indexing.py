@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,11 +11,11 @@ from tests.conftest import make_image
 from tests.toys import ToyOperator
 from tests.web.conftest import Site, open_test_site
 from visop.errors import DeadlinePassed, OtherEncoder
-from visop.search.index import Index
+from visop.search.index import Added
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
-from visop.web.indexing import Indexing
-from visop.web.run import Choice, open_site
+from visop.web.indexing import Indexing, Progress
+from visop.web.search_server import SearchOptions, open_routes
 
 
 def test_the_status_says_what_was_done_and_what_failed(start_site: Callable[..., Site], tmp_path: Path) -> None:
@@ -41,9 +42,9 @@ def test_a_search_is_answered_while_a_folder_is_indexed(tmp_path: Path) -> None:
     for number in range(40):
         (tmp_path / "photos" / f"{number}.png").write_bytes(make_image((number + 1, 90, 90)))
     settings = Settings(cache_dir=tmp_path / "cache")
-    choice = Choice(str(tmp_path / "a.db"), "a", photos=[str(tmp_path / "photos")])
+    options = SearchOptions(str(tmp_path / "a.db"), "a", pictures=[str(tmp_path / "photos")])
     operator.gate.clear()
-    with Pipeline(operator, settings) as pipeline, open_site(choice, settings, operator, pipeline):
+    with Pipeline(operator, settings) as pipeline, open_routes(options, settings, operator, pipeline):
         assert operator.entered.acquire(timeout=20)  # the model holds the first pictures of the folder
         # No more than those that LocalEncoder has under way are before it.
         assert pipeline._admission.inside <= 6
@@ -66,19 +67,33 @@ def test_the_end_of_the_server_ends_indexing_between_two_pictures(tmp_path: Path
     assert indexing.progress().state == "idle"
 
 
-def test_indexing_comes_again_when_the_operator_had_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visop.web.indexing._PAUSE_S", 0.0)
-    add, calls = Index.add, []
+def test_indexing_comes_again_when_the_operator_had_no_time(tmp_path: Path) -> None:
+    class Busy:
+        """An index whose operator has no time for the second picture, once."""
 
-    def fail_first(self: Index, inputs: list[str], **kwargs: object) -> object:
-        calls.append(inputs)
-        if len(calls) == 2:  # the first one makes the index
-            raise DeadlinePassed("too slow")
-        return add(self, inputs, **kwargs)  # type: ignore[arg-type]
+        name = "busy"
 
-    monkeypatch.setattr(Index, "add", fail_first)
-    with open_test_site(tmp_path, 3) as site:
-        assert (site.status()["count"], site.status()["indexing"]["state"], len(calls)) == (3, "done", 3)
+        def __init__(self) -> None:
+            self.calls: list[object] = []
+
+        def add(self, inputs: list[str], *, on_start: Any, on_done: Any, **_: object) -> Added:
+            self.calls.append(inputs)
+            on_start(len(inputs))
+            on_done()
+            if len(self.calls) == 1:
+                raise DeadlinePassed("too slow")
+            on_done()
+            return Added(new=2, known=0, named=0, failed=0, removed=0)
+
+        def count(self) -> int:
+            return 2
+
+    index = Busy()
+    with Indexing(index, [["a", "b"]], 0, tmp_path / "errors.csv", pause_s=0.0) as indexing:  # type: ignore[arg-type]
+        while indexing.progress().state == "running":
+            pass
+    assert indexing.progress() == Progress("done", done=2, total=2)
+    assert index.calls == [["a", "b"]] * 2
 
 
 @pytest.mark.parametrize(("host", "tells"), [("127.0.0.1", True), ("0.0.0.0", False)])
@@ -86,7 +101,7 @@ def test_why_indexing_stopped_is_told_with_paths_only_to_this_machine(
     start_site: Callable[..., Site], tmp_path: Path, host: str, tells: bool
 ) -> None:
     (tmp_path / "nothing").mkdir()
-    site = start_site(0, http_endpoint=f"{host}:0", choice={"photos": [str(tmp_path / "nothing")]})
+    site = start_site(0, http_endpoint=f"{host}:0", options={"pictures": [str(tmp_path / "nothing")]})
     indexing = site.status()["indexing"]
     assert indexing["state"] == "failed"
     assert ("with no pictures below it" in indexing["message"]) is tells
@@ -102,7 +117,7 @@ def test_an_index_of_another_encoder_stops_the_start(tmp_path: Path) -> None:
     with (
         Pipeline(operator, settings) as pipeline,
         pytest.raises(OtherEncoder, match=r"toy-1.*toy-2"),
-        open_site(Choice(str(tmp_path / "test.db"), "test"), settings, operator, pipeline),
+        open_routes(SearchOptions(str(tmp_path / "test.db"), "test"), settings, operator, pipeline),
     ):
         pass
 

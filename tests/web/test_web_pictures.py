@@ -92,7 +92,7 @@ def test_a_picture_that_left_the_index_is_gone_although_its_thumbnail_is_kept(
 def test_a_picture_from_the_web_is_fetched_and_its_digest_checked(
     start_site: Callable[..., Site], picture_server: str
 ) -> None:
-    site = start_site(0, choice={"photos": [f"{picture_server}/10-20-30.png"]})
+    site = start_site(0, options={"pictures": [f"{picture_server}/10-20-30.png"]})
     (id_,) = site.ids().values()
     assert hashlib.sha256(site.web.get(f"/v1/pictures/{id_}").content).hexdigest() == id_
     assert site.web.get(f"/v1/pictures/{id_}/thumbnail").status_code == 200
@@ -225,7 +225,7 @@ def half_dead(start_site: Callable[..., Site], slow_web: SlowWeb, tmp_path: Path
     def start(pictures: int, **changes: float) -> Site:
         write_pictures(tmp_path / "photos", 1)
         urls = [f"{slow_web.url}/{number}" for number in range(pictures)]
-        site = start_site(1, choice={"photos": [str(tmp_path / "photos"), *urls]}, **changes)
+        site = start_site(1, options={"pictures": [str(tmp_path / "photos"), *urls]}, **changes)
         slow_web.gate.clear()
         slow_web.asked.clear()
         return site

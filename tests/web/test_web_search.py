@@ -85,7 +85,8 @@ def test_a_wrong_search_is_told_what_is_wrong(site: Site, request_: dict[str, An
 def test_a_wrong_filter_is_told_without_the_path_of_the_index(site: Site) -> None:
     answer = site.search(id=site.ids()["0.png"], filter="wide > > 3")
     assert answer.status_code == 400
-    assert "the filter is no expression" in answer.json()["detail"]
+    assert answer.json()["field"] == "filter"
+    assert "filter: is no expression over the fields of an index: " in answer.json()["detail"]
     assert "/" not in answer.json()["detail"]
 
 
@@ -104,7 +105,7 @@ def test_a_page_of_another_site_cannot_search(site: Site) -> None:
 
 
 def test_a_machine_that_others_reach_tells_no_folders(start_site: Callable[..., Site]) -> None:
-    site = start_site(2, http_endpoint="0.0.0.0:0", choice={"uploads": None})
+    site = start_site(2, http_endpoint="0.0.0.0:0", options={"uploads": None})
     pictures = site.web.get("/v1/pictures").json()["pictures"]
     assert sorted(picture["names"] for picture in pictures) == [["0.png"], ["1.png"]]
     assert site.search(id=pictures[0]["id"]).json()["matches"][0]["names"] == pictures[0]["names"]

@@ -65,7 +65,7 @@ def test_no_part_of_a_file_name_is_the_clients(start_site: Callable[..., Site], 
 
 
 def test_where_uploads_are_off_they_are_refused_before_they_are_read(start_site: Callable[..., Site]) -> None:
-    site = start_site(0, choice={"uploads": None})
+    site = start_site(0, options={"uploads": None})
     assert site.status()["uploads"] is False
     answer = upload(site, b"x" * 1000)
     assert (answer["http"], answer["code"]) == (403, "PERMISSION_DENIED")

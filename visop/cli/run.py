@@ -69,18 +69,18 @@ def run(arguments: argparse.Namespace) -> int:
     _check_photos(arguments.photos)
     with imports("to search in a browser: pip install 'visop[web]'"):
         from visop.serving.lifecycle import serve
-        from visop.web.run import Choice, open_search
-    choice = Choice(
+        from visop.web.search_server import SearchOptions, open_search
+    options = SearchOptions(
         uri=arguments.uri or DEFAULT_URI,
         name=arguments.name,
-        photos=[os.path.expanduser(each) for each in arguments.photos],
+        pictures=[os.path.expanduser(each) for each in arguments.photos],
         examples=not arguments.photos and arguments.uri is None and not os.path.exists(DEFAULT_URI),
         uploads=_uploads(arguments.uploads, effective.settings.http_host),
         calibration=arguments.calibration,
         fpr=arguments.fpr,
         token=token(),
     )
-    return serve(effective, functools.partial(open_search, choice, effective.settings))
+    return serve(effective, functools.partial(open_search, options, effective.settings))
 
 
 def _check_photos(photos: list[str]) -> None:

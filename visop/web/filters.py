@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from visop.errors import InvalidInput
+from visop.errors import UsageError
 from visop.search.milvus.schema import PICTURE_FIELDS
 
 #: All fields but the one that says where a picture is.
@@ -25,11 +25,17 @@ _KNOWN = re.compile(
 _MAX_SHOWN_CHARS = 40
 
 
-def check_public(expression: str) -> None:
-    """Raise InvalidInput if a filter uses anything that answers do not tell everybody."""
-    unknown = _KNOWN.sub(" ", expression).split()
+def check_public(condition: str) -> None:
+    """Hold a filter to what answers tell everybody.
+
+    Raises:
+        UsageError: it uses anything else.
+    """
+    unknown = _KNOWN.sub(" ", condition).split()
     if unknown:
-        raise InvalidInput(
-            f"filter: {unknown[0][:_MAX_SHOWN_CHARS]!r} cannot be used here: there are {', '.join(PUBLIC_FIELDS)}, "
-            "whole and decimal numbers, ids in quotes, comparisons, and, or, not, in, like"
+        raise UsageError(
+            "filter",
+            "",
+            f"{unknown[0][:_MAX_SHOWN_CHARS]!r} cannot be used here: there are {', '.join(PUBLIC_FIELDS)}, "
+            "whole and decimal numbers, ids in quotes, comparisons, and, or, not, in, like",
         )

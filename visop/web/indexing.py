@@ -16,17 +16,16 @@ from visop.errors import DeadlinePassed, Overloaded, ShuttingDown, VisopError
 from visop.search.failures import Failures
 from visop.search.index import Index
 
-_log = logging.getLogger("visop.web")
+logger = logging.getLogger("visop.web")
 
 # Pictures per call. LocalEncoder has three calls under way, which fill one batch of the model and have the next one
 # ready. A picture that somebody searches with waits for no more than those.
 _BATCH = 2
 
-_PAUSE_S = 2.0
 _STOP_S = 10.0
 
 
-class Gentle:
+class BackgroundEncoder:
     """The running operator, with few pictures under way, so that indexing hardly delays other requests."""
 
     def __init__(self, encoder: LocalEncoder) -> None:
@@ -37,7 +36,7 @@ class Gentle:
         return self._encoder.health()
 
     def encode_stream(self, inputs: Iterable[bytes | str | VisopError], *, batch: int) -> Iterator[Vector | VisopError]:
-        """As ``LocalEncoder``, with few pictures under way."""
+        """As ``LocalEncoder``, with at most two pictures a call."""
         return self._encoder.encode_stream(inputs, batch=min(batch, _BATCH))
 
 
@@ -70,10 +69,13 @@ class Indexing:
         batches: the inputs of one call of ``Index.add`` each; iterating may take time.
         expected: how many inputs all batches have together, if that is known.
         errors: where to write a CSV of the inputs that could not be indexed.
+        pause_s: how long to wait before trying again while the operator is overloaded.
     """
 
-    def __init__(self, index: Index, batches: Iterable[Sequence[str]], expected: int, errors: Path) -> None:
-        self._index, self._batches, self._errors = index, batches, errors
+    def __init__(
+        self, index: Index, batches: Iterable[Sequence[str]], expected: int, errors: Path, *, pause_s: float = 2.0
+    ) -> None:
+        self._index, self._batches, self._errors, self._pause_s = index, batches, errors, pause_s
         self._listed_in: Path | None = None
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -105,14 +107,14 @@ class Indexing:
             self._update(state="done")
             failed = self._progress.failed
             where = f"; {self._listed_in} says why" if failed and self._listed_in else ""
-            _log.info("indexed: %d pictures, %d inputs failed%s", self._index.count(), failed, where)
+            logger.info("indexed: %d pictures, %d inputs failed%s", self._index.count(), failed, where)
         except ShuttingDown:
             self._update(state="idle")
         except VisopError as error:
-            _log.error("indexing stopped: %s", getattr(error, "detail", error))
+            logger.error("indexing stopped: %s", getattr(error, "detail", error))
             self._update(state="failed", message=str(error))
-        except Exception:  # noqa: BLE001 - the end of the thread: nobody else would see it
-            _log.exception("indexing stopped")
+        except Exception:
+            logger.exception("indexing stopped")
             self._update(state="failed", message="internal error; the log says more")
 
     def _add(self, inputs: Sequence[str]) -> None:
@@ -123,9 +125,9 @@ class Indexing:
             try:
                 added = self._index.add(inputs, failures=failures, on_start=self._start, on_done=self._on_done)
             except (Overloaded, DeadlinePassed) as error:
-                _log.info("indexing waits: %s", error)
+                logger.info("indexing waits: %s", error)
                 self._update(done=before.done, failed=before.failed)
-                if self._stopping.wait(_PAUSE_S):
+                if self._stopping.wait(self._pause_s):
                     raise ShuttingDown("the server is shutting down") from None
             else:
                 self._update(failed=before.failed + added.failed)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -58,6 +56,18 @@ class FoundPicture(BaseModel):
     modified: int = Field(description="When the file was changed, seconds since 1970.")
     added: int = Field(description="When it came into the index, seconds since 1970.")
 
+    @classmethod
+    def of(cls, picture: Picture, *, whole_names: bool, **more: Any) -> Self:
+        """The message of a picture.
+
+        Args:
+            picture: of the index.
+            whole_names: whether names keep their folders.
+            more: the fields that a subclass adds.
+        """
+        names = [name if whole_names else short_name(name) for name in picture.names]
+        return cls(**{**vars(picture), "names": names}, **more)
+
 
 class FoundMatch(FoundPicture):
     """A picture that is like the one that was searched with."""
@@ -65,6 +75,12 @@ class FoundMatch(FoundPicture):
     score: float = Field(description="In the metric: for L2 the distance, 0 to 2; for IP and COSINE the cosine.")
     cosine: float = Field(description="-1 to 1, the higher the more alike, whatever the metric.")
     copy_: bool | None = Field(alias="copy", description="Whether it is a copy; null if the encoder is not calibrated.")
+
+    @classmethod
+    def of_match(cls, match: Match, *, whole_names: bool) -> Self:
+        """The message of a match."""
+        verdict = {"score": match.score, "cosine": match.cosine, "copy": match.is_copy}
+        return cls.of(match.picture, whole_names=whole_names, **verdict)
 
 
 class SearchReply(BaseModel):
@@ -117,21 +133,11 @@ class IndexStatus(BaseModel):
     indexing: IndexingStatus
 
 
-@dataclass(frozen=True)
-class Query:
-    """A search as it was asked for: with an input, or with a picture of the index."""
-
-    inputs: Sequence[Input]
-    id: str | None
-    k: int
-    expression: str
-
-
-def parse_search(body: Body) -> Query:
-    """JSON or a form to a query.
+def parse_search(body: Body) -> tuple[SearchRequest, list[Input]]:
+    """JSON or a form to a request, and the picture to encode; none, if the request has the id of one.
 
     Raises:
-        InvalidInput: not a request.
+        UsageError, InvalidInput: not a request.
         UnsupportedBody: neither JSON nor a form.
     """
     files: list[bytes] = []
@@ -147,38 +153,23 @@ def parse_search(body: Body) -> Query:
     inputs += [Input("data", data) for data in [request.data] if data is not None]
     if len(inputs) + (request.id is not None) != 1:
         raise InvalidInput("search with exactly one picture: a url, data, an id, or, in a form, an image")
-    return Query(inputs, request.id, request.k, request.filter)
+    return request, inputs
 
 
 def parse_upload(body: Body, max_items: int) -> list[Input]:
-    """A form with files to inputs. Raises as ``parse_search``."""
+    """A form with files to inputs.
+
+    Raises:
+        InvalidInput, UnsupportedBody: not such a form.
+    """
     parts = body.form(max_items + 1)
     if unknown := sorted(parts.keys() - {"images"}):
         raise InvalidInput(f"{unknown[0][:40]!r}: there is no such part; there is images")
     return [Input(f"images[{index}]", file) for index, file in enumerate(parts.get("images", []))]
 
 
-def plain(picture: Picture, *, whole_names: bool) -> dict[str, Any]:
-    """A picture as it is answered."""
-    return {
-        "id": picture.id,
-        "names": [name if whole_names else short_name(name) for name in picture.names],
-        "width": picture.width,
-        "height": picture.height,
-        "bytes": picture.bytes,
-        "modified": picture.modified,
-        "added": picture.added,
-    }
-
-
-def plain_match(match: Match, *, whole_names: bool) -> dict[str, Any]:
-    """A match as it is answered."""
-    verdict = {"score": match.score, "cosine": match.cosine, "copy": match.is_copy}
-    return plain(match.picture, whole_names=whole_names) | verdict
-
-
 def short_name(name: str) -> str:
-    """What strangers may see: a file without its folders, a URL without credentials and signatures."""
+    """What a client on another machine may see: a file without folders, a URL without credentials and signatures."""
     path = path_of(name)
     if path is not None:
         return path.rpartition("/")[2].encode(errors="replace").decode()

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
+from pydantic import BaseModel
 
 from visop.contract import Vector
 from visop.errors import VisopError
-from visop.http.body import FORM, JSON, Body, to_json
+from visop.http.body import FORM, JSON, Body
 from visop.http.endpoint import Endpoint, Extend, Results, Task
-from visop.http.openapi import CALL_PROBLEMS, READ_PROBLEMS, answers, body_of
+from visop.http.openapi import CALL_PROBLEMS, READ_PROBLEMS, answers, body_of, problem_answers
 from visop.serving.convert import refuse_bad
 from visop.web.assets import page_router
 from visop.web.file_answer import FileAnswer
@@ -26,7 +27,7 @@ from visop.web.messages import (
     parse_search,
     parse_upload,
 )
-from visop.web.site import Site
+from visop.web.service import SearchService
 
 _FILE = {"type": "string", "format": "binary"}
 
@@ -46,24 +47,24 @@ _UPLOAD_FORM = {
     "properties": {"images": {"type": "array", "items": _FILE, "description": "The files."}},
 }
 
-# Content under its digest is the same for ever; but it is somebody's, and no cache of others may keep it.
+# Content under its digest never changes. It is private: only the browser that asked may keep it, no shared cache.
 _FOR_EVER = "private, max-age=31536000, immutable"
 
 Id = Annotated[str, Path(description="SHA-256 of the file, hexadecimal.", pattern=ID_PATTERN)]
 
 
-def site_routes(site: Site) -> Extend:
+def search_routes(service: SearchService) -> Extend:
     """Search, its pictures and its page, for the application of the HTTP interface."""
 
     def extend(app: FastAPI, endpoint: Endpoint) -> None:
-        app.include_router(_search_router(site, endpoint))
-        app.include_router(_pictures_router(site, endpoint))
+        app.include_router(_search_router(service, endpoint))
+        app.include_router(_pictures_router(service, endpoint))
         app.include_router(page_router())
 
     return extend
 
 
-def _search_router(site: Site, endpoint: Endpoint) -> APIRouter:
+def _search_router(service: SearchService, endpoint: Endpoint) -> APIRouter:
     router = APIRouter()
 
     @router.post(
@@ -74,7 +75,7 @@ def _search_router(site: Site, endpoint: Endpoint) -> APIRouter:
     )
     async def search(request: Request) -> Response:
         """The picture goes through the pipeline of `/v1/execute`, then to the index."""
-        return await endpoint.serve(request, lambda body: _search_task(site, body))
+        return await endpoint.serve(request, lambda body: _search_task(service, body))
 
     @router.post(
         "/v1/index",
@@ -84,36 +85,32 @@ def _search_router(site: Site, endpoint: Endpoint) -> APIRouter:
     )
     async def upload(request: Request) -> Response:
         """All or nothing: one file that is no picture fails the request. Where it is not allowed, 403."""
-        site.uploads.check()
-        return await endpoint.serve(request, lambda body: _upload_task(site, body))
+        service.uploads.check()
+        return await endpoint.serve(request, lambda body: _upload_task(service, body))
 
-    @router.get("/v1/index/status", summary="What is searched", responses=answers(IndexStatus, *READ_PROBLEMS, 404))
-    async def status(request: Request) -> Response:
+    @router.get("/v1/index/status", summary="What is searched", responses=problem_answers(*READ_PROBLEMS, 404))
+    async def status(request: Request) -> IndexStatus:
         """How many pictures there are, and how far indexing in the background is."""
-        return await endpoint.look(request, lambda: Response(to_json(site.status()), media_type=JSON))
+        return await endpoint.look(request, service.status)
 
     return router
 
 
-def _pictures_router(site: Site, endpoint: Endpoint) -> APIRouter:
+def _pictures_router(service: SearchService, endpoint: Endpoint) -> APIRouter:
     router = APIRouter()
 
-    @router.get("/v1/pictures", summary="Some pictures", responses=answers(PicturesReply, *READ_PROBLEMS, 404))
-    async def some(request: Request, limit: Annotated[int, Query(ge=1, le=100)] = 24) -> Response:
-        """To begin with, for who has no picture at hand."""
-
-        def make() -> Response:
-            return Response(to_json({"pictures": [site.plain(each) for each in site.some(limit)]}), media_type=JSON)
-
-        return await endpoint.look(request, make)
+    @router.get("/v1/pictures", summary="Some pictures", responses=problem_answers(*READ_PROBLEMS, 404))
+    async def some(request: Request, limit: Annotated[int, Query(ge=1, le=100)] = 24) -> PicturesReply:
+        """Example pictures for a first search."""
+        return await endpoint.look(request, lambda: PicturesReply(pictures=list(service.some(limit))))
 
     @router.get("/v1/pictures/{id}", summary="A picture", responses=_file_answers("image/*"))
     async def original(id: Id, request: Request) -> Response:  # noqa: A002 - the name in the path
         """The file as it was indexed; 404 if it is gone or has changed since."""
 
         def make() -> Response:
-            picture = site.picture(id)
-            return _forever(request, picture.id, lambda: FileAnswer(site.originals.open(picture)))
+            picture = service.picture(id)
+            return _forever(request, picture.id, lambda: FileAnswer(service.originals.open(picture)))
 
         return await endpoint.look(request, make)
 
@@ -122,8 +119,8 @@ def _pictures_router(site: Site, endpoint: Endpoint) -> APIRouter:
         """Neither side longer than `side` pixels, upright, without the metadata of the file."""
 
         def make() -> Response:
-            picture = site.picture(id)
-            file = functools.partial(site.thumbnails.get, picture, int(side))
+            picture = service.picture(id)
+            file = functools.partial(service.thumbnails.get, picture, int(side))
             return _forever(request, f"{picture.id}-{side}", lambda: Response(file(), media_type="image/webp"))
 
         return await endpoint.look(request, make)
@@ -131,22 +128,24 @@ def _pictures_router(site: Site, endpoint: Endpoint) -> APIRouter:
     return router
 
 
-def _search_task(site: Site, body: Body) -> Task:
-    query = parse_search(body)
+def _search_task(service: SearchService, body: Body) -> Task:
+    request, inputs = parse_search(body)
 
     def answer(results: Results) -> bytes:
-        return to_json(site.search(query, _vectors(results)))
+        vector = service.vector_of(request.id) if request.id else _vectors(results)[0]
+        return _json(service.search(request, vector))
 
-    return Task(query.inputs, answer)
+    return Task(inputs, answer)
 
 
-def _upload_task(site: Site, body: Body) -> Task:
-    inputs = parse_upload(body, site.settings.max_items)
+def _upload_task(service: SearchService, body: Body) -> Task:
+    inputs = parse_upload(body, service.settings.max_items)
 
     def answer(results: Results) -> bytes:
         refuse_bad(inputs, results)
         files = [each.value for each in inputs if isinstance(each.value, bytes)]
-        return to_json({"pictures": [site.keep(*each) for each in zip(files, _vectors(results), strict=True)]})
+        kept = [service.keep(*each) for each in zip(files, _vectors(results), strict=True)]
+        return _json(UploadReply(pictures=kept))
 
     return Task(inputs, answer)
 
@@ -161,8 +160,12 @@ def _vectors(results: Results) -> list[Vector]:
     return vectors
 
 
+def _json(reply: BaseModel) -> bytes:
+    return reply.model_dump_json(by_alias=True).encode()
+
+
 def _forever(request: Request, name: str, make: Callable[[], Response]) -> Response:
-    """The same for ever, under this name. What is not in the index any more is not confirmed, either: look first."""
+    """An answer that never changes under its name. Call it only for a picture that is in the index."""
     headers = {"ETag": f'"{name}"', "Cache-Control": _FOR_EVER}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)

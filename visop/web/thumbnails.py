@@ -19,7 +19,7 @@ from visop.search.milvus.schema import Picture
 from visop.web.bounded_folder import BoundedFolder
 from visop.web.originals import Originals
 
-_log = logging.getLogger("visop.web")
+logger = logging.getLogger("visop.web")
 
 _QUALITY = 80
 
@@ -62,4 +62,4 @@ class Thumbnails:
         try:
             self._kept.keep(name, data)
         except OSError as error:
-            _log.warning("a thumbnail could not be kept: %s: %s", self._kept.folder, error.strerror)
+            logger.warning("a thumbnail could not be kept: %s: %s", self._kept.folder, error.strerror)

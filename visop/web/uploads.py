@@ -17,7 +17,7 @@ from visop.search.milvus.schema import MAX_NAMES, Picture, Row
 from visop.search.reader import stored_name
 from visop.web.originals import Originals, suffix_of
 
-_log = logging.getLogger("visop.web")
+logger = logging.getLogger("visop.web")
 
 _ID_CHARS_IN_NAME = 16
 
@@ -95,7 +95,7 @@ class Uploads:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, data)
         except OSError as error:
-            _log.error("an upload could not be kept: %s: %s", path, error.strerror)
+            logger.error("an upload could not be kept: %s: %s", path, error.strerror)
             raise VisopError(f"the picture could not be kept: {error.strerror}") from None
         return path
 

@@ -1,4 +1,4 @@
-"""An operator with an index and a page around it: what ``visop run`` serves."""
+"""The HTTP server of ``visop run``: the operator's interface, search over an index, and the page."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from visop.serving.lifecycle import MakeCompanion
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
 from visop.synthetic.examples import COUNT, write_examples
-from visop.web.indexing import Gentle, Indexing
+from visop.web.indexing import BackgroundEncoder, Indexing
 from visop.web.originals import Originals
-from visop.web.routes import site_routes
-from visop.web.site import Site
+from visop.web.routes import search_routes
+from visop.web.service import SearchService
 from visop.web.thumbnails import Thumbnails
 from visop.web.uploads import Uploads
 
@@ -33,14 +33,14 @@ _EXAMPLES = "examples"
 
 
 @dataclass(frozen=True)
-class Choice:
+class SearchOptions:
     """What is searched.
 
     Attributes:
         uri: of the store.
         name: of the index.
-        photos: inputs to index in the background, as ``Index.add`` takes them; none: what is there is served.
-        examples: pictures are made and shown in place of an index.
+        pictures: inputs to index in the background, as ``Index.add`` takes them; none: what is there is served.
+        examples: search example pictures, which are made, in place of an index.
         uploads: the folder for pictures that are uploaded; None takes none.
         calibration: ``calibration.json`` of ``visop evaluate``, in place of the encoder's card.
         fpr: false-positive rate of the verdict on copies.
@@ -49,7 +49,7 @@ class Choice:
 
     uri: str
     name: str
-    photos: Sequence[str] = ()
+    pictures: Sequence[str] = ()
     examples: bool = False
     uploads: Path | None = None
     calibration: Path | None = None
@@ -59,55 +59,56 @@ class Choice:
 
 @contextmanager
 def open_search(
-    choice: Choice,
+    options: SearchOptions,
     settings: Settings,
     operator: Encoder,
     pipeline: Pipeline,
     *,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
 ) -> Iterator[list[MakeCompanion]]:
-    """The HTTP server of ``open_site``, for ``visop.serving.lifecycle.serve``. Raises as ``open_site`` does."""
-    with open_site(choice, settings, operator, pipeline) as extend:
+    """The HTTP server of ``open_routes``, for ``visop.serving.lifecycle.serve``. Raises as ``open_routes`` does."""
+    with open_routes(options, settings, operator, pipeline) as extend:
         yield [functools.partial(HttpServer, extend=extend, timeouts=timeouts)]
 
 
 @contextmanager
-def open_site(choice: Choice, settings: Settings, operator: Encoder, pipeline: Pipeline) -> Iterator[Extend]:
-    """An index whose vectors come from a running pipeline, and its routes.
+def open_routes(options: SearchOptions, settings: Settings, operator: Encoder, pipeline: Pipeline) -> Iterator[Extend]:
+    """The routes of search over an index, whose vectors come from a running pipeline.
 
     Raises:
         OtherEncoder: the index was made with another encoder.
         StoreError: the store cannot be opened.
     """
     info = operator.info()
-    encoder = Gentle(LocalEncoder(info, pipeline))
+    encoder = BackgroundEncoder(LocalEncoder(info, pipeline))
     encoders = Encoders(info, settings.max_image_bytes, {"the operator": encoder})
     cache = settings.cache_dir.expanduser()
     cache.mkdir(parents=True, exist_ok=True)
-    uri, name = _examples_store(cache, info) if choice.examples else (choice.uri, choice.name)
+    uri, name = _examples_store(cache, info) if options.examples else (options.uri, options.name)
     with ExitStack() as stack:
-        index = stack.enter_context(Index.open(uri, name, encoders=encoders, settings=settings, token=choice.token))
+        index = stack.enter_context(Index.open(uri, name, encoders=encoders, settings=settings, token=options.token))
         index.add([])  # makes it, if it is not there; else, checks that its vectors are of this encoder
-        threshold = copy_threshold(info, settings, fpr=choice.fpr, file=choice.calibration)
+        threshold = copy_threshold(info, settings, fpr=options.fpr, file=options.calibration)
         index.use_threshold(threshold)
         originals = stack.enter_context(Originals(settings))
-        batches = _example_batches(cache / _EXAMPLES) if choice.examples else [choice.photos] if choice.photos else []
-        site = Site(
+        given = [options.pictures] if options.pictures else []
+        batches = _example_batches(cache / _EXAMPLES) if options.examples else given
+        service = SearchService(
             index=index,
             threshold=threshold,
             indexing=stack.enter_context(
-                Indexing(index, batches, COUNT if choice.examples else 0, cache / f"{name}.errors.csv")
+                Indexing(index, batches, COUNT if options.examples else 0, cache / f"{name}.errors.csv")
             ),
             originals=originals,
             thumbnails=Thumbnails(cache / "thumbnails", originals, ImageLimits.of(settings)),
-            uploads=Uploads(index, originals, choice.uploads),
+            uploads=Uploads(index, originals, options.uploads),
             settings=settings,
         )
-        yield site_routes(site)
+        yield search_routes(service)
 
 
 def _examples_store(cache: Path, operator: OperatorInfo) -> tuple[str, str]:
-    """One for every encoder: nobody wants to be told to index examples anew."""
+    """URI and name. Each encoder has its own, so that another encoder does not meet an index that it cannot use."""
     digest = hashlib.sha256(repr(operator).encode()).hexdigest()[:12]
     return str(cache / f"{_EXAMPLES}-{digest}.db"), _EXAMPLES
 

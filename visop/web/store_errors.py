@@ -1,4 +1,4 @@
-"""What goes wrong around an index, as a client may hear it: the store's own errors name paths and addresses."""
+"""What goes wrong with an index, as a client may hear it: the errors of a store name paths and addresses."""
 
 from __future__ import annotations
 
@@ -6,28 +6,33 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from visop.errors import InvalidInput, NotFound, Unreachable, VisopError
+from visop.errors import NotFound, Unreachable, UsageError, VisopError
 from visop.search.errors import NoSuchIndex, StoreError, StoreUnreachable, WrongFilter
 
-_log = logging.getLogger("visop.web")
+logger = logging.getLogger("visop.web")
 
 _MAX_REASON_CHARS = 300
 
 
 @contextmanager
-def told_safely() -> Iterator[None]:
-    """Raise what a client may read for what a store raises; the log has the rest."""
+def safe_errors() -> Iterator[None]:
+    """Raise what a client may read in place of what a store raises; the log has the rest.
+
+    Raises:
+        UsageError: the filter is wrong.
+        NotFound, Unreachable, VisopError: the index is gone, cannot be reached, or failed.
+    """
     try:
         yield
     except WrongFilter as error:
         reason = error.why[:_MAX_REASON_CHARS]
-        raise InvalidInput(f"the filter is no expression over the fields of an index: {reason}") from None
+        raise UsageError("filter", "", f"is no expression over the fields of an index: {reason}") from None
     except NoSuchIndex as error:
-        _log.warning("%s", error)
+        logger.warning("%s", error)
         raise NotFound("there is no index any more: it was deleted, or made anew; start the server again") from None
     except StoreUnreachable as error:
-        _log.warning("%s", error)
+        logger.warning("%s", error)
         raise Unreachable("the index cannot be reached now; the server's log says why") from None
     except StoreError as error:
-        _log.error("%s", error)
+        logger.error("%s", error)
         raise VisopError("the index failed; the server's log says how") from None

@@ -1,0 +1,112 @@
+"""Search as the routes offer it: one index, the files of its pictures, and who may do what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from visop.address import is_loopback
+from visop.contract import Vector
+from visop.errors import NotFound
+from visop.search.index import Index
+from visop.search.milvus.schema import Picture
+from visop.settings import Settings
+from visop.web.filters import check_public
+from visop.web.indexing import Indexing
+from visop.web.messages import (
+    FoundMatch,
+    FoundPicture,
+    IndexingStatus,
+    IndexStatus,
+    KeptPicture,
+    SearchReply,
+    SearchRequest,
+)
+from visop.web.originals import Originals
+from visop.web.store_errors import safe_errors
+from visop.web.thumbnails import Thumbnails
+from visop.web.uploads import Uploads
+
+_HIDDEN = "indexing stopped; the server's log says why"
+
+
+@dataclass(frozen=True)
+class SearchService:
+    """One index over HTTP. May be used from several threads."""
+
+    index: Index
+    threshold: float | None
+    indexing: Indexing
+    originals: Originals
+    thumbnails: Thumbnails
+    uploads: Uploads
+    settings: Settings
+
+    @property
+    def whole_names(self) -> bool:
+        """Whether answers say in which folders pictures are: only if no other machine can reach the server."""
+        return is_loopback(self.settings.http_host)
+
+    def picture(self, id_: str) -> Picture:
+        """A picture of the index. Raises NotFound if there is none with this id."""
+        with safe_errors():
+            picture = self.index.get(id_)
+        if picture is None:
+            raise _no_picture(id_)
+        return picture
+
+    def vector_of(self, id_: str) -> Vector:
+        """The vector of a picture of the index. Raises NotFound if there is none with this id."""
+        with safe_errors():
+            rows = self.index.collection.rows([id_])
+        if not rows:
+            raise _no_picture(id_)
+        return rows[0].vector
+
+    def search(self, request: SearchRequest, vector: Vector) -> SearchReply:
+        """The pictures most like the one that has this vector.
+
+        Raises:
+            UsageError: the filter is wrong, or asks for what is not told here.
+        """
+        if not self.whole_names:
+            check_public(request.filter)
+        with safe_errors():
+            matches = self.index.search_vector(vector, request.k, request.filter)
+            metric = self.index.collection.operator.metric_type
+        found = [FoundMatch.of_match(match, whole_names=self.whole_names) for match in matches]
+        return SearchReply(metric=metric, threshold=self.threshold, matches=found)
+
+    def keep(self, data: bytes, vector: Vector) -> KeptPicture:
+        """Keep an uploaded picture. Arguments and errors are those of ``Uploads.keep``."""
+        with safe_errors():
+            kept = self.uploads.keep(data, vector)
+        return KeptPicture.of(kept.picture, whole_names=self.whole_names, known=kept.known)
+
+    def some(self, count: int) -> Sequence[FoundPicture]:
+        """Pictures for a first search: those with the first ids, which is as good as by chance and stays the same."""
+        with safe_errors():
+            pictures = next(self.index.collection.pictures(count), [])
+        return [FoundPicture.of(picture, whole_names=self.whole_names) for picture in pictures]
+
+    def status(self) -> IndexStatus:
+        """What is searched, and how far indexing is."""
+        progress = IndexingStatus(**asdict(self.indexing.progress()))
+        if progress.message and not self.whole_names:
+            progress.message = _HIDDEN
+        with safe_errors():
+            count, metric = self.index.count(), self.index.collection.operator.metric_type
+        return IndexStatus(
+            name=self.index.name,
+            count=count,
+            metric=metric,
+            threshold=self.threshold,
+            uploads=self.uploads.allowed,
+            fetch=self.settings.fetch,
+            max_image_bytes=self.settings.max_image_bytes,
+            indexing=progress,
+        )
+
+
+def _no_picture(id_: str) -> NotFound:
+    return NotFound(f"no picture {id_[:12]}... in the index")

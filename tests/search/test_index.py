@@ -12,6 +12,7 @@ from visop.errors import InvalidInput, ModelFailed, UsageError
 from visop.search.errors import NoSuchIndex, WrongFilter
 from visop.search.failures import Failures
 from visop.search.index import Index
+from visop.search.limits import BatchLimits
 
 
 def test_a_picture_is_found_by_every_kind_of_image(index, folder, picture_server):
@@ -209,11 +210,11 @@ def test_a_lost_memory_of_files_costs_time_and_nothing_else(index, folder, setti
     assert contents(index.collection) == before
 
 
-def test_more_pictures_than_flat_is_good_for_get_a_graph(index, folder, monkeypatch):
-    monkeypatch.setattr("visop.search.milvus.collection.flat_up_to", lambda dimension, *, is_lite: 5)
-    index.add([folder])
-    assert index.collection.index_type.kind == "HNSW"
-    assert index.search(folder / "3.png", 1)[0].picture.names == (str(folder / "3.png"),)
+def test_more_pictures_than_flat_is_good_for_get_a_graph(open_index, folder):
+    with open_index(limits=BatchLimits(flat=5)) as index:
+        index.add([folder])
+        assert index.collection.index_type.kind == "HNSW"
+        assert index.search(folder / "3.png", 1)[0].picture.names == (str(folder / "3.png"),)
 
 
 def test_the_index_type_can_be_chosen_and_changed(index, folder):

@@ -9,20 +9,18 @@ from tests.search.conftest import contents, picture_file, write_pictures
 from visop.search.digests import Digests
 from visop.search.errors import StoreFull
 from visop.search.failures import Failures
+from visop.search.limits import BatchLimits
 from visop.search.milvus.collection import Collection
 
 
 @pytest.fixture
-def small_steps(monkeypatch):
-    """Every few pictures a look-up, a write and a segment."""
-    monkeypatch.setattr("visop.search.ingest._CHUNK", 4)
-    monkeypatch.setattr("visop.search.ingest._ROWS", 4)
-    monkeypatch.setattr("visop.search.milvus.collection._LITE_SETTLE_ROWS", 8)
+def small_steps(open_index):
+    """An index that has a look-up, a write and a segment every few pictures."""
+    with open_index(limits=BatchLimits(look_up=4, write=4, settle=8)) as index:
+        yield index
 
 
-def test_pictures_are_encoded_while_others_are_written(index, operator, tmp_path, monkeypatch):
-    monkeypatch.setattr("visop.search.ingest._ROWS", 64)
-    monkeypatch.setattr("visop.search.ingest._WRITE_INTERVAL_S", 1000)
+def test_pictures_are_encoded_while_others_are_written(open_index, operator, tmp_path, monkeypatch):
     write = Collection.upsert
 
     def write_late(collection, rows):
@@ -32,10 +30,12 @@ def test_pictures_are_encoded_while_others_are_written(index, operator, tmp_path
 
     monkeypatch.setattr(Collection, "upsert", write_late)
     write_pictures(tmp_path / "photos", 200)
-    assert index.add([tmp_path / "photos"]).new == 200
+    with open_index(limits=BatchLimits(write=64, write_interval_s=1000)) as index:
+        assert index.add([tmp_path / "photos"]).new == 200
 
 
-def test_a_copy_that_comes_while_its_content_is_written_keeps_its_name(index, tmp_path, small_steps):
+def test_a_copy_that_comes_while_its_content_is_written_keeps_its_name(tmp_path, small_steps):
+    index = small_steps
     photos = write_pictures(tmp_path / "photos", 40)
     for path in photos:
         path.with_stem(f"{path.stem} copy").write_bytes(path.read_bytes())
@@ -97,7 +97,8 @@ def test_a_bad_file_that_is_given_twice_fails_once(index, tmp_path):
     assert (added.new, added.known, added.named, added.failed) == (1, 1, 0, 1)
 
 
-def test_a_write_that_fails_ends_the_run_and_the_next_one_goes_on(index, tmp_path, small_steps, monkeypatch):
+def test_a_write_that_fails_ends_the_run_and_the_next_one_goes_on(tmp_path, small_steps, monkeypatch):
+    index = small_steps
     write_pictures(tmp_path / "photos", 40)
     write = Collection.upsert
 

@@ -7,6 +7,7 @@ from tests.toys import ToyOperator
 from visop.errors import OtherEncoder, VisopError
 from visop.search.digests import Digests
 from visop.search.failures import Failures
+from visop.search.limits import DEFAULT_LIMITS, BatchLimits
 from visop.search.milvus.store import Store
 from visop.search.reader import Reader
 from visop.search.reindex import Reindex
@@ -37,9 +38,9 @@ def filled(open_index, folder):
 def reindex(uri, settings, other, filled, tmp_path):
     """Run a reindex with the other encoder."""
 
-    def run(encoders=other, on_done=lambda: None, keep=False, **flags):
+    def run(encoders=other, on_done=lambda: None, keep=False, limits=DEFAULT_LIMITS, **flags):
         with (
-            Store(uri) as store,
+            Store(uri, limits=limits) as store,
             Reader(settings, Digests(None), settings.max_image_bytes) as reader,
             Failures(tmp_path / "errors.csv") as failures,
         ):
@@ -171,19 +172,17 @@ def test_one_that_was_kept_outlives_a_reindex_with_nothing_to_do(reindex, uri):
         assert (store.find("test").name, store.numbers("test")) == ("test__2", [1, 2])
 
 
-def test_a_reindex_that_is_taken_up_follows_what_happened_to_the_index_since(
-    reindex, uri, open_index, filled, monkeypatch
-):
-    monkeypatch.setattr("visop.search.reindex._PAGE", 3)
+def test_a_reindex_that_is_taken_up_follows_what_happened_to_the_index_since(reindex, uri, open_index, filled):
+    small = BatchLimits(page=3)
     (filled / "9.png").rename(away := filled.parent / "9.png")
-    assert reindex().made == 9
+    assert reindex(limits=small).made == 9
     for number in range(8):
         (filled / f"{number}.png").unlink()
     (filled / "8.png").rename(filled / "renamed.png")
     away.rename(filled / "9.png")
     with open_index() as index:
         assert index.add([filled], prune_folders=True).removed == 8
-    done = reindex()
+    done = reindex(limits=small)
     assert (done.made, done.kept, done.is_switched) == (1, 1, True)
     with Store(uri) as store:
         names = sorted(names for names, _ in contents(store.find("test")).values())

@@ -20,6 +20,7 @@ from visop.search.digests import Digests
 from visop.search.errors import NoSuchIndex
 from visop.search.failures import Failures
 from visop.search.ingest import Ingest, Progress
+from visop.search.limits import DEFAULT_LIMITS, BatchLimits
 from visop.search.milvus.collection import Collection
 from visop.search.milvus.index_types import parse_index_type
 from visop.search.milvus.schema import Picture
@@ -77,6 +78,7 @@ class Index:
         encoders: Encoders | None = None,
         settings: Settings | None = None,
         token: str = "",
+        limits: BatchLimits = DEFAULT_LIMITS,
     ) -> Self:
         """Open an index. One that is not there yet is made by the first ``add``.
 
@@ -87,13 +89,14 @@ class Index:
             encoders: open ones, in place of ``operators``; they are not closed.
             settings: of the operator in this process, and of what may be fetched; None reads the environment.
             token: for a Milvus that asks for one.
+            limits: on what ``add`` does at once.
 
         Raises:
             StoreError: the store cannot be opened.
             UsageError: the URI or the name cannot be used.
         """
         settings = settings or load_settings(os.environ).settings
-        index = cls(Store(uri, token), name, settings, operators)
+        index = cls(Store(uri, token, limits), name, settings, operators)
         index._encoders = encoders
         try:
             index._refresh()

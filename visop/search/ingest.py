@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -25,31 +25,14 @@ from visop.search.ahead import in_order, one_ahead
 from visop.search.failures import Failures
 from visop.search.milvus.collection import Collection
 from visop.search.milvus.schema import MAX_NAMES, Picture, Row, joined
-from visop.search.reader import Reader, Seen
-
-# Inputs looked up at once, and bytes of their contents that may wait for it.
-_CHUNK = 128
-_CHUNK_BYTES = 64 << 20
+from visop.search.reader import Content, Reader
 
 # Read at the same time: waits for disks and web servers overlap.
 _READERS = 8
 _READ_AHEAD = 16
 
-# Rows per write, and how long the first of them may wait; what is not written is encoded again after a crash. One write
-# is under way while the rows of the next are gathered.
-_ROWS = 256
-_WRITE_INTERVAL_S = 2.0
-
 # A unit vector in float32, whatever computed it.
 _UNIT_TOLERANCE = 1e-3
-
-
-@dataclass(frozen=True)
-class _Content:
-    """A new content on its way through an encoder."""
-
-    seen: Seen
-    data: bytes
 
 
 @dataclass
@@ -90,6 +73,7 @@ class Ingest:
     ) -> None:
         self._collection, self._encoders, self._reader = collection, encoders, reader
         self._failures, self._on_done = failures, on_done
+        self._limits = collection.limits
         self.progress = Progress()
         # Contents are looked up in one thread, ahead of the encoders, and written in another, behind them, so that the
         # encoders never wait for the store. The store is used under this lock: what is looked up is written or begun.
@@ -97,8 +81,6 @@ class Ingest:
         # Contents under way, by id, with the name that each is read from; and the other names that came for contents.
         self._begun: dict[str, str] = {}
         self._names: defaultdict[str, dict[str, int]] = defaultdict(dict)
-        # Inputs that were done as copies, and are to be done again as the first of their content.
-        self._taken_back = threading.Semaphore(0)
         self._rows: list[Row] = []
         self._handed_over_at = time.monotonic()
 
@@ -116,10 +98,10 @@ class Ingest:
             written: Future[None] = writer.submit(self._write, [])
             for content, result in results:
                 if isinstance(result, VisopError):
-                    self._fail(content.seen, result)
+                    self._fail(content, result)
                 else:
                     self._rows.append(_row(content, result))
-                self._done()
+                self._report(content)
                 if self._is_time_to_write():
                     written.result()
                     written = self._hand_over(writer)
@@ -129,7 +111,7 @@ class Ingest:
 
     # --- what is to be done: in a thread that is a chunk ahead of the encoders ---
 
-    def _new_contents(self, names: Iterable[str]) -> Generator[_Content]:
+    def _new_contents(self, names: Iterable[str]) -> Generator[Content]:
         is_left = threading.Event()
         names = takewhile(lambda _: not is_left.is_set(), names)
         with (
@@ -139,113 +121,110 @@ class Ingest:
             chunks = self._chunks(in_order(readers, self._reader.identify, names, _READ_AHEAD))
             try:
                 for new in one_ahead(looker, (self._sort_out(chunk) for chunk in chunks)):
-                    for seen in new:
-                        yield from self._loaded(seen)
+                    yield from self._loaded(new)
             finally:
                 is_left.set()
 
-    def _chunks(self, inputs: Iterable[tuple[str, Seen | VisopError]]) -> Iterator[list[Seen]]:
-        chunk: list[Seen] = []
+    def _chunks(self, inputs: Iterable[tuple[str, Content | VisopError]]) -> Iterator[list[Content]]:
+        chunk: list[Content] = []
         size = 0
-        for name, seen in inputs:
-            if isinstance(seen, VisopError):
-                self._fail_name(name, seen)
-                self._done()
+        for name, content in inputs:
+            if isinstance(content, VisopError):
+                self._fail_name(name, content)
+                self._on_done()
                 continue
-            chunk.append(seen)
-            size += len(seen.data or b"")
-            if len(chunk) == _CHUNK or size > _CHUNK_BYTES:
+            chunk.append(content)
+            size += len(content.data)
+            if len(chunk) == self._limits.look_up or size > self._limits.look_up_bytes:
                 yield chunk
                 chunk, size = [], 0
         yield chunk
 
-    def _sort_out(self, chunk: Sequence[Seen]) -> list[Seen]:
-        """Those whose content is new; of the others, the names that are.
+    def _sort_out(self, chunk: Sequence[Content]) -> list[Content]:
+        """Those that are new; of the others, the names that are.
 
         The look-up and what follows from it are one step for the thread that writes: else it could forget in between
         that a content is under way, which would then be encoded again and lose a name.
         """
-        new: list[Seen] = []
+        new: list[Content] = []
+        copies: list[Content] = []
         with self._lock:
-            known = self._collection.known(list({seen.id for seen in chunk}))
-            for seen in chunk:
-                picture = known.get(seen.id)
-                if picture is None and seen.id not in self._begun:
-                    self._begun[seen.id] = seen.name
-                    new.append(seen)
+            known = self._collection.known(list({content.id for content in chunk}))
+            for content in chunk:
+                picture = known.get(content.id)
+                if picture is None and content.id not in self._begun:
+                    self._begun[content.id] = content.name
+                    new.append(content)
                     continue
-                if not self._has_name(seen, picture):
-                    self._names[seen.id][seen.name] = seen.modified
+                if not self._has_name(content, picture):
+                    self._names[content.id][content.name] = content.modified
                     self.progress.named += 1
                 self.progress.known += 1
-        for _ in range(len(chunk) - len(new)):
-            self._done()
+                copies.append(content)
+        for content in copies:
+            self._report(content)
         return new
 
-    def _has_name(self, seen: Seen, picture: Picture | None) -> bool:
+    def _has_name(self, content: Content, picture: Picture | None) -> bool:
         """Whether a content that is in the index, or under way, has this name already."""
-        there = (self._begun[seen.id],) if picture is None else picture.names
-        return seen.name in there or seen.name in self._names.get(seen.id, ())
+        there = (self._begun[content.id],) if picture is None else picture.names
+        return content.name in there or content.name in self._names.get(content.id, ())
 
-    def _loaded(self, seen: Seen) -> Iterator[_Content]:
-        """The content with its bytes, from the first of its names that still has it.
+    def _loaded(self, new: Sequence[Content]) -> Iterator[Content]:
+        """The contents with their bytes, each from the first of its names that still has it.
 
         A name that has another content by now is sorted out with that one.
         """
-        if seen.data is not None:
-            yield _Content(seen, seen.data)
-            return
-        remembered: Seen | None = seen
-        while remembered is not None:
-            now = self._reader.read_again(remembered.name)
-            if isinstance(now, Seen) and now.id == seen.id and now.data is not None:
-                yield _Content(replace(now, modified=remembered.modified), now.data)
-                return
+        wanted = deque(new)
+        while wanted:
+            content = wanted.popleft()
+            now = content if content.data else self._reader.read_again(content.name)
+            if isinstance(now, Content) and now.id == content.id:
+                yield replace(content, data=now.data)
+                continue
             if isinstance(now, VisopError):
-                self._fail_name(remembered.name, now)
-                self._done()
+                self._fail_name(content.name, now)
+                self._report(content)
             else:
-                for other in self._sort_out([now]):
-                    yield from self._loaded(other)
-            remembered = self._next_name(seen.id)
+                wanted.extend(self._sort_out([replace(now, is_reported=content.is_reported)]))
+            wanted.extend(self._next_name(content.id))
 
-    def _next_name(self, id_: str) -> Seen | None:
+    def _next_name(self, id_: str) -> Sequence[Content]:
         """Another input that is remembered to have this content, in place of the one that it was to be read from."""
         with self._lock:
             names = self._names.get(id_)
             if not names:
                 del self._begun[id_]
                 self._names.pop(id_, None)
-                return None
+                return ()
             name = self._begun[id_] = next(iter(names))
             modified = names.pop(name)
             self.progress.known -= 1
             self.progress.named -= 1
-            self._taken_back.release()
-        return Seen(name, id_, modified, None)
+        return (Content(name, id_, modified, b"", is_reported=True),)
 
     # --- what came of it: rows are gathered in the thread that runs, and written in another ---
 
     def _is_time_to_write(self) -> bool:
-        return len(self._rows) >= _ROWS or time.monotonic() - self._handed_over_at > _WRITE_INTERVAL_S
+        return self._limits.is_time_to_write(len(self._rows), self._handed_over_at)
 
     def _hand_over(self, writer: ThreadPoolExecutor) -> Future[None]:
         rows, self._rows = self._rows, []
         self._handed_over_at = time.monotonic()
         return writer.submit(self._write, rows)
 
-    def _done(self) -> None:
-        if not self._taken_back.acquire(blocking=False):
+    def _report(self, content: Content) -> None:
+        if not content.is_reported:
             self._on_done()
 
-    def _fail(self, seen: Seen, error: VisopError) -> None:
+    def _fail(self, content: Content, error: VisopError) -> None:
         """A content that cannot be encoded fails under every name that it came with."""
         with self._lock:
-            del self._begun[seen.id]
-            others = self._names.pop(seen.id, {})
+            del self._begun[content.id]
+            others = self._names.pop(content.id, {})
             self.progress.known -= len(others)
             self.progress.named -= len(others)
-        for name in (seen.name, *others):
+        for name in (content.name, *others):
             self._fail_name(name, error)
 
     def _fail_name(self, name: str, error: VisopError) -> None:
@@ -261,8 +240,8 @@ class Ingest:
                 del self._begun[row.picture.id]
             self.progress.new += len(rows)
             ready = [id_ for id_ in self._names if id_ not in self._begun]
-            for start in range(0, len(ready), _ROWS):
-                self._upsert(self._collection.rows(ready[start : start + _ROWS]))
+            for start in range(0, len(ready), self._limits.write):
+                self._upsert(self._collection.rows(ready[start : start + self._limits.write]))
 
     def _joined(self, rows: Sequence[Row]) -> Sequence[Row]:
         """The rows with what others wrote of them since they were looked up."""
@@ -287,11 +266,10 @@ class Ingest:
         return replace(row, picture=replace(picture, names=tuple(names[:MAX_NAMES]), modified=modified))
 
 
-def _row(content: _Content, vector: Vector) -> Row:
+def _row(content: Content, vector: Vector) -> Row:
     if abs(float(np.linalg.norm(vector)) - 1.0) > _UNIT_TOLERANCE:
         length = f"{np.linalg.norm(vector):g}"
         raise VisopError(f"the operator's vectors have length {length}, not 1: scores would mean nothing")
     width, height = size_of(content.data)
-    seen = content.seen
     size, now = len(content.data), int(time.time())
-    return Row(Picture(seen.id, (seen.name,), width, height, size, seen.modified, now), vector)
+    return Row(Picture(content.id, (content.name,), width, height, size, content.modified, now), vector)

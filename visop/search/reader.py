@@ -23,20 +23,22 @@ _URL_SIZE = -1
 
 
 @dataclass(frozen=True)
-class Seen:
+class Content:
     """An input whose content is known.
 
     Attributes:
         name: as the index keeps it: an absolute path, or a URL.
         id: SHA-256 of the content, hexadecimal.
         modified: seconds since 1970.
-        data: the content, if it was read just now.
+        data: the content; empty if it is known without having been read.
+        is_reported: whether the input was reported as done already, when it looked like a copy of another.
     """
 
     name: str
     id: str
     modified: int
-    data: bytes | None
+    data: bytes
+    is_reported: bool = False
 
 
 class Reader:
@@ -60,21 +62,21 @@ class Reader:
     ) -> None:
         self._fetcher.close()
 
-    def identify(self, name: str) -> Seen | VisopError:
+    def identify(self, name: str) -> Content | VisopError:
         """Find out the content of an input, a path or a URL: without reading it if it is known."""
         return self._identify(name, anew=False)
 
-    def read_again(self, name: str) -> Seen | VisopError:
-        """What is now under a name as the index keeps it (``Seen.name``), with its bytes."""
+    def read_again(self, name: str) -> Content | VisopError:
+        """What is now under a name as the index keeps it (``Content.name``), with its bytes."""
         return self._identify(path_of(name) or name, anew=True)
 
-    def _identify(self, name: str, anew: bool) -> Seen | VisopError:
+    def _identify(self, name: str, anew: bool) -> Content | VisopError:
         try:
             return self._identify_url(name, anew) if is_url(name) else self._identify_file(name, anew)
         except VisopError as error:
             return error
 
-    def _identify_file(self, name: str, anew: bool) -> Seen:
+    def _identify_file(self, name: str, anew: bool) -> Content:
         if "://" in name and not os.path.lexists(name):
             raise UrlRejected("only http and https addresses are fetched; give s3:// objects as (presigned) https ones")
         path = os.path.abspath(name)
@@ -82,26 +84,26 @@ class Reader:
         facts = _stat(path)
         size, modified_ns = (facts.st_size, facts.st_mtime_ns) if facts else (0, 0)
         digest = None if anew or facts is None else self._digests.get(path, size, modified_ns)
-        data = None
+        data = b""
         if digest is None:
             data = read_bytes(path, self._max_bytes)
             digest = hashlib.sha256(data).hexdigest()
             if len(data) == size:
                 self._digests.put(path, size, modified_ns, digest)
-        return Seen(stored_name(path), digest, modified_ns // 10**9, data)
+        return Content(stored_name(path), digest, modified_ns // 10**9, data)
 
-    def _identify_url(self, url: str, anew: bool) -> Seen:
+    def _identify_url(self, url: str, anew: bool) -> Content:
         """A URL is taken to show what it showed when it was fetched: asking again would fetch it."""
         if not self._may_fetch:
             raise UrlRejected("URLs are not fetched here: OP_FETCH is off")
         _check_name(url)
         digest = None if anew else self._digests.get(url, _URL_SIZE, 0)
-        data = None
+        data = b""
         if digest is None:
             data = self._fetcher.fetch(url)
             digest = hashlib.sha256(data).hexdigest()
             self._digests.put(url, _URL_SIZE, 0, digest)
-        return Seen(url, digest, int(time.time()), data)
+        return Content(url, digest, int(time.time()), data)
 
 
 def read_bytes(name: str, max_bytes: int) -> bytes:

@@ -16,12 +16,6 @@ from visop.search.milvus.schema import Picture, Row
 from visop.search.milvus.store import Store, collection_name
 from visop.search.reader import Reader
 
-# Pictures per page of what an earlier run made, and looked up at once.
-_PAGE = 8000
-_CHUNK = 128
-_ROWS = 256
-_WRITE_INTERVAL_S = 2.0
-
 
 @dataclass(frozen=True)
 class Reindexed:
@@ -43,7 +37,9 @@ class Reindexed:
 
 
 @dataclass(frozen=True)
-class _Again:
+class _Reread:
+    """A picture of the index with its content, which was read again."""
+
     picture: Picture
     data: bytes
 
@@ -63,6 +59,7 @@ class Reindex:
         self._store, self._index, self._encoders = store, index, encoders
         self._reader, self._failures = reader, failures
         self._old = store.find(index)
+        self._limits = store.connection.limits
         self._kept = 0
 
     @property
@@ -130,9 +127,9 @@ class Reindex:
         if number not in self._store.numbers(self._index):
             return self._store.create(self._index, number, self._encoders.operator, IndexType("FLAT"))
         new = self._store.open(collection_name(self._index, number))
-        for page in new.pictures(_PAGE):
-            for start in range(0, len(page), _CHUNK):
-                self._follow(new, page[start : start + _CHUNK])
+        for page in new.pictures(self._limits.page):
+            for chunk in self._chunks(page):
+                self._follow(new, chunk)
         return new
 
     def _follow(self, new: Collection, chunk: Sequence[Picture]) -> None:
@@ -158,7 +155,7 @@ class Reindex:
             else:
                 rows.append(Row(item.picture, result))
                 made += 1
-            if len(rows) >= _ROWS or (rows and time.monotonic() - written_at > _WRITE_INTERVAL_S):
+            if rows and self._limits.is_time_to_write(len(rows), written_at):
                 new.upsert(rows)
                 rows, written_at = [], time.monotonic()
             on_done()
@@ -166,29 +163,32 @@ class Reindex:
             new.upsert(rows)
         return made
 
-    def _to_do(self, new: Collection, on_done: Callable[[], object]) -> Iterator[_Again]:
+    def _to_do(self, new: Collection, on_done: Callable[[], object]) -> Iterator[_Reread]:
         for page in self._old.pictures():
-            for start in range(0, len(page), _CHUNK):
-                chunk = page[start : start + _CHUNK]
+            for chunk in self._chunks(page):
                 done = new.known([picture.id for picture in chunk])
                 self._kept += len(done)
                 for picture in chunk:
                     if picture.id in done:
                         on_done()
                     elif (data := self._read(picture)) is not None:
-                        yield _Again(picture, data)
+                        yield _Reread(picture, data)
                     else:
                         on_done()
+
+    def _chunks(self, page: Sequence[Picture]) -> Iterator[Sequence[Picture]]:
+        step = self._limits.look_up
+        return (page[start : start + step] for start in range(0, len(page), step))
 
     def _read(self, picture: Picture) -> bytes | None:
         """The content from whichever of its names still has it."""
         reasons: list[str] = []
         for name in picture.names:
-            seen = self._reader.read_again(name)
-            if isinstance(seen, VisopError):
-                reasons.append(str(seen))
-            elif seen.id == picture.id and seen.data is not None:
-                return seen.data
+            content = self._reader.read_again(name)
+            if isinstance(content, VisopError):
+                reasons.append(str(content))
+            elif content.id == picture.id:
+                return content.data
             else:
                 reasons.append("holds another picture by now")
         self._failures.add(picture.names[0], InvalidInput("; ".join(dict.fromkeys(reasons))))

@@ -15,6 +15,7 @@ import numpy as np
 
 from visop.contract import OperatorInfo, Vector
 from visop.errors import UsageError
+from visop.search.limits import BatchLimits
 from visop.search.milvus.errors import translated
 from visop.search.milvus.index_types import LITE_TYPES, IndexType, choose_index_type, flat_up_to
 from visop.search.milvus.library import DataType, MilvusClient
@@ -37,9 +38,6 @@ _VECTOR_PAGE = 2000
 # than it takes to be seen, searches wait for all that happened.
 _DELETION_S = 10.0
 
-# Milvus Lite searches rows that are not in a segment yet row by row in Python: write segments early.
-_LITE_SETTLE_ROWS = 2000
-
 
 @dataclass(frozen=True)
 class Connection:
@@ -49,14 +47,15 @@ class Connection:
         client: of pymilvus.
         uri: where it is, without credentials, for messages.
         is_lite: whether it is Milvus Lite.
-        writing: held by whoever writes rows. Milvus Lite's journal is not made for two threads at once, and says
-            "current_seq is monotonic" or worse; a server sorts them out itself.
+        writing: held by whoever writes rows; see ``lite.write_lock``.
+        limits: on what is done at once.
     """
 
     client: MilvusClient
     uri: str
     is_lite: bool
     writing: AbstractContextManager[object]
+    limits: BatchLimits
 
     def check_index_type(self, index_type: IndexType) -> None:
         """Raise UsageError for what this Milvus is known not to have, before anything is done."""
@@ -66,7 +65,10 @@ class Connection:
 
     def choose_index_type(self, text: str, pictures: int, dimension: int) -> IndexType:
         """As ``index_types.choose_index_type``. Raises UsageError for what this Milvus is known not to have."""
-        chosen = choose_index_type(text, pictures, flat_up_to(dimension, is_lite=self.is_lite))
+        flat = self.limits.flat
+        chosen = choose_index_type(
+            text, pictures, flat_up_to(dimension, is_lite=self.is_lite) if flat is None else flat
+        )
         self.check_index_type(chosen)
         return chosen
 
@@ -109,11 +111,13 @@ class Collection:
         operator: what made the vectors.
         changing: held by who looks rows up and writes them accordingly.
         is_shared: whether others than one run of ``Index.add`` write beside it.
+        limits: on what is done at once.
     """
 
     def __init__(self, connection: Connection, name: str, operator: OperatorInfo) -> None:
         self._connection, self._client, self.name, self.operator = connection, connection.client, name, operator
         self.changing, self.is_shared = threading.Lock(), False
+        self.limits = connection.limits
         self._unsettled = 0
         self._has_written = False
         self._deleted_at = -math.inf
@@ -125,7 +129,7 @@ class Collection:
             self._client.upsert(self.name, [row.fields() for row in rows], timeout=CALL_S)
             self._has_written = True
             self._unsettled += len(rows)
-        if self._connection.is_lite and self._unsettled >= _LITE_SETTLE_ROWS:
+        if self._connection.is_lite and self._unsettled >= self.limits.settle:
             self.settle()
 
     def delete(self, ids: Sequence[str]) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,15 @@ class LossLog(logging.Handler):
         """Keep the message, if it is of a loss."""
         if (message := record.getMessage()).startswith(_LOSS):
             self.messages.append(message)
+
+
+def write_lock() -> AbstractContextManager[object]:
+    """Held by whoever writes rows into a Milvus Lite, and counts them.
+
+    Its journal is not made for two threads at once, and says "current_seq is monotonic" or worse. A server sorts them
+    out itself.
+    """
+    return threading.Lock()
 
 
 @contextmanager

@@ -6,7 +6,6 @@ An index NAME is an alias of a collection ``NAME__1``, so that a reindex can fil
 from __future__ import annotations
 
 import re
-import threading
 import weakref
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
@@ -15,11 +14,12 @@ from urllib.parse import urlsplit
 from visop.contract import OperatorInfo
 from visop.errors import UsageError
 from visop.search.errors import NoSuchIndex
+from visop.search.limits import DEFAULT_LIMITS, BatchLimits
 from visop.search.milvus.collection import BUILD_S, CALL_S, Collection, Connection, collection_schema
 from visop.search.milvus.errors import be_quiet, damaged, translated
 from visop.search.milvus.index_types import IndexType
 from visop.search.milvus.library import MilvusClient
-from visop.search.milvus.lite import serve_lite
+from visop.search.milvus.lite import serve_lite, write_lock
 from visop.search.milvus.schema import about, operator_of_text
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,199}")
@@ -41,6 +41,7 @@ class Store:
     Args:
         uri: ``NAME.db``, a path for Milvus Lite, or the ``http(s)://`` address of a Milvus.
         token: of the server, if it asks for one: ``user:password``, or an API key.
+        limits: on what is done at once.
 
     Attributes:
         connection: to the Milvus that it is.
@@ -50,14 +51,14 @@ class Store:
         StoreError: it cannot be opened; see ``visop.search.errors``.
     """
 
-    def __init__(self, uri: str, token: str = "") -> None:
+    def __init__(self, uri: str, token: str = "", limits: BatchLimits = DEFAULT_LIMITS) -> None:
         be_quiet()
         self._stack = ExitStack()
         # For a notebook that never closes what it opens: Milvus Lite would keep the interpreter from ending.
         self._close = weakref.finalize(self, self._stack.close)
         self._loss: list[str] = []
         try:
-            self.connection = self._connect(uri, token)
+            self.connection = self._connect(uri, token, limits)
         except BaseException:
             self.close()
             raise
@@ -161,7 +162,7 @@ class Store:
         with translated(self.connection.uri, name):
             self._client.drop_collection(name, timeout=CALL_S)
 
-    def _connect(self, uri: str, token: str) -> Connection:
+    def _connect(self, uri: str, token: str, limits: BatchLimits) -> Connection:
         address, options = uri, {}
         if "://" not in uri:
             if not uri.endswith(".db"):
@@ -175,7 +176,7 @@ class Store:
             self._stack.callback(client.close)
             # It may also be a server: `milvus-lite server`.
             is_lite = client.get_server_version(timeout=_CONNECT_S).startswith("milvus_lite")
-        return Connection(client, shown, is_lite, threading.Lock() if is_lite else nullcontext())
+        return Connection(client, shown, is_lite, write_lock() if is_lite else nullcontext(), limits)
 
     def _collections(self) -> list[str]:
         with translated(self.connection.uri):

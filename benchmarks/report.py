@@ -25,8 +25,10 @@ def machine_facts() -> str:
     cpu = f"{facts.get('model name', platform.machine())}, family {facts.get('cpu family')}, model {facts.get('model')}"
     return "\n".join(
         (
-            f"Machine: {cpu}; {len(os.sched_getaffinity(0))} cores; {gib:.0f} GiB; {platform.system()}; "
-            f"{' '.join(flag for flag in _INSTRUCTIONS if flag in flags)}",
+            (
+                f"Machine: {cpu}; {len(os.sched_getaffinity(0))} cores; {gib:.0f} GiB; {platform.system()}; "
+                f"{' '.join(flag for flag in _INSTRUCTIONS if flag in flags)}"
+            ),
             f"Versions: python {platform.python_version()}, {', '.join(_versions())}",
             f"Load average before the start: {os.getloadavg()[0]:.2f} (1 min), {os.getloadavg()[1]:.2f} (5 min)",
         )

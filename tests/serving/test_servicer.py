@@ -325,7 +325,7 @@ def test_a_call_past_its_deadline_is_dropped_from_the_queue(start_server: Start)
 
 def test_the_servers_own_time_limit_holds_where_the_caller_has_none(start_server: Start) -> None:
     busy = Busy(start_server, request_timeout_s=0.3)
-    error = failure(lambda: busy.first.result())
+    error = failure(busy.first.result)
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert error.details() == "not all of 1 inputs were served before the deadline"
 

@@ -83,9 +83,7 @@ def _encode(names: Sequence[str], outputs: Outputs, arguments: argparse.Namespac
         # None: a bar on a terminal, and none in a log.
         tqdm(total=len(names), initial=file.done.total(), unit=" images", disable=arguments.quiet or None) as bar,
     ):
-        encode_into(
-            file, encoder, names, max_image_bytes=max_image_bytes, batch=arguments.batch, on_done=lambda: bar.update()
-        )
+        encode_into(file, encoder, names, max_image_bytes=max_image_bytes, batch=arguments.batch, on_done=bar.update)
         file.finish()
     if not arguments.quiet:
         print(f"{file.good} vectors of dimension {operator.dimension} in {outputs.vectors}")

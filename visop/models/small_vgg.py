@@ -198,7 +198,7 @@ def build_small_vgg(input_shape: tuple[int, int, int]) -> Any:
         A Keras model from pixels, (N, H, W, 3) from 0 to 255, to three maps (N, H / 16, W / 16, 256) float, of the
         picture, and as much smaller of it at half and at a quarter of the size; channels first likewise.
     """
-    return _assemble(input_shape, lambda stage: _plain(stage))
+    return _assemble(input_shape, _plain)
 
 
 def build_tied_vgg(input_shape: tuple[int, int, int]) -> Any:

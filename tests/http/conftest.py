@@ -1,4 +1,4 @@
-"""A server with both interfaces, and clients of them."""
+"""A server with both protocols, and clients of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from visop.serving.lifecycle import MakeCompanion
 
 
 @contextmanager
-def both_faces(
+def both_protocols(
     operator: ToyOperator | None = None, make: MakeCompanion = HttpServer, **changes: Any
 ) -> Iterator[tuple[Running, httpx.Client]]:
     with (
@@ -30,22 +30,22 @@ def both_faces(
 
 
 @pytest.fixture(scope="module")
-def faces() -> Iterator[tuple[Running, httpx.Client]]:
+def both() -> Iterator[tuple[Running, httpx.Client]]:
     """One server for all tests of a module that leave it as they found it."""
-    with both_faces() as found:
+    with both_protocols() as found:
         yield found
 
 
 @pytest.fixture
-def web(faces: tuple[Running, httpx.Client]) -> httpx.Client:
-    return faces[1]
+def web(both: tuple[Running, httpx.Client]) -> httpx.Client:
+    return both[1]
 
 
 @pytest.fixture
-def start_faces() -> Iterator[Callable[..., tuple[Running, httpx.Client]]]:
+def start_both() -> Iterator[Callable[..., tuple[Running, httpx.Client]]]:
     """Start servers with other settings or another operator; they stop with the test."""
     with ExitStack() as stack:
-        yield lambda operator=None, **changes: stack.enter_context(both_faces(operator, **changes))
+        yield lambda operator=None, **changes: stack.enter_context(both_protocols(operator, **changes))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.http.test_http_fuzz import Unbreakable
+from tests.http.test_fuzz import Unbreakable
 from tests.web.conftest import open_test_site
 
 # Not every string is a picture or a filter; and the parts of a form have no types.

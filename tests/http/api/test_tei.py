@@ -39,10 +39,10 @@ def test_only_the_probe_itself_gets_it(web: httpx.Client, inputs: object) -> Non
 
 
 def test_the_probe_is_answered_while_the_model_serves_others(
-    start_faces: Callable[..., tuple[Running, httpx.Client]],
+    start_both: Callable[..., tuple[Running, httpx.Client]],
 ) -> None:
     operator = ToyOperator()
-    server, web = start_faces(operator, max_calls=2, max_batch=1)
+    server, web = start_both(operator, max_calls=2, max_batch=1)
     operator.gate.clear()
     held = server.stub.Execute.future(rpc_pb2.ExecuteRequest(images=[make_image()]))
     assert operator.entered.acquire(timeout=10)

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import Running
 from visop.http.middleware import hosts_of
 
-Faces = tuple[Running, httpx.Client]
+Both = tuple[Running, httpx.Client]
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8080", "127.0.0.1:1", "[::1]:8080", "192.0.2.7", "LOCALHOST"])
@@ -25,8 +25,8 @@ def test_on_a_loopback_address_other_names_are_not(web: httpx.Client, host: str,
     assert (answer.status_code, answer.json()["code"]) == (421, "PERMISSION_DENIED")
 
 
-def test_configured_names_are_answered_and_no_others(start_faces: Callable[..., Faces]) -> None:
-    _, web = start_faces(http_hosts=("Operator.example",))
+def test_configured_names_are_answered_and_no_others(start_both: Callable[..., Both]) -> None:
+    _, web = start_both(http_hosts=("Operator.example",))
     assert web.get("/readyz", headers={"Host": "operator.example:8080"}).status_code == 200
     assert web.get("/readyz", headers={"Host": "other.example"}).status_code == 421
 
@@ -86,3 +86,18 @@ def test_every_answer_carries_the_security_headers(web: httpx.Client, path: str)
     assert headers["cross-origin-resource-policy"] == "same-origin"
     assert headers["referrer-policy"] == "no-referrer"
     assert "server" not in headers
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/v1/identity", "/docs", "/openapi.json", "/no/such"])
+def test_head_answers_as_get_without_the_body(web: httpx.Client, path: str) -> None:
+    asked, head = web.get(path), web.head(path)
+    assert (head.status_code, head.content) == (asked.status_code, b"")
+    unlike = {"x-request-id", "date"}
+    assert {name: value for name, value in head.headers.items() if name not in unlike} == {
+        name: value for name, value in asked.headers.items() if name not in unlike
+    }
+
+
+def test_head_where_there_is_no_get_is_refused(web: httpx.Client) -> None:
+    answer = web.head("/v1/execute")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")

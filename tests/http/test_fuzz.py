@@ -10,7 +10,7 @@ from typing import Any
 import numpy.typing as npt
 import pytest
 
-from tests.http.conftest import both_faces
+from tests.http.conftest import both_protocols
 from tests.toys import ToyOperator
 from visop.contract import Image
 
@@ -43,7 +43,7 @@ class Unbreakable(ToyOperator):
 )
 def test_what_schemathesis_sends_is_answered_as_documented(options: list[str], tmp_path: Path) -> None:
     pytest.importorskip("schemathesis")
-    with both_faces(Unbreakable(), fetch=False) as (_, web):
+    with both_protocols(Unbreakable(), fetch=False) as (_, web):
         command = [str(Path(sys.executable).with_name("schemathesis")), "run", "--no-color", "--max-examples", "100"]
         command += [*options, f"{web.base_url}openapi.json"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=550)

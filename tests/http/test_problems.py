@@ -1,4 +1,4 @@
-"""The same error for the same fault, over both interfaces."""
+"""The same error for the same fault, over both protocols."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 from google.protobuf import json_format
 
 from tests.conftest import Running, make_base64, make_image
-from tests.http.conftest import both_faces
+from tests.http.conftest import both_protocols
 from tests.toys import NAN, RAISES, ToyOperator
 from visop.errors import ModelFailed, VisopError
 from visop.http.problems import STATUSES, status_of
 from visop.rpc import rpc_pb2
 
-Faces = tuple[Running, httpx.Client]
+Both = tuple[Running, httpx.Client]
 Request = rpc_pb2.ExecuteRequest
 
 
@@ -46,8 +46,8 @@ def over_http(web: httpx.Client, request: Request, **options: Any) -> Told:
 
 
 @pytest.fixture(scope="module")
-def small() -> Iterator[Faces]:
-    with both_faces(max_items=4, max_image_bytes=2000, max_pixels=500, formats=("PNG",)) as found:
+def small() -> Iterator[Both]:
+    with both_protocols(max_items=4, max_image_bytes=2000, max_pixels=500, formats=("PNG",)) as found:
         yield found
 
 
@@ -74,7 +74,7 @@ BAD: dict[str, Callable[[str], Request]] = {
 
 @pytest.mark.parametrize("make", BAD.values(), ids=BAD)
 def test_a_bad_input_is_told_in_the_same_words(
-    small: Faces, picture_server: str, make: Callable[[str], Request]
+    small: Both, picture_server: str, make: Callable[[str], Request]
 ) -> None:
     server, web = small
     request = make(picture_server)
@@ -83,7 +83,7 @@ def test_a_bad_input_is_told_in_the_same_words(
     assert "/secret" not in told.detail
 
 
-def test_a_problem_names_every_bad_input(small: Faces) -> None:
+def test_a_problem_names_every_bad_input(small: Both) -> None:
     problem = small[1].post("/v1/execute", json={"datas": ["!", make_base64(), "!"]}).json()
     assert problem["type"] == "about:blank"
     assert problem["title"] == "Bad Request"
@@ -102,12 +102,12 @@ def test_a_problem_names_every_bad_input(small: Faces) -> None:
         ([], None, "the body: must be an object"),
     ],
 )
-def test_a_problem_names_the_field_that_is_wrong(small: Faces, body: object, field: str | None, detail: str) -> None:
+def test_a_problem_names_the_field_that_is_wrong(small: Both, body: object, field: str | None, detail: str) -> None:
     problem = small[1].post("/v1/execute", json=body).json()
     assert (problem.get("field"), problem["detail"]) == (field, detail)
 
 
-def test_a_problem_names_the_header_and_the_part_of_a_form_too(small: Faces) -> None:
+def test_a_problem_names_the_header_and_the_part_of_a_form_too(small: Both) -> None:
     web = small[1]
     assert (
         web.post("/v1/execute", json={}, headers={"X-Request-Timeout": "soon"}).json()["field"] == "X-Request-Timeout"
@@ -126,10 +126,10 @@ def busy(operator: ToyOperator, server: Running) -> Any:
 
 @pytest.mark.parametrize("limit", [{"max_queue": 2, "max_items": 2}, {"max_calls": 1, "max_batch": 1}], ids=str)
 def test_overload_is_told_in_the_same_words_and_when_to_come_again(
-    start_faces: Callable[..., Faces], limit: dict[str, int]
+    start_both: Callable[..., Both], limit: dict[str, int]
 ) -> None:
     operator = ToyOperator()
-    server, web = start_faces(operator, **limit)
+    server, web = start_both(operator, **limit)
     held = busy(operator, server)
     request = Request(images=[make_image()] * 2)
     assert over_http(web, request) == over_grpc(server, request)
@@ -139,9 +139,9 @@ def test_overload_is_told_in_the_same_words_and_when_to_come_again(
     assert held.result(10).nums == 1
 
 
-def test_a_deadline_is_told_in_the_same_words(start_faces: Callable[..., Faces]) -> None:
+def test_a_deadline_is_told_in_the_same_words(start_both: Callable[..., Both]) -> None:
     operator = ToyOperator()
-    server, web = start_faces(operator)
+    server, web = start_both(operator)
     held = busy(operator, server)
     problem = web.post("/v1/execute", json={"datas": [make_base64()] * 2}, headers={"X-Request-Timeout": "0.05"}).json()
     assert (problem["status"], problem["code"]) == (504, "DEADLINE_EXCEEDED")

@@ -14,40 +14,40 @@ import httpx
 import pytest
 
 from tests.conftest import Running, make_base64
-from tests.http.conftest import both_faces, raw, read_all, read_answer
+from tests.http.conftest import both_protocols, raw, read_all, read_answer
 from visop.http.server import HttpServer
 from visop.http.timeouts import Timeouts
 from visop.rpc import rpc_pb2
 from visop.settings import MIB
 
-Faces = tuple[Running, httpx.Client]
+Both = tuple[Running, httpx.Client]
 
 LIMIT = MIB
 
 
 @pytest.fixture(scope="module")
-def faces() -> Iterator[Faces]:
-    with both_faces(max_message_bytes=LIMIT, max_image_bytes=LIMIT, max_items=8) as found:
+def both() -> Iterator[Both]:
+    with both_protocols(max_message_bytes=LIMIT, max_image_bytes=LIMIT, max_items=8) as found:
         yield found
 
 
 @pytest.fixture(autouse=True)
-def _still_works_afterwards(faces: Faces) -> Iterator[None]:
+def _still_works_afterwards(both: Both) -> Iterator[None]:
     yield
-    assert faces[1].post("/embed", json={"inputs": make_base64((3, 4, 0))}).json() == [[0.6, 0.8, 0.0]]
+    assert both[1].post("/embed", json={"inputs": make_base64((3, 4, 0))}).json() == [[0.6, 0.8, 0.0]]
 
 
 StartImpatient = Callable[..., Running]
 
 
 @pytest.fixture
-def start_impatient(start_faces: Callable[..., Faces]) -> Iterator[StartImpatient]:
+def start_impatient(start_both: Callable[..., Both]) -> Iterator[StartImpatient]:
     """Start servers with shorter timeouts; each must still work after the test."""
-    started: list[Faces] = []
+    started: list[Both] = []
 
     def start(**timeouts: float) -> Running:
         make = functools.partial(HttpServer, timeouts=Timeouts(**timeouts))  # type: ignore[arg-type]
-        started.append(start_faces(make=make, max_message_bytes=LIMIT, max_image_bytes=LIMIT))
+        started.append(start_both(make=make, max_message_bytes=LIMIT, max_image_bytes=LIMIT))
         return started[-1][0]
 
     yield start
@@ -65,17 +65,17 @@ def problem(connection: socket.socket) -> dict[str, object]:
     return found
 
 
-def test_a_gigabyte_is_refused_by_its_announcement(faces: Faces) -> None:
-    with raw(faces[0]) as connection:
+def test_a_gigabyte_is_refused_by_its_announcement(both: Both) -> None:
+    with raw(both[0]) as connection:
         connection.sendall(head("Content-Length: 1073741824"))
         found = problem(connection)
     assert (found["status"], found["code"]) == (413, "INVALID_ARGUMENT")
     assert found["detail"] == "the body has 1,073,741,824 bytes, the limit is 1,048,576"
 
 
-def test_a_body_that_does_not_announce_its_size_is_refused_when_it_reaches_the_limit(faces: Faces) -> None:
+def test_a_body_that_does_not_announce_its_size_is_refused_when_it_reaches_the_limit(both: Both) -> None:
     chunk = b"10000\r\n" + bytes(65536) + b"\r\n"
-    with raw(faces[0]) as connection:
+    with raw(both[0]) as connection:
         connection.sendall(head("Transfer-Encoding: chunked") + chunk * (LIMIT // 65536 + 1))
         found = problem(connection)
     assert found["status"] == 413
@@ -90,8 +90,8 @@ def test_who_goes_on_sending_a_refused_body_is_cut_off(start_impatient: StartImp
             collections.deque(map(connection.sendall, endless), maxlen=0)
 
 
-def test_a_refused_body_that_ends_leaves_the_connection_usable(faces: Faces) -> None:
-    with raw(faces[0]) as connection:
+def test_a_refused_body_that_ends_leaves_the_connection_usable(both: Both) -> None:
+    with raw(both[0]) as connection:
         connection.sendall(head(f"Content-Length: {LIMIT + 1}") + bytes(LIMIT + 1))
         assert problem(connection)["status"] == 413
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -117,8 +117,8 @@ def test_a_connection_that_says_nothing_is_cut_off(start_impatient: StartImpatie
         assert read_all(connection) == b""
 
 
-def test_a_head_without_end_is_refused(faces: Faces) -> None:
-    with raw(faces[0]) as connection:
+def test_a_head_without_end_is_refused(both: Both) -> None:
+    with raw(both[0]) as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"a" * 20_000)
         assert read_all(connection).startswith(b"HTTP/1.1 400")
 
@@ -131,8 +131,8 @@ def test_a_body_that_stops_coming_is_refused(start_impatient: StartImpatient) ->
     assert found["detail"] == "the body came too slowly: 1 bytes so far"
 
 
-def test_slow_bodies_do_not_keep_others_out_for_ever(start_faces: Callable[..., Faces]) -> None:
-    server, web = start_faces(max_calls=2, max_batch=1)
+def test_slow_bodies_do_not_keep_others_out_for_ever(start_both: Callable[..., Both]) -> None:
+    server, web = start_both(max_calls=2, max_batch=1)
     with raw(server) as one, raw(server) as two:
         for connection in (one, two):
             connection.sendall(head("Content-Length: 2") + b"{")
@@ -198,15 +198,15 @@ BODIES = {
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 @pytest.mark.parametrize("path", ["/v1/execute", "/embed"])
-def test_a_body_that_is_no_request_is_the_callers_fault(faces: Faces, path: str, body: bytes) -> None:
-    answer = faces[1].post(path, content=body, headers={"Content-Type": "application/json"})
+def test_a_body_that_is_no_request_is_the_callers_fault(both: Both, path: str, body: bytes) -> None:
+    answer = both[1].post(path, content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_ARGUMENT")
     assert len(answer.json()["detail"]) < 300
     assert "pydantic" not in answer.text
 
 
-def test_the_first_fault_is_named(faces: Faces) -> None:
-    answer = faces[1].post("/v1/execute", json={"datas": ["a", 2]})
+def test_the_first_fault_is_named(both: Both) -> None:
+    answer = both[1].post("/v1/execute", json={"datas": ["a", 2]})
     assert answer.json()["detail"] == "datas[1]: must be a string"
 
 
@@ -220,8 +220,8 @@ def test_the_first_fault_is_named(faces: Faces) -> None:
     ],
     ids=str,
 )
-def test_a_body_of_another_kind_is_refused(faces: Faces, headers: dict[str, str]) -> None:
-    answer = faces[1].post("/v1/execute", content=b"{}", headers=headers)
+def test_a_body_of_another_kind_is_refused(both: Both, headers: dict[str, str]) -> None:
+    answer = both[1].post("/v1/execute", content=b"{}", headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (415, "INVALID_ARGUMENT")
 
 
@@ -253,9 +253,9 @@ FORMS = {
 
 
 @pytest.mark.parametrize(("body", "boundary"), FORMS.values(), ids=FORMS)
-def test_a_form_that_is_no_request_is_the_callers_fault(faces: Faces, body: bytes, boundary: str) -> None:
+def test_a_form_that_is_no_request_is_the_callers_fault(both: Both, body: bytes, boundary: str) -> None:
     kind = f"multipart/form-data; boundary={boundary}" if boundary else "multipart/form-data"
-    answer = faces[1].post("/v1/execute", content=body, headers={"Content-Type": kind})
+    answer = both[1].post("/v1/execute", content=body, headers={"Content-Type": kind})
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_ARGUMENT"), answer.text
 
 
@@ -275,8 +275,8 @@ def test_a_form_that_is_no_request_is_the_callers_fault(faces: Faces, body: byte
         "/v1/execute;x",
     ],
 )
-def test_a_path_by_another_spelling_is_not_found(faces: Faces, path: str) -> None:
-    with raw(faces[0]) as connection:
+def test_a_path_by_another_spelling_is_not_found(both: Both, path: str) -> None:
+    with raw(both[0]) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         answer = read_answer(connection)
     assert answer.status == 404
@@ -297,7 +297,7 @@ def test_a_path_by_another_spelling_is_not_found(faces: Faces, path: str) -> Non
     ],
     ids=["tls", "http2", "no-host", "two-hosts", "two-lengths", "negative", "digits", "coding"],
 )
-def test_what_is_not_http_is_refused(faces: Faces, head: bytes) -> None:
-    with raw(faces[0]) as connection:
+def test_what_is_not_http_is_refused(both: Both, head: bytes) -> None:
+    with raw(both[0]) as connection:
         connection.sendall(head)
         assert read_all(connection).startswith((b"HTTP/1.1 400", b"HTTP/1.1 421", b"HTTP/1.1 501"))

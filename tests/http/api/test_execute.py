@@ -1,26 +1,18 @@
 from __future__ import annotations
 
-import functools
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from fastapi import FastAPI, Request, Response
 from google.protobuf import json_format
 
 from tests.conftest import Running, make_base64, make_image, unit
 from tests.toys import RAISES
-from visop.http.body import Body
-from visop.http.endpoint import Endpoint, Results, Task
-from visop.http.server import HttpServer
 from visop.rpc import rpc_pb2
-from visop.serving.convert import refuse_bad
-from visop.serving.pipeline import Input
 
-Faces = tuple[Running, httpx.Client]
+Both = tuple[Running, httpx.Client]
 
 COLOURS = [(9, 8, 7), (1, 2, 3), (50, 60, 70)]
 
@@ -36,16 +28,16 @@ def request_of_three(picture_server: str) -> rpc_pb2.ExecuteRequest:
     )
 
 
-def test_the_protobuf_json_mapping_goes_in_and_comes_out(faces: Faces, picture_server: str) -> None:
-    server, web = faces
+def test_the_protobuf_json_mapping_goes_in_and_comes_out(both: Both, picture_server: str) -> None:
+    server, web = both
     request = request_of_three(picture_server)
     answer = web.post("/v1/execute", json=json_format.MessageToDict(request))
     np.testing.assert_allclose(vectors(answer), [unit(colour) for colour in COLOURS], atol=1e-6)
     assert json_format.Parse(answer.text, rpc_pb2.ExecuteReply()) == server.stub.Execute(request)
 
 
-def test_a_partial_reply_is_that_of_grpc_to_the_last_bit(faces: Faces) -> None:
-    server, web = faces
+def test_a_partial_reply_is_that_of_grpc_to_the_last_bit(both: Both) -> None:
+    server, web = both
     images = [make_image((3, 1, 4)), b"no image", make_image(RAISES)]
     request = rpc_pb2.ExecuteRequest(datas=["%"], images=images, partial=True)
     answer = web.post("/v1/execute", json=json_format.MessageToDict(request))
@@ -76,8 +68,8 @@ def test_no_inputs_answer_an_empty_reply(web: httpx.Client) -> None:
     assert web.post("/v1/execute", json={}).json() == {"nums": "0", "vectors": [], "metadata": [], "statuses": []}
 
 
-def test_identity_is_that_of_grpc(faces: Faces) -> None:
-    server, web = faces
+def test_identity_is_that_of_grpc(both: Both) -> None:
+    server, web = both
     identity = json_format.Parse(web.get("/v1/identity").text, rpc_pb2.IdentityReply())
     assert identity == server.stub.Identity(rpc_pb2.IdentityRequest())
 
@@ -97,27 +89,3 @@ def test_a_call_is_one_line_in_the_log(web: httpx.Client, caplog: pytest.LogCapt
         web.post("/v1/execute", json={"datas": [make_base64()]}, headers={"X-Request-Id": "one-line"})
     fields = next(fields for fields in map(fields_of, caplog.records) if fields["id"] == "one-line")
     assert (fields["rpc"], fields["code"], fields["items"]) == ("POST /v1/execute", "OK", 1)
-
-
-def _parse_first(body: Body) -> Task:
-    inputs = [Input("body[0]", body.data)]
-
-    def answer(results: Results) -> bytes:
-        refuse_bad(inputs, results)
-        return repr(np.asarray(results[0]).tolist()).encode()
-
-    return Task(inputs, answer)
-
-
-def _add_first(app: FastAPI, endpoint: Endpoint) -> None:
-    @app.post("/first")
-    async def first(request: Request, k: int = 1) -> Response:
-        return await endpoint.serve(request, _parse_first)
-
-
-def test_routes_can_be_added_that_use_the_pipeline(start_faces: Callable[..., Faces]) -> None:
-    _, web = start_faces(make=functools.partial(HttpServer, extend=_add_first))
-    np.testing.assert_allclose(web.post("/first", content=make_image((3, 4, 0))).json(), [0.6, 0.8, 0], atol=1e-6)
-    assert web.post("/first", content=b"no image").json()["violations"][0]["field"] == "body[0]"
-    assert web.post("/first?k=x").json()["detail"] == "query.k: must be a whole number"
-    assert "/first" in web.get("/openapi.json").json()["paths"]

@@ -19,7 +19,7 @@ from tests.http.conftest import raw, read_all, read_answer
 from tests.toys import ToyOperator
 from visop.rpc import rpc_pb2
 
-Faces = tuple[Running, httpx.Client]
+Both = tuple[Running, httpx.Client]
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,9 +32,9 @@ def held_call(pool: ThreadPoolExecutor, operator: ToyOperator, web: httpx.Client
     return lambda: call.result(20)
 
 
-def test_health_answers_while_every_call_is_held(start_faces: Callable[..., Faces]) -> None:
+def test_health_answers_while_every_call_is_held(start_both: Callable[..., Both]) -> None:
     operator = ToyOperator()
-    _, web = start_faces(operator, max_calls=1, max_batch=1)
+    _, web = start_both(operator, max_calls=1, max_batch=1)
     with ThreadPoolExecutor() as pool:
         held = held_call(pool, operator, web)
         assert web.get("/healthz").json() == {"status": "alive"}
@@ -44,10 +44,10 @@ def test_health_answers_while_every_call_is_held(start_faces: Callable[..., Face
 
 
 def test_a_client_that_leaves_takes_its_work_out_of_the_queue(
-    start_faces: Callable[..., Faces], monkeypatch: pytest.MonkeyPatch
+    start_both: Callable[..., Both], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operator = ToyOperator()
-    server, web = start_faces(operator)
+    server, web = start_both(operator)
     cancelled = threading.Event()
     cancel = server.pipeline.start
 
@@ -67,9 +67,9 @@ def test_a_client_that_leaves_takes_its_work_out_of_the_queue(
     assert operator.batches == [1]  # the second never reached the model
 
 
-def test_a_model_that_is_broken_is_not_ready(start_faces: Callable[..., Faces]) -> None:
+def test_a_model_that_is_broken_is_not_ready(start_both: Callable[..., Both]) -> None:
     operator = ToyOperator()
-    server, web = start_faces(operator)
+    server, web = start_both(operator)
     operator.dead = True
     assert web.post("/embed", json={"inputs": make_base64()}).status_code == 500
     answer = web.get("/readyz")
@@ -79,9 +79,9 @@ def test_a_model_that_is_broken_is_not_ready(start_faces: Callable[..., Faces]) 
     assert web.get("/healthz").status_code == 200
 
 
-def test_draining_finishes_what_is_in_flight_and_refuses_the_rest(start_faces: Callable[..., Faces]) -> None:
+def test_draining_finishes_what_is_in_flight_and_refuses_the_rest(start_both: Callable[..., Both]) -> None:
     operator = ToyOperator()
-    server, web = start_faces(operator)
+    server, web = start_both(operator)
     with ThreadPoolExecutor() as pool, raw(server) as idle:
         idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert "connection" not in read_answer(idle).headers
@@ -102,9 +102,9 @@ def test_draining_finishes_what_is_in_flight_and_refuses_the_rest(start_faces: C
         web.get("/healthz")
 
 
-def test_both_faces_count_against_one_limit(start_faces: Callable[..., Faces]) -> None:
+def test_both_protocols_count_against_one_limit(start_both: Callable[..., Both]) -> None:
     operator = ToyOperator()
-    server, web = start_faces(operator, max_calls=1, max_batch=1)
+    server, web = start_both(operator, max_calls=1, max_batch=1)
     operator.gate.clear()
     call = server.stub.Execute.future(rpc_pb2.ExecuteRequest(images=[make_image()]))
     assert operator.entered.acquire(timeout=10)
@@ -118,7 +118,7 @@ def start_process(**variables: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "server.py"], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
 
 
-def test_sigterm_stops_both_faces_with_status_0() -> None:
+def test_sigterm_stops_both_protocols_with_status_0() -> None:
     with start_process(OP_HTTP_ENDPOINT="127.0.0.1:0") as process:
         assert process.stderr
         found = next(found for line in process.stderr if (found := re.search(r"http=(\S+)", line)))

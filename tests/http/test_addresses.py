@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.http.conftest import both_faces
+from tests.http.conftest import both_protocols
 from visop.errors import UsageError
 from visop.settings import Settings, load_settings
 
@@ -20,6 +20,6 @@ def test_http_is_off_by_default_and_hosts_are_a_list() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
 def test_every_spelling_of_an_address_is_bound(host: str) -> None:
-    with both_faces(http_endpoint=f"{host}:0") as (server, web):
+    with both_protocols(http_endpoint=f"{host}:0") as (server, web):
         assert server.server.companion_addresses["http"].startswith(f"{host}:")
         assert web.get("/healthz").status_code == 200

@@ -9,6 +9,8 @@ MODEL ?= $(or $(OP_MODEL),auto)
 WEIGHTS ?= $(or $(OP_WEIGHTS),auto)
 ENDPOINT ?= $(or $(OP_ENDPOINT),127.0.0.1:50051)
 HTTP ?= $(or $(OP_HTTP_ENDPOINT),127.0.0.1:8080)
+# What is indexed; PHOTOS is its name of before.
+PICTURES ?= $(PHOTOS)
 
 # Container images. With no BASE_IMAGE, the Dockerfile's own is used.
 DOCKER ?= $(or $(notdir $(firstword $(foreach tool,docker podman buildah,$(shell command -v $(tool))))),docker)
@@ -29,7 +31,7 @@ help: ## Show this list
 	@echo
 	@echo "Variables, as in make run MODEL=vgg16 WEIGHTS=random:"
 	@echo "  MODEL=$(MODEL) (auto: the encoder that is shipped)  WEIGHTS=$(WEIGHTS) (imagenet, random or a file)"
-	@echo "  ENDPOINT=$(ENDPOINT)  HTTP=$(HTTP)  PHOTOS=$(PHOTOS)"
+	@echo "  ENDPOINT=$(ENDPOINT)  HTTP=$(HTTP)  PICTURES=$(PICTURES)"
 	@echo "  PYTHON=$(PYTHON)  DOCKER=$(DOCKER)  IMAGE_NAME=$(IMAGE_NAME)  TAG=$(TAG)  BASE_IMAGE=$(BASE_IMAGE)"
 
 # --- environments: made once, and brought up to date when what they hold changes ---
@@ -54,9 +56,9 @@ venv: .venv/stamp-dev ## Make .venv with everything that tests and development n
 
 # --- serving ---
 
-run: weights $(SERVE_STAMP) ## Operator, HTTP and the search page; PHOTOS=FOLDER indexes that folder
+run: weights $(SERVE_STAMP) ## Operator, HTTP and the search page; PICTURES=FOLDER indexes that folder
 	OP_MODEL='$(MODEL)' OP_WEIGHTS='$(WEIGHTS)' OP_ENDPOINT='$(ENDPOINT)' \
-		exec .venv/bin/python -m visop run --http '$(HTTP)' $(if $(PHOTOS),--photos '$(PHOTOS)')
+		exec .venv/bin/python -m visop run --http-endpoint '$(HTTP)' $(if $(PICTURES),--pictures '$(PICTURES)')
 
 serve: weights $(SERVE_STAMP) ## The operator alone
 	OP_MODEL='$(MODEL)' OP_WEIGHTS='$(WEIGHTS)' OP_ENDPOINT='$(ENDPOINT)' exec .venv/bin/python server.py
@@ -76,15 +78,15 @@ VISOP = .venv/bin/python -m visop
 
 # Most of the training is at less than half the cost of the size that is served, the end of it at that size: cut and
 # scaled copies show larger things than originals do (Touvron et al. 2019, "Fixing the train-test resolution discrepancy").
-# On a GPU: make train-embedded PICTURES=200000 EPOCHS=100 LAST_EPOCHS=100
-PICTURES ?= 32000
+# On a GPU: make train-embedded COUNT=200000 EPOCHS=100 LAST_EPOCHS=100
+COUNT ?= 32000
 EPOCHS ?= 30
 LAST_EPOCHS ?= 10
 TRAIN = $(VISOP) train $(EMBEDDED_DIR)/pictures --card data/embedded-card.json --model embedded \
 	--identities 128 --neighbours 4 --spread 3 --patience 0 --held-out 0.03
 
 train-embedded: .venv/stamp-dev ## Train the encoder that is shipped once more, from nothing: hours on a CPU
-	$(VISOP) generate $(EMBEDDED_DIR)/pictures --count $(PICTURES) --size 256 --seed 0
+	$(VISOP) generate --out $(EMBEDDED_DIR)/pictures --count $(COUNT) --size 256 --seed 0
 	$(TRAIN) --out $(EMBEDDED_DIR)/small.safetensors --weights random --dimension 256 --side 128 \
 		--epochs $(EPOCHS) --learning-rate 0.002
 	$(TRAIN) --out $(EMBEDDED_DIR)/embedded.safetensors --weights $(EMBEDDED_DIR)/small.safetensors --side 192 \

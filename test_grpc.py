@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from visop.cli.old_spellings import add_old_spelling
 from visop.client import HEALTHY, Client
 from visop.errors import VisopError
 
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         files = [_read(path) for path in arguments.file]
         if not files and not arguments.url:
             files = [tiny_png()]
-        with Client(arguments.endpoint, timeout_s=arguments.timeout) as client:
+        with Client(arguments.operator, timeout_s=arguments.timeout) as client:
             check(client, files, arguments.url)
     except (CheckFailed, VisopError) as error:
         print(f"FAILED: {error}", file=sys.stderr)
@@ -114,7 +115,10 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Smoke test of a running operator. The exit status is 0 if every check passes, else 1."
     )
-    parser.add_argument("-e", "--endpoint", default="127.0.0.1:50051", metavar="HOST:PORT", help="default: %(default)s")
+    operator = parser.add_argument(
+        "-e", "--operator", default="127.0.0.1:50051", metavar="HOST:PORT", help="default: %(default)s"
+    )
+    add_old_spelling(parser, "--endpoint", operator)
     parser.add_argument("--file", action="append", default=[], type=Path, metavar="FILE", help="a picture; repeatable")
     parser.add_argument("--url", action="append", default=[], help="the URL of a picture; repeatable")
     parser.add_argument(

@@ -36,7 +36,7 @@ from benchmarks.raw_engine import image_limits
 from benchmarks.report import machine_facts, markdown_table
 from visop.images.decode import decode_base64, decode_image
 from visop.models.registry import MODELS, find_model
-from visop.serving.lifecycle import load_operator
+from visop.serving.operators import load_operator
 from visop.settings import Settings
 
 _MAX_BYTES = 100 * 2**20

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.callers import Load
 from visop.contract import Encoder
 from visop.images.decode import ImageLimits, decode_image
-from visop.serving.lifecycle import load_operator
+from visop.serving.operators import load_operator
 from visop.settings import Settings
 
 

@@ -46,7 +46,7 @@ def visop(*arguments: object) -> list[str]:
 
 def write_pictures(folder: Path) -> None:
     """Photographs, edited copies of the cat, and generated pictures."""
-    subprocess.run(visop("generate", folder / "generated", "--count", GENERATED_TO_SEARCH), check=True)
+    subprocess.run(visop("generate", "--out", folder / "generated", "--count", GENERATED_TO_SEARCH), check=True)
     for source, name in FREE.items():
         photograph(source).save(folder / name, quality=90)
     cat = photograph("chelsea.png")
@@ -78,7 +78,16 @@ def edited(picture: PILImage.Image) -> dict[str, PILImage.Image]:
 @contextmanager
 def search_page(work: Path) -> Iterator[str]:
     """The address of a `visop run` over the pictures."""
-    options = ("--photos", work / "pictures", "--uri", work / "visop.db", "--uploads", "off", "--http", "127.0.0.1:0")
+    options = (
+        "--pictures",
+        work / "pictures",
+        "--uri",
+        work / "visop.db",
+        "--uploads",
+        "off",
+        "--http-endpoint",
+        "127.0.0.1:0",
+    )
     environment = os.environ | {"OP_ENDPOINT": "127.0.0.1:0", "OP_CACHE_DIR": str(work / "cache")}
     server = subprocess.Popen(visop("run", *options), env=environment, stderr=subprocess.PIPE, text=True)
     assert server.stderr is not None
@@ -102,7 +111,7 @@ def show_search(page: Page, address: str, work: Path) -> None:
 def evaluate(work: Path) -> Path:
     """The report of the shipped encoder beside pHash, over generated pictures."""
     folder = work / "evaluated"
-    subprocess.run(visop("generate", folder, "--count", GENERATED_TO_EVALUATE, "--seed", 1000), check=True)
+    subprocess.run(visop("generate", "--out", folder, "--count", GENERATED_TO_EVALUATE, "--seed", 1000), check=True)
     encoders = ("--encoder", "embedded", "--encoder", "phash")
     subprocess.run(visop("evaluate", folder, *encoders, "--out", work / "evaluation"), check=True)
     return work / "evaluation" / "report.html"

@@ -77,7 +77,7 @@ def test_the_engine_chooses_the_batch(operator: CustomOperator) -> None:
 
 
 def test_it_is_found_in_any_folder_and_one_that_is_there_comes_first(tmp_path: Path) -> None:
-    code = "from visop.serving.lifecycle import load_operator as f; from visop.settings import Settings; "
+    code = "from visop.serving.operators import load_operator as f; from visop.settings import Settings; "
     code += "print(f(Settings()).name)"
 
     def loaded() -> str:

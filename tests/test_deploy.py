@@ -30,11 +30,12 @@ def test_it_is_a_compose_file() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_the_command_is_one_that_visop_knows(services: dict[str, Any]) -> None:
+def test_the_command_is_one_that_visop_knows(services: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     command = services["visop"]["command"]
     assert command[:3] == ["python", "-m", "visop"]
     arguments = make_parser().parse_args(command[3:])
-    assert (arguments.uri, arguments.http) == ("http://milvus:19530", "0.0.0.0:8080")
+    assert capsys.readouterr().err == ""
+    assert (arguments.uri, arguments.setting_http_endpoint) == ("http://milvus:19530", "0.0.0.0:8080")
 
 
 def test_the_variables_are_settings(services: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from visop.errors import UsageError
-from visop.settings import Settings, env_name, flag_name, load_settings
+from visop.settings import Settings, env_name, load_settings
 
 
 def test_flags_win_over_the_environment_which_wins_over_the_defaults() -> None:
@@ -158,5 +158,5 @@ def test_every_setting_says_what_it_is_for() -> None:
     assert all(spec.metadata["help"].endswith(".") for spec in dataclasses.fields(Settings))
 
 
-def test_names_of_flags_and_variables() -> None:
-    assert (env_name("max_batch"), flag_name("max_batch")) == ("OP_MAX_BATCH", "--max-batch")
+def test_a_setting_has_a_variable() -> None:
+    assert env_name("max_batch") == "OP_MAX_BATCH"

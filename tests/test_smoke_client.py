@@ -125,3 +125,10 @@ def test_its_own_picture_is_a_real_one():
     assert image.shape == (32, 32, 3)
     assert image[0, 31].tolist() == [255, 0, 0]
     assert image[31, 0].tolist() == [0, 255, 255]
+
+
+def test_the_spelling_of_the_version_before_works_and_says_what_to_write(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--endpoint", "127.0.0.1:1", "--timeout", 1) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("visop: write --operator 127.0.0.1:1 in place of --endpoint, which")
+    assert "FAILED: 127.0.0.1:1 cannot be reached" in error

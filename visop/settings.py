@@ -37,28 +37,33 @@ class Settings:
     """The effective settings. Times are in seconds, sizes in bytes."""
 
     # What is served
-    operator: str = _setting("custom_operator:CustomOperator", "The class to serve, as module:Class.")
+    operator: str = _setting(
+        "auto",
+        "The class to serve, as module:Class. auto is CustomOperator of custom_operator.py if the working folder has "
+        "that file, else the built-in encoder.",
+    )
     model: str = _setting(
         "auto",
-        "Model of the built-in encoder; `python -m visop info --models` lists them. auto is that of the encoder file "
-        "in OP_WEIGHTS, else embedded, which needs no download.",
+        "Model of the built-in encoder; `visop info --models` lists them. auto is that of the encoder file in "
+        "OP_WEIGHTS, or else embedded, which needs no download.",
     )
     weights: str = _setting(
         "auto",
-        "imagenet (the published Keras weights), random (seeded, for trials) or the path of a file; an encoder file "
-        "(.safetensors, from `visop train` or `visop whiten`) decides model and pooling, too. auto: shipped with visop "
-        "for embedded, imagenet for the others.",
+        "imagenet (the weights that Keras publishes), random (seeded, to try things) or the path of a file. An encoder "
+        "file (.safetensors, from `visop train` or `visop whiten`) also decides model and pooling. auto is shipped "
+        "with visop for embedded, and imagenet for the others.",
     )
     pooling: Literal["auto", "avg", "max", "gem", "rmac", "ramac"] = _setting(
         "auto",
         "How the last feature map becomes a vector: mean (SPoC), maximum (MAC), generalised mean (GeM), maxima of "
-        "regions (R-MAC), those weighted (RA-MAC). auto is the encoder file's, else the model's own.",
+        "regions (R-MAC), weighted maxima of regions (RA-MAC). auto is that of the encoder file, or else of the model.",
     )
     resize: Literal["bilinear", "nearest"] = _setting(
-        "bilinear", "bilinear is antialiased; nearest gives the vectors of the original operators, for their indexes."
+        "bilinear",
+        "bilinear is antialiased; nearest gives the vectors of the original operators, for indexes made with them.",
     )
     device: Literal["auto", "cpu", "gpu"] = _setting(
-        "auto", "Where the model runs. A device that is asked for and missing is an error."
+        "auto", "Where the model runs. It is an error to ask for a device that is not there."
     )
     precision: Literal["auto", "f32", "bf16", "int8"] = _setting(
         "auto",
@@ -83,20 +88,23 @@ class Settings:
     http_endpoint: str = _setting("", "HOST:PORT where HTTP listens, beside gRPC; empty is off.")
     http_hosts: tuple[str, ...] = _setting(
         (),
-        "Host names that HTTP answers to, comma-separated, beside localhost and plain addresses; * is any. Empty: any, "
-        "but none on a loopback address, where a web page could otherwise reach in by a name of its own.",
+        "Host names that HTTP requests may use, comma-separated, beside localhost and plain addresses; * allows any. "
+        "If empty, any is allowed, but none on a loopback address, where a web page could otherwise reach this server "
+        "by a name of its own.",
     )
 
     # How much at once
     max_batch: int = _setting(
-        0, "Images per call of the model; 0 lets the engine choose (8 on CPU, 64 on GPU).", **_at_least(0)
+        0, "Pictures per call of the model; 0 lets the engine choose (8 on CPU, 64 on GPU).", **_at_least(0)
     )
     max_wait_s: float = _setting(
-        0.0, "How long a batch that is not full waits for more; 0 sends what is there.", **_at_least(0)
+        0.0, "How long a batch that is not full waits for more inputs; 0 does not wait.", **_at_least(0)
     )
     max_items: int = _setting(256, "Inputs per request.", **_at_least(1))
-    max_queue: int = _setting(1024, "Inputs in the house, over all calls; beyond it a call is refused.", **_at_least(1))
-    max_calls: int = _setting(128, "Execute calls at the same time; beyond it a call is refused.", **_at_least(1))
+    max_queue: int = _setting(
+        1024, "Inputs held at once, over all calls; a call that would exceed it is refused.", **_at_least(1)
+    )
+    max_calls: int = _setting(128, "Execute calls at the same time; further ones are refused.", **_at_least(1))
     decode_workers: int = _setting(0, "Threads that decode and resize; 0 means one per core.", **_at_least(0))
     fetch_workers: int = _setting(32, "URLs fetched at the same time.", **_at_least(1))
     stream_window: int = _setting(8, "Requests of one stream that are worked on at the same time.", **_at_least(1))
@@ -105,13 +113,13 @@ class Settings:
     request_timeout_s: float = _setting(
         60.0, "Longest time for one call; a shorter deadline of the caller wins.", **_at_least(0.001)
     )
-    fetch_timeout_s: float = _setting(10.0, "Longest time for one URL, all redirects included.", **_at_least(0.001))
+    fetch_timeout_s: float = _setting(10.0, "Longest time for one URL, with all its redirects.", **_at_least(0.001))
     drain_timeout_s: float = _setting(
         30.0, "After SIGTERM, how long calls in flight may take to finish.", **_at_least(0)
     )
     keepalive_s: float = _setting(60.0, "Ping idle connections this often.", **_at_least(1))
     max_connection_age_s: float = _setting(
-        0.0, "Ask clients to reconnect after this long, so that new replicas get traffic; 0 never.", **_at_least(0)
+        0.0, "Ask clients to reconnect after this long, so that new replicas get traffic; 0 never does.", **_at_least(0)
     )
     max_connection_age_grace_s: float = _setting(
         60.0, "How long calls may go on after a connection reached its age.", **_at_least(0)
@@ -121,21 +129,25 @@ class Settings:
     max_message_bytes: int = _setting(
         100 * MIB, "Size of one gRPC message, both ways, and of one HTTP request.", **_at_least(1024)
     )
-    max_image_bytes: int = _setting(20 * MIB, "Size of one encoded image.", **_at_least(1))
-    max_pixels: int = _setting(50_000_000, "Width x height of one image, checked before it is decoded.", **_at_least(1))
-    max_frames: int = _setting(1000, "Frames of an animation, of which the first is used.", **_at_least(1))
-    formats: tuple[str, ...] = _setting(
-        ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO"), "Image formats that are decoded, comma-separated."
+    max_image_bytes: int = _setting(20 * MIB, "Size of one encoded picture.", **_at_least(1))
+    max_pixels: int = _setting(
+        50_000_000, "Width x height of one picture, checked before it is decoded.", **_at_least(1)
     )
-    fetch: bool = _setting(True, "Whether URLs are accepted at all.")
+    max_frames: int = _setting(1000, "Frames of an animation; only the first is used.", **_at_least(1))
+    formats: tuple[str, ...] = _setting(
+        ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO"), "Picture formats that are decoded, comma-separated."
+    )
+    fetch: bool = _setting(True, "Whether URLs are accepted.")
     fetch_allow: tuple[str, ...] = _setting(
-        (), "Hosts, *.domains and networks that may be fetched although they are private, comma-separated."
+        (), "Private hosts, *.domains and networks that may be fetched from all the same, comma-separated."
     )
     max_redirects: int = _setting(3, "Redirects followed for one URL, each checked like the first.", **_at_least(0))
 
     # What is told
-    log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "What is logged.")
-    log_format: Literal["text", "json"] = _setting("text", "How a log line looks.")
+    log_level: Literal["debug", "info", "warning", "error"] = _setting(
+        "info", "The least severe messages that are logged."
+    )
+    log_format: Literal["text", "json"] = _setting("text", "The form of a log line.")
 
     def __post_init__(self) -> None:
         """Check every value; raise SettingsError that names setting, value and rule."""
@@ -218,11 +230,6 @@ def _wrong(name: str, value: object, rule: str) -> SettingsError:
 def env_name(name: str) -> str:
     """``max_batch`` -> ``OP_MAX_BATCH``."""
     return f"OP_{name.upper()}"
-
-
-def flag_name(name: str) -> str:
-    """``max_batch`` -> ``--max-batch``."""
-    return f"--{name.replace('_', '-')}"
 
 
 Source = Literal["flag", "environment", "default"]

@@ -7,8 +7,8 @@ import dataclasses
 
 from markdown import code, table
 
-from visop.cli.flags import spoken
 from visop.cli.main import make_parser
+from visop.cli.settings_flags import spoken
 from visop.settings import Settings, env_name
 
 _SETTING = "setting_"

@@ -5,7 +5,8 @@ import importlib
 import pytest
 
 from visop.cli.console import KEPT, imports, resumable
-from visop.cli.flags import add_calibration, add_settings, given_settings, number, read_settings, setting_flag, whole
+from visop.cli.flags import add_calibration, number, whole
+from visop.cli.settings_flags import add_settings, given_settings, read_settings, setting_flag
 from visop.errors import ModelFailed, SettingsError, TrainingFailed, Unreachable, UsageError
 from visop.sources import printable
 

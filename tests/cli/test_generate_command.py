@@ -43,5 +43,5 @@ def test_the_help_teaches_by_example(capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit):
         _run("--help")
     out = capsys.readouterr().out
-    assert "visop generate generated/ --count 25000" in out
+    assert "visop generate --out generated/ --count 25000" in out
     assert "default 256" in out

@@ -16,11 +16,11 @@ import pytest
 from tests.conftest import make_image
 from tests.stub_operator import StubOperator, serving, vector_of
 from visop.cli import health
-from visop.cli.flags import spoken
 from visop.cli.main import main
+from visop.cli.settings_flags import flag_name, spoken
 from visop.errors import VisopError
 from visop.models.registry import MODELS
-from visop.settings import Settings, flag_name
+from visop.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"keras", "tensorflow", "openvino", "PIL", "requests", "onnxruntime", "scipy"}
@@ -65,7 +65,7 @@ def test_help_shows_how(capsys):
     with pytest.raises(SystemExit) as caught:
         run("--help")
     assert caught.value.code == 0
-    assert "visop encode photos/ --out vectors.npy" in capsys.readouterr().out
+    assert "visop encode pictures/ --out vectors.npy" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [[], ["dance"], ["encode"], ["encode", "x", "--out", "v.npy", "--batch", "0"]])
@@ -130,7 +130,7 @@ sys.exit(main(sys.argv[1:]))
         "evaluate .",
         "compare a.png a.png",
         "whiten . --out e.safetensors",
-        "generate out --count 1",
+        "generate --out out --count 1",
         "collect http://127.0.0.1:1/ --out out",
         "index .",
         "search a.png",
@@ -311,7 +311,7 @@ def test_a_processor_makes_no_vectors(endpoint, operator, photos, tmp_path, caps
 
 def test_encode_in_this_process(tmp_path):
     (tmp_path / "a.png").write_bytes(make_image((0, 3, 4)))
-    arguments = ["encode", tmp_path, "--out", tmp_path / "v.npy", "--operator", "tests.toys:ToyOperator"]
+    arguments = ["encode", tmp_path, "--out", tmp_path / "v.npy", "--class", "tests.toys:ToyOperator"]
     assert run(*arguments) == 0
     np.testing.assert_allclose(np.load(tmp_path / "v.npy"), [[0, 0.6, 0.8]], atol=1e-6)
 

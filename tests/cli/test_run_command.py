@@ -47,31 +47,27 @@ def test_an_index_that_is_there_is_served_and_not_the_examples(served: Any, tmp_
     assert not served("--uri", "other.db")[1].examples
 
 
-def test_photos_are_indexed_into_the_default_index(served: Any, tmp_path: Path) -> None:
-    _, options = served("--photos", str(tmp_path))
-    assert (options.pictures, options.examples, options.uri, options.name) == (
-        [str(tmp_path)],
-        False,
-        "visop.db",
-        "pictures",
-    )
+def test_pictures_are_indexed_into_the_default_index(served: Any, tmp_path: Path) -> None:
+    _, options = served("--pictures", str(tmp_path))
+    assert (options.pictures, options.uri, options.name) == ([str(tmp_path)], "visop.db", "pictures")
+    assert not options.examples
 
 
 def test_uploads_are_off_where_others_reach_the_page_unless_they_are_asked_for(served: Any) -> None:
-    assert served("--http", "0.0.0.0:8080")[1].uploads is None
-    assert served("--http", "0.0.0.0:8080", "--uploads", "here")[1].uploads == Path("here")
+    assert served("--http-endpoint", "0.0.0.0:8080")[1].uploads is None
+    assert served("--http-endpoint", "0.0.0.0:8080", "--uploads", "here")[1].uploads == Path("here")
     assert served("--uploads", "off")[1].uploads is None
 
 
 def test_the_variable_says_where_the_page_is_and_the_flag_wins(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OP_HTTP_ENDPOINT", "127.0.0.1:9999")
     assert served()[0].http_endpoint == "127.0.0.1:9999"
-    assert served("--http", "127.0.0.1:9998")[0].http_endpoint == "127.0.0.1:9998"
+    assert served("--http-endpoint", "127.0.0.1:9998")[0].http_endpoint == "127.0.0.1:9998"
 
 
 def test_a_folder_that_is_not_there_stops_before_a_model_is_loaded(served: Any) -> None:
-    with pytest.raises(UsageError, match="--photos /no/such: no such folder or file"):
-        served("--photos", "/no/such")
+    with pytest.raises(UsageError, match="pictures /no/such: no such folder or file"):
+        served("--pictures", "/no/such")
 
 
 def test_its_help_needs_nothing_heavy() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from tests.conftest import Running, unit
 from tests.toys import NAN, ToyOperator
 from visop.contract import Encoder
 from visop.errors import Unreachable, UsageError
-from visop.evaluation.encoders import OperatorEncoder, open_encoder, short_names
+from visop.evaluation.encoders import OperatorEncoder, open_encoder, open_running, short_names
 from visop.settings import Settings
 
 TOY = {"OP_OPERATOR": "tests.toys:ToyOperator"}
@@ -28,7 +29,7 @@ def test_the_configured_operator_is_measured_with_its_own_preprocessing() -> Non
 
 
 def test_a_running_operator_is_measured_over_its_port(running_server: Running) -> None:
-    with open_encoder(running_server.address, {}) as encoder:
+    with open_running(running_server.address) as encoder:
         vectors = encoder.encode([encoder.prepare(plain((10, 20, 30))), encoder.prepare(plain(NAN))])
     np.testing.assert_allclose(vectors, np.array([unit((10, 20, 30)), (0, 0, 0)]), atol=1e-6)
     assert encoder.fingerprint == "toy-1"
@@ -72,33 +73,27 @@ def test_the_settings_that_an_encoder_names(text: str, flags: dict[str, str], mo
     environ = TOY | {"OP_MODEL": "vgg19", "OP_WEIGHTS": "imagenet", "OP_POOLING": "avg", "OP_RESIZE": "nearest"}
     with pytest.raises(EnoughError), open_encoder(text, environ):
         pass
+    assert seen[0].operator == "visop.models.built_in:BuiltInEncoder"
     said = {"model": "auto", "weights": "auto", "pooling": "auto", "resize": "nearest"} | flags
     assert {name: getattr(seen[0], name) for name in said} == said
 
 
-@pytest.mark.parametrize("text", ["vgg16:random", "embedded"])
-def test_an_operator_of_ones_own_is_not_measured_under_the_name_of_a_model(
-    text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    closed: list[None] = []
-    monkeypatch.setattr(ToyOperator, "close", lambda self: closed.append(None))
-    built_in = text.partition(":")[0]
-    match = f"--encoder {text}: OP_OPERATOR=tests.toys:ToyOperator gives vectors toy-1, .* the built-in {built_in}"
-    with pytest.raises(UsageError, match=match), open_encoder(text, TOY):
-        pass
-    assert closed
+def test_a_model_by_name_is_the_built_in_encoder_whatever_operator_is_configured(tmp_path: Path) -> None:
+    with open_encoder("embedded", TOY | {"OP_CACHE_DIR": str(tmp_path)}) as encoder:
+        assert encoder.dimension == 256
+        assert encoder.fingerprint.startswith("embedded-")
 
 
 def test_what_is_no_encoder_is_refused_with_what_there_is() -> None:
     with (
-        pytest.raises(UsageError, match=r"--encoder vgg15: must be MODEL.*phash or dhash; the models are .*vgg16"),
+        pytest.raises(UsageError, match=r"encoder vgg15: must be MODEL.*phash or dhash; the models are .*vgg16"),
         open_encoder("vgg15", {}),
     ):
         pass
 
 
 def test_an_operator_that_does_not_answer_is_named() -> None:
-    with pytest.raises(Unreachable, match=r"127\.0\.0\.1:1 cannot be reached"), open_encoder("127.0.0.1:1", {}):
+    with pytest.raises(Unreachable, match=r"127\.0\.0\.1:1 cannot be reached"), open_running("127.0.0.1:1"):
         pass
 
 

@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import Running, run_command
 from tests.evaluation.conftest import PICTURES
 from visop.cli import evaluate
+from visop.cli.main import make_parser
 from visop.errors import UsageError
 from visop.evaluation.evaluate import Gallery, Job, Outcome
 from visop.models.encoder_file import read_header, write_encoder_file
@@ -48,9 +49,26 @@ def test_folders_may_have_names_that_are_not_utf_8(folder: Path, tmp_path: Path)
 
 def test_a_running_operator_can_be_evaluated(folder: Path, tmp_path: Path, running_server: Running) -> None:
     edits = ("--transformations", "jpeg-20", "--limit", "5")
-    run(folder, "--encoder", running_server.address, "--out", tmp_path / "out", *edits)
+    run(folder, "--operator", running_server.address, "--out", tmp_path / "out", *edits)
     calibrations = json.loads((tmp_path / "out" / "calibration.json").read_text())
     assert calibrations[running_server.address]["fingerprint"] == "toy-1"
+
+
+def test_an_address_as_an_encoder_is_a_running_operator_for_one_more_release(
+    folder: Path, tmp_path: Path, running_server: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address, edits = running_server.address, ("--transformations", "mirror", "--limit", "5")
+    run(folder, "--encoder", address, "--encoder", "phash", "--out", tmp_path / "out", *edits)
+    assert list(json.loads((tmp_path / "out" / "calibration.json").read_text())) == [address, "phash"]
+    told = f"write --operator {address} in place of --encoder {address}, which the next release will not know"
+    assert capsys.readouterr().err.splitlines()[0] == f"visop: {told}"
+
+
+def test_running_operators_and_encoders_are_compared_in_the_order_given() -> None:
+    words = ["evaluate", "x", "--encoder", "phash", "-e", "vgg16:80", "--encoder", "vgg16:80"]
+    chosen = make_parser().parse_args(words).encoder
+    assert chosen == ["phash", "vgg16:80", "vgg16:80"]
+    assert [isinstance(each, evaluate.Running) for each in chosen] == [False, True, False]
 
 
 def test_a_limit_takes_the_same_pictures_every_time_and_not_the_first_ones(folder: Path) -> None:
@@ -65,7 +83,7 @@ def test_a_limit_takes_the_same_pictures_every_time_and_not_the_first_ones(folde
     [
         (["nowhere"], "nowhere: must be a folder"),
         ([".", "--transformations", "x"], "^transformations x: must be one of"),
-        ([".", "--encoder", "x", "--limit", "2"], "--encoder x: must be"),
+        ([".", "--encoder", "x", "--limit", "2"], "^encoder x: must be"),
     ],
 )
 def test_wrong_usage_is_told_before_the_work(
@@ -77,13 +95,13 @@ def test_wrong_usage_is_told_before_the_work(
 
 
 def test_groups_without_folders_are_refused_before_the_work(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--groups: all pictures lie in one folder"):
+    with pytest.raises(UsageError, match="pictures are all in one folder, so that --groups leaves no pair"):
         run(folder, "--encoder", "no such encoder", "--groups", "--out", tmp_path / "out")
 
 
 def test_an_out_folder_that_cannot_be_made_is_named_before_the_work(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match=f"--out {tmp_path / 'file'}: "):
+    with pytest.raises(UsageError, match=f"out {tmp_path / 'file'}: "):
         run(folder, "--encoder", "no such encoder", "--out", tmp_path / "file")
 
 
@@ -102,7 +120,7 @@ def test_nothing_heavy_is_imported_for_the_help() -> None:
 
 
 def test_calibrating_what_is_no_encoder_file_is_refused_before_the_work(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--calibrate: phash has no card"):
+    with pytest.raises(UsageError, match="phash: has no card"):
         run(folder, "--encoder", "phash", "--out", tmp_path / "out", "--calibrate")
 
 

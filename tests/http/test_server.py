@@ -193,7 +193,7 @@ def test_a_missing_package_is_a_clear_error() -> None:
 import sys
 sys.modules["fastapi"] = None
 from visop.cli.main import main
-sys.exit(main(["serve", "--operator", "tests.toys:ToyOperator", "--endpoint", "127.0.0.1:0"]
+sys.exit(main(["serve", "--class", "tests.toys:ToyOperator", "--endpoint", "127.0.0.1:0"]
     + ["--http-endpoint", "127.0.0.1:0"]))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=50)

@@ -20,7 +20,7 @@ from tests.conftest import Running, make_image
 from tests.toys import ToyOperator
 from visop.errors import UsageError
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
-from visop.serving.lifecycle import load_operator
+from visop.serving.operators import load_operator
 from visop.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -119,12 +119,11 @@ def test_a_folder_that_is_not_there_is_told(whiten: Callable[..., int], tmp_path
         whiten(tmp_path / "nothing", "--out", tmp_path / "w.safetensors")
 
 
-def test_another_operator_is_not_whitened(
+def test_the_built_in_encoder_is_whitened_whatever_operator_is_configured(
     folder: Path, whiten: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OP_OPERATOR", "tests.toys:ToyOperator")
-    with pytest.raises(UsageError, match=r"OP_OPERATOR=tests\.toys:ToyOperator gives vectors toy-1, and not"):
-        whiten(folder, "--out", tmp_path / "w.safetensors")
+    assert whiten(folder, "--out", tmp_path / "w.safetensors", "--dimension", 8) == 0
 
 
 def test_the_help_shows_how(capsys: pytest.CaptureFixture[str]) -> None:

@@ -404,7 +404,7 @@ def test_an_empty_index_says_what_to_do(open_page: Callable[..., Page], tmp_path
     with open_test_site(tmp_path, 0, options={"uploads": None}) as site:
         page = open_page(site)
         expect(page.get_by_role("heading", name="Nothing to search yet")).to_be_visible()
-        expect(page.locator("#empty")).to_contain_text("make run PHOTOS=~/Pictures")
+        expect(page.locator("#empty")).to_contain_text("make run PICTURES=~/Pictures")
         expect(page.locator("#add")).to_be_hidden()
         expect(page.locator("#empty-add")).to_be_hidden()
 

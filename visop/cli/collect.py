@@ -1,4 +1,4 @@
-"""``visop collect``: what the command line of it looks like, and what it says."""
+"""``visop collect``: the pictures of web pages into a folder. What it needs is imported when it runs."""
 
 from __future__ import annotations
 
@@ -7,31 +7,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visop.cli.console import FAILED, complain, imports, resumable
-from visop.cli.flags import Commands, add_command, add_settings, number, read_settings, whole
+from visop.cli.flags import Commands, add_command, number, whole
+from visop.cli.old_spellings import add_old_spelling
+from visop.cli.settings_flags import add_settings, read_settings
 from visop.errors import SettingsError, UsageError
 
 if TYPE_CHECKING:
     from visop.settings import Settings
 
 _NOTES = """\
-A page's pictures are those of <img> and <picture>, also where scripts load them late (data-src, data-lazy-src, ...),
-and its preview (og:image); of several sizes the largest. robots.txt is obeyed, for the name "visop". Private addresses
-are refused unless --fetch-allow names them. Other limits are settings: OP_MAX_IMAGE_BYTES, OP_MAX_PIXELS,
-OP_FETCH_TIMEOUT_S, ... (`visop info` lists them).
+The pictures of a page are those of <img> and <picture>, also where scripts load them late (data-src, data-lazy-src,
+...), and its preview (og:image); of several sizes, the largest is taken. robots.txt is obeyed, for the name "visop".
+Private addresses are refused unless --fetch-allow names them. Other limits are settings: OP_MAX_IMAGE_BYTES,
+OP_MAX_PIXELS, OP_FETCH_TIMEOUT_S, ... (`visop info` lists them).
 
-written:
+files written:
   FOLDER/<sha256>.jpg, .png, ...   the pictures, byte for byte, named by their content
   FOLDER/manifest.jsonl            a line per picture and page: url, page, alt, file, sha256, width, height, when,
                                    outcome (done, skipped, failed) and reason
 
-The same command again goes on where the last run ended, and fetches nothing that the manifest has.
+The same command again continues where the last run ended, and fetches nothing that the manifest has.
 
 exit status:
   0 nothing failed    1 some pages or pictures failed    2 wrong usage or settings    3 not finished    130 Ctrl-C
 
 examples:
   visop collect https://example.org/gallery.html --out pictures/
-  visop collect --list pages.txt --out pictures/ --rate 0.5 --max 1000
+  visop collect --list pages.txt --out pictures/ --rate 0.5 --limit 1000
   visop collect http://127.0.0.1:8000/ --out pictures/ --fetch-allow 127.0.0.1
 """
 
@@ -43,17 +45,18 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--out", dest="folder", required=True, type=Path, metavar="FOLDER", help="where the pictures go"
     )
-    parser.add_argument("--list", type=Path, metavar="FILE", help="more pages, one a line; - is stdin")
+    parser.add_argument("--list", type=Path, metavar="FILE", help="more pages, one per line; - is stdin")
     bounds = number(float, lambda value: 0.001 <= value <= 1000, "a number from 0.001 to 1000")
     rate = "requests per second to one host; less where its robots.txt says so (default 1)"
     parser.add_argument("--rate", type=bounds, default=1.0, metavar="N", help=rate)
-    full = "stop when the folder has so many pictures (default 10000)"
-    parser.add_argument("--max", type=whole(1), default=10_000, metavar="N", help=full)
-    side = "skip pictures with a side of fewer pixels: icons, and what counts visitors (default 64)"
+    full = "stop when the folder has this many pictures (default 10000)"
+    limit = parser.add_argument("--limit", type=whole(1), default=10_000, metavar="N", help=full)
+    add_old_spelling(parser, "--max", limit)
+    side = "skip pictures with a side of fewer pixels, such as icons and tracking pixels (default 64)"
     parser.add_argument("--min-side", type=whole(1), default=64, metavar="N", help=side)
-    near = "keep pictures that differ by little more than size, compression or colour; else the first that is met stays"
+    near = "keep pictures that differ only a little, in size, compression or colour (default: keep the first one met)"
     parser.add_argument("--keep-near-duplicates", action="store_true", help=near)
-    links = "also the image files that a page links to, before what it shows: often the originals of thumbnails"
+    links = "also take the image files that a page links to, and take them first: often the originals of thumbnails"
     parser.add_argument("--links", action="store_true", help=links)
     parser.add_argument("--retry-failed", action="store_true", help="try again what failed in an earlier run")
     parser.add_argument("--refetch-pages", action="store_true", help="read known pages again, for new pictures")
@@ -65,17 +68,17 @@ def run(arguments: argparse.Namespace) -> int:
     """Collect; the exit status.
 
     Raises:
-        SettingsError: nothing to do, wrong settings, or a folder that cannot be used.
+        UsageError: nothing to do, wrong settings, or a folder that cannot be used.
     """
     from visop.sources import read_list
 
     settings = read_settings(arguments).settings
     if not settings.fetch:
-        raise SettingsError("fetch", "off", "collecting is fetching; set it to on")
+        raise SettingsError("fetch", "off", "collecting needs it; set it to on")
     lines = read_list(arguments.list) if arguments.list else []
     pages = [*arguments.pages, *(line.strip() for line in lines if line.strip())]
     if not pages:
-        raise UsageError("pages", "", "nothing to collect: name a page, or a list of pages with --list")
+        raise UsageError("pages", "", "nothing to collect; name a page, or a list of pages with --list")
     return resumable(lambda: _collect(pages, settings, arguments))
 
 
@@ -91,7 +94,7 @@ def _collect(pages: list[str], settings: Settings, arguments: argparse.Namespace
         from visop.images.fetch import Fetcher
     wishes = Wishes(
         min_side=arguments.min_side,
-        max_pictures=arguments.max,
+        max_pictures=arguments.limit,
         links=arguments.links,
         retry_failed=arguments.retry_failed,
         refetch_pages=arguments.refetch_pages,

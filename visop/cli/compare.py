@@ -1,4 +1,4 @@
-"""``visop compare``: the command. What it needs is imported when it runs."""
+"""``visop compare``: is a picture an edited copy of another? What it needs is imported when it runs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visop.cli.console import complain, imports, reason
-from visop.cli.flags import ENCODER_SETTINGS, Commands, add_calibration, add_command, add_settings, read_settings
-from visop.errors import VisopError
+from visop.cli.flags import Commands, add_calibration, add_command, explain
+from visop.cli.operator_flags import add_local_operator
+from visop.cli.settings_flags import read_settings
+from visop.errors import UsageError, VisopError
 
 if TYPE_CHECKING:
     from visop.contract import Encoder, Image
@@ -21,10 +23,10 @@ if TYPE_CHECKING:
 COPY, NOT_A_COPY, TROUBLE = 0, 1, 2
 
 _NOTES = """\
-A threshold comes with the encoder file: it was calibrated on pictures whose edited copies were known, so that no more
-than --fpr of the pairs of different pictures pass for copies; how many pairs there were decides how low that rate can
-be. An encoder without a calibration gives the distance and no verdict; `visop evaluate` measures one, and --calibration
-uses it.
+The threshold comes with the encoder file. It was calibrated on pictures whose edited copies were known, so that at most
+--fpr of the pairs of different pictures are taken for copies; the number of pairs limits how low that rate can be. An
+encoder without a calibration gives the distance and no verdict: `visop evaluate` measures one, and --calibration uses
+it.
 
 exit status:
   0 a copy    1 not a copy    2 an error, or no verdict
@@ -34,7 +36,7 @@ examples:
   visop compare original.jpg https://example.org/suspect.jpg --fpr 1e-2
   visop compare a.png b.png --weights my-encoder.safetensors --json
 
-  visop evaluate photos/ --encoder vgg16
+  visop evaluate pictures/ --encoder vgg16
   visop compare a.png b.png --model vgg16 --calibration evaluation/calibration.json
 """
 
@@ -49,14 +51,16 @@ def add_parser(commands: Commands) -> None:
     parser = add_command(commands, "compare", run, summary, _NOTES)
     parser.add_argument("pictures", nargs=2, metavar="PICTURE", help="a file or an http(s) URL")
     add_calibration(parser)
-    parser.add_argument("--json", action="store_true", help="for programs")
-    add_settings(parser.add_argument_group("the operator in this process"), ["operator", *ENCODER_SETTINGS])
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_local_operator(parser, was_operator=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare and print; the exit status."""
     try:
         comparison = _compare(arguments)
+    except UsageError as error:
+        return complain(explain(error, arguments), TROUBLE)
     except VisopError as error:
         return complain(reason(error), TROUBLE)
     print(json.dumps(dataclasses.asdict(comparison), indent=2) if arguments.json else _words(comparison))
@@ -68,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _compare(arguments: argparse.Namespace) -> Comparison:
     with imports("to compare: pip install 'visop[tools]'"):
         from visop.evaluation.compare import calibration_from, calibration_of, compare
-        from visop.serving.lifecycle import load_operator
+        from visop.serving.operators import load_operator
 
     settings = read_settings(arguments).settings
     operator = load_operator(settings)

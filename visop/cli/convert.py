@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from visop.cli.console import imports
-from visop.cli.flags import Commands, add_command, add_settings, read_settings
+from visop.cli.flags import Commands, add_command
+from visop.cli.settings_flags import add_settings, read_settings
 
 _NOTES = """\
 An encoder file holds a whole encoder: network, pooling, head, and for the VGG networks and the embedded encoder the

@@ -1,4 +1,4 @@
-"""``visop duplicates``: the command. What it needs is imported when it runs."""
+"""``visop duplicates``: the groups of copies in an index. What it needs is imported when it runs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from visop.cli.console import note
 from visop.cli.flags import Commands, add_calibration, add_command, number
 from visop.cli.index_flags import (
     add_index_flags,
-    add_local_flags,
     add_output_flags,
     open_index,
     settings_of,
     threshold_of,
 )
-from visop.errors import SettingsError
+from visop.cli.operator_flags import add_local_operator
+from visop.errors import UsageError
 from visop.sources import printable
 
 if TYPE_CHECKING:
@@ -26,10 +26,9 @@ if TYPE_CHECKING:
     from visop.search.index import Index
 
 _NOTES = """\
-Two pictures are copies if the cosine of their vectors reaches the threshold that the encoder's card has for --fpr, or
---threshold. A copy of a copy is in the same group. The first picture of a group is the one with most pixels.
-Every picture is compared with every other one, which takes minutes for 100,000. Nothing is encoded, and nothing is
-deleted.
+Two pictures are copies if the cosine of their vectors reaches --threshold, or else the threshold that the encoder's
+card has for --fpr. A copy of a copy is in the same group, and the picture with most pixels comes first. Every picture
+is compared with every other one, which takes minutes for 100,000. Nothing is encoded, and nothing is deleted.
 
 examples:
   visop duplicates --html duplicates.html
@@ -42,11 +41,17 @@ def add_parser(commands: Commands) -> None:
     parser = add_command(commands, "duplicates", run, "list the groups of copies in an index", _NOTES)
     add_index_flags(parser)
     cosine = number(float, lambda value: -1 < value <= 1, "a cosine, such as 0.95")
-    parser.add_argument("--threshold", type=cosine, metavar="COSINE", help="default: the encoder's, for --fpr")
+    parser.add_argument(
+        "--threshold",
+        type=cosine,
+        metavar="COSINE",
+        help="from which cosine pictures are copies (default: the encoder's, for --fpr)",
+    )
     add_calibration(parser)
     add_output_flags(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    add_local_flags(parser)
+    parser.set_defaults(operators=[])
+    add_local_operator(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -72,9 +77,11 @@ def _find(arguments: argparse.Namespace) -> tuple[list[Group], float]:
         if threshold is None:
             threshold = threshold_of(arguments, index)
         if threshold is None:
-            raise SettingsError(
-                f"no threshold is known for {operator.fingerprint or operator.name}: give --threshold, such as 0.95, "
-                "or --calibration with what `visop evaluate` measured"
+            raise UsageError(
+                "",
+                operator.fingerprint or operator.name,
+                "no threshold is known for this encoder; give --threshold, such as 0.95, or --calibration with what "
+                "`visop evaluate` measured",
             )
         return _groups(index, threshold, quiet=arguments.quiet), threshold
 

@@ -1,4 +1,4 @@
-"""``visop encode``: the command. What it needs is imported when it runs."""
+"""``visop encode``: pictures into one file of vectors. What it needs is imported when it runs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visop.cli.console import FAILED, complain, imports, resumable, tell_retries
-from visop.cli.flags import ENCODER_SETTINGS, Commands, add_command, add_settings, given_settings, read_settings, whole
-from visop.errors import SettingsError
-from visop.settings import flag_name
+from visop.cli.flags import Commands, add_command, whole
+from visop.cli.operator_flags import add_local_operator, add_running_operator, check_local_flags
+from visop.cli.settings_flags import read_settings
+from visop.errors import UsageError
 
 if TYPE_CHECKING:
     from visop.contract import OperatorInfo
@@ -19,45 +20,50 @@ if TYPE_CHECKING:
     from visop.encoding.vector_file import Outputs
 
 _NOTES = """\
-written:
-  OUT.npy           float32, one row per image that could be encoded; numpy.load(..., mmap_mode="r") opens any size
-  OUT.csv           row, input: which image each row came from
-  OUT.errors.csv    input, code, reason: the images that could not be encoded, which never stop the run
+files written:
+  OUT.npy           float32, one row per picture that could be encoded; numpy.load(..., mmap_mode="r") opens any size
+  OUT.csv           row, input: which picture each row came from
+  OUT.errors.csv    input, code, reason: the pictures that could not be encoded; they never stop the run
   OUT.json          the operator and the fingerprint of its vectors
 
-A run that was interrupted, in whatever way, goes on where it stopped when the same command is given again.
+If a run is interrupted, the same command continues where it stopped.
 
 exit status:
-  0 all encoded    1 some images failed    2 wrong usage or settings    3 not finished    130 Ctrl-C
+  0 all encoded    1 some pictures failed    2 wrong usage or settings    3 not finished    130 Ctrl-C
 
 examples:
-  visop encode photos/ --out vectors.npy --model vgg16
-  visop encode photos/ more/ https://example.org/cat.jpg --out vectors.npy -e 127.0.0.1:50051
+  visop encode pictures/ --out vectors.npy                                   in this process
+  visop encode pictures/ --out vectors.npy --model vgg16                     with another model
+  visop encode pictures/ https://example.org/cat.jpg --out vectors.npy -e 127.0.0.1:50051
   find /data -name '*.jpg' | visop encode --list - --out vectors.npy -e 127.0.0.1:50051
 """
 
 
 def add_parser(commands: Commands) -> None:
     """Add ``encode`` to the commands of ``visop``."""
-    parser = add_command(commands, "encode", run, "turn images into one file of vectors", _NOTES)
+    parser = add_command(commands, "encode", run, "turn pictures into one file of vectors", _NOTES)
     parser.add_argument("inputs", nargs="*", metavar="INPUT", help="folders, files, http(s) URLs, LIST.txt, LIST.csv")
     parser.add_argument(
         "--out", dest="vectors", required=True, type=Path, metavar="OUT.npy", help="where the vectors go"
     )
-    parser.add_argument("-e", dest="remote", metavar="HOST:PORT", help="a running operator; default: in this process")
-    parser.add_argument("--list", type=Path, metavar="FILE", help="more files and URLs, one a line; - is stdin")
-    parser.add_argument("--errors", type=Path, metavar="FILE", help="default: OUT.errors.csv")
-    parser.add_argument("--batch", type=whole(1), default=16, metavar="N", help="images per request (default 16)")
-    parser.add_argument("--restart", action="store_true", help="encode anew, over what there is")
+    add_running_operator(parser, "a running operator that encodes (default: one in this process)")
+    parser.add_argument("--list", type=Path, metavar="FILE", help="more files and URLs, one per line; - is stdin")
+    parser.add_argument(
+        "--errors", type=Path, metavar="FILE", help="where the failures are listed (default OUT.errors.csv)"
+    )
+    parser.add_argument("--batch", type=whole(1), default=16, metavar="N", help="pictures per request (default 16)")
+    parser.add_argument(
+        "--restart", action="store_true", help="encode everything again, and replace the files that are there"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
-    add_settings(parser.add_argument_group("the operator in this process"), ["operator", *ENCODER_SETTINGS])
+    add_local_operator(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Encode, with a bar; the exit status.
 
     Raises:
-        SettingsError: wrong usage, or nothing to encode.
+        UsageError: wrong usage, or nothing to encode.
     """
     from visop.encoding.vector_file import Outputs
     from visop.sources import find_inputs, read_list
@@ -65,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     outputs = Outputs(arguments.vectors, arguments.errors or arguments.vectors.with_suffix(".errors.csv"))
     names = find_inputs(arguments.inputs, keep_unreadable=True) + (read_list(arguments.list) if arguments.list else [])
     if not names:
-        raise SettingsError("nothing to encode: no images in the folders, and no files or URLs")
+        raise UsageError("", "", "nothing to encode: no pictures in the folders, and no files or URLs")
     if not arguments.quiet:
         tell_retries()
     return resumable(lambda: _encode(names, outputs, arguments))
@@ -81,7 +87,7 @@ def _encode(names: Sequence[str], outputs: Outputs, arguments: argparse.Namespac
         _open_encoder(arguments) as (encoder, operator, max_image_bytes),
         VectorFile(outputs, operator, restart=arguments.restart) as file,
         # None: a bar on a terminal, and none in a log.
-        tqdm(total=len(names), initial=file.done.total(), unit=" images", disable=arguments.quiet or None) as bar,
+        tqdm(total=len(names), initial=file.done.total(), unit=" pictures", disable=arguments.quiet or None) as bar,
     ):
         encode_into(file, encoder, names, max_image_bytes=max_image_bytes, batch=arguments.batch, on_done=bar.update)
         file.finish()
@@ -94,15 +100,14 @@ def _encode(names: Sequence[str], outputs: Outputs, arguments: argparse.Namespac
 
 @contextmanager
 def _open_encoder(arguments: argparse.Namespace) -> Iterator[tuple[StreamEncoder, OperatorInfo, int]]:
-    """The running operator, or one in this process; what it is; and the bytes that one image may have."""
+    """The running operator, or one in this process; what it is; and how many bytes one picture may have."""
     from visop.encoding.same_encoder import check_is_encoder
 
-    if arguments.remote:
+    if arguments.operator:
         from visop.client import Client
 
-        if flags := [flag_name(name) for name in given_settings(arguments)]:
-            raise SettingsError(f"{', '.join(flags)}: has no effect on the running operator {arguments.remote}")
-        with Client(arguments.remote) as client:
+        check_local_flags(arguments, [arguments.operator])
+        with Client(arguments.operator) as client:
             identity = client.identity()
             check_is_encoder(identity.operator)
             yield client, identity.operator, identity.limits.max_image_bytes

@@ -1,21 +1,24 @@
-"""``visop evaluate``: the command. What it needs is imported when it runs."""
+"""``visop evaluate``: measure encoders on pictures. What it needs is imported when it runs."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visop.cli.console import imports, note
 from visop.cli.flags import Commands, add_command, whole
-from visop.errors import SettingsError
+from visop.cli.old_spellings import tell_new_spelling
+from visop.errors import UsageError
 from visop.settings import load_settings
 from visop.sources import printable
 
 if TYPE_CHECKING:
+    from visop.evaluation.encoders import PictureEncoder
     from visop.evaluation.evaluate import Gallery, Job, Outcome
 
 _NOTES = """\
@@ -23,74 +26,96 @@ encoders:
   embedded, vgg16, ...         a model by name, with its published weights
   vgg16:random, vgg16:W.h5     with other weights; vgg16@rmac with another pooling
   my-encoder.safetensors       an encoder file, as `visop train` writes it
-  HOST:PORT                    a running operator
   phash, dhash                 perceptual hashes, the baselines: 64 bits, no model
 
-written, into the folder of --out:
+files written, into the folder of --out:
   report.html         everything, for people: tables, plots, the worst failures as pictures; needs no network
   results.csv         encoder, fingerprint, transformation, measure, value
   calibration.json    the thresholds for a copy check, for `visop compare --calibration`
 
-Every picture counts as its own identity. Files that show the same pixels are used once; files that cannot be read are
-named and left out. Measure on pictures that the encoder never saw in training.
+Every picture is an identity of its own. Files with the same pixels are used once; files that cannot be read are named
+and left out. Measure on pictures that the encoder never saw in training.
 
 examples:
-  visop evaluate photos/ --encoder embedded --encoder phash
-  visop evaluate photos/ --encoder old.safetensors --encoder new.safetensors --out old-and-new
-  visop evaluate photos/ --encoder mine.safetensors --calibrate
-  visop evaluate photos/ --encoder 127.0.0.1:50051 --limit 500 --transformations mirror,rotate-90,darker
+  visop evaluate pictures/ --encoder embedded --encoder phash
+  visop evaluate pictures/ --encoder old.safetensors --encoder new.safetensors --out old-and-new
+  visop evaluate pictures/ --encoder mine.safetensors --calibrate
+  visop evaluate pictures/ -e 127.0.0.1:50051 --limit 500 --transformations mirror,rotate-90,darker
 """
+
+
+class Running(str):
+    """The address of a running operator, among the names of encoders."""
+
+    __slots__ = ()
 
 
 def add_parser(commands: Commands) -> None:
     """Add ``evaluate`` to the commands of ``visop``."""
     summary = "measure how well encoders find edited copies of your pictures"
     parser = add_command(commands, "evaluate", run, summary, _NOTES)
-    parser.add_argument("folder", metavar="FOLDER", help="pictures; those below it, too")
+    parser.add_argument("folder", metavar="FOLDER", help="pictures, also in folders below")
     parser.add_argument(
         "--encoder",
         action="append",
         metavar="ENCODER",
-        help="what to measure; repeat it to compare (default: OP_MODEL)",
+        help="what to measure; repeat it to compare (default: the operator that the OP_ settings choose)",
     )
-    parser.add_argument("--out", type=Path, default=Path("evaluation"), metavar="FOLDER", help="default: evaluation")
     parser.add_argument(
-        "--limit", type=whole(1), metavar="N", help="so many pictures, drawn by the seed (default: all)"
+        "-e",
+        "--operator",
+        dest="encoder",
+        action="append",
+        type=Running,
+        metavar="HOST:PORT",
+        help="a running operator to measure, beside or in place of --encoder; repeat it to compare",
     )
-    parser.add_argument("--transformations", default="", metavar="A,B", help="default: all; the report explains each")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("evaluation"),
+        metavar="FOLDER",
+        help="where the files go; made if it is not there (default: evaluation)",
+    )
+    parser.add_argument(
+        "--limit", type=whole(1), metavar="N", help="use at most this many pictures, chosen by the seed (default: all)"
+    )
+    parser.add_argument(
+        "--transformations", default="", metavar="A,B", help="ways to edit (default: all; the report explains each)"
+    )
     parser.add_argument(
         "--groups",
         action="store_true",
-        help="pictures in the same folder may be alike (a series, parts of one photograph): thresholds leave them out",
+        help="pictures of one folder may look alike (a series, parts of one photograph): compare only across folders",
     )
     parser.add_argument(
         "--calibrate",
         action="store_true",
-        help="write the thresholds and what was measured into the cards of the encoder files, too",
+        help="also write the thresholds and the results into the cards of the encoder files",
     )
-    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of all random choices (default 0)")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="seed of all random choices (default 0)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, print the table, write the report; exit status 0, also if some files could not be read.
 
     Raises:
-        SettingsError: wrong usage, or nothing to measure.
+        UsageError: wrong usage, or nothing to measure.
         VisopError: an encoder failed.
     """
     with imports("to evaluate: pip install 'visop[tools]'"):
         from tqdm import tqdm
 
-        from visop.evaluation.encoders import open_encoder, short_names
+        from visop.evaluation.encoders import short_names
         from visop.evaluation.evaluate import evaluate
 
     job = _job(arguments)
     _make_folder(arguments.out)
-    texts: list[str | None] = arguments.encoder or [None]
-    files = _encoder_files(texts) if arguments.calibrate else []
-    names = short_names([text or "configured" for text in texts])
+    chosen = [_in_new_spelling(each) for each in arguments.encoder or [None]]
+    files = _encoder_files(chosen) if arguments.calibrate else []
+    names = short_names([each or "configured" for each in chosen])
     with ExitStack() as stack:
-        encoders = [stack.enter_context(open_encoder(text, os.environ)) for text in texts]
+        encoders = [stack.enter_context(_open(each)) for each in chosen]
         for encoder, name in zip(encoders, names, strict=True):
             encoder.name = printable(name)
         # None: a bar on a terminal, and none in a log.
@@ -102,11 +127,29 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _encoder_files(texts: Sequence[str | None]) -> list[Path]:
-    for text in texts:
-        if text is None or not text.endswith(".safetensors"):
-            raise SettingsError(f"--calibrate: {text or 'the configured operator'} has no card; name an encoder file")
-    return [Path(str(text)) for text in texts]
+def _in_new_spelling(encoder: str | None) -> str | None:
+    """What was chosen; an address that was given as ``--encoder`` is that of a running operator."""
+    from visop.models.registry import MODELS
+
+    address = re.fullmatch(r"(.+):\d{1,5}", encoder or "")
+    if encoder is None or isinstance(encoder, Running) or not address or address[1] in MODELS:
+        return encoder
+    tell_new_spelling(f"--encoder {encoder}", f"--operator {encoder}")
+    return Running(encoder)
+
+
+def _open(encoder: str | None) -> AbstractContextManager[PictureEncoder]:
+    from visop.evaluation.encoders import open_encoder, open_running
+
+    return open_running(encoder) if isinstance(encoder, Running) else open_encoder(encoder, os.environ)
+
+
+def _encoder_files(chosen: Sequence[str | None]) -> list[Path]:
+    for each in chosen:
+        if each is None or not each.endswith(".safetensors"):
+            why = "has no card to write the thresholds into; name an encoder file"
+            raise UsageError("", each or "the configured operator", why)
+    return [Path(str(each)) for each in chosen]
 
 
 def _calibrate(path: Path, outcome: Outcome) -> None:
@@ -126,7 +169,7 @@ def _make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingsError(f"--out {path}: {error.strerror}") from None
+        raise UsageError("out", path, error.strerror or "cannot be made") from None
 
 
 def _job(arguments: argparse.Namespace) -> Job:
@@ -140,16 +183,16 @@ def _job(arguments: argparse.Namespace) -> Job:
     names = [name for name in arguments.transformations.split(",") if name]
     transformations = choose_transformations(names)
     if not os.path.isdir(arguments.folder):
-        raise SettingsError(f"{arguments.folder}: must be a folder of pictures")
+        raise UsageError("folder", arguments.folder, "must be a folder of pictures")
     paths = find_inputs([arguments.folder])
     if arguments.limit and arguments.limit < len(paths):
         chosen = np.random.default_rng(arguments.seed).choice(len(paths), arguments.limit, replace=False)
         paths = [paths[index] for index in sorted(chosen)]
     if arguments.groups and len(set(map(os.path.dirname, paths))) < 2:
-        raise SettingsError(
-            f"--groups: all pictures lie in one folder of {arguments.folder}, so that no pair is left to measure; "
-            "leave --groups out, or give every group a folder"
+        why = (
+            "its pictures are all in one folder, so that --groups leaves no pair to measure; give every group a folder"
         )
+        raise UsageError("folder", arguments.folder, why)
     return Job(
         data=_described(arguments, len(transformations)),
         paths=paths,

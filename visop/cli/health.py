@@ -6,21 +6,29 @@ import argparse
 
 from visop import address
 from visop.cli.console import FAILED
-from visop.cli.flags import Commands, add_command, read_settings
+from visop.cli.flags import Commands, add_command
+from visop.cli.operator_flags import add_running_operator
+from visop.cli.settings_flags import read_settings
 from visop.settings import Settings
+
+_NOTES = """\
+examples:
+  visop health                       the operator of this machine, as a container's health check
+  visop health -e 10.0.0.7:50051     another one
+"""
 
 
 def add_parser(commands: Commands) -> None:
     """Add ``health`` to the commands of ``visop``."""
-    parser = add_command(commands, "health", run, "ask a running operator whether it works; exit status 0 or 1")
-    parser.add_argument("-e", dest="remote", metavar="HOST:PORT", help="default: the port of OP_ENDPOINT, on this host")
+    parser = add_command(commands, "health", run, "ask a running operator whether it works; exit status 0 or 1", _NOTES)
+    add_running_operator(parser, "which one (default: the one that OP_ENDPOINT and OP_BIND start on this machine)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask once; the exit status."""
     from visop.client import HEALTHY, Backoff, Client
 
-    target = arguments.remote or _local_target(read_settings(arguments).settings)
+    target = arguments.operator or _local_target(read_settings(arguments).settings)
     with Client(target, timeout_s=3.0, backoff=Backoff(retries=0)) as client:
         health = client.health()
     print(health)

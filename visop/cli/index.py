@@ -1,4 +1,4 @@
-"""``visop index``: the command. What it needs is imported when it runs."""
+"""``visop index``: make pictures searchable. What it needs is imported when it runs."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ if TYPE_CHECKING:
     from visop.search.index import Added
 
 _NOTES = f"""\
-A picture is known by its content: indexing again costs next to nothing, a renamed file is not encoded again, and the
-same picture under two names is one entry with two names. Pictures that cannot be read never stop a run.
+A picture is known by its content: indexing a folder again encodes only what is new, a renamed file is not encoded
+again, and the same picture under two names is one entry with two names. A picture that cannot be read never stops a
+run.
 
-A LIST.txt has a path or URL per line; a LIST.csv has them in the column url, path, file, image, input or name, else in
-the first. A URL is fetched once: what it showed then is what the index has.
+A LIST.txt has a path or a URL per line. A LIST.csv has them in a column called url, path, file, image, input or name,
+or else in its first column. A URL is fetched once: the index keeps what it showed then.
 
 {EXIT_STATUS}
 examples:
-  visop index photos/
-  visop index photos/ scans/ --index family --uri family.db --prune
-  visop index urls.csv --uri http://milvus:19530 --operator 10.0.0.7:50051 --operator 10.0.0.8:50051
+  visop index pictures/                                      into visop.db, with the encoder in this process
+  visop index pictures/ scans/ --index family --uri family.db --prune
+  visop index urls.csv --uri http://milvus:19530 -e 10.0.0.7:50051 -e 10.0.0.8:50051
 """
 
 
@@ -35,16 +36,17 @@ def add_parser(commands: Commands) -> None:
     parser = add_command(commands, "index", run, "make pictures searchable, or bring an index up to date", _NOTES)
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="folders, files, http(s) URLs, LIST.txt, LIST.csv")
     add_index_flags(parser)
+    gone = "remove pictures that are no longer in the folders given"
+    parser.add_argument("--prune", dest="prune_folders", action="store_true", help=gone)
     parser.add_argument(
-        "--prune", dest="prune_folders", action="store_true", help="take out what is gone from the folders given"
+        "--errors", type=Path, metavar="FILE", help="where the failures are listed, as CSV (default NAME.errors.csv)"
     )
-    parser.add_argument("--errors", type=Path, metavar="FILE", help="CSV of what failed (default NAME.errors.csv)")
     parser.add_argument(
         "--index-type",
         default="auto",
         metavar="TYPE",
         help="FLAT, HNSW, IVF_FLAT, IVF_SQ8, DISKANN, ..., with parameters as HNSW:M=32,efConstruction=400 "
-        "(default auto: FLAT as long as that is quick, then HNSW)",
+        "(default auto: FLAT while that is quick, then HNSW)",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
     add_encoder_flags(parser)

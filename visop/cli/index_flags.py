@@ -1,4 +1,4 @@
-"""The flags that the commands around an index share."""
+"""The flags that the commands of an index share."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visop.cli.console import imports
-from visop.cli.flags import ENCODER_SETTINGS, add_settings, given_settings, read_settings, setting_flag
-from visop.errors import SettingsError
+from visop.cli.console import imports, note
+from visop.cli.operator_flags import add_local_operator, add_running_operator, check_local_flags
+from visop.cli.settings_flags import read_settings
 from visop.search import DEFAULT_NAME, DEFAULT_URI
-from visop.settings import flag_name
 
 if TYPE_CHECKING:
     from visop.search.index import Index
     from visop.settings import Settings
 
-#: For the password of a Milvus, which does not belong on a command line.
+#: The index of the version before, which had another name.
+OLD_URI = "opkit.db"
+
+#: Holds the password of a Milvus, which does not belong on a command line.
 TOKEN_VARIABLE = "MILVUS_TOKEN"  # noqa: S105 - a name
 
 EXIT_STATUS = """\
@@ -27,70 +29,65 @@ exit status:
 
 
 def add_index_flags(parser: argparse.ArgumentParser) -> None:
-    """Which index."""
+    """Add ``--index`` and ``--uri``."""
     which = f"the index (default {DEFAULT_NAME})"
     parser.add_argument("--index", dest="name", default=DEFAULT_NAME, metavar="NAME", help=which)
     parser.add_argument(
         "--uri",
-        default=DEFAULT_URI,
         metavar="PATH_OR_URL",
-        help=f"FILE.db for Milvus Lite, http://HOST:19530 for a Milvus (default {DEFAULT_URI}); a Milvus that asks for "
-        f"user:password gets them from {TOKEN_VARIABLE}",
+        help=f"where it is: FILE.db for Milvus Lite, or http://HOST:19530 for a Milvus server, with user:password in "
+        f"{TOKEN_VARIABLE} if the server asks for them (default {DEFAULT_URI})",
     )
 
 
 def add_output_flags(parser: argparse.ArgumentParser) -> None:
-    """Where what was found goes."""
+    """Add the forms in which results are written: lines, JSON or a page."""
     output = parser.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="for programs")
-    output.add_argument("--html", type=_page, metavar="FILE", help="write a page with thumbnails")
+    output.add_argument("--json", action="store_true", help="print JSON")
+    output.add_argument("--html", type=_page, metavar="FILE", help="write a page with thumbnails to FILE")
 
 
 def _page(name: str) -> Path:
-    """For argparse: refuses before the work what could not be written after it."""
+    """For argparse: a file that can be written, which is found out before the work."""
     path = Path(name)
     if path.is_dir() or not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"{name}: must be a file in a folder that is there")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise argparse.ArgumentTypeError(f"{name}: cannot be written; mind owner and mode")
+        raise argparse.ArgumentTypeError(f"{name}: cannot be written; its owner or mode forbids it")
     return path
 
 
 def add_encoder_flags(parser: argparse.ArgumentParser) -> None:
-    """Which encoder encodes."""
-    parser.add_argument(
-        "--operator",
-        dest="operators",
-        action="append",
-        default=[],
-        metavar="HOST:PORT",
-        help="a running operator that encodes; give it several times for several (default: in this process)",
-    )
-    add_local_flags(parser)
-
-
-def add_local_flags(parser: argparse.ArgumentParser) -> None:
-    """The encoder in this process, whose card may be wanted where nothing is encoded."""
-    parser.set_defaults(operators=[])
-    group = parser.add_argument_group("the operator in this process")
-    group.add_argument("--class", **setting_flag("operator"))
-    add_settings(group, ENCODER_SETTINGS)
+    """Add what says which encoder encodes."""
+    told = "a running operator that encodes; repeat it for several (default: one in this process)"
+    add_running_operator(parser, told, several=True)
+    add_local_operator(parser)
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
     """The settings, with those that were given as flags.
 
     Raises:
-        SettingsError: one is wrong, or says something of an operator that is not in this process.
+        UsageError: one is wrong, or is of an operator in this process while a running one was named.
     """
-    flags = ["--class" if name == "operator" else flag_name(name) for name in given_settings(arguments)]
-    if flags and arguments.operators:
-        raise SettingsError(f"{', '.join(flags)}: has no effect on a running operator")
+    check_local_flags(arguments, arguments.operators)
     return read_settings(arguments).settings
 
 
+def uri_of(arguments: argparse.Namespace) -> str:
+    """Where the index is: ``--uri``, or the default one in the working folder, also under its name of before."""
+    if arguments.uri is None:
+        arguments.uri = DEFAULT_URI
+        if os.path.exists(OLD_URI) and not os.path.exists(DEFAULT_URI):
+            arguments.uri = OLD_URI
+            note(
+                f"opening {OLD_URI}, the index of the version before; rename it to {DEFAULT_URI}, or name it with --uri"
+            )
+    return str(arguments.uri)
+
+
 def open_index(arguments: argparse.Namespace, *, create: bool = False) -> Index:
-    """The index, and the operators that encode for it; ``create`` makes a store that is not there.
+    """Open the index, and the operators that encode for it; ``create`` makes a store that is not there.
 
     Raises:
         VisopError: as ``settings_of`` and ``Index.open``.
@@ -98,17 +95,18 @@ def open_index(arguments: argparse.Namespace, *, create: bool = False) -> Index:
     with imports("to search: pip install 'visop[search]'"):
         from visop.search.index import Index
         from visop.search.milvus.store import check_there
+    uri = uri_of(arguments)
     if not create:
-        check_there(arguments.uri)
+        check_there(uri)
     settings = settings_of(arguments)
-    return Index.open(arguments.uri, arguments.name, operators=arguments.operators, settings=settings, token=token())
+    return Index.open(uri, arguments.name, operators=arguments.operators, settings=settings, token=token())
 
 
 def threshold_of(arguments: argparse.Namespace, index: Index) -> float | None:
-    """From which cosine on a picture is called a copy; None if that is not known for the encoder of the index.
+    """The cosine from which a picture is called a copy; None if it is not known for the encoder of the index.
 
     Raises:
-        SettingsError: the calibration does not have it for this rate, or is of another encoder.
+        UsageError: the calibration does not have it for this rate, or is of another encoder.
     """
     from visop.search.calibration import copy_threshold
 
@@ -117,5 +115,5 @@ def threshold_of(arguments: argparse.Namespace, index: Index) -> float | None:
 
 
 def token() -> str:
-    """What a Milvus is told who we are."""
+    """``user:password`` for a Milvus server, or an empty text."""
     return os.environ.get(TOKEN_VARIABLE, "")

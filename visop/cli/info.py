@@ -7,24 +7,36 @@ import dataclasses
 import json
 from typing import Any
 
-from visop.cli.flags import Commands, add_all_settings, add_command, read_settings, spoken
+from visop.cli.flags import Commands, add_command
+from visop.cli.operator_flags import add_running_operator
+from visop.cli.settings_flags import add_all_settings, read_settings, spoken
 from visop.settings import Effective, env_name
+
+_NOTES = """\
+Every setting is a flag of `visop serve` and an environment variable: --max-batch 16 is OP_MAX_BATCH=16. The flag wins.
+Given here, a flag shows what it would change.
+
+examples:
+  visop info                         every setting, its value, and where the value comes from
+  visop info --models                the models that OP_MODEL takes
+  visop info -e 10.0.0.7:50051       what a running operator is
+"""
 
 
 def add_parser(commands: Commands) -> None:
     """Add ``info`` to the commands of ``visop``."""
-    summary = "print the effective settings, the models, or what a running operator is"
-    parser = add_command(commands, "info", run, summary)
-    parser.add_argument("-e", dest="remote", metavar="HOST:PORT", help="what this running operator is")
-    parser.add_argument("--models", action="store_true", help="the models of the built-in encoder")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    summary = "print the settings in effect, the models, or what a running operator is"
+    parser = add_command(commands, "info", run, summary, _NOTES)
+    add_running_operator(parser, "print what this running operator is: its vectors, its limits, its health")
+    parser.add_argument("--models", action="store_true", help="print the models of the built-in encoder")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     add_all_settings(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print facts, as a table or as JSON; the exit status."""
-    if arguments.remote:
-        facts = _identity_facts(arguments.remote)
+    if arguments.operator:
+        facts = _identity_facts(arguments.operator)
     elif arguments.models:
         facts = _model_facts()
     else:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from visop.cli.console import FAILED, INTERRUPTED, WRONG_USAGE, complain, reason
-from visop.cli.flags import explain
+from visop.cli.flags import Formatter, explain
 from visop.errors import UsageError, VisopError
 
 # In the order of the help. Each module has an ``add_parser``.
@@ -38,15 +38,21 @@ _COMMANDS = (
 
 _EXAMPLES = """\
 examples:
-  visop run --photos ~/Pictures                    search your pictures in a browser
-  visop serve                                      serve CustomOperator on 127.0.0.1:50051
-  visop serve --model vgg16 --weights random       try it without downloading weights
-  visop info                                       every setting, and where its value comes from
-  visop health -e 10.0.0.7:50051                   ask a running operator whether it works
-  visop encode photos/ --out vectors.npy           encode a folder in this process
-  visop encode photos/ --out v.npy -e HOST:PORT    the same over a running operator
+  visop run --pictures ~/Pictures                    search your pictures in a browser
+  visop serve                                        serve an operator over gRPC, on 127.0.0.1:50051
+  visop health -e 10.0.0.7:50051                     ask a running operator whether it works
+  visop encode pictures/ --out vectors.npy           encode a folder in this process
+  visop encode pictures/ --out v.npy -e HOST:PORT    the same, by a running operator
+  visop index pictures/                              make a folder searchable, then
+  visop search cat.jpg                               find the pictures most like one
 
-Every setting is a flag of `serve` and a variable: --max-batch 16 is OP_MAX_BATCH=16. The flag wins.
+Words that mean the same in every command:
+  -e, --operator HOST:PORT    a running operator         --out      where the result goes
+  --class module:Class        one in this process        --limit    how many pictures at most
+  --uri, --index              which index                --k        how many pictures to find
+
+Every setting is a flag of `visop serve` and an environment variable: --max-batch 16 is OP_MAX_BATCH=16. The flag wins.
+`visop info` prints all of them, and `visop COMMAND --help` has more examples.
 """
 
 
@@ -72,9 +78,9 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of every command; what it reads has ``run``, which takes it and returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="visop",
-        description="Image-embedding operators behind gRPC.",
+        description="Turn pictures into vectors, serve that over gRPC and HTTP, and search with it.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -1,4 +1,4 @@
-"""``visop reindex``: the command. What it needs is imported when it runs."""
+"""``visop reindex``: new vectors for an index. What it needs is imported when it runs."""
 
 from __future__ import annotations
 
@@ -9,42 +9,44 @@ from typing import TYPE_CHECKING
 
 from visop.cli.console import FAILED, KEPT, complain, imports, resumable, tell_retries
 from visop.cli.flags import Commands, add_command
-from visop.cli.index_flags import EXIT_STATUS, add_encoder_flags, add_index_flags, settings_of, token
+from visop.cli.index_flags import EXIT_STATUS, add_encoder_flags, add_index_flags, settings_of, token, uri_of
 
 if TYPE_CHECKING:
     from visop.search.failures import Failures
     from visop.search.reindex import Reindexed
 
 _NOTES = f"""\
-Vectors of two encoders do not fit together, so another encoder needs new vectors of every picture. They are made in a
-new collection beside the old one, which is searched until the new one is complete; then the index is switched over, and
-the old one goes. Pictures are read again from where they were found. While some cannot be read, the index stays as it
-was, and the same command goes on from there; --accept-losses does without them. Index nothing else meanwhile: it would
-be in the old collection only.
+Vectors of two encoders cannot be compared, so another encoder needs new vectors of every picture. They are made in a
+new collection beside the old one, which answers searches until the new one is complete; then the index is switched over
+and the old collection is deleted. Pictures are read again from where they were found. As long as some cannot be read,
+the index stays as it was, and the same command continues from there; --accept-losses switches over without them. Do not
+index anything meanwhile: it would be in the old collection only.
 
 {EXIT_STATUS}
 examples:
   visop reindex --weights whitened.safetensors
-  visop reindex --index family --uri http://milvus:19530 --operator 10.0.0.7:50051 --keep
+  visop reindex --index family --uri http://milvus:19530 -e 10.0.0.7:50051 --keep
 """
 
 _STAYS = (
-    "The index is as it was, with the vectors of its former encoder. Bring them back (is a disk not mounted, a network "
-    "down?) and give the same command again, which goes on from there; or give --accept-losses, which switches over "
-    "without them unless all of them are missing"
+    "The index is as it was, with the vectors of its former encoder. Make them readable (is a disk not mounted, or a "
+    "network down?) and give the same command again, which continues from there; or add --accept-losses, which "
+    "switches over without them unless all of them are missing"
 )
 
 
 def add_parser(commands: Commands) -> None:
     """Add ``reindex`` to the commands of ``visop``."""
-    parser = add_command(commands, "reindex", run, "make the vectors of an index anew with another encoder", _NOTES)
+    parser = add_command(commands, "reindex", run, "make the vectors of an index again with another encoder", _NOTES)
     add_index_flags(parser)
     parser.add_argument(
-        "--keep", action="store_true", help="do not delete the old collection: its encoder can return to it"
+        "--keep", action="store_true", help="keep the old collection, so that its encoder can go back to it"
     )
-    losses = "switch over even if pictures cannot be read again, which are then lost to the index"
+    losses = "switch over even if some pictures cannot be read again; the index loses them"
     parser.add_argument("--accept-losses", action="store_true", help=losses)
-    parser.add_argument("--errors", type=Path, metavar="FILE", help="CSV of what failed (default NAME.errors.csv)")
+    parser.add_argument(
+        "--errors", type=Path, metavar="FILE", help="where the failures are listed, as CSV (default NAME.errors.csv)"
+    )
     parser.add_argument("--index-type", default="auto", metavar="TYPE", help="as for `visop index` (default auto)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
     add_encoder_flags(parser)
@@ -55,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     with imports("to search: pip install 'visop[search]'"):
         from visop.search.failures import Failures
         from visop.search.milvus.store import check_there
-    check_there(arguments.uri)
+    check_there(uri_of(arguments))
     if not arguments.quiet:
         tell_retries()
     failures = Failures(arguments.errors or Path(f"{arguments.name}.errors.csv"))
@@ -72,7 +74,7 @@ def _reindex(arguments: argparse.Namespace, failures: Failures) -> int:
         return 0
     if not arguments.quiet:
         more = f", {done.kept} were done already" if done.kept else ""
-        sys.stdout.write(f"{where}: {done.made} vectors made anew{more}\n")
+        sys.stdout.write(f"{where}: {done.made} vectors made again{more}\n")
     if not done.is_switched:
         return complain(f"{done.failed} pictures could not be read again; {failures.path} says why. {_STAYS}", FAILED)
     if done.failed:

@@ -1,4 +1,4 @@
-"""``visop run``: the command. What it needs is imported when it runs."""
+"""``visop run``: operator, HTTP and search page in one process. What it needs is imported when it runs."""
 
 from __future__ import annotations
 
@@ -9,48 +9,45 @@ from pathlib import Path
 
 from visop.cli.console import imports
 from visop.cli.flags import Commands, add_calibration, add_command
-from visop.cli.index_flags import token
-from visop.errors import SettingsError
-from visop.search import DEFAULT_NAME, DEFAULT_URI
-from visop.settings import load_settings
+from visop.cli.index_flags import add_index_flags, token, uri_of
+from visop.cli.old_spellings import add_old_spelling
+from visop.cli.operator_flags import add_local_operator
+from visop.cli.settings_flags import add_settings, given_settings
+from visop.errors import UsageError
+from visop.search import DEFAULT_URI
+from visop.settings import Effective, load_settings
 
 DEFAULT_HTTP = "127.0.0.1:8080"
 DEFAULT_UPLOADS = "visop-uploads"
 
 _NOTES = f"""\
-One process: the operator over gRPC, HTTP with its document at /docs, the page at /, and Milvus Lite. --photos are
-indexed in the background; what is indexed can be searched at once, and the next start goes on where this one stopped.
-With neither --photos nor an index in {DEFAULT_URI}, a small collection of generated pictures is made and shown.
+One process serves the operator over gRPC, the same and the search over HTTP (documented at /docs), and the page at /.
+The index is a file, or a Milvus server. --pictures are indexed in the background: what is indexed can be searched at
+once, and the next start continues where this one stopped. Without --pictures, and without an index in {DEFAULT_URI}, a
+few example pictures are drawn and shown.
 
-Every setting of the operator is a variable, as `visop info` lists them: OP_MODEL, OP_WEIGHTS, OP_ENDPOINT, ...
+Every other setting of the operator is an environment variable; `visop info` lists them.
 
 examples:
   visop run                                   try it, then open http://{DEFAULT_HTTP}
-  visop run --photos ~/Pictures               your own pictures
-  visop run --uri http://milvus:19530 --http 0.0.0.0:8080 --uploads /srv/uploads
+  visop run --pictures ~/Pictures             your own pictures
+  visop run --model vgg16 --weights random    another model
+  visop run --uri http://milvus:19530 --http-endpoint 0.0.0.0:8080 --uploads /srv/uploads
 """
 
 
 def add_parser(commands: Commands) -> None:
     """Add ``run`` to the commands of ``visop``."""
     parser = add_command(commands, "run", run, "search your pictures in a browser", _NOTES)
-    parser.add_argument(
-        "--photos",
+    pictures = parser.add_argument(
+        "--pictures",
         action="append",
         default=[],
         metavar="FOLDER",
-        help="index it in the background; also a file, a URL, a LIST.txt or LIST.csv; may be given several times",
+        help="pictures to index in the background: a folder, a file, a URL, a LIST.txt or LIST.csv; repeat it for more",
     )
-    which = f"the index (default {DEFAULT_NAME})"
-    parser.add_argument("--index", dest="name", default=DEFAULT_NAME, metavar="NAME", help=which)
-    parser.add_argument(
-        "--uri",
-        metavar="PATH_OR_URL",
-        help=f"FILE.db for Milvus Lite, http://HOST:19530 for a Milvus (default {DEFAULT_URI})",
-    )
-    parser.add_argument(
-        "--http", metavar="HOST:PORT", help=f"the page's address (default OP_HTTP_ENDPOINT, else {DEFAULT_HTTP})"
-    )
+    add_old_spelling(parser, "--photos", pictures)
+    add_index_flags(parser)
     parser.add_argument(
         "--uploads",
         metavar="FOLDER",
@@ -58,23 +55,27 @@ def add_parser(commands: Commands) -> None:
         f"{DEFAULT_UPLOADS} if only this machine can reach the page, else off)",
     )
     add_calibration(parser)
+    section = parser.add_argument_group("where it is reached")
+    add_settings(section, ["endpoint", "bind", "http_endpoint", "http_hosts"])
+    http = next(action for action in parser._actions if action.dest == "setting_http_endpoint")
+    add_old_spelling(parser, "--http", http)
+    add_local_operator(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C; the exit status."""
-    flags = {} if arguments.http is None else {"http_endpoint": arguments.http}
-    if not os.environ.get("OP_HTTP_ENDPOINT"):
-        flags.setdefault("http_endpoint", DEFAULT_HTTP)
-    effective = load_settings(os.environ, flags)
-    _check_photos(arguments.photos)
+    effective = _settings(arguments)
+    _check_pictures(arguments.pictures)
     with imports("to search in a browser: pip install 'visop[web]'"):
         from visop.serving.lifecycle import serve
         from visop.web.search_server import SearchOptions, open_search
+    is_default = arguments.uri is None
+    uri = uri_of(arguments)
     options = SearchOptions(
-        uri=arguments.uri or DEFAULT_URI,
+        uri=uri,
         name=arguments.name,
-        pictures=[os.path.expanduser(each) for each in arguments.photos],
-        examples=not arguments.photos and arguments.uri is None and not os.path.exists(DEFAULT_URI),
+        pictures=[os.path.expanduser(each) for each in arguments.pictures],
+        examples=not arguments.pictures and is_default and not os.path.exists(uri),
         uploads=_uploads(arguments.uploads, effective.settings.http_host),
         calibration=arguments.calibration,
         fpr=arguments.fpr,
@@ -83,11 +84,19 @@ def run(arguments: argparse.Namespace) -> int:
     return serve(effective, functools.partial(open_search, options, effective.settings))
 
 
-def _check_photos(photos: list[str]) -> None:
+def _settings(arguments: argparse.Namespace) -> Effective:
+    """The settings, with HTTP on: the page needs it."""
+    flags = given_settings(arguments)
+    if not os.environ.get("OP_HTTP_ENDPOINT"):
+        flags.setdefault("http_endpoint", DEFAULT_HTTP)
+    return load_settings(os.environ, flags)
+
+
+def _check_pictures(pictures: list[str]) -> None:
     """Find out before the model is loaded what would stop indexing at its start."""
-    for each in photos:
+    for each in pictures:
         if "://" not in each and not os.path.exists(os.path.expanduser(each)):
-            raise SettingsError(f"--photos {each}: no such folder or file")
+            raise UsageError("pictures", each, "no such folder or file")
 
 
 def _uploads(given: str | None, host: str) -> Path | None:

@@ -1,4 +1,4 @@
-"""``visop search``: the command. What it needs is imported when it runs."""
+"""``visop search``: the pictures most like one. What it needs is imported when it runs."""
 
 from __future__ import annotations
 
@@ -27,29 +27,31 @@ if TYPE_CHECKING:
     from visop.settings import Settings
 
 _NOTES = """\
-The score is in the metric of the index: for L2 a distance from 0 (the same) to 2, for IP and COSINE the cosine. With an
-encoder whose card has a calibrated threshold, or with --calibration, pictures that reach it are called copies.
+The score is in the metric of the index: for L2 a distance from 0 (the same) to 2, for IP and COSINE the cosine. If the
+encoder's card has a calibrated threshold, or --calibration has one, pictures that reach it are marked as copies.
 
-A filter is an expression of Milvus over width, height, bytes, modified and added (seconds since 1970) and names.
+A filter is an expression of Milvus over width, height, bytes, modified and added (seconds since 1970), and names.
 
 examples:
   visop search cat.jpg
   visop search https://example.org/cat.jpg --k 50 --html found.html
   visop search cat.jpg --filter 'width >= 1000 and modified > 1700000000' --json
-  visop search cat.jpg --index family --uri http://milvus:19530 --operator 10.0.0.7:50051
+  visop search cat.jpg --index family --uri http://milvus:19530 -e 10.0.0.7:50051
 """
 
 
 def add_parser(commands: Commands) -> None:
     """Add ``search`` to the commands of ``visop``."""
     parser = add_command(commands, "search", run, "find the pictures that are most like one", _NOTES)
-    parser.add_argument("image", metavar="IMAGE", help="a file or an http(s) URL")
+    parser.add_argument("picture", metavar="PICTURE", help="a file or an http(s) URL")
     add_index_flags(parser)
-    parser.add_argument("--k", type=whole(1), default=10, metavar="N", help="how many (default 10)")
-    parser.add_argument("--filter", default="", metavar="EXPR", help="search only among pictures that this holds for")
+    parser.add_argument("--k", type=whole(1), default=10, metavar="N", help="how many pictures to find (default 10)")
+    parser.add_argument(
+        "--filter", default="", metavar="EXPR", help="search only pictures that match, such as 'width >= 1000'"
+    )
     add_output_flags(parser)
     add_calibration(parser)
-    parser.add_argument("--no-previews", action="store_true", help="no small pictures in the terminal")
+    parser.add_argument("--no-previews", action="store_true", help="draw no thumbnails in the terminal")
     add_encoder_flags(parser)
 
 
@@ -62,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.html:
         from visop.search.show.html import write_search
 
-        write_search(arguments.html, arguments.image, matches, settings)
+        write_search(arguments.html, arguments.picture, matches, settings)
         sys.stdout.write(f"{len(matches)} pictures in {arguments.html}\n")
     else:
         _print(matches, settings, previews=not arguments.no_previews)
@@ -72,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _search(arguments: argparse.Namespace) -> Sequence[Match]:
     with open_index(arguments) as index:
         index.use_threshold(threshold_of(arguments, index))
-        return index.search(arguments.image, arguments.k, arguments.filter)
+        return index.search(arguments.picture, arguments.k, arguments.filter)
 
 
 def _plain(match: Match) -> dict[str, Any]:
@@ -84,7 +86,7 @@ def _print(matches: Sequence[Match], settings: Settings, *, previews: bool) -> N
     from visop.search.show.terminal import can_preview, preview_of
 
     if not matches:
-        note("nothing found: the index is empty, or the filter holds for none of its pictures")
+        note("nothing found: the index is empty, or no picture in it matches the filter")
     shown = previews and can_preview(sys.stdout)
     for number, match in enumerate(matches, 1):
         if shown:

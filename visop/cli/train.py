@@ -1,4 +1,4 @@
-"""``visop train``."""
+"""``visop train``: train an encoder on pictures. What it needs is imported when it runs."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from visop.cli.console import imports, resumable
-from visop.cli.flags import Commands, add_command, add_settings, read_settings
-from visop.errors import SettingsError
+from visop.cli.flags import Commands, add_command
+from visop.cli.settings_flags import add_settings, read_settings
+from visop.errors import UsageError
 
 _NOTES = """\
-Every picture is its own identity (--labels pictures), with edited copies of it to be found again: turned, mirrored,
-cut, made brighter or darker, compressed, written over, ... Or the sub-folders are the identities (--labels folders).
-A tenth of the identities is held out, and never trained on. --weights random starts from nothing.
+With --labels pictures, every picture is an identity of its own, and the encoder learns to find edited copies of it:
+turned, mirrored, cut, brighter or darker, compressed, with text over it, ... With --labels folders, the sub-folders are
+the identities. A tenth of the identities is held out and never trained on. --weights random starts from nothing.
 
-written:
+files written:
   OUT.safetensors        the encoder and its card; OP_WEIGHTS=OUT.safetensors serves it at once
   OUT.safetensors.run/   the state of the run, history.csv, tensorboard/
 
-A run that was interrupted goes on where it stopped when the same command is given again, with the same result. Keras
-trains on the backend that KERAS_BACKEND names (tensorflow, jax, torch), on a GPU if it has one.
+If a run is interrupted, the same command continues where it stopped, with the same result. Keras trains on the backend
+that KERAS_BACKEND names (tensorflow, jax, torch), on a GPU if there is one.
 
 examples:
-  visop train photos/ --out mine.safetensors                            go on from the encoder that is shipped
-  visop train photos/ --out vgg.safetensors --model vgg16 --loss triplet --margin 0.3
+  visop train pictures/ --out mine.safetensors                          continue from the built-in encoder
+  visop train pictures/ --out vgg.safetensors --model vgg16 --loss triplet --margin 0.3
   visop train products/ --labels folders --out products.safetensors --model vgg16 --identities 16 --views 4
   OP_WEIGHTS=mine.safetensors visop serve
 """
@@ -38,32 +39,32 @@ _INSTALL = "to train: pip install 'visop[train]' tensorflow-cpu (or jax, or torc
 # Those of Keras that can train.
 _BACKENDS = ("tensorflow", "jax", "torch")
 
-# Entries of a card that are words, not facts of the run.
+# The entries of a card that a person writes; the others are facts of the run.
 _SAID = ("name", "summary", "for", "not_for")
 
 _HELP = {
-    "labels": "whose picture is it: pictures (each its own) or folders (the first folder below FOLDER)",
-    "loss": "contrastive (InfoNCE with an entropy term, as SSCD), or triplet",
-    "mining": "of the triplets",
-    "margin": "of the triplet loss: a Euclidean distance between unit vectors, 0 to 2",
-    "temperature": "of the contrastive loss",
-    "spread": "weight of the entropy term of the contrastive loss, which keeps different pictures apart",
+    "labels": "what is an identity: every one of the pictures, or every one of the folders right below FOLDER",
+    "loss": "contrastive (InfoNCE with an entropy term, as in SSCD), or triplet",
+    "mining": "how triplets are chosen from a batch",
+    "margin": "margin of the triplet loss: a Euclidean distance between unit vectors, 0 to 2",
+    "temperature": "temperature of the contrastive loss",
+    "spread": "weight of the entropy term of the contrastive loss, which pushes different pictures apart",
     "pooling": "how the last feature map becomes a descriptor; the exponent of gem is trained",
-    "dimension": "of the vectors, by a new linear head; 0 keeps the head that there is, or none",
+    "dimension": "length of the vectors, by a new linear head; 0 keeps the head that there is, or none",
     "side": "input size in training, in pixels; 0 is the model's own, which is what is measured and served",
-    "epochs": "an epoch ends with a validation and a saved state",
-    "steps": "batches in an epoch",
-    "identities": "identities in a batch",
+    "epochs": "how many epochs; each ends with a validation and a saved state",
+    "steps": "batches per epoch",
+    "identities": "identities per batch",
     "views": "pictures of each identity in a batch: an original and edited copies of it",
-    "neighbours": "take identities in runs of so many neighbours, by name: harder where neighbours are alike",
-    "learning_rate": "the highest one; it rises for 5 %% of the steps and falls along a cosine",
-    "weight_decay": "of the kernels (AdamW)",
-    "precision": "auto is bf16 on a GPU and on a processor that has it",
-    "held_out": "share of the identities that are held out",
-    "validation_pictures": "at most so many held-out pictures are used",
-    "patience": "epochs without a better validation recall before it stops; 0 never",
-    "seed": "of everything random",
-    "half": "store the numbers as float16: half the size",
+    "neighbours": "put this many neighbours, by name, into the same batch: harder where neighbours look alike",
+    "learning_rate": "the highest learning rate; it rises for 5 %% of the steps, then falls along a cosine",
+    "weight_decay": "weight decay of the kernels (AdamW)",
+    "precision": "arithmetic; auto is bf16 on a GPU, and on a processor that has it",
+    "held_out": "share of the identities that is held out",
+    "validation_pictures": "how many held-out pictures are used at most",
+    "patience": "stop after this many epochs without a better validation recall; 0 never stops early",
+    "seed": "seed of everything random",
+    "half": "store the weights as float16, which halves the file",
 }
 
 
@@ -75,9 +76,12 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="pictures, also in folders below")
     parser.add_argument("--out", required=True, type=Path, metavar="OUT.safetensors", help="the encoder file")
     parser.add_argument(
-        "--card", type=Path, metavar="FILE.json", help="what the card says: any of name, summary, for, not_for"
+        "--card",
+        type=Path,
+        metavar="FILE.json",
+        help="words for the encoder's card: any of name, summary, for, not_for",
     )
-    parser.add_argument("--restart", action="store_true", help="begin anew, over what there is")
+    parser.add_argument("--restart", action="store_true", help="start again, and replace what is there")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     hints = get_type_hints(Recipe)
     for each in dataclasses.fields(Recipe):
@@ -126,7 +130,7 @@ def _choose_backend() -> None:
     """Keras reads the variable when it is imported."""
     backend = os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or _BACKENDS[0]
     if backend not in _BACKENDS:
-        raise SettingsError(f"KERAS_BACKEND={backend}: must be one of {', '.join(_BACKENDS)}")
+        raise UsageError("", f"KERAS_BACKEND={backend}", f"must be one of {', '.join(_BACKENDS)}")
     # TensorFlow tells of its instruction sets before it says what is wrong; errors are still told.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -135,7 +139,7 @@ def _read_card(path: Path) -> dict[str, Any]:
     try:
         card = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise SettingsError(f"--card {path} cannot be read: {error}") from None
+        raise UsageError("card", path, f"cannot be read: {error}") from None
     if not isinstance(card, dict) or not card.keys() <= set(_SAID):
-        raise SettingsError(f"--card {path}: must be a JSON object with any of {', '.join(_SAID)}")
+        raise UsageError("card", path, f"must be a JSON object with any of {', '.join(_SAID)}")
     return card

@@ -1,4 +1,4 @@
-"""The command ``visop whiten``. What it needs is imported when it runs."""
+"""``visop whiten``: learn PCA whitening from pictures. What it needs is imported when it runs."""
 
 from __future__ import annotations
 
@@ -10,35 +10,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visop.cli.console import imports, note
-from visop.cli.flags import ENCODER_SETTINGS, Commands, add_command, add_settings, read_settings, whole
-from visop.errors import SettingsError
+from visop.cli.flags import Commands, add_command, whole
+from visop.cli.settings_flags import ENCODER_SETTINGS, add_settings, read_settings
+from visop.errors import UsageError
 
 if TYPE_CHECKING:
     from visop.models.selection import Selection
     from visop.settings import Settings
     from visop.training.whiten import Learning
 
-# Whitening is learnt in full precision.
+# Whitening is always learned in full precision.
 _SETTINGS = [name for name in ENCODER_SETTINGS if name != "precision"]
 
 _NOTES = """\
-Descriptors of a network all point into nearly the same direction, and a few strong patterns drown the rest. Whitening
-learns from pictures, without labels, how to put that right: it costs nothing when serving, and allows shorter vectors.
-Take pictures like those that will be searched, ten times as many as dimensions or more; 100,000 need no more memory
-than 1,000. The file is an encoder of its own, with a fingerprint of its own: vectors with and without whitening do not
-fit together, so encode everything again.
+The vectors of a network all point in nearly the same direction, and a few strong patterns hide the rest. Whitening
+learns from pictures, without labels, how to correct that. It costs nothing when serving, and it allows shorter vectors.
+Take pictures like those that will be searched, at least ten times as many as dimensions; 100,000 need no more memory
+than 1,000. The file is an encoder with a fingerprint of its own: vectors with and without whitening cannot be compared,
+so encode everything again.
 
 examples:
-  visop whiten photos/ --out whitened.safetensors --model vgg16 --pooling rmac --dimension 128
+  visop whiten pictures/ --out whitened.safetensors --model vgg16 --pooling rmac --dimension 128
   visop serve --weights whitened.safetensors
 """
 
 
 def add_parser(commands: Commands) -> None:
     """Add ``whiten`` to the commands of ``visop``."""
-    summary = "learn PCA whitening from a folder of pictures and write an encoder file that has it"
+    summary = "learn PCA whitening from a folder of pictures, and write an encoder file with it"
     parser = add_command(commands, "whiten", _run, summary, _NOTES)
-    parser.add_argument("folder", metavar="FOLDER", help="the pictures in it and in all folders below")
+    parser.add_argument("folder", metavar="FOLDER", help="pictures, also in folders below")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE.safetensors", help="the encoder file to write")
     parser.add_argument(
         "--dimension", type=whole(1), metavar="D", help="keep this many dimensions (default: all in which they vary)"
@@ -49,12 +50,13 @@ def add_parser(commands: Commands) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     with imports("to whiten: pip install 'visop[cpu]'"):
+        from visop.serving.operators import BUILT_IN
         from visop.sources import find_inputs
         from visop.training.whiten import check_request, find_base, write_whitened
 
     if not os.path.isdir(arguments.folder):
-        raise SettingsError(f"{arguments.folder}: no such folder")
-    settings = replace(read_settings(arguments).settings, precision="f32")
+        raise UsageError("folder", arguments.folder, "no such folder")
+    settings = replace(read_settings(arguments).settings, operator=BUILT_IN, precision="f32")
     base, names = find_base(settings), find_inputs([arguments.folder])
     check_request(arguments.out, arguments.dimension, len(names), base)
     learning = _learn(base, settings, names, quiet=arguments.quiet)
@@ -73,7 +75,7 @@ def _learn(base: Selection, settings: Settings, names: list[str], *, quiet: bool
 
     from visop.training.whiten import learn_moments
 
-    with tqdm(total=len(names), unit=" images", disable=quiet or None) as bar:
+    with tqdm(total=len(names), unit=" pictures", disable=quiet or None) as bar:
         learning = learn_moments(base, settings, names, bar.update)
     for name, error in learning.failed.items():
         note(f"left out: {name}: {error}")

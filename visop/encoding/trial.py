@@ -12,7 +12,7 @@ from visop.contract import Encoder, Vector
 from visop.errors import VisopError
 from visop.images.decode import ImageLimits, decode_base64, decode_image
 from visop.images.fetch import Fetcher
-from visop.serving.lifecycle import load_operator
+from visop.serving.operators import load_operator
 from visop.settings import Settings, load_settings
 
 

@@ -1,4 +1,4 @@
-"""What ``--encoder`` takes, opened: a model by name, an encoder file, a running operator, or a perceptual hash."""
+"""What can be measured, opened: a model by name, an encoder file, a perceptual hash, or a running operator."""
 
 from __future__ import annotations
 
@@ -15,22 +15,20 @@ from PIL import Image as PILImage
 
 from visop.client import Client
 from visop.contract import Encoder, Image
-from visop.errors import SettingsError, VisopError
+from visop.errors import UsageError, VisopError
 from visop.evaluation.hashes import HASHES, HashEncoder
 from visop.models.registry import MODELS
-from visop.models.selection import Selection
-from visop.serving.lifecycle import load_operator
+from visop.serving.operators import BUILT_IN, load_operator
 from visop.settings import Settings, load_settings
 
 Floats = npt.NDArray[np.float32]
 
-# What an --encoder says itself, so that the environment has no say in it.
-_SAID = ("OP_MODEL", "OP_WEIGHTS", "OP_POOLING")
+# What the name of an encoder says, so that the environment has no say in it.
+_SAID = ("OP_OPERATOR", "OP_MODEL", "OP_WEIGHTS", "OP_POOLING")
 
-_ADDRESS = re.compile(r".+:\d{1,5}")
 _MODEL = re.compile(r"(?P<model>[^:@]+)(:(?P<weights>[^@]+))?(@(?P<pooling>.+))?")
 
-FORMS = "MODEL[:WEIGHTS][@POOLING], FILE.safetensors, HOST:PORT, phash or dhash"
+FORMS = "MODEL[:WEIGHTS][@POOLING], FILE.safetensors, phash or dhash"
 
 
 class PictureEncoder(Protocol):
@@ -56,38 +54,43 @@ class PictureEncoder(Protocol):
 
 
 @contextmanager
-def open_encoder(text: str | None, environ: Mapping[str, str]) -> Iterator[PictureEncoder]:
+def open_encoder(encoder: str | None, environ: Mapping[str, str]) -> Iterator[PictureEncoder]:
     """Open one encoder; close it in the end.
 
     Args:
-        text: one of ``FORMS``; None is the operator that the environment configures.
-        environ: such as ``os.environ``. The settings of an encoder that is opened here, but for model, weights and
-            pooling, which ``text`` says.
+        encoder: one of ``FORMS``; None is the operator that the environment configures. A model or a file is opened in
+            the built-in encoder, whatever operator is configured.
+        environ: such as ``os.environ``: the settings of an encoder that is opened here, but for model, weights and
+            pooling, which ``encoder`` says.
 
     Raises:
-        SettingsError: there is no such encoder, its weights are missing, or ``text`` names a model or a file and the
-            environment (``OP_OPERATOR``) an operator that gives other vectors.
-        Unreachable: the operator does not answer.
+        UsageError: there is no such encoder, or its weights are missing.
     """
-    if text is None:
-        with _open_operator("configured", load_settings(environ).settings) as encoder:
-            yield encoder
-    elif text in HASHES:
-        yield HashEncoder(text)
-    elif (flags := _flags(text)) is not None:
+    if encoder is None:
+        with _open_operator("configured", load_settings(environ).settings) as opened:
+            yield opened
+    elif encoder in HASHES:
+        yield HashEncoder(encoder)
+    elif (said := _said(encoder)) is not None:
         others = {name: value for name, value in environ.items() if name not in _SAID}
-        settings = load_settings(others, flags).settings
-        with _open_operator(text, settings) as encoder:
-            _check_built_in(encoder, settings)
-            yield encoder
-    elif _ADDRESS.fullmatch(text):
-        with Client(text) as client:
-            yield RemoteEncoder(text, client)
+        with _open_operator(encoder, load_settings(others, said | {"operator": BUILT_IN}).settings) as opened:
+            yield opened
     else:
-        raise SettingsError(f"--encoder {text}: must be {FORMS}; the models are {', '.join(MODELS)}")
+        raise UsageError("encoder", encoder, f"must be {FORMS}; the models are {', '.join(MODELS)}")
 
 
-def _flags(text: str) -> dict[str, str] | None:
+@contextmanager
+def open_running(operator: str) -> Iterator[PictureEncoder]:
+    """Connect to the running operator at HOST:PORT; hang up in the end.
+
+    Raises:
+        Unreachable: it does not answer.
+    """
+    with Client(operator) as client:
+        yield RemoteEncoder(operator, client)
+
+
+def _said(text: str) -> dict[str, str] | None:
     """The settings that open it in this process; None if it does not name a model or a file."""
     if text.endswith(".safetensors"):
         return {"weights": text}
@@ -106,17 +109,6 @@ def _open_operator(name: str, settings: Settings) -> Iterator[PictureEncoder]:
         yield OperatorEncoder(name, operator)
     finally:
         operator.close()
-
-
-def _check_built_in(encoder: PictureEncoder, settings: Settings) -> None:
-    """What stands under the name of a model or a file, and may be written into its card, must be that."""
-    selection = Selection.of(settings)
-    if encoder.fingerprint not in selection.fingerprints():
-        raise SettingsError(
-            f"--encoder {encoder.name}: OP_OPERATOR={settings.operator} gives vectors "
-            f"{encoder.fingerprint or '(no fingerprint)'}, and not those of the built-in {selection.spec.name}. Leave "
-            "--encoder out to measure that operator; the built-in one takes custom_operator.py as visop ships it"
-        )
 
 
 class OperatorEncoder:

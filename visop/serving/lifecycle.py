@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import logging
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +24,7 @@ from visop.rpc import rpc_pb2_grpc
 from visop.serving.admission import CallAdmission
 from visop.serving.convert import identity_json, identity_of
 from visop.serving.logs import configure_logging, log_event
+from visop.serving.operators import load_operator
 from visop.serving.pipeline import Pipeline
 from visop.serving.servicer import SERVICE_NAME, OperatorServicer
 from visop.settings import Effective, Settings
@@ -122,7 +120,7 @@ def _leave_behind(before: set[threading.Thread]) -> None:
 
 @contextmanager
 def open_pipeline(settings: Settings) -> Iterator[tuple[Encoder, Pipeline]]:
-    """The configured operator, loaded and warm, and the house around it.
+    """The configured operator, loaded and warm, and the pipeline that feeds it.
 
     Raises:
         SettingsError: the operator cannot be found, or its weights or device are missing.
@@ -136,28 +134,6 @@ def open_pipeline(settings: Settings) -> Iterator[tuple[Encoder, Pipeline]]:
             yield operator, pipeline
     finally:
         operator.close()
-
-
-def load_operator(settings: Settings) -> Encoder:
-    """An instance of the class that ``OP_OPERATOR`` names, not loaded yet.
-
-    A class whose constructor takes an argument gets the settings.
-
-    Raises:
-        SettingsError: there is no such module or class, or it is not an Encoder.
-    """
-    module_name, _, class_name = settings.operator.partition(":")
-    sys.path[:0] = [] if os.getcwd() in sys.path else [os.getcwd()]  # the console script does not start there
-    try:
-        cls = getattr(importlib.import_module(module_name), class_name)
-    except (ModuleNotFoundError, AttributeError, ValueError) as err:
-        if isinstance(err, ModuleNotFoundError) and err.name != module_name:
-            raise SettingsError(f"OP_OPERATOR={settings.operator}: it imports {err.name}, not installed") from err
-        raise SettingsError(f"OP_OPERATOR={settings.operator}: there is no such module:Class") from err
-    if not (inspect.isclass(cls) and issubclass(cls, Encoder)):
-        raise SettingsError(f"OP_OPERATOR={settings.operator}: must be a subclass of visop.Encoder")
-    construct: Callable[..., Encoder] = cls
-    return construct(settings) if inspect.signature(cls).parameters else construct()
 
 
 class Server:

@@ -1,0 +1,64 @@
+"""Errors of the library in the words of the command line."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from visop.cli.flags import Formatter, explain
+from visop.cli.main import make_parser
+from visop.errors import SettingsError, UsageError, WeightsError
+
+
+def said(error: UsageError, *words: str) -> str:
+    return explain(error, make_parser().parse_args(words))
+
+
+def test_an_argument_is_named_by_its_flag() -> None:
+    assert said(UsageError("uri", "x", "must end in .db"), "index", "a", "--uri", "x") == "--uri x: must end in .db"
+    assert said(UsageError("operators", "x", "is none"), "index", "a", "-e", "x") == "--operator x: is none"
+
+
+def test_an_argument_without_a_flag_is_its_value() -> None:
+    error = UsageError("folder", "nowhere", "no such folder")
+    assert said(error, "whiten", "nowhere", "--out", "o") == "nowhere: no such folder"
+
+
+def test_an_argument_that_the_command_does_not_have_keeps_its_name() -> None:
+    assert said(UsageError("token", "", "is refused"), "health") == "token: is refused"
+    assert said(UsageError("", "", "nothing to do"), "health") == "nothing to do"
+
+
+def test_a_setting_is_named_by_its_flag_if_that_was_given_and_else_by_its_variable() -> None:
+    error = SettingsError("threads", -1, "must be at least 0")
+    assert said(error, "serve", "--threads=-1") == "--threads -1: must be at least 0"
+    assert said(error, "serve") == "OP_THREADS=-1: must be at least 0"
+    assert said(error, "health") == "OP_THREADS=-1: must be at least 0"
+
+
+def test_a_class_is_named_by_its_own_flag_and_not_by_that_of_a_running_operator() -> None:
+    error = SettingsError("operator", "my:Own", "there is no such module:Class")
+    words = ("encode", "a", "--out", "v.npy")
+    assert said(error, *words, "--class", "my:Own") == "--class my:Own: there is no such module:Class"
+    assert said(error, *words) == "OP_OPERATOR=my:Own: there is no such module:Class"
+
+
+def test_weights_that_were_given_as_a_flag_are_named_by_it() -> None:
+    error = WeightsError("weights", "w.h5", "no such file")
+    assert said(error, "serve", "--weights", "w.h5") == "--weights w.h5: no such file"
+
+
+def test_an_old_spelling_is_answered_with_the_new_one() -> None:
+    error = UsageError("pictures", "nowhere", "no such folder or file")
+    assert said(error, "run", "--photos", "nowhere") == "--pictures nowhere: no such folder or file"
+
+
+@pytest.mark.parametrize("width", [40, 100])
+def test_notes_are_filled_and_examples_are_left_alone(width: int) -> None:
+    example = "examples:\n  visop run --pictures ~/Pictures    with a very long explanation behind it"
+    notes = f"A sentence of many words, which has to go over\nseveral lines somewhere.\n\n{example}\n"
+    parser = argparse.ArgumentParser(epilog=notes, formatter_class=lambda prog: Formatter(prog, width=width))
+    text = parser.format_help()
+    assert example in text
+    assert ("which has to go over several lines" in text) == (width == 100)

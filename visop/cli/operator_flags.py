@@ -1,0 +1,65 @@
+"""How commands say which operator they mean: a running one by its address, or a class in this process."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from visop.cli.old_spellings import add_old_spelling, tell_new_spelling
+from visop.cli.settings_flags import ENCODER_SETTINGS, add_settings, flag_name, given_settings
+from visop.errors import UsageError
+
+# What --operator took in the version before; the port of a HOST:PORT is a number.
+_CLASS = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
+
+
+def add_running_operator(parser: argparse._ActionsContainer, help_text: str, *, several: bool = False) -> None:
+    """Add ``-e/--operator HOST:PORT``: ``operator``, or ``operators`` if there may be several."""
+    where: dict[str, Any] = {"dest": "operators", "default": []} if several else {"dest": "operator"}
+    parser.add_argument("-e", "--operator", action=_Running, metavar="HOST:PORT", help=help_text, **where)
+
+
+class _Running(argparse.Action):
+    """Stores or appends; a class, which was given so in the version before, becomes the setting."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, value: Any, option: str | None = None
+    ) -> None:
+        if _CLASS.fullmatch(value):
+            tell_new_spelling(f"{option} {value}", f"--class {value}")
+            namespace.setting_operator = value
+        elif self.dest == "operators":
+            namespace.operators = [*namespace.operators, value]
+        else:
+            setattr(namespace, self.dest, value)
+
+
+def add_local_operator(parser: argparse.ArgumentParser, *, was_operator: bool = False) -> None:
+    """Add the flags of an operator in this process: its class, and the settings of the encoder that is built in.
+
+    Args:
+        parser: of the command.
+        was_operator: whether ``--operator`` was a class in the version before, and is nothing in this one.
+    """
+    group = parser.add_argument_group("the operator in this process")
+    add_settings(group, ["operator", *ENCODER_SETTINGS])
+    if was_operator:
+        add_old_class_flag(parser)
+
+
+def add_old_class_flag(parser: argparse.ArgumentParser) -> None:
+    """Let ``--operator`` mean ``--class``, as it did."""
+    new = next(action for action in parser._actions if action.dest == "setting_operator")
+    add_old_spelling(parser, "--operator", new)
+
+
+def check_local_flags(arguments: argparse.Namespace, operators: Sequence[str]) -> None:
+    """Refuse flags of an operator in this process beside running ones.
+
+    Raises:
+        UsageError: there are both.
+    """
+    if operators and (flags := [flag_name(name) for name in given_settings(arguments)]):
+        raise UsageError("", ", ".join(flags), f"has no effect on the running operator {operators[0]}")

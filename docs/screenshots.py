@@ -36,7 +36,7 @@ FREE = {
     "grass.png": "lawn.jpg",
 }
 WIDTH = 1280
-COLOURS = 200  # of the palette that keeps the files small
+COLOURS = 256  # of the palette that keeps the files small
 GENERATED_TO_SEARCH, GENERATED_TO_EVALUATE = 16, 160
 
 
@@ -121,7 +121,7 @@ def shoot(page: Page, name: str) -> None:
     file = IMAGES / name
     page.screenshot(path=file, animations="disabled")
     with PILImage.open(file) as shot:
-        shot.convert("RGB").quantize(COLOURS, dither=PILImage.Dither.NONE).save(file, optimize=True)
+        shot.convert("RGB").quantize(COLOURS, kmeans=2, dither=PILImage.Dither.NONE).save(file, optimize=True)
     print(f"{file}: {file.stat().st_size // 1000} kB")
 
 

@@ -39,8 +39,8 @@ def test_a_name_is_absolute(reader, tmp_path, monkeypatch):
 
 def test_a_url_is_fetched_once(reader, picture_server):
     url = f"{picture_server}/1-2-3.png"
-    assert reader.identify(url).data is not None
-    assert reader.identify(url).data is None
+    assert reader.identify(url).data
+    assert reader.identify(url).data == b""
 
 
 def test_what_cannot_be_read_says_why(reader, tmp_path, picture_server):

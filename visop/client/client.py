@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from google.protobuf.message import Message
 
+from visop.ahead import started_ahead
 from visop.client.backoff import Backoff
 from visop.client.bulk import BulkStream
 from visop.client.chunks import Chunk, Input, RequestLimits, split
@@ -211,7 +211,6 @@ class Client:
             max_bytes=before.limits.max_message_bytes,
             pack_bytes=min(_BULK_BYTES, before.limits.max_message_bytes),
         )
-        waiting: deque[Chunk] = deque()
         with BulkStream(
             self._stub.ExecuteStream,
             lambda: self._check_unchanged(before.operator),
@@ -219,13 +218,9 @@ class Client:
             backoff=self._bulk_backoff,
             timeout_s=self._timeout_s,
         ) as stream:
-            for chunk in split(_stream_inputs(inputs), limits, partial=True):
-                waiting.append(chunk)
-                stream.send(chunk.request)
-                if len(waiting) == window:
-                    yield from waiting.popleft().results(stream.receive())
-            while waiting:
-                yield from waiting.popleft().results(stream.receive())
+            chunks = split(_stream_inputs(inputs), limits, partial=True)
+            for chunk, _ in started_ahead(lambda chunk: stream.send(chunk.request), chunks, window):
+                yield from chunk.results(stream.receive())
 
     def _all_or_none(self, chunk: Chunk) -> list[Vector | VisopError]:
         if chunk.refused:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 
+from visop.ahead import started_ahead
 from visop.client import HEALTHY
 from visop.contract import OperatorInfo, Vector
 from visop.errors import VisopError
@@ -40,13 +40,12 @@ class LocalEncoder:
         """As ``visop.client.Client.encode_stream``."""
         batch = min(batch, self._pipeline.max_items)
         source = iter(inputs)
-        waiting: deque[tuple[list[bytes | str | VisopError], Call]] = deque()
-        while items := list(islice(source, batch)):
-            waiting.append((items, self._pipeline.start(_inputs(items), patient=True)))
-            if len(waiting) == _WINDOW:
-                yield from _results(*waiting.popleft())
-        while waiting:
-            yield from _results(*waiting.popleft())
+        batches = iter(lambda: list(islice(source, batch)), [])
+        for items, call in started_ahead(self._start, batches, _WINDOW):
+            yield from _results(items, call)
+
+    def _start(self, items: list[bytes | str | VisopError]) -> Call:
+        return self._pipeline.start(_inputs(items), patient=True)
 
 
 @contextmanager

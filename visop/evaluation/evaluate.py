@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PILImage
 
+from visop.ahead import started_ahead
 from visop.errors import UsageError, VisopError
 from visop.evaluation.encoders import PictureEncoder
 from visop.evaluation.metrics import Floats, Ranking, rank
@@ -158,15 +158,9 @@ class _Sample:
 def _samples(job: Job, encoders: Sequence[PictureEncoder]) -> Iterator[tuple[str, _Sample | VisopError]]:
     """Yield the samples in the order of the files; threads prepare a few ahead."""
     workers = usable_cores()
-    waiting: deque[tuple[str, Future[_Sample | VisopError]]] = deque()
-    paths = iter(job.paths)
     with ThreadPoolExecutor(workers, "visop-evaluate") as pool:
-        while True:
-            for path in islice(paths, workers + 2 - len(waiting)):
-                waiting.append((path, pool.submit(_sample, path, job, encoders)))
-            if not waiting:
-                return
-            path, future = waiting.popleft()
+        started = started_ahead(lambda path: pool.submit(_sample, path, job, encoders), job.paths, workers + 2)
+        for path, future in started:
             yield path, future.result()
 
 

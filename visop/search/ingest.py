@@ -17,11 +17,11 @@ from itertools import takewhile
 
 import numpy as np
 
+from visop.ahead import in_order, one_ahead
 from visop.contract import Vector
 from visop.encoding.pool import Encoders
 from visop.errors import InvalidInput, VisopError
 from visop.images.thumbnail import size_of
-from visop.search.ahead import in_order, one_ahead
 from visop.search.failures import Failures
 from visop.search.milvus.collection import Collection
 from visop.search.milvus.schema import MAX_NAMES, Picture, Row, joined

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from visop.ahead import started_ahead
 from visop.contract import Image as Pixels
 from visop.errors import TrainingFailed, VisopError
 from visop.images.decode import ImageLimits, decode_image
@@ -151,13 +151,10 @@ def edit_pixels(image: Pixels, working_side: int, rng: np.random.Generator) -> P
 def stream(make: Callable[[int], Batch], first: int, workers: int) -> Iterator[Batch]:
     """The batches from a step on, without end, made ahead by ``workers`` threads: Pillow lets go of the interpreter."""
     with ThreadPoolExecutor(workers, "batches") as pool:
-        steps = itertools.count(first)
-        ahead: deque[Future[Batch]] = deque(pool.submit(make, step) for step in itertools.islice(steps, 2 * workers))
         try:
-            while True:
-                batch = ahead.popleft().result()
-                ahead.append(pool.submit(make, next(steps)))
-                yield batch
+            started = started_ahead(lambda step: pool.submit(make, step), itertools.count(first), 2 * workers + 1)
+            for _, batch in started:
+                yield batch.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

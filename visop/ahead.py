@@ -1,4 +1,4 @@
-"""Work done in threads, in order, a bounded number of steps ahead of whoever takes the results."""
+"""Work done a bounded number of steps ahead of whoever takes the results, in order."""
 
 from __future__ import annotations
 
@@ -10,6 +10,24 @@ from typing import TypeVar
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+Started = TypeVar("Started")
+
+
+def started_ahead(start: Callable[[In], Started], items: Iterable[In], ahead: int) -> Iterator[tuple[In, Started]]:
+    """Start work on each item, and hand over what was started, oldest first, to be waited for.
+
+    Args:
+        start: begins the work and does not wait for it; returns such as a future.
+        items: taken as work is started; may be endless.
+        ahead: how many are started before the oldest is handed over, from 1.
+    """
+    waiting: deque[tuple[In, Started]] = deque()
+    for item in items:
+        waiting.append((item, start(item)))
+        if len(waiting) >= ahead:
+            yield waiting.popleft()
+    while waiting:
+        yield waiting.popleft()
 
 
 # Work that takes less is done by whoever takes the results: threads that hand it over and fight for the interpreter

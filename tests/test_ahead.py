@@ -1,3 +1,4 @@
+import itertools
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -6,7 +7,15 @@ from typing import Any
 import pytest
 
 from tests.conftest import note
-from visop.search.ahead import in_order, one_ahead
+from visop.ahead import in_order, one_ahead, started_ahead
+
+
+def test_work_is_started_so_many_steps_ahead_and_handed_over_oldest_first():
+    started: list[int] = []
+    steps = started_ahead(started.append, itertools.count(), 3)
+    assert (next(steps), started) == ((0, None), [0, 1, 2])
+    assert (next(steps), started) == ((1, None), [0, 1, 2, 3])
+    assert list(started_ahead(str, range(2), 3)) == [(0, "0"), (1, "1")]
 
 
 def test_results_come_in_order_with_what_they_came_from():

@@ -15,10 +15,10 @@ from tqdm import tqdm
 
 from tests.collect.conftest import Collect, Manifest
 from tests.collect.pages_site import PagesSite, endless, picture, redirects, sends
+from visop.collect.collector import CollectOptions, Collector, summarise
 from visop.collect.crawler import Crawler
 from visop.collect.folder import PictureFolder
 from visop.collect.pace import Pace
-from visop.collect.run import Collection, Wishes, summarise
 from visop.errors import UsageError
 from visop.images.decode import ImageLimits
 from visop.images.fetch import Fetcher
@@ -223,10 +223,12 @@ def test_a_robots_txt_without_end_is_read_to_the_limit(web: PagesSite, collect: 
 def test_a_page_of_endless_pictures_is_cut_off(web: PagesSite, manifest: Manifest, tmp_path: Path) -> None:
     page = web.page("/", web.pictures(3) + "".join(f"<img src=/x{number}.png>" for number in range(1000)))
     settings = Settings(fetch_allow=("127.0.0.1",))
-    wishes = Wishes(min_side=1, max_pictures=10, links=False, retry_failed=False, refetch_pages=False, max_per_page=3)
+    options = CollectOptions(
+        min_side=1, max_pictures=10, links=False, retry_failed=False, refetch_pages=False, max_per_page=3
+    )
     with PictureFolder(tmp_path / "out", keep_near_duplicates=False) as folder, Fetcher.of(settings) as fetcher:
         crawler = Crawler(fetcher, Pace(0.001), settings.max_redirects)
-        Collection(crawler, folder, ImageLimits.of(settings), wishes, tqdm(disable=True)).run([page])
+        Collector(crawler, folder, ImageLimits.of(settings), options, tqdm(disable=True)).run([page])
         summary = "\n".join(summarise(folder))
     assert len(manifest()) == 3
     assert "1,000 pictures left out" in summary

@@ -86,13 +86,13 @@ def _collect(pages: list[str], settings: Settings, arguments: argparse.Namespace
     with imports("to collect pictures: pip install 'visop[tools]'"):
         from tqdm import tqdm
 
+        from visop.collect.collector import CollectOptions, Collector, has_failures, summarise
         from visop.collect.crawler import Crawler
         from visop.collect.folder import MANIFEST, PictureFolder
         from visop.collect.pace import Pace
-        from visop.collect.run import Collection, Wishes, has_failures, summarise
         from visop.images.decode import ImageLimits
         from visop.images.fetch import Fetcher
-    wishes = Wishes(
+    options = CollectOptions(
         min_side=arguments.min_side,
         max_pictures=arguments.limit,
         links=arguments.links,
@@ -106,7 +106,7 @@ def _collect(pages: list[str], settings: Settings, arguments: argparse.Namespace
         tqdm(total=0, unit=" pictures", disable=arguments.quiet or None) as bar,
     ):
         crawler = Crawler(fetcher, Pace(1 / arguments.rate), settings.max_redirects)
-        Collection(crawler, folder, ImageLimits.of(settings), wishes, bar).run(pages)
+        Collector(crawler, folder, ImageLimits.of(settings), options, bar).run(pages)
         bar.close()
         if not arguments.quiet:
             print("\n".join(summarise(folder)))

@@ -26,8 +26,8 @@ _PAGE_TYPES = frozenset({"text/html", "application/xhtml+xml", ""})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wishes:
-    """What is wanted.
+class CollectOptions:
+    """Which pictures and pages a run takes.
 
     Attributes:
         min_side: pictures with a shorter side, in pixels, are skipped.
@@ -55,22 +55,22 @@ class Progress(Protocol):
         """So many pictures are done."""
 
 
-class Collection:
+class Collector:
     """A run over pages.
 
     Args:
         crawler: fetches.
         folder: takes the pictures, and knows what is done.
         limits: what a picture may be.
-        wishes: what is wanted.
+        options: what is wanted.
         progress: is told of every picture.
     """
 
     def __init__(
-        self, crawler: Crawler, folder: PictureFolder, limits: ImageLimits, wishes: Wishes, progress: Progress
+        self, crawler: Crawler, folder: PictureFolder, limits: ImageLimits, options: CollectOptions, progress: Progress
     ) -> None:
         self._crawler, self._folder, self._limits = crawler, folder, limits
-        self._wishes, self._progress = wishes, progress
+        self._options, self._progress = options, progress
 
     def run(self, pages: Iterable[str]) -> None:
         """Collect from every page. What goes wrong with one stays with that one.
@@ -81,7 +81,7 @@ class Collection:
         for page in dict.fromkeys(absolute(url, "") for url in pages):
             if self._is_full():
                 return
-            if not self._is_done("page", page) or (self._wishes.refetch_pages and self._was_read(page)):
+            if not self._is_done("page", page) or (self._options.refetch_pages and self._was_read(page)):
                 self._collect(page)
 
     def _collect(self, page: str) -> None:
@@ -90,21 +90,21 @@ class Collection:
         except VisopError as error:
             self._folder.note_page(page, "failed", str(error))
             return
-        todo = [each for each in pictures[: self._wishes.max_per_page] if not self._is_done("picture", each.url)]
+        todo = [each for each in pictures[: self._options.max_per_page] if not self._is_done("picture", each.url)]
         self._progress.total = (self._progress.total or 0) + len(todo)
         for picture in todo:
             if self._is_full():
                 return  # and the page is not done
             self._take(picture, page)
             self._progress.update()
-        left_out = len(pictures) - self._wishes.max_per_page
+        left_out = len(pictures) - self._options.max_per_page
         self._folder.note_page(page, "done", f"{left_out:,} pictures left out" if left_out > 0 else "")
 
     def _read(self, page: str) -> list[Picture]:
         answer = self._crawler.get(page, max_bytes=_MAX_PAGE_BYTES, accept=_ACCEPT_PAGE)
         if (kind := media_type(answer.content_type)) not in _PAGE_TYPES:
             raise FetchFailed(f"not a web page: the server says that it is {kind}")
-        return find_pictures(answer.body, answer.content_type, answer.url, links=self._wishes.links)
+        return find_pictures(answer.body, answer.content_type, answer.url, links=self._options.links)
 
     def _take(self, picture: Picture, page: str) -> None:
         try:
@@ -135,17 +135,17 @@ class Collection:
             if kind in NOT_DECODED:
                 return f"{kind} is not a format that is decoded"
             raise
-        if min(image.shape[:2]) < self._wishes.min_side:
-            return f"a side below {self._wishes.min_side} pixels"
+        if min(image.shape[:2]) < self._options.min_side:
+            return f"a side below {self._options.min_side} pixels"
         self._folder.add(picture, page, data, image)
         return ""
 
     def _is_full(self) -> bool:
-        return len(self._folder) >= self._wishes.max_pictures
+        return len(self._folder) >= self._options.max_pictures
 
     def _is_done(self, kind: Kind, url: str) -> bool:
         outcome = self._folder.outcome(kind, url)
-        return outcome is not None and not (outcome == "failed" and self._wishes.retry_failed)
+        return outcome is not None and not (outcome == "failed" and self._options.retry_failed)
 
     def _was_read(self, page: str) -> bool:
         return self._folder.outcome("page", page) == "done"

@@ -1,10 +1,10 @@
-# The CPU image: OpenVINO runs the model, and there is no TensorFlow in it.
+# The CPU image: OpenVINO runs the model, and TensorFlow is not installed.
 #
-#   make cpu                     with the encoder that is shipped, compiled in it
-#   make cpu MODEL=vgg19         with published weights, which are fetched first
-#   make cpu MODEL=vgg19 WEIGHTS=           with none: mount them, docker run -v "$PWD/data:/app/data:ro" ...
+#   make cpu                        with the shipped encoder, compiled into the image
+#   make cpu MODEL=vgg19            with published weights, which are fetched first
+#   make cpu MODEL=vgg19 WEIGHTS=   without weights: mount them with docker run -v "$PWD/data:/app/data:ro" ...
 #
-# BASE_IMAGE may be any Debian or Ubuntu that has Python 3.11 or newer, or can install it.
+# BASE_IMAGE may be any Debian or Ubuntu that has, or can install, Python 3.11 or newer.
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 
 FROM ${BASE_IMAGE} AS base
@@ -16,10 +16,10 @@ ENV PATH=/opt/venv/bin:$PATH
 FROM base AS build
 RUN python3 -c 'import ensurepip' 2>/dev/null || { apt-get update \
     && apt-get install -y --no-install-recommends python3-venv; }
-# requirements-web.txt has the search page, too (make web).
+# requirements-web.txt adds the search page (make web).
 ARG REQUIREMENTS=requirements.txt
 COPY ${REQUIREMENTS} /tmp/requirements.txt
-# What only builds goes again, as do drivers of devices that this image is not for, and other packages' own tests.
+# Build tools, plugins for other devices than the CPU, and the tests of other packages are removed again.
 RUN python3 -m venv /opt/venv \
     && pip install --no-cache-dir --disable-pip-version-check -r /tmp/requirements.txt \
     && pip uninstall -y --quiet grpcio-tools setuptools pip \
@@ -33,13 +33,13 @@ ARG WEIGHTS=auto
 ENV OP_MODEL=${MODEL} OP_WEIGHTS=${WEIGHTS} OP_CACHE_DIR=/var/cache/visop
 WORKDIR /app
 COPY . .
-# Of the published weights in data/, only those that are served.
+# Keep only those published weights in data/ that are served.
 RUN python -c "from visop.models.registry import MODELS; \
     print(*(s.weights_file for s in MODELS.values() if s.name != '${MODEL}' or '${WEIGHTS}' not in ('auto', 'imagenet')))" \
     | { cd data && xargs rm -f; }
-# Loading the operator compiles its model, so that the image starts in a second, also where it can write nothing.
+# Loading the operator compiles its model, so that a container starts in a second, even on a read-only file system.
 RUN mkdir -p ${OP_CACHE_DIR} && if [ -n "${WEIGHTS}" ]; then python custom_operator.py; fi
-# Readable by whoever runs it. Some platforms give every image a user of its own, in group 0.
+# Make the files readable for any user, because some platforms run every image as a different user in group 0.
 RUN python -m compileall -q . && chmod -R a+rX . && chmod -R g=u ${OP_CACHE_DIR}
 
 FROM base
@@ -49,7 +49,7 @@ COPY --from=app --chown=10001:0 /var/cache/visop /var/cache/visop
 
 ARG MODEL=auto
 ARG WEIGHTS=auto
-# Fewer arenas: memory that many decoding threads freed goes back instead of staying with each of them.
+# Fewer malloc arenas, so that memory freed by many decoding threads is returned instead of kept for each thread.
 ENV OP_MODEL=${MODEL} OP_WEIGHTS=${WEIGHTS} OP_CACHE_DIR=/var/cache/visop OP_BIND=0.0.0.0 \
     OP_ENDPOINT=127.0.0.1:50051 MALLOC_ARENA_MAX=2 HOME=/tmp
 WORKDIR /app

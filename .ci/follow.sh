@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints the first match of a pattern in the log of a running process, as soon as it is there.
-# Fails, and shows the log, when the process ends before or 120 seconds pass.
+# Waits for a pattern to appear in the log of a running process and prints the first match.
+# Fails and shows the log if the process ends first, or after 120 seconds.
 # Usage: bash .ci/follow.sh LOG PID PATTERN
 set -euo pipefail
 

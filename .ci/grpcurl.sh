@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Calls a running server with grpcurl, which knows it through reflection alone: what any stranger's client can do.
+# Calls a running server with grpcurl, which learns the interface by reflection, as any generic client can.
 # Needs .venv (make venv) and Go.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,7 +15,7 @@ finish() {
 }
 trap finish EXIT
 
-# expect WHAT EXPRESSION <ANSWER: holds a JSON answer, `a`, to a Python expression.
+# expect WHAT EXPRESSION <ANSWER: fails unless the Python expression is true; `a` in it is the answer, parsed from JSON.
 expect() {
     .venv/bin/python -c '
 import json, math, sys
@@ -61,7 +61,7 @@ printf '{"datas": ["%s"]}' "$photo" | execute | tee "$work/of-data" |
     expect "Execute, a JPEG as base64" "$unit"
 printf '{"urls": ["%s/example.jpg"]}' "$www" | execute | tee "$work/of-url" | expect "Execute, a URL" "$unit"
 cmp "$work/of-data" "$work/of-url"
-echo "ok     the same picture has the same vector both ways"
+echo "ok     a picture gets the same vector from its data and from its URL"
 
 printf '{"datas": ["%s", "bm90IGFuIGltYWdl"], "partial": true}' "$photo" | execute |
     expect "Execute, partial" '[s.get("code", 0) for s in a["statuses"]] == [0, 3] and a["nums"] == "2"'
@@ -71,7 +71,7 @@ status=0
 echo '{"datas": ["bm90IGFuIGltYWdl"]}' | execute >"$work/refused" 2>&1 || status=$?
 cat "$work/refused"
 if [ "$status" -ne 67 ] || ! grep -q 'datas\[0\]' "$work/refused"; then
-    echo "WRONG  something that is not an image: expected INVALID_ARGUMENT that names datas[0], got $status" >&2
+    echo "WRONG  data that is not an image: expected INVALID_ARGUMENT that names datas[0], got $status" >&2
     exit 1
 fi
-echo "ok     something that is not an image is refused by name"
+echo "ok     data that is not an image is refused, by its name in the request"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds the CPU image with no container engine: buildah, on a base that debootstrap makes from this machine's own
-# package source. Then starts it, calls it, and stops it. Needs root, and .venv (make venv) for the client.
+# Builds the CPU image without a container engine, using buildah and a base image that debootstrap makes from this
+# machine's package source. Then starts the image, calls it and stops it. Needs root, and .venv (make venv) for the
+# client.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,7 +25,7 @@ finish() {
 }
 trap finish EXIT
 
-# descendants PID: itself and all below it, itself first.
+# descendants PID: the process itself, then all processes below it.
 descendants() {
     local child
     echo "$1"
@@ -39,12 +40,12 @@ wrong() {
     exit 1
 }
 
-# --- the base: this machine's release of Debian or Ubuntu, and what it needs to reach its package registry ---
+# --- the base image: this machine's release of Debian or Ubuntu, with its access to the package registry ---
 
 make_base() {
     local root="$work/root" release mirror container
     release=$(sed --quiet 's/^VERSION_CODENAME=//p' /etc/os-release)
-    # shellcheck disable=SC2016  # apt-get fills these in
+    # shellcheck disable=SC2016  # apt-get expands these
     mirror=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
         awk -v release="$release" '$1 == release && $2 == "main" {print $3; exit}')
     debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates "$release" "$root" "$mirror" \
@@ -59,7 +60,7 @@ make_base() {
     rm -rf "$root"
 }
 
-# The certificates that this machine trusts, its pip configuration, and the files and folders that that names.
+# Copies the certificates that this machine trusts, its pip configuration, and the files and folders named in that.
 copy_registry_access() {
     local path
     cp --dereference "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" "$1/etc/ssl/certs/ca-certificates.crt"
@@ -71,7 +72,7 @@ copy_registry_access() {
     )
 }
 
-# inspect TEMPLATE: a value of the image's configuration; a list has one line per entry.
+# inspect TEMPLATE: prints a value of the image's configuration; a list has one line per entry.
 inspect() { buildah inspect --type image --format "$1" visop; }
 
 inside() { buildah run --env "OP_ENDPOINT=127.0.0.1:${port:-0}" "$container" -- "$@"; }
@@ -89,11 +90,11 @@ echo "size: $(buildah images --format '{{.Name}} {{.Size}}' | sed 's/.*\///' | p
 
 container=$(buildah from visop)
 inside python -c 'import importlib.util as u; assert not u.find_spec("tensorflow") and u.find_spec("openvino")' ||
-    wrong "TensorFlow is in the image, or OpenVINO is not"
-ok "OpenVINO is in it, TensorFlow is not"
+    wrong "the image contains TensorFlow, or lacks OpenVINO"
+ok "the image contains OpenVINO and no TensorFlow"
 inside python -c 'import os; assert os.getuid() and not os.access("/app/server.py", os.W_OK)' ||
-    wrong "it runs as root, or can change its own code"
-ok "it runs as $(inspect '{{.Docker.Config.User}}'), who cannot change the code"
+    wrong "the image runs as root, or can change its own code"
+ok "the image runs as user $(inspect '{{.Docker.Config.User}}'), who cannot change the code"
 
 compiled=$(inside ls /var/cache/visop)
 
@@ -103,25 +104,25 @@ inside "${command[@]}" 2>"$work/server.log" &
 server=$!
 listening=$(bash .ci/follow.sh "$work/server.log" "$server" 'listening=[0-9.:]*')
 port=${listening##*:}
-ok "it serves: $(grep --only-matching 'start_s=.*' "$work/server.log")"
+ok "the server has started: $(grep --only-matching 'start_s=.*' "$work/server.log")"
 
-inside "${health[@]}" || wrong "its health check fails"
-ok "its health check passes"
+inside "${health[@]}" || wrong "the health check fails"
+ok "the health check passes"
 .venv/bin/python test_grpc.py -e "127.0.0.1:$port" || wrong "test_grpc.py failed"
 ok "test_grpc.py passes"
 
 if [ -z "$compiled" ] || [ "$(inside ls /var/cache/visop)" != "$compiled" ]; then
-    wrong "it had to compile its model"
+    wrong "the server had to compile its model"
 fi
-ok "it started from the model that was compiled in it"
+ok "the server started with the model that was compiled into the image"
 
-# The innermost process is the container's own; those around it are buildah's.
+# The innermost process is that of the container; the others belong to buildah.
 kill -TERM "$(descendants "$server" | tail --lines=1)"
-timeout 60 tail --pid="$server" --follow /dev/null || wrong "SIGTERM did not end it in 60 seconds"
+timeout 60 tail --pid="$server" --follow /dev/null || wrong "the server did not end within 60 seconds of SIGTERM"
 status=0
 wait "$server" || status=$?
 server=
-[ "$status" -eq 0 ] || wrong "SIGTERM ended it with status $status"
-ok "SIGTERM ended it with status 0"
-! inside "${health[@]}" >/dev/null 2>&1 || wrong "its health check passes when it is down"
-ok "its health check fails when it is down"
+[ "$status" -eq 0 ] || wrong "the server ended with status $status after SIGTERM"
+ok "the server ended with status 0 after SIGTERM"
+! inside "${health[@]}" >/dev/null 2>&1 || wrong "the health check passes although the server is down"
+ok "the health check fails when the server is down"

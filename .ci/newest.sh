@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs the fast tests on the newest Python of this machine, in an environment of its own without TensorFlow: what needs
-# that is tested on the oldest Python alone. Does nothing where there is no Python newer than that of .venv.
+# Runs the fast tests on the newest Python of this machine, in a separate environment without TensorFlow; tests that
+# need it run only on the oldest Python. Does nothing if no Python is newer than that of .venv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 oldest=$(.venv/bin/python -c 'import sys; print(sys.version_info[1])')
 
-# newest: the command of the newest Python from 3.13 down that starts and can make environments; of pyenv, too.
+# newest: prints the command of the newest Python up to 3.13, including those of pyenv, that can create environments.
 newest() {
     local minor python
     for minor in $(seq 13 -1 $((oldest + 1))); do
@@ -18,12 +18,12 @@ newest() {
 
 python=$(newest)
 if [ -z "$python" ]; then
-    echo "there is no Python newer than 3.$oldest on this machine"
+    echo "this machine has no Python newer than 3.$oldest"
     exit 0
 fi
 "$python" --version
 "$python" -m venv .venv-newest
-# The versions of the tools are those that pyproject.toml pins for development.
+# The tools have the versions that pyproject.toml pins for development.
 mapfile -t tools < <(grep -oE '"(hypothesis|pytest[a-z-]*|httpx|pyyaml|schemathesis|scikit-image)[=>]=[^"]*"' pyproject.toml | tr -d '"')
 .venv-newest/bin/python -m pip install --quiet --disable-pip-version-check '.[web]' "${tools[@]}" packaging
 .venv-newest/bin/python -m pip uninstall --quiet --yes visop # the tests import the tree

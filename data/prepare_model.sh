@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Fetches the published Keras weights of a model and checks them; --help tells how. Needs Python 3 and nothing else.
+# Fetches the published Keras weights of a model and checks them; see --help. Needs only Python 3.
 set -euo pipefail
 
-# Model, md5, file: as Keras publishes them (it publishes no better digest, and for "-" none). The same facts are in
-# visop/models/registry.py, which cannot be read before anything is installed; a test compares the two.
+# Model, md5, file, as published by Keras, which publishes no better digest ("-" means none). The same facts are in
+# visop/models/registry.py, which cannot be imported before visop's dependencies are installed; a test compares the two.
 PUBLISHED=https://storage.googleapis.com/tensorflow/keras-applications
 MODELS="
 vgg16             6d6bbae143d832006294945121d1f1fc  vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5
@@ -23,13 +23,13 @@ main() {
     esac
     local model=$1 mirror=${2:-${WEIGHTS_MIRROR:-}} path md5 folder
     read -r md5 path < <(awk -v model="$model" '$1 == model {print $2, $3}' <<<"$MODELS") ||
-        fail 2 "there is no model $model. There are: $(names)"
+        fail 2 "there is no model $model; the models are $(names)"
     local file=${path##*/} url=$PUBLISHED/$path
     [ -z "$mirror" ] || url=${mirror%/}/$file
 
     for folder in "$FOLDER" ~/.keras/models; do
         if is_right "$folder/$file" "$md5"; then
-            echo "$model: $folder/$file is there and right"
+            echo "$model: $folder/$file exists and is the published file"
             exit 0
         fi
     done
@@ -41,7 +41,7 @@ main() {
     echo "$model: $FOLDER/$file is complete$([ "$md5" != - ] || echo "; no digest is published to check it with")"
 }
 
-# fetch URL PART MD5: the whole file in PART, or failure. What a broken connection leaves in PART is kept for next time.
+# fetch URL PART MD5: downloads the whole file to PART, or fails. PART is kept for the next run if the connection breaks.
 fetch() {
     local resumed
     while true; do
@@ -49,8 +49,8 @@ fetch() {
         download "$1" "$2" || return 1
         is_right "$2" "$3" && return 0
         rm "$2"
-        [ -n "$resumed" ] || { echo "what $1 gave is not the published file; it was thrown away" >&2; return 1; }
-        echo "what an earlier run left was not the beginning of this file: starting over" >&2
+        [ -n "$resumed" ] || { echo "the download from $1 is not the published file; it was deleted" >&2; return 1; }
+        echo "the part that an earlier run left does not belong to this file: starting over" >&2
     done
 }
 
@@ -59,15 +59,15 @@ usage() {
 usage: data/prepare_model.sh MODEL [MIRROR]
 
 Fetches the published ImageNet weights of MODEL, without the classifier, into data/ (or \$OP_DATA_DIR), where the server
-looks for them. Does nothing if they are there or in the cache of Keras, goes on where an earlier run was cut off,
-replaces a damaged file, and keeps nothing that does not have the published digest.
+looks for them. Does nothing if they are already there or in the cache of Keras, resumes a download that was cut off,
+replaces a damaged file, and deletes a download that does not match the published digest.
 
   MODEL    $(names)
-  MIRROR   where to fetch from instead: the address of a folder that holds the file under its published name, such as
+  MIRROR   the URL of a folder to fetch from instead, which contains the file under its published name, such as
            https://files.example.org/keras or file:///media/usb. \$WEIGHTS_MIRROR does the same.
 
-Without a network: bring the file into data/ by other means and run this again to check it, or serve random weights,
-for trials: make run WEIGHTS=random
+Without a network, copy the file into data/ yourself and run this again to check it, or serve random weights for a
+trial: make run WEIGHTS=random
 TEXT
 }
 
@@ -79,11 +79,11 @@ fail() {
 }
 
 by_hand() {
-    echo "To go on: run this again (it resumes), give the address of a mirror as second argument, or put $1" \
-        "$([ "$2" = - ] || echo "(md5 $2) ")into $FOLDER by hand."
+    echo "Run this again to resume, give the URL of a mirror as the second argument, or copy $1" \
+        "$([ "$2" = - ] || echo "(md5 $2) ")into $FOLDER yourself."
 }
 
-# is_right FILE MD5: whether FILE is there with this digest; with none published, whether it is an HDF5 file.
+# is_right FILE MD5: succeeds if FILE exists with this digest or, if none is published, if it is an HDF5 file.
 is_right() {
     [ -f "$1" ] && "$PYTHON" - "$1" "$2" <<'PYTHON'
 import hashlib, sys
@@ -92,7 +92,7 @@ sys.exit(content[:8] != b"\x89HDF\r\n\x1a\n" or sys.argv[2] not in ("-", hashlib
 PYTHON
 }
 
-# download URL FILE: goes on where FILE ends, as long as that gets it further.
+# download URL FILE: resumes where FILE ends, and retries as long as every request brings more of the file.
 download() {
     "$PYTHON" - "$1" "$2" <<'PYTHON'
 import http.client, os, sys, urllib.error, urllib.request
@@ -105,11 +105,11 @@ def size():
 
 
 def fetch_rest():
-    """One request. Returns how many bytes are missing after it, as far as the server says."""
+    """Send one request. Returns how many bytes are still missing, according to the server."""
     start = size()
     request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
     with urllib.request.urlopen(request, timeout=30) as reply:
-        resumed = reply.getcode() == 206  # a server that knows no ranges sends everything again
+        resumed = reply.getcode() == 206  # a server without support for ranges sends the whole file again
         total = int(reply.headers.get("Content-Length", 0)) + (start if resumed else 0)
         with open(path, "ab" if resumed else "wb") as file:
             for block in iter(lambda: reply.read(1 << 20), b""):
@@ -126,7 +126,7 @@ while missing > 0:
         missing, problem = fetch_rest(), "the connection was cut off"
     except urllib.error.HTTPError as error:
         if error.code == 416 and before:
-            break  # there is no more to get
+            break  # the file is already complete
         sys.exit(f"the server answered {error.code} {error.reason}")
     except (OSError, ValueError, http.client.HTTPException) as error:
         problem = f"{getattr(error, 'reason', error)}"

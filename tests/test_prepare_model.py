@@ -134,7 +134,7 @@ def test_does_nothing_when_the_right_file_is_there(script: Script, mirror: str) 
     script.file.write_bytes(BODY)
     done = script.run("vgg19", f"{mirror}/good")
     assert done.returncode == 0
-    assert "is there and right" in done.stdout
+    assert "exists and is the published file" in done.stdout
     assert _Mirror.ranges == []
 
 

@@ -1,13 +1,14 @@
-"""How far are our vectors from those of plain keras.applications on TensorFlow?
+"""Compare visop's vectors with those of plain keras.applications on TensorFlow.
 
     .venv/bin/python -m benchmarks.accuracy [MODEL...]
 
-One table, a row for each model: the largest error of f32, and how well bf16 and int8 keep twelve photos apart, all with
-the same seeded He-normal weights in the layout of the published files (tests/models/reference.py makes the reference).
+Prints one table with a row for each model: the largest error of f32, and how well bf16 and int8 keep twelve photos
+apart. All use the same seeded He-normal weights in the layout of the published files (tests/models/reference.py
+computes the reference).
 
-Cosines are centred: a random network maps all photos to nearly the same direction, and a plain cosine would be 0.9999
-whatever happened. `own mean` takes each set's own mean away (an index never mixes precisions, so a shift that all
-vectors share changes no ranking); `f32 mean` takes the reference's mean from both, which counts such a shift, too.
+Cosines are centred, because a random network maps all photos to nearly the same direction, and a plain cosine would
+always be 0.9999. `own mean` subtracts each set's own mean: a shift that all vectors share changes no ranking within
+one precision. `f32 mean` subtracts the reference's mean from both sets, which counts such a shift as an error.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ PUBLISHED = [name for name, spec in MODELS.items() if spec.weights_url]
 
 
 def vectors_of(name: str, folder: Path, images: np.ndarray, precision: Precision) -> np.ndarray:
-    """Vectors of our CPU engine."""
+    """Return the vectors of visop's CPU engine, (N, dimension)."""
     path = str(folder / f"{name}.h5")
     settings = Settings(model=name, weights=path, precision=precision, device="cpu", cache_dir=folder)
     selection = Selection.of(settings)
@@ -41,14 +42,14 @@ def vectors_of(name: str, folder: Path, images: np.ndarray, precision: Precision
 
 
 def centred_cosines(a: np.ndarray, b: np.ndarray, mean_of_a: np.ndarray, mean_of_b: np.ndarray) -> np.ndarray:
-    """Row by row, after the means are taken away."""
+    """Return the cosine of each row of ``a`` with that of ``b``, after subtracting the means; (N,)."""
     a, b = a - mean_of_a, b - mean_of_b
     cosines: np.ndarray = (a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
     return cosines
 
 
 def row(name: str, folder: Path) -> list[str]:
-    """One line of the table."""
+    """Return the row of the table for a model."""
     subprocess.run([sys.executable, "-m", "tests.models.reference", "vectors", str(folder), name], check=True)
     reference = np.load(folder / f"{name}.npz")
     images, expected = reference["images"], reference["avg"]
@@ -69,7 +70,7 @@ def row(name: str, folder: Path) -> list[str]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure the models and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", metavar="MODEL", help=f"default: all of {', '.join(PUBLISHED)}")
     names = parser.parse_args().models or PUBLISHED

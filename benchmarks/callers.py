@@ -1,4 +1,4 @@
-"""Callers in a closed loop, in a process of their own: each sends its next request when it has its last answer."""
+"""Call a server in a closed loop from a separate process: each caller waits for an answer before its next request."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from visop.rpc import rpc_pb2
 
 @dataclass(frozen=True)
 class Load:
-    """What some callers got in one round.
+    """The measurements of one round of calls.
 
     Attributes:
-        wall_s: from the first request to the last answer.
-        latencies_s: of each call, in no order.
-        client_cpu_s: what the callers themselves cost, all threads.
+        wall_s: time from the first request to the last answer, in seconds.
+        latencies_s: latency of each call in seconds, in no particular order.
+        client_cpu_s: CPU time of the callers themselves, in all threads, in seconds.
     """
 
     wall_s: float
@@ -31,31 +31,31 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Images per second."""
+        """Calls per second, which are pictures per second if each call has one."""
         return len(self.latencies_s) / self.wall_s
 
 
 def base64_request(*files: bytes) -> bytes:
-    """A serialised ExecuteRequest with files in ``datas``, as the original engines send them."""
+    """Serialise an ExecuteRequest with files in ``datas``, as the original engines send them."""
     return rpc_pb2.ExecuteRequest(datas=[base64.b64encode(file).decode() for file in files]).SerializeToString()
 
 
 def execute_rpc(channel: grpc.Channel) -> grpc.UnaryUnaryMultiCallable[bytes, bytes]:
-    """Execute with no serialisers: bytes go out and come in as they are, so that a caller costs next to nothing."""
+    """Return Execute without serialisers, so that a caller sends and receives bytes and uses almost no CPU."""
     return channel.unary_unary("/omnisearch.Operator/Execute")
 
 
 def drive(address: str, requests: Sequence[bytes], *, callers: int, seconds: float) -> Load:
-    """Call a server from another process for some seconds, plus what the last calls need to finish.
+    """Call a server from another process for some seconds, plus the time that the last calls need to finish.
 
     Args:
-        address: host:port.
-        requests: serialised ExecuteRequests of one image each, sent in turn.
-        callers: requests under way at the same time.
-        seconds: after this time nobody sends another request.
+        address: HOST:PORT.
+        requests: serialised ExecuteRequests, sent in turn.
+        callers: number of requests in flight at the same time.
+        seconds: time after which no further requests are sent.
 
     Raises:
-        grpc.RpcError: a call failed, which a benchmark does not expect.
+        grpc.RpcError: a call failed.
     """
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_drive, (address, list(requests), callers, seconds))
@@ -63,7 +63,7 @@ def drive(address: str, requests: Sequence[bytes], *, callers: int, seconds: flo
 
 def _drive(address: str, requests: list[bytes], callers: int, seconds: float) -> Load:
     channels = [grpc.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)]) for _ in range(callers)]
-    for channel in channels:  # connected before the clock starts
+    for channel in channels:  # connect before the clock starts
         grpc.channel_ready_future(channel).result(timeout=30)
     turns = itertools.cycle(requests)
     with ThreadPoolExecutor(callers) as pool:

@@ -1,17 +1,17 @@
-"""Milliseconds per photo from JPEG file to model input, next to those of the model itself.
+"""Measure the milliseconds per photo from JPEG file to model input, next to those of the model itself.
 
     python -m benchmarks.decode
     python -m benchmarks.decode --megapixels 0.3 1 12 24 --repeats 20
 
   visop, bilinear     the default: large JPEGs are decoded at a reduced scale, then resized with antialiasing
   visop, nearest      OP_RESIZE=nearest, which gives the vectors of the original operators
-  keras load_img      what the original operators call: full decode, nearest
-  plain Pillow        open, convert to RGB, resize with antialiasing: what most code does
-  base64, ...         before all that: the service's own decoder, and the standard library's
+  keras load_img      the function that the original operators call: full decode, nearest
+  plain Pillow        the usual way: open, convert to RGB, resize with antialiasing
+  base64, ...         the step before these: visop's base64 decoder, and that of the standard library
   the model, ...      one image on all cores
 
-One thread for all but the model; the service decodes on as many as there are cores. All rows take turns in random
-order, photo after photo; medians over all photos and repeats.
+Everything but the model runs in one thread; the service decodes in one thread per core. For each photo, the steps run
+in random order. The results are medians over all photos and repeats.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from visop.settings import Settings
 
 _MAX_BYTES = 100 * 2**20
 
-# What takes a photo, as a file and as its base64, one step further.
+# A step to measure; gets a photo as a file and as base64.
 Step = Callable[[bytes, str], object]
 
 
@@ -60,7 +60,7 @@ def _parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="vgg19", choices=MODELS, help="default: vgg19; weights are random")
     parser.add_argument("--megapixels", type=float, nargs="+", default=[1, 12], metavar="M", help="default: 1 12")
-    parser.add_argument("--repeats", type=int, default=5, help="of each photo; default: 5")
+    parser.add_argument("--repeats", type=int, default=5, help="runs for each photo; default: 5")
     return parser.parse_args()
 
 
@@ -85,7 +85,7 @@ def _visop(settings: Settings) -> Step:
 
 
 def _keras(size: tuple[int, int]) -> Step:
-    # Only Pillow works here, whichever backend; this one does not load TensorFlow.
+    # ``load_img`` uses only Pillow, whatever the backend; this backend avoids loading TensorFlow.
     os.environ["KERAS_BACKEND"] = "openvino"
     from keras.utils import img_to_array, load_img
 
@@ -110,7 +110,9 @@ def _median_ms(steps: dict[str, Step], photos: Sequence[bytes], repeats: int) ->
     spans_ms: dict[str, list[float]] = defaultdict(list)
     for file in [*photos] * repeats:
         text = base64.b64encode(file).decode()
-        for name in rng.sample(list(steps), len(steps)):  # whoever comes after the model finds cold caches
+        for name in rng.sample(
+            list(steps), len(steps)
+        ):  # in random order, because a step after the model has cold caches
             started = time.perf_counter()
             steps[name](file, text)
             spans_ms[name].append((time.perf_counter() - started) * 1000)

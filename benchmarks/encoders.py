@@ -1,13 +1,14 @@
-"""Speed of encoders side by side, through the whole gRPC path: base64 in, JPEG decoded, vectors out.
+"""Compare the speed of encoders through the whole gRPC path: base64 in, JPEG decoded, vectors out.
 
     python -m benchmarks.encoders
     python -m benchmarks.encoders --model embedded --model vgg16 --rounds 5 --seconds 10
-    python -m benchmarks.encoders --rounds 1 --seconds 1     # does it still run?
+    python -m benchmarks.encoders --rounds 1 --seconds 1     # a quick check that it still runs
 
-Every encoder is a server.py of its own with default settings but for the model; those that are not shipped get seeded
-random weights, which cost the same time as any others. They take turns, round after round, so that a change of the
-machine meets them all alike. Requests hold one photograph of natural size, or ``--images`` of them, or as many previews
-of some 250 x 250 pixels, of which decoding takes less. Medians over the rounds, with the range.
+Each encoder runs in its own server.py, with default settings except for the model. Models that are not shipped get
+seeded random weights, which take the same time as any others. The encoders take turns in every round, so that changes
+of the machine's speed affect them all equally. A request holds one photograph of natural size, or ``--images`` of them, or
+as many previews of about 250 x 250 pixels, which take less time to decode. The results are medians over the rounds,
+with the range.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _PREVIEW_MEGAPIXELS = 0.0625
 
 @dataclass(frozen=True, eq=False)
 class Kind:
-    """What is asked for: requests, each with so many images of one kind."""
+    """A kind of request: each of ``requests`` has ``count`` images, described by ``image``."""
 
     image: str
     count: int
@@ -70,11 +71,11 @@ def main() -> None:
 
 def _parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", action="append", choices=MODELS, help="repeat it; default: embedded vgg16")
-    parser.add_argument("--images", type=int, default=16, help="in the larger requests; default: 16")
+    parser.add_argument("--model", action="append", choices=MODELS, help="repeatable; default: embedded vgg16")
+    parser.add_argument("--images", type=int, default=16, help="images in a large request; default: 16")
     parser.add_argument("--callers", type=int, default=8, help="default: 8")
     parser.add_argument("--rounds", type=int, default=5, help="default: 5")
-    parser.add_argument("--seconds", type=float, default=10, help="per row and round; default: 10")
+    parser.add_argument("--seconds", type=float, default=10, help="for each row and round; default: 10")
     args = parser.parse_args()
     args.model = args.model or ["embedded", "vgg16"]
     return args

@@ -1,11 +1,11 @@
-"""Memory of indexing against the number of pictures: of the process that indexes, and of the store.
+"""Measure memory against the number of indexed pictures, in the process that indexes and in the store.
 
     python -m benchmarks.index_memory
-    python -m benchmarks.index_memory --pictures 2000     # does it still run?
+    python -m benchmarks.index_memory --pictures 2000     # a quick check that it still runs
 
-Milvus Lite is a server in a process of its own here, so that the rows, which it keeps in memory, are not counted as
-ours. Nothing but the pipeline is measured: the pictures have 8 x 8 pixels, each of another content, and the operator
-answers random vectors, over which no graph is built.
+Milvus Lite runs in a separate process here, because it keeps the rows in memory and they should not be counted as
+visop's. Only the pipeline is measured: the pictures have 8 x 8 random pixels, the operator returns random vectors, and
+no graph is built over them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ DEFAULT_PICTURES = 100_000
 _READ_AT = (1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000)
 _DIMENSION = 256
 
-# As ServerProcess wants it: where it listens comes in a variable.
+# ServerProcess passes the address to listen on in OP_ENDPOINT.
 _MILVUS_LITE = """
 import os, sys
 from milvus_lite.adapter.grpc.server import run_server
@@ -47,7 +47,7 @@ run_server(sys.argv[1], host, int(port))
 
 
 class Noise(Encoder):
-    """Random directions, whatever the picture."""
+    """An encoder that returns random vectors, whatever the picture."""
 
     name = "noise"
     dimension = _DIMENSION
@@ -58,12 +58,16 @@ class Noise(Encoder):
         self._rng = np.random.default_rng(0)
 
     def infer(self, batch: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """(N, 256) float32; the base class normalises."""
+        """Return random vectors, (N, 256) float32; the base class normalises them."""
         return self._rng.standard_normal((len(batch), _DIMENSION), np.float32)
 
 
 class Curve:
-    """Resident memory of this process and of the store, in MiB, after so many pictures."""
+    """Resident memory of this process and of the store.
+
+    Attributes:
+        points: number of pictures -> MiB of this process and MiB of the store.
+    """
 
     def __init__(self, store: ServerProcess, last: int) -> None:
         self._store, self._last = store, last
@@ -73,7 +77,7 @@ class Curve:
         self._read()
 
     def count(self) -> None:
-        """One more picture is done."""
+        """Count a finished picture, and read the memory at chosen numbers of pictures."""
         with self._lock:
             self._done += 1
             if self._done in _READ_AT or self._done == self._last:
@@ -92,7 +96,7 @@ def main() -> None:
 
 
 def memory_table(pictures: int) -> str:
-    """Index so many pictures, made on the spot; a Markdown table of both memories."""
+    """Generate and index this many pictures; return a Markdown table of the memory of both processes."""
     with tempfile.TemporaryDirectory(prefix="visop-") as scratch:
         folder = Path(scratch) / "pictures"
         make_small_pictures(folder, pictures)
@@ -107,7 +111,7 @@ def memory_table(pictures: int) -> str:
 
 
 def make_small_pictures(folder: Path, count: int) -> None:
-    """Random PNG files of 8 x 8 pixels, old enough for their content to be remembered."""
+    """Write random PNG files of 8 x 8 pixels, with an old modification time, so that their content is cached."""
     folder.mkdir()
     rng = np.random.default_rng(0)
     for number in range(count):
@@ -117,7 +121,7 @@ def make_small_pictures(folder: Path, count: int) -> None:
 
 
 def index_pictures(folder: Path, pictures: int, store: ServerProcess, settings: Settings) -> tuple[Curve, float]:
-    """Index a folder; the memory while it went on, and how many seconds it took."""
+    """Index a folder; return the memory meanwhile and the seconds that it took."""
     operator = Noise()
     with Pipeline(operator, settings) as pipeline:
         encoder = LocalEncoder(operator.info(), pipeline)

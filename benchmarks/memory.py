@@ -1,12 +1,12 @@
-"""Memory of the server over many requests: flat, or a leak.
+"""Measure the server's memory over many requests, to find leaks.
 
     python -m benchmarks.memory
-    python -m benchmarks.memory --requests 200 --every 20     # does it still run?
+    python -m benchmarks.memory --requests 200 --every 20     # a quick check that it still runs
 
-Eight callers send what a server meets in a long life: pictures from 64 x 64 to 2048 x 2048 in six formats, all mixed;
-one request in twenty is bad (cut short, not an image, not base64); one call in a hundred is given up by its caller, at
-a random moment. All of it is drawn from a fixed seed. Every so many requests the callers pause, and the server's
-resident memory (VmRSS) is read. The exit status is 1 if any answer was not the expected one.
+Eight callers send a realistic mixture, drawn from a fixed seed: pictures from 64 x 64 to 2048 x 2048 in six formats;
+one request in twenty is bad (truncated, not an image, not base64); one call in a hundred is cancelled at a random
+moment. After every ``--every`` requests the callers pause, and the server's resident memory (VmRSS) is read. The exit
+status is 1 if any answer was unexpected.
 """
 
 from __future__ import annotations
@@ -40,7 +40,13 @@ _LONGEST_PATIENCE_S = 0.05
 
 @dataclass(frozen=True)
 class Turn:
-    """One request to come: what is sent, which status it must get, and when its caller gives it up, if at all."""
+    """A request to send.
+
+    Attributes:
+        request: a serialised ExecuteRequest.
+        expected: the status that the answer must have.
+        patience_s: the caller cancels after this many seconds; None: never.
+    """
 
     request: bytes
     expected: grpc.StatusCode
@@ -72,7 +78,7 @@ def _parse_args() -> argparse.Namespace:
     parser.add_argument("--model", default="mobilenetv2", choices=MODELS, help="default: mobilenetv2, the quickest")
     parser.add_argument("--weights", default="random", help="random (seeded; default), imagenet or a path")
     parser.add_argument("--requests", type=int, default=20_000, help="default: 20000")
-    parser.add_argument("--every", type=int, default=1000, help="read the memory after so many; default: 1000")
+    parser.add_argument("--every", type=int, default=1000, help="requests between two readings; default: 1000")
     return parser.parse_args()
 
 

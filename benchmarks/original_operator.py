@@ -1,10 +1,10 @@
-"""How the operators that visop replaces serve VGG: the baseline, in one file.
+"""The baseline: serve VGG in one file as the operators that visop replaces do.
 
 Per image: base64 -> temporary file -> ``load_img`` (Pillow's nearest neighbour) -> ``preprocess_input`` ->
-``model.predict`` of one image -> divide by the norm, behind a gRPC server of ten threads, each call on its own. That is
-the structure of github.com/zilliztech/phantoscope, operators/vgg16-encoder, with Keras 3 on the TensorFlow of today in
-place of Keras 2.3 on TensorFlow 1. Files are not deleted before the end, as there; of its defects that cost no time
-(errors are swallowed, the caller chooses the file's extension) none is kept.
+``model.predict`` of one image -> divide by the norm, in a gRPC server with ten threads and no batching across calls.
+This is the structure of github.com/zilliztech/phantoscope, operators/vgg16-encoder, with Keras 3 on current TensorFlow
+instead of Keras 2.3 on TensorFlow 1. As there, files are not deleted before the end; its defects that cost no time
+(errors are swallowed, the caller chooses the file's extension) are not reproduced.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _THREADS = 10
 
 
 class OriginalOperator(rpc_pb2_grpc.OperatorServicer):
-    """Model and servicer in one."""
+    """The model and its servicer."""
 
     def __init__(self, model: str, weights: str, folder: Path) -> None:
         import keras
@@ -44,7 +44,7 @@ class OriginalOperator(rpc_pb2_grpc.OperatorServicer):
         self._model.predict(np.zeros((1, *self._size, 3)), verbose=0)
 
     def Execute(self, request: rpc_pb2.ExecuteRequest, context: grpc.ServicerContext) -> rpc_pb2.ExecuteReply:  # noqa: N802
-        """Encode what is in ``datas``, one by one."""
+        """Encode the pictures in ``datas`` one at a time."""
         vectors = [rpc_pb2.Vector(element=self._execute(data)) for data in request.datas]
         return rpc_pb2.ExecuteReply(nums=len(vectors), vectors=vectors)
 
@@ -58,7 +58,7 @@ class OriginalOperator(rpc_pb2_grpc.OperatorServicer):
 
 
 def _preprocessing_of(build: Any) -> Any:
-    """``preprocess_input`` stands beside the model's constructor, in the module of its family."""
+    """Find ``preprocess_input``, which is in the same module as the constructor: that of the model family."""
     import keras
 
     families = (getattr(keras.applications, name) for name in dir(keras.applications))

@@ -1,6 +1,6 @@
-"""The pictures of the benchmarks: the photographs that ship inside the wheels of scikit-image and PyWavelets.
+"""Provide the pictures of the benchmarks: photographs from the wheels of scikit-image and PyWavelets.
 
-python -m benchmarks.photos FOLDER    # cut them into crops, to try `visop evaluate` on
+python -m benchmarks.photos FOLDER    # cut the photographs into crops, to try `visop evaluate` on
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ _NAMES = (
     "motorcycle_right.png",
     "retina.jpg",
 )
-# Those that are photographs, taken through a lens of whatever kind: no drawings, no patterns, no second view of the
-# motorcycle, whose crops would be near-duplicates of the first one's, and nothing that has to be downloaded.
+# The real photographs, taken through any kind of lens. Left out are drawings, patterns, the second view of the
+# motorcycle, whose crops would be near-duplicates of the first one's, and pictures that would have to be downloaded.
 _NATURAL = (
     *("astronaut.png", "brick.png", "camera.png", "cell.png", "chelsea.png", "clock_motion.png", "coffee.png"),
     *("coins.png", "grass.png", "gravel.png", "hubble_deep_field.jpg", "ihc.png", "moon.png", "motorcycle_left.png"),
     *("page.png", "retina.jpg", "rocket.jpg", "text.png"),
 )
-# A crop is a quarter as wide and high as its photograph, if that is not too small to show anything.
+# A crop is a quarter of its photograph wide and high, but at least this large, to show enough.
 _LEAST_CROP_SIDE = 120
-# Standard deviation of the grey levels, of a crop and of its flattest quarter, which may be all that a transformation
-# leaves of it. Plain sky and the black around the retina have less: nobody could tell such pictures apart.
+# The least standard deviation of the grey levels of a crop, and of its flattest quarter, because a transformation may
+# leave only that. Plain sky and the black around the retina have less, and nobody could tell such crops apart.
 _LEAST_CONTRAST, _LEAST_QUARTER_CONTRAST = 8.0, 2.0
 _JPEG_QUALITY = 90
-# Upsampling leaves no detail of single pixels, so that the JPEG would be smaller and quicker to decode than a
-# camera's. This much noise, in grey levels, gives a 12-megapixel file of about 3 MB, as a camera does.
+# An upsampled photo has no detail in single pixels, so its JPEG would be smaller and faster to decode than a camera's.
+# This much noise, in grey levels, gives a 12-megapixel file of about 3 MB, as from a camera.
 _SENSOR_NOISE = 8.0
 
 
 def jpeg_photos(megapixels: float | None = None) -> list[bytes]:
-    """The photographs as JPEG files of quality 90.
+    """Return the photographs as JPEG files of quality 90.
 
     Args:
-        megapixels: scale each of them to so many million pixels, its shape kept, with noise as of a sensor; None leaves
-            the natural size, 0.1 to 2 megapixels.
+        megapixels: scale each photo to this many million pixels, keeping its aspect ratio, and add sensor noise. None
+            keeps the natural sizes, 0.1 to 2 megapixels.
     """
     photos = [PILImage.open(_FOLDER / name).convert("RGB") for name in _NAMES]
     if megapixels is not None:
@@ -66,27 +66,27 @@ def _enlarge(photo: PILImage.Image, pixels: float) -> PILImage.Image:
 
 
 def encode(photo: PILImage.Image, kind: str) -> bytes:
-    """One image file."""
+    """Encode a photo as an image file of a format, by Pillow's name."""
     buffer = io.BytesIO()
     photo.save(buffer, kind, **({"quality": _JPEG_QUALITY} if kind in ("JPEG", "WEBP") else {}))
     return buffer.getvalue()
 
 
 def mixed_files(count: int, seed: int = 0) -> list[bytes]:
-    """Image files as a long-lived server meets them: all formats, from thumbnails to 4 megapixels, seeded."""
+    """Make image files in all formats, from thumbnails to 4 megapixels, as a server gets them; seeded."""
     rng = random.Random(seed)
     photos = [PILImage.open(_FOLDER / name).convert("RGB") for name in _NAMES]
     files = []
     for _ in range(count):
         kind = rng.choices(("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"), weights=(10, 4, 3, 1, 1, 1))[0]
-        # Most pictures of the world are small; a third as large, as often.
+        # Sides are log-uniform, so that small pictures are the most frequent.
         width, height = (round(64 * 2 ** rng.uniform(0, 5)) for _ in range(2))
         files.append(encode(rng.choice(photos).resize((width, height)), kind))
     return files
 
 
 def photo_crops() -> Iterator[tuple[str, PILImage.Image]]:
-    """Square crops of natural photographs, by name: they do not overlap, are not flat, and are always the same."""
+    """Yield names and square crops of natural photographs. The crops do not overlap, are not flat, and never change."""
     for name, photo in _natural_photos():
         side = max(_LEAST_CROP_SIDE, min(photo.size) // 4)
         for top in range(0, photo.height - side + 1, side):
@@ -110,9 +110,9 @@ def _natural_photos() -> Iterator[tuple[str, PILImage.Image]]:
 
 
 def main() -> None:
-    """Write the crops into a folder, as PNG, in a sub-folder for each photograph."""
+    """Write the crops as PNG files into a folder, with a subfolder for each photograph."""
     parser = argparse.ArgumentParser(description="Cut photographs into crops that do not overlap.")
-    parser.add_argument("folder", type=Path, help="where they go; made if it is not there")
+    parser.add_argument("folder", type=Path, help="folder for the crops; created if missing")
     folder: Path = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     crops = dict(photo_crops())

@@ -1,4 +1,4 @@
-"""The model and nothing else, in a process of its own: the ceiling that the service is measured against."""
+"""Run only the model, in a separate process: the upper bound that the service is compared with."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from visop.settings import Settings
 
 
 class RawEngine:
-    """The engine of the configured operator, with inputs that were decoded and resized before. A context manager."""
+    """The engine of the configured operator, with inputs decoded and resized in advance. A context manager."""
 
     def __init__(self, settings: Settings, photos: Sequence[bytes]) -> None:
         spawn = multiprocessing.get_context("spawn")
@@ -32,15 +32,15 @@ class RawEngine:
         self._pool.shutdown()
 
     def max_batch(self) -> int:
-        """The largest batch that the service would send."""
+        """Return the largest batch that the service would send."""
         return self._pool.submit(_max_batch).result()
 
     def drive(self, *, batch: int, seconds: float) -> Load:
-        """Run batches back to back, for some seconds."""
+        """Run batches back to back for some seconds."""
         return self._pool.submit(_drive, batch, seconds).result()
 
 
-# What the one worker process holds between calls.
+# The state of the worker process between calls.
 _operator: Encoder
 _inputs: list[np.ndarray[Any, Any]]
 
@@ -53,13 +53,13 @@ def _prepare(settings: Settings, photos: list[bytes]) -> None:
 
 
 def preprocessed(operator: Encoder, settings: Settings, photos: Sequence[bytes]) -> list[np.ndarray[Any, Any]]:
-    """What the engine gets for each photo: (height, width, 3) uint8."""
+    """Return the engine's input for each photo, (height, width, 3) uint8."""
     limits = image_limits(settings)
     return [operator.preprocess(decode_image(photo, limits, operator.decode_side)) for photo in photos]
 
 
 def image_limits(settings: Settings) -> ImageLimits:
-    """The limits that the service has."""
+    """Return the limits of the service."""
     return ImageLimits(
         max_bytes=settings.max_image_bytes,
         max_pixels=settings.max_pixels,
@@ -73,7 +73,7 @@ def _max_batch() -> int:
 
 
 def _drive(batch: int, seconds: float) -> Load:
-    # infer of the built-in encoder is one call of the compiled graph.
+    # ``infer`` of the built-in encoder is a single call of the compiled graph.
     turns = itertools.cycle(range(len(_inputs)))
     batches = [np.stack([_inputs[next(turns)] for _ in range(batch)]) for _ in _inputs]
     latencies: list[float] = []

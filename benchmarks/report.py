@@ -1,4 +1,4 @@
-"""What every benchmark prints: the machine that it ran on, and one Markdown table."""
+"""Format what every benchmark prints: the facts of the machine, and a Markdown table."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _PACKAGES = ("openvino", "keras", "tensorflow", "tensorflow_cpu", "pillow", "grpcio", "numpy")
-# What decides whether reduced precision pays.
+# The instruction sets that decide whether reduced precision is faster.
 _INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16")
 
 
 def machine_facts() -> str:
-    """Processor, cores, memory, versions and load, in three lines.
+    """Return processor, cores, memory, versions and load in three lines.
 
-    The load average tells a reader, and whoever runs it, whether the machine was quiet enough for the numbers to count.
+    The load average shows whether the machine was quiet enough for the numbers to be meaningful.
     """
     facts = _cpu_facts()
     flags = facts.get("flags", "").split()
@@ -50,17 +50,17 @@ def _versions() -> Iterable[str]:
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table, first column to the left and the others, numbers, to the right."""
+    """Format a Markdown table with the first column aligned left and the others, which hold numbers, right."""
     ruler = [":--", *("--:" for _ in header[1:])]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ruler, *rows))
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that at least ``percent`` of all values do not exceed (nearest rank)."""
+    """Return the smallest value that at least ``percent`` of all values do not exceed (nearest rank)."""
     ranked = sorted(values)
     return ranked[max(0, -int(-len(ranked) * percent // 100) - 1)]
 
 
 def median_and_range(values: Sequence[float], form: Callable[[float], str]) -> str:
-    """Such as ``24.1 (23.8-24.3)``; the range shows how noisy the machine was."""
+    """Format median and range, such as ``24.1 (23.8-24.3)``; the range shows how noisy the machine was."""
     return f"{form(statistics.median(values))} ({form(min(values))}-{form(max(values))})"

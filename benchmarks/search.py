@@ -1,14 +1,14 @@
-"""Search in numbers: recall against brute force, speed of indexing against the bare encoder, latency, memory.
+"""Measure search: recall against brute force, indexing speed against the bare encoder, latency and memory.
 
-    python -m benchmarks.search                                  20,000 pictures, 200 transformed queries
-    python -m benchmarks.search --pictures 500 --memory 2000     # does it still run?
+    python -m benchmarks.search                                  # 20,000 pictures, 200 transformed queries
+    python -m benchmarks.search --pictures 500 --memory 2000     # a quick check that it still runs
 
-First memory, as ``benchmarks.index_memory`` measures it, then the rest with the configured encoder and Milvus Lite in
-this process. Pictures are generated once, into --folder, and used again. A machine that others use, too, changes its
-speed from minute to minute: each indexing stands between two runs of the bare encoder and is compared with their mean.
-Seconds of CPU are those of all threads.
+Memory is measured first, as in ``benchmarks.index_memory``; then the rest, with the configured encoder and Milvus Lite
+in this process. Pictures are generated once, into --folder, and reused. The speed of a shared machine changes from
+minute to minute, so each indexing run is placed between two runs of the bare encoder and compared with their mean. CPU
+time is that of all threads.
 
-The search is measured in the index that was chosen for that number of pictures, and in a graph.
+The search is measured with the index type that visop chooses for that number of pictures, and with a graph (HNSW).
 """
 
 from __future__ import annotations
@@ -47,11 +47,13 @@ _SAMPLE_S = 0.2
 
 @dataclass(frozen=True)
 class Cost:
-    """What a number of pictures took.
+    """The time that a number of pictures took.
 
     Attributes:
-        cpu_s: of all threads of this process.
-        last_s: from the last picture to the end.
+        pictures: number of pictures.
+        wall_s: elapsed time in seconds.
+        cpu_s: CPU time of all threads of this process, in seconds.
+        last_s: time from the last picture to the end, in seconds.
     """
 
     pictures: int
@@ -72,10 +74,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=20_000, help="default: 20000")
     parser.add_argument("--queries", type=int, default=200, help="default: 200")
-    parser.add_argument("--rounds", type=int, default=3, help="of indexing; default: 3")
-    parser.add_argument("--memory", type=int, default=DEFAULT_PICTURES, help="pictures for memory; 0 leaves it out")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of indexing; default: 3")
+    parser.add_argument("--memory", type=int, default=DEFAULT_PICTURES, help="pictures for the memory; 0 skips it")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "visop-benchmark-search")
-    parser.add_argument("--uri", default="", help="a Milvus in place of Milvus Lite")
+    parser.add_argument("--uri", default="", help="use this Milvus instead of Milvus Lite")
     arguments = parser.parse_args()
     print(machine_facts(), flush=True)
     if arguments.memory:
@@ -89,7 +91,7 @@ def main() -> None:
 
 
 def make_pictures(folder: Path, count: int) -> list[Path]:
-    """Generated pictures; those that are there are kept."""
+    """Generate pictures in a folder, keeping existing ones, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     generate_folder(folder, count, size=256, seed=0, processes=usable_cores())
     return sorted(folder.glob("*.jpg"))[:count]
@@ -103,7 +105,7 @@ def measure(paths: Sequence[Path], queries: int, uris: Sequence[str], settings: 
         cost, vectors = encode_bare(encoder, paths, settings)
         bare, indexed = [cost], []
         for number, uri in enumerate(uris):
-            # Each run starts from nothing, also without the memory of files that did not change.
+            # Each run starts from scratch, without the cache of unchanged files.
             fresh = replace(settings, cache_dir=settings.cache_dir / str(number))
             with Index.open(uri, f"benchmark_{number}", settings=fresh, encoders=members) as index:
                 with memory_curve() as curve:
@@ -120,7 +122,7 @@ def measure(paths: Sequence[Path], queries: int, uris: Sequence[str], settings: 
 def measure_search(
     index: Index, images: Sequence[np.ndarray], chosen: Sequence[int], paths: Sequence[Path], vectors: np.ndarray
 ) -> None:
-    """In the index as it is, and in a graph."""
+    """Measure the search with the index as it is, and with a graph."""
     count = index.count()
     print(f"pictures       {count:,}")
     search_table(index, search(index, images, chosen, paths, vectors))
@@ -143,7 +145,7 @@ def search_table(index: Index, measured: tuple[float, float, list[float]]) -> No
 def encode_bare(
     encoder: LocalEncoder, paths: Sequence[Path], settings: Settings
 ) -> tuple[Cost, np.ndarray[tuple[int, int], np.dtype[np.float32]]]:
-    """Files through the encoder and nothing else; and the vectors, for the exact answer."""
+    """Encode files without indexing; return the cost, and the vectors for the exact search."""
     started, cpu_started = time.perf_counter(), time.process_time()
     rows = list(encoder.encode_stream(_read(paths, settings), batch=_BATCH))
     cost = Cost(len(paths), time.perf_counter() - started, time.process_time() - cpu_started)
@@ -159,7 +161,7 @@ def _read(paths: Sequence[Path], settings: Settings) -> Iterator[bytes | str | V
 
 
 def add(index: Index, paths: Sequence[Path]) -> tuple[Cost, float]:
-    """Pictures into the index, its building included; then how long it takes to see that nothing changed."""
+    """Index pictures; return the cost, including building the index, and the seconds of a run without changes."""
     names = [str(path) for path in paths]
     done_at: list[float] = []
     started, cpu_started = time.perf_counter(), time.process_time()
@@ -172,7 +174,7 @@ def add(index: Index, paths: Sequence[Path]) -> tuple[Cost, float]:
 
 
 def transformed(paths: Sequence[Path], chosen: Sequence[int]) -> Iterator[np.ndarray]:
-    """One transformation after the other, each of another picture."""
+    """Transform the chosen pictures, each with the next transformation."""
     for number, transformation in zip(chosen, itertools.cycle(TRANSFORMATIONS.values()), strict=False):
         picture = PILImage.open(paths[number]).convert("RGB")
         yield np.asarray(transformation.apply(picture, np.random.default_rng(number)).convert("RGB"))
@@ -185,7 +187,7 @@ def search(
     paths: Sequence[Path],
     vectors: np.ndarray,
 ) -> tuple[float, float, list[float]]:
-    """Share of the exact ten neighbours that are found, share of originals found first, seconds of each search."""
+    """Return the share of the exact ten neighbours found, of originals found first, and seconds per search."""
     found, originals, latencies = 0, 0, []
     for image, number in zip(images, chosen, strict=True):
         query = index.encode(image)
@@ -193,7 +195,7 @@ def search(
         matches = index.search_vector(query, _K)
         latencies.append(time.perf_counter() - started)
         similar = vectors @ query
-        # Whatever is as near as the tenth neighbour is a right answer: identical vectors have no order.
+        # Any picture as near as the tenth neighbour counts as found, because identical vectors have no order.
         least = np.sort(similar)[-min(_K, len(similar))] - 1e-5
         found += sum(match.cosine >= least for match in matches)
         originals += str(paths[number]) in matches[0].picture.names
@@ -202,7 +204,7 @@ def search(
 
 @contextmanager
 def memory_curve() -> Iterator[list[tuple[float, float]]]:
-    """Resident memory of this process, in MiB, every fifth of a second, against the seconds."""
+    """Record the resident memory of this process every fifth of a second, as (seconds, MiB)."""
     curve: list[tuple[float, float]] = []
     stop = threading.Event()
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""A server in a process of its own: start it, wait for its first answer, read its memory, stop it."""
+"""Run a server in a separate process: start it, wait for its first answer, read its memory and stop it."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class ServerProcess:
     """A running server. A context manager; leaving it stops the process with SIGTERM.
 
     Attributes:
-        address: host:port, on the loopback.
-        answered_after_s: from the start of the process to the last answer that ``wait`` returned.
+        address: HOST:PORT, on the loopback.
+        answered_after_s: seconds from the start of the process to the last answer that ``wait`` returned.
     """
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str] | None = None) -> None:
-        """Start it.
+        """Start the server.
 
         Args:
-            command: what to run after ``python``; it must listen where OP_ENDPOINT says.
-            environ: variables for it, on top of ours less every OP_ variable.
+            command: the arguments of ``python``; the server must listen on the address in OP_ENDPOINT.
+            environ: variables for the server, in addition to those of this process without OP_ variables.
         """
         self.address = f"127.0.0.1:{_free_port()}"
         self.answered_after_s = 0.0
@@ -63,23 +63,23 @@ class ServerProcess:
         self._log.close()
 
     def wait(self, request: bytes, timeout_s: float = 300.0) -> bytes:
-        """Send one serialised request as soon as the server listens; its answer, serialised.
+        """Send one serialised request as soon as the server listens, and return its serialised answer.
 
         Raises:
-            RuntimeError: the process ended or did not answer; holds the end of its log.
+            RuntimeError: the process ended or did not answer; the message contains the end of its log.
         """
         self.wait_for_port(timeout_s)
         with grpc.insecure_channel(self.address) as channel:
             try:
                 answer = execute_rpc(channel)(request, timeout=timeout_s)
-            except grpc.RpcError as err:
-                raise RuntimeError(f"{err}\n{self.log_tail()}") from err
+            except grpc.RpcError as error:
+                raise RuntimeError(f"{error}\n{self.log_tail()}") from error
         self.answered_after_s = time.perf_counter() - self._started
         return answer
 
     def wait_for_port(self, timeout_s: float = 300.0) -> None:
         """Return as soon as the server listens. Raises RuntimeError as ``wait`` does."""
-        # With a bare socket: gRPC waits 0.1 s or more between two attempts, which would count as the server's start.
+        # A plain socket is used because gRPC waits 0.1 s or more between two attempts, which would be measured, too.
         host, port = self.address.split(":")
         end = time.perf_counter() + timeout_s
         while time.perf_counter() < end and self._process.poll() is None:
@@ -90,24 +90,24 @@ class ServerProcess:
         raise RuntimeError(f"the server does not listen (exit status {self._process.returncode}):\n{self.log_tail()}")
 
     def log_tail(self) -> str:
-        """The last lines that it printed."""
+        """Return the last 20 lines that the server printed."""
         self._log.seek(0)
         return "".join(self._log.readlines()[-20:])
 
     def peak_mib(self) -> float:
-        """The most memory that was resident at any time since its start (VmHWM)."""
+        """Return the peak of resident memory since the start (VmHWM)."""
         return _status_kib(self._process.pid, "VmHWM") / 1024
 
     def resident_mib(self) -> float:
-        """The memory that is resident now (VmRSS)."""
+        """Return the memory that is resident now (VmRSS)."""
         return _status_kib(self._process.pid, "VmRSS") / 1024
 
     def children_peak_mib(self) -> float:
-        """The largest peak of any program that it started, such as one that builds the model; 0 if there was none."""
+        """Return the largest peak of any program that the server started, for example to build the model; else 0."""
         return max(self._children.values(), default=0) / 1024
 
     def _watch(self) -> None:
-        """Note the peak of the children while they live: nobody can ask them afterwards."""
+        """Record the peak memory of child processes while they run, because it cannot be read after they exit."""
         while self._process.poll() is None:
             for child in _children_of(self._process.pid):
                 self._children[child] = max(_status_kib(child, "VmHWM"), self._children.get(child, 0))
@@ -115,7 +115,7 @@ class ServerProcess:
 
 
 def _children_of(pid: int) -> list[int]:
-    """The programs that a process started; a mere copy of it (fork without exec) shares its memory and is left out."""
+    """Return the programs that a process started, without forks that did not exec, because they share its memory."""
     command = _command_of(pid)
     return [child for child in _forks_of(pid) if _command_of(child) != command]
 

@@ -1,24 +1,24 @@
-"""Speed of the whole service, against the raw engine and against the original operators.
+"""Measure the speed of the whole service against the raw engine and the original operators.
 
     python -m benchmarks.serving
     python -m benchmarks.serving --model vgg19 --precision bf16 --rounds 5 --seconds 20
     python -m benchmarks.serving --megapixels 12            # photos as from a camera
-    python -m benchmarks.serving --rounds 1 --seconds 1 --model mobilenetv2   # does it still run?
+    python -m benchmarks.serving --rounds 1 --seconds 1 --model mobilenetv2   # a quick check that it still runs
 
-Callers in a process of their own send serialised requests (one JPEG in base64 each) over gRPC on the loopback, each its
-next one when it has its last answer. Every candidate has the same weights file and the same photos, lives in a process
-of its own, and is idle while another one is measured; they take turns, round after round, so that a change of the
-machine meets them all alike.
+Callers in a separate process send serialised requests (one JPEG in base64 each) over gRPC on the loopback; each caller
+waits for an answer before its next request. All candidates use the same weights file and the same photos, run in
+separate processes, and are idle while another one is measured. They take turns in every round, so that changes of the
+machine's speed affect them all equally.
 
-  raw engine        the compiled model in a loop, inputs decoded and resized before: the ceiling
+  raw engine        the compiled model in a loop, with inputs decoded and resized in advance: the upper bound
   visop             server.py with its defaults
   original way      temporary file, load_img, model.predict per image, ten gRPC threads, TensorFlow
                     (benchmarks/original_operator.py)
 
-Images/s are medians over the rounds, with the range; latencies are of all calls of all rounds. The two ratios are taken
-within each round and against the fastest row of the other candidate, whatever its batch or callers: the raw engine at
-its best, the original way at its best. The original operator is measured behind gRPC, too: that is how it runs, it
-costs it half a millisecond per call, and both latencies then mean the same. Warm-up is not counted.
+Images/s are medians over the rounds, with the range; latencies are over all calls of all rounds. The two ratios are
+computed within each round, against the fastest row of the raw engine and of the original way, whatever its batch size
+or number of callers. The original operator is also measured behind gRPC, as it is used, which costs it half a
+millisecond per call and makes the latencies comparable. Warm-up is not counted.
 """
 
 from __future__ import annotations
@@ -82,12 +82,14 @@ def _parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="vgg19", choices=MODELS, help="default: vgg19")
     parser.add_argument("--weights", default="random", help="random (seeded; default), imagenet or a path")
-    parser.add_argument("--precision", default="bf16", choices=("f32", "bf16", "int8"), help="of visop; default: bf16")
-    parser.add_argument("--resize", default="bilinear", choices=("bilinear", "nearest"), help="of visop")
+    parser.add_argument(
+        "--precision", default="bf16", choices=("f32", "bf16", "int8"), help="precision of visop; default: bf16"
+    )
+    parser.add_argument("--resize", default="bilinear", choices=("bilinear", "nearest"), help="resizing of visop")
     parser.add_argument("--megapixels", type=float, help="scale the photos; default: their natural size")
     parser.add_argument("--callers", type=int, nargs="+", default=[1, 8, 32], metavar="N", help="default: 1 8 32")
     parser.add_argument("--rounds", type=int, default=5, help="default: 5")
-    parser.add_argument("--seconds", type=float, default=10, help="per row and round; default: 10")
+    parser.add_argument("--seconds", type=float, default=10, help="for each row and round; default: 10")
     return parser.parse_args()
 
 

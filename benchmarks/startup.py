@@ -1,16 +1,16 @@
-"""Seconds from the start of the process to the first answer, and the peak of memory until then.
+"""Measure the seconds from the start of the process to the first answer, and the peak memory until then.
 
     python -m benchmarks.startup
     python -m benchmarks.startup --model mobilenetv2 --runs 1
 
-  visop, first start    nothing is cached: Keras builds the model in a process of its own, which ends before serving
-  visop, second start   the model of the first start is in the cache
+  visop, first start    nothing is cached: Keras builds the model in a separate process, which ends before serving
+  visop, second start   the cache contains the model of the first start
   original way          import TensorFlow, build the model, load its weights, predict once
                         (benchmarks/original_operator.py)
 
-A caller that waits for the port sends one JPEG over gRPC, and the clock stops with its vector. All three load the same
-weights file, and take turns, run after run. One run before the others is not counted: the files that Python and the
-models read come from the page cache, as in any start but the first one after a boot. "Peak" is the kernel's VmHWM.
+A caller waits for the port and sends one JPEG over gRPC; the clock stops when it has the vector. All three load the
+same weights file and take turns. The first run is not counted, so that the files that Python and the models read come
+from the page cache, as in every start except the first after a boot. "Peak" is the kernel's VmHWM.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from visop.models.registry import MODELS
 
 @dataclass(frozen=True)
 class Start:
-    """One start of one server."""
+    """The measurements of one start: seconds to the first answer, peak memory of the server and of its children."""
 
     first_answer_s: float
     peak_mib: float
@@ -61,7 +61,9 @@ def _parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="vgg19", choices=MODELS, help="default: vgg19")
     parser.add_argument("--weights", default="random", help="random (seeded; default), imagenet or a path")
-    parser.add_argument("--precision", default="bf16", choices=("f32", "bf16", "int8"), help="of visop; default: bf16")
+    parser.add_argument(
+        "--precision", default="bf16", choices=("f32", "bf16", "int8"), help="precision of visop; default: bf16"
+    )
     parser.add_argument("--runs", type=int, default=5, help="default: 5")
     return parser.parse_args()
 

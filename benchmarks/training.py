@@ -1,13 +1,13 @@
-"""What training brings: recall on identities that were never trained on, before and after, under rotation.
+"""Measure what training gains: recall under rotation, on identities that were not trained on, before and after.
 
     python -m benchmarks.training
     python -m benchmarks.training --model embedded --epochs 10
-    python -m benchmarks.training --identities 50 --held-out 20 --epochs 1 --steps 2     # does it still run?
+    python -m benchmarks.training --identities 50 --held-out 20 --epochs 1 --steps 2     # a quick check
 
-Generates pictures, each an identity; trains a model on 500 of them from seeded random weights with `visop train`; then
-`visop evaluate` compares it with those same random weights on 200 others. Random weights are a base that anybody has:
-with published ones, both columns would be higher. The loss is contrastive, because triplets with the hardest negatives
-collapse from random weights (which `visop train` notices and says).
+It generates pictures, each an identity of its own, trains a model on 500 of them from seeded random weights with
+`visop train`, and compares it with the same random weights on 200 others with `visop evaluate`. Random weights are used
+because they need no download; with published ones, both results would be higher. The loss is contrastive, because
+triplets with the hardest negatives collapse from random weights (which `visop train` detects and reports).
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def _parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="mobilenetv2", choices=MODELS, help="default: mobilenetv2")
     parser.add_argument("--loss", default="contrastive", choices=("triplet", "contrastive"))
-    parser.add_argument("--identities", type=int, default=500, help="to train on; default: 500")
-    parser.add_argument("--held-out", type=int, default=200, help="to measure on; default: 200")
+    parser.add_argument("--identities", type=int, default=500, help="pictures to train on; default: 500")
+    parser.add_argument("--held-out", type=int, default=200, help="pictures to measure on; default: 200")
     parser.add_argument("--epochs", type=int, default=10, help="default: 10")
-    parser.add_argument("--steps", type=int, default=50, help="in an epoch; default: 50")
+    parser.add_argument("--steps", type=int, default=50, help="steps in an epoch; default: 50")
     parser.add_argument("--side", type=int, default=128, help="input size in training; default: 128")
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""One weights file that every candidate loads, so that all of them compute the same thing."""
+"""Provide one weights file for all candidates, so that they compute the same thing."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from visop.models.weights import find_weights
 
 
 def weights_file(model: str, weights: str, folder: Path) -> Path:
-    """The file of ``imagenet`` or of a path; for ``random``, one that is written to ``folder``.
+    """Return the file of ``imagenet`` or of a path; for ``random``, write one to ``folder``.
 
     Raises:
         WeightsError: there is no such file.
-        subprocess.CalledProcessError: it could not be written.
+        subprocess.CalledProcessError: the random weights could not be written.
     """
     found = find_weights(find_model(model), weights, Path("data"))
     if found.path is not None:
         return found.path.resolve()
     path = folder / f"{model}-random.weights.h5"
-    # In a process of its own, because the choice of a Keras backend holds for a whole process.
+    # In a separate process, because the choice of a Keras backend applies to a whole process.
     command = [sys.executable, "-m", __name__, model, str(path)]
     subprocess.run(command, check=True, env=os.environ | {"KERAS_BACKEND": "openvino"})
     return path

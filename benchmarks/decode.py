@@ -1,4 +1,4 @@
-"""Measure the milliseconds per photo from JPEG file to model input, next to those of the model itself.
+"""Measure the milliseconds per photograph from JPEG file to model input, next to those of the model itself.
 
     python -m benchmarks.decode
     python -m benchmarks.decode --megapixels 0.3 1 12 24 --repeats 20
@@ -10,8 +10,8 @@
   base64, ...         the step before these: visop's base64 decoder, and that of the standard library
   the model, ...      one image on all cores
 
-Everything but the model runs in one thread; the service decodes in one thread per core. For each photo, the steps run
-in random order. The results are medians over all photos and repeats.
+Everything but the model runs in one thread; the service decodes in one thread per core. For each photograph, the steps
+run in random order. The results are medians over all photographs and repeats.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from visop.settings import Settings
 
 _MAX_BYTES = 100 * 2**20
 
-# A step to measure; gets a photo as a file and as base64.
+# A step to measure; gets a photograph as a file and as base64.
 Step = Callable[[bytes, str], object]
 
 
@@ -51,7 +51,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         steps = _steps(args.model, Path(folder))
         columns = [_median_ms(steps, jpeg_photos(size), args.repeats) for size in args.megapixels]
-    print(f"{args.model}; median ms per photo, JPEG quality 90\n")
+    print(f"{args.model}; median ms per photograph, JPEG quality 90\n")
     header = ("step", *(f"{size:g} megapixels" for size in args.megapixels))
     print(markdown_table(header, [(name, *(f"{column[name]:.2f}" for column in columns)) for name in steps]))
 
@@ -60,7 +60,7 @@ def _parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="vgg19", choices=MODELS, help="default: vgg19; weights are random")
     parser.add_argument("--megapixels", type=float, nargs="+", default=[1, 12], metavar="M", help="default: 1 12")
-    parser.add_argument("--repeats", type=int, default=5, help="runs for each photo; default: 5")
+    parser.add_argument("--repeats", type=int, default=5, help="runs for each photograph; default: 5")
     return parser.parse_args()
 
 

@@ -6,8 +6,8 @@
 
 Each encoder runs in its own server.py, with default settings except for the model. Models that are not shipped get
 seeded random weights, which take the same time as any others. The encoders take turns in every round, so that changes
-of the machine's speed affect them all equally. A request holds one photograph of natural size, or ``--images`` of them, or
-as many previews of about 250 x 250 pixels, which take less time to decode. The results are medians over the rounds,
+of the machine's speed affect them all equally. A request holds one photograph of natural size, or ``--images`` of them,
+or as many previews of about 250 x 250 pixels, which take less time to decode. The results are medians over the rounds,
 with the range.
 """
 

@@ -40,8 +40,8 @@ _LEAST_CROP_SIDE = 120
 # leave only that. Plain sky and the black around the retina have less, and nobody could tell such crops apart.
 _LEAST_CONTRAST, _LEAST_QUARTER_CONTRAST = 8.0, 2.0
 _JPEG_QUALITY = 90
-# An upsampled photo has no detail in single pixels, so its JPEG would be smaller and faster to decode than a camera's.
-# This much noise, in grey levels, gives a 12-megapixel file of about 3 MB, as from a camera.
+# Upsampled pictures have no detail in single pixels, so that their JPEG files would be smaller and faster to decode
+# than those of a camera. This much noise, in grey levels, gives a 12-megapixel file of about 3 MB, as a camera does.
 _SENSOR_NOISE = 8.0
 
 
@@ -49,8 +49,8 @@ def jpeg_photos(megapixels: float | None = None) -> list[bytes]:
     """Return the photographs as JPEG files of quality 90.
 
     Args:
-        megapixels: scale each photo to this many million pixels, keeping its aspect ratio, and add sensor noise. None
-            keeps the natural sizes, 0.1 to 2 megapixels.
+        megapixels: scale each photograph to this many million pixels, keeping its aspect ratio, and add sensor noise.
+            None keeps the natural sizes, 0.1 to 2 megapixels.
     """
     photos = [PILImage.open(_FOLDER / name).convert("RGB") for name in _NAMES]
     if megapixels is not None:
@@ -66,7 +66,7 @@ def _enlarge(photo: PILImage.Image, pixels: float) -> PILImage.Image:
 
 
 def encode(photo: PILImage.Image, kind: str) -> bytes:
-    """Encode a photo as an image file of a format, by Pillow's name."""
+    """Encode a photograph as an image file of a format, by Pillow's name."""
     buffer = io.BytesIO()
     photo.save(buffer, kind, **({"quality": _JPEG_QUALITY} if kind in ("JPEG", "WEBP") else {}))
     return buffer.getvalue()

@@ -53,7 +53,7 @@ def _prepare(settings: Settings, photos: list[bytes]) -> None:
 
 
 def preprocessed(operator: Encoder, settings: Settings, photos: Sequence[bytes]) -> list[np.ndarray[Any, Any]]:
-    """Return the engine's input for each photo, (height, width, 3) uint8."""
+    """Return the engine's input for each photograph, (height, width, 3) uint8."""
     limits = image_limits(settings)
     return [operator.preprocess(decode_image(photo, limits, operator.decode_side)) for photo in photos]
 

@@ -64,7 +64,7 @@ class Encoder(ABC):
     max_batch = 8
 
     #: Allows the server to decode a JPEG at a reduced scale as long as both sides keep at least this many pixels, which
-    #: makes a 12-megapixel photo five times cheaper. None: always decode at full resolution.
+    #: makes a 12-megapixel picture five times cheaper. None: always decode at full resolution.
     decode_side: int | None = None
 
     #: Names the vector space. It must change whenever vectors can no longer be compared with earlier ones; an index

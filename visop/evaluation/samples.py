@@ -1,6 +1,6 @@
 """Read the originals of an evaluation and transform them, with the same result in every run.
 
-Originals are scaled down to ``MAX_SIDE``, so that a 50-megapixel photo costs no more than others; no encoder has an
+Originals are scaled down to ``MAX_SIDE``, so that a 50-megapixel picture costs no more than others; no encoder has an
 input as large as that.
 """
 

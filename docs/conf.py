@@ -22,7 +22,7 @@ nitpicky = True
 # Types of other packages, whose documentation is not at hand without a network, and our private ones.
 nitpick_ignore_regex = [
     ("py:.*", r"(numpy|np|npt|grpc|google|collections|pathlib|typing|types|argparse|concurrent)\..*"),
-    ("py:class", r"visop\.(settings\.Settings|encoding\..*|search\.milvus\.(store|collection)\..*)"),
+    ("py:class", r"visop\.(settings\.Settings|encoding\..*|search\.limits\..*|search\.milvus\.(store|collection)\..*)"),
 ]
 
 myst_enable_extensions = ["colon_fence", "deflist"]

@@ -147,3 +147,18 @@ def test_links_of_the_readme_lead_to_files() -> None:
     for page in ("README.md", "CONTRIBUTING.md"):
         links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text())
         assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_architecture_page_names_modules_and_types_that_are_there() -> None:
+    text = (ROOT / "docs/explanation/architecture.md").read_text().partition("## Before and after")[0]
+    code = re.findall(r"`([^`\n]+)`", text)
+    assert [name for name in code if name.endswith(".py") and not exists_in_the_tree(name)] == []
+    sources = "\n".join(path.read_text() for path in (ROOT / "visop").rglob("*.py"))
+    names = {
+        part for name in code if re.fullmatch(r"[A-Z][a-z]\w*(\.\w+)?|[a-z_]+_[a-z]+", name) for part in name.split(".")
+    }
+    assert [name for name in sorted(names) if not re.search(rf"\b{name}\b", sources)] == []
+
+
+def exists_in_the_tree(name: str) -> bool:
+    return (ROOT / name).exists() or (ROOT / "visop" / name).exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import run_command
-from visop.errors import UsageError
+from visop.cli.main import make_parser
+from visop.cli.train import _recipe
+from visop.errors import SettingsError, UsageError
+from visop.settings import load_settings
+from visop.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,7 +24,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(
     out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match=rf"--out {out}: must be a name that ends in \.safetensors, in a folder"):
+    with pytest.raises(UsageError, match=rf"out {out}: must be a name that ends in \.safetensors, in a folder"):
         run_command("train", tmp_path, "--out", out)
 
 
@@ -54,6 +59,27 @@ def test_a_backend_that_cannot_train_is_refused(backend: str, tmp_path: Path, mo
     monkeypatch.setenv("KERAS_BACKEND", backend)
     with pytest.raises(UsageError, match=f"KERAS_BACKEND={backend}: must be one of tensorflow, jax, torch"):
         run_command("train", tmp_path, "--out", tmp_path / "mine.safetensors")
+
+
+def recipe_of(*flags: str) -> Recipe:
+    arguments = make_parser().parse_args(["train", "photos", "--out", "mine.safetensors", *flags])
+    return _recipe(arguments, load_settings(os.environ).settings)
+
+
+def test_pooling_and_precision_are_the_flags_or_the_settings_or_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (recipe_of().pooling, recipe_of().precision) == ("gem", "auto")
+    monkeypatch.setenv("OP_POOLING", "rmac")
+    monkeypatch.setenv("OP_PRECISION", "f32")
+    assert (recipe_of().pooling, recipe_of().precision) == ("rmac", "f32")
+    found = recipe_of("--pooling", "max", "--precision", "bf16")
+    assert (found.pooling, found.precision) == ("max", "bf16")
+
+
+def test_a_precision_that_cannot_be_trained_in_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OP_PRECISION", "int8")
+    with pytest.raises(SettingsError, match="OP_PRECISION=int8: training computes in f32 or bf16"):
+        recipe_of()
+    assert recipe_of("--precision", "f32").precision == "f32"
 
 
 def test_the_environment_says_what_to_start_from_and_the_flag_wins(

@@ -62,7 +62,7 @@ def test_without_a_calibration_there_is_a_distance_and_no_verdict() -> None:
 
 
 def test_a_rate_without_a_threshold_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(UsageError, match=r"--fpr 0.0001: .* rates of 0.01, 0.001, on 500,500 pairs"):
+    with pytest.raises(UsageError, match=r"fpr 0.0001: .* rates of 0.01, 0.001, on 500,500 pairs"):
         compare(ToyOperator(), plain(1, 2, 3), plain(1, 2, 3), calibration=CALIBRATION, fpr=1e-4)
 
 

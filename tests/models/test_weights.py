@@ -98,5 +98,5 @@ def test_what_cannot_be_weights_is_refused(name: str, content: bytes, what: str,
 
 
 def test_a_path_to_nothing_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="OP_WEIGHTS=imagenett: there is no such file; it takes auto, imagenet, ran"):
+    with pytest.raises(WeightsError, match="weights imagenett: there is no such file; it takes auto, imagenet, ran"):
         find_weights(SPEC, "imagenett", tmp_path)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from visop.errors import SettingsError, UsageError
+from visop.errors import UsageError
 from visop.models.whitening import Moments, learn_whitening
 
 
@@ -53,7 +53,7 @@ def test_the_directions_of_most_variance_are_kept() -> None:
 def test_channels_that_never_fire_are_left_out() -> None:
     vectors = np.concatenate([correlated(100, 6), np.zeros((100, 2), np.float32)], axis=1)
     assert learn_whitening(moments_of(vectors)).kernel.shape == (8, 6)
-    with pytest.raises(UsageError, match="--dimension 7: these vectors vary in 6 of 8 directions"):
+    with pytest.raises(UsageError, match="dimension 7: these vectors vary in 6 of 8 directions"):
         learn_whitening(moments_of(vectors), 7)
 
 
@@ -62,7 +62,8 @@ def test_too_few_pictures_for_a_dimension_are_refused() -> None:
     assert learn_whitening(moments, 7).kernel.shape == (12, 7)
     assert learn_whitening(moments).kernel.shape == (12, 7)
     with pytest.raises(
-        SettingsError, match="8 pictures cannot whiten 8 dimensions: it takes at least one picture more"
+        UsageError,
+        match="dimension 8: 8 pictures cannot whiten so many dimensions: it takes at least one picture more",
     ):
         learn_whitening(moments, 8)
 

@@ -91,7 +91,7 @@ def test_a_picture_that_fails_is_named_and_left_out(
 
 
 def test_a_whitened_encoder_is_not_whitened_again(folder: Path, whitened: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"white\.safetensors is whitened already"):
+    with pytest.raises(UsageError, match=r"white\.safetensors: is whitened already"):
         run(folder, "--out", tmp_path / "twice.safetensors", "--weights", whitened)
 
 
@@ -102,9 +102,12 @@ def test_a_whitened_encoder_is_not_whitened_again(folder: Path, whitened: Path, 
         (["--out", "nowhere/white.safetensors"], "in a folder that is there"),
         (
             ["--out", "white.safetensors", "--dimension", "300"],
-            "--dimension 300: the vectors of embedded have only 256",
+            "dimension 300: the vectors of embedded have only 256",
         ),
-        (["--out", "white.safetensors", "--dimension", "41"], "41 pictures cannot whiten 41 dimensions"),
+        (
+            ["--out", "white.safetensors", "--dimension", "41"],
+            "dimension 41: 41 pictures cannot whiten so many dimensions",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said_before_the_work(

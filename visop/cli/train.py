@@ -8,12 +8,16 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from visop.cli.console import imports, resumable
 from visop.cli.flags import Commands, add_command
 from visop.cli.settings_flags import add_settings, read_settings
-from visop.errors import UsageError
+from visop.errors import SettingsError, UsageError
+
+if TYPE_CHECKING:
+    from visop.settings import Settings
+    from visop.training.recipe import Recipe
 
 _NOTES = """\
 With --labels pictures, every picture is an identity of its own, and the encoder learns to find edited copies of it:
@@ -35,6 +39,9 @@ examples:
 """
 
 _INSTALL = "to train: pip install 'visop[train]' tensorflow-cpu (or jax, or torch, with KERAS_BACKEND)"
+
+# Choices of a recipe that are settings, too, and mean the same there.
+_ALSO_SETTINGS = ("pooling", "precision")
 
 # Those of Keras that can train.
 _BACKENDS = ("tensorflow", "jax", "torch")
@@ -85,12 +92,14 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     hints = get_type_hints(Recipe)
     for each in dataclasses.fields(Recipe):
-        _add(parser, each.name, hints[each.name], each.default)
+        is_setting = each.name in _ALSO_SETTINGS
+        said = f"OP_{each.name.upper()}, or {each.default}" if is_setting else str(each.default)
+        _add(parser, each.name, hints[each.name], None if is_setting else each.default, said)
     add_settings(parser.add_argument_group("what to start from"), ("model", "weights"))
 
 
-def _add(parser: argparse.ArgumentParser, name: str, kind: Any, default: Any) -> None:
-    flag, text = f"--{name.replace('_', '-')}", f"{_HELP[name]} (default {default})"
+def _add(parser: argparse.ArgumentParser, name: str, kind: Any, default: Any, said: str) -> None:
+    flag, text = f"--{name.replace('_', '-')}", f"{_HELP[name]} (default {said})"
     if kind is bool:
         parser.add_argument(flag, action="store_true", help=_HELP[name])
     elif get_args(kind):
@@ -100,18 +109,17 @@ def _add(parser: argparse.ArgumentParser, name: str, kind: Any, default: Any) ->
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from visop.training.recipe import Recipe
-
     with imports(_INSTALL):
         from visop.images.decode import ImageLimits
         from visop.models.encoder_file import check_out
         from visop.models.selection import Selection
 
     check_out(arguments.out)
-    recipe = Recipe(**{each.name: getattr(arguments, each.name) for each in dataclasses.fields(Recipe)})
     settings = read_settings(arguments).settings
+    recipe = _recipe(arguments, settings)
     says = _read_card(arguments.card) if arguments.card else None
-    selection, limits = Selection.of(settings), ImageLimits.of(settings)
+    # The pooling is that of the encoder to be; the one that training starts from may have another.
+    selection, limits = Selection.of(dataclasses.replace(settings, pooling="auto")), ImageLimits.of(settings)
     _choose_backend()
     with imports(_INSTALL):
         from visop.training.train import train
@@ -124,6 +132,20 @@ def _run(arguments: argparse.Namespace) -> int:
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     return resumable(work)
+
+
+def _recipe(arguments: argparse.Namespace, settings: Settings) -> Recipe:
+    """How to train: flags, or the settings of the same names, or the defaults."""
+    from visop.training.recipe import Recipe
+
+    choices = {each.name: getattr(arguments, each.name) for each in dataclasses.fields(Recipe)}
+    for name in _ALSO_SETTINGS:
+        choices[name] = choices[name] or getattr(settings, name)
+    if choices["precision"] == "int8":
+        raise SettingsError("precision", "int8", "training computes in f32 or bf16; set one of them, or auto")
+    if choices["pooling"] == "auto":
+        del choices["pooling"]
+    return Recipe(**choices)
 
 
 def _choose_backend() -> None:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from visop.contract import Encoder, Image
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.models.fingerprint import digest_of
 from visop.models.selection import Selection
 from visop.settings import Settings
@@ -78,7 +78,7 @@ def compare(
         fpr: the false-positive rate to judge at; must be one of the calibration's.
 
     Raises:
-        SettingsError: the calibration has no threshold for this rate; names those that it has.
+        UsageError: the calibration has no threshold for this rate; names those that it has.
         ModelFailed: a picture has no vector.
     """
     trust = None if calibration is None else trust_of(calibration, fpr)
@@ -99,6 +99,10 @@ class HasFingerprint(Protocol):
     @property
     def fingerprint(self) -> str:
         """Of its vectors."""
+
+    @property
+    def older_fingerprints(self) -> frozenset[str]:
+        """Names that earlier versions gave the same vector space."""
 
 
 def calibration_of(operator: HasFingerprint, settings: Settings) -> Mapping[str, Any] | None:
@@ -133,21 +137,21 @@ def calibration_from(path: Path, operator: HasFingerprint) -> Mapping[str, Any]:
     """The calibration of an operator, known by its fingerprint, in a file that ``visop evaluate`` wrote.
 
     Raises:
-        SettingsError: the file cannot be read, or holds none of this operator.
+        UsageError: the file cannot be read, or holds none of this operator.
     """
     try:
         entries: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8"))
         known = {entry["fingerprint"]: entry["calibration"] for entry in entries.values() if entry["fingerprint"]}
     except OSError as error:
-        raise SettingsError(f"--calibration {path}: {error.strerror}") from error
+        raise UsageError("calibration", path, str(error.strerror)) from error
     except (ValueError, AttributeError, KeyError, TypeError) as error:
-        raise SettingsError(f"--calibration {path}: not a calibration.json of `visop evaluate`") from error
-    if operator.fingerprint not in known:
-        raise SettingsError(
-            f"--calibration {path}: nothing of fingerprint {operator.fingerprint or '(none)'}; it has "
-            f"{', '.join(known) or 'none'}. Evaluate this very encoder"
-        )
-    calibration: Mapping[str, Any] = known[operator.fingerprint]
+        raise UsageError("calibration", path, "not a calibration.json of `visop evaluate`") from error
+    name = next((name for name in (operator.fingerprint, *operator.older_fingerprints) if name in known), None)
+    if name is None:
+        there = ", ".join(known) or "none"
+        why = f"nothing of fingerprint {operator.fingerprint or '(none)'}; it has {there}. Evaluate this very encoder"
+        raise UsageError("calibration", path, why)
+    calibration: Mapping[str, Any] = known[name]
     return calibration
 
 
@@ -155,17 +159,16 @@ def trust_of(calibration: Mapping[str, Any], fpr: float) -> Trust:
     """The threshold of a calibration for a false-positive rate.
 
     Raises:
-        SettingsError: it has none for this rate; names those that it has. Or it is no calibration.
+        UsageError: it has none for this rate; names those that it has. Or it is no calibration.
     """
     try:
         thresholds: Sequence[Mapping[str, Any]] = calibration["thresholds"]
         found = next((each for each in thresholds if math.isclose(each["fpr"], fpr, rel_tol=1e-6)), None)
         if found is None:
             rates = ", ".join(f"{each['fpr']:g}" for each in thresholds) or "none"
-            raise SettingsError(
-                f"--fpr {fpr:g}: the encoder is calibrated for false-positive rates of {rates}, on "
-                f"{calibration['picture_pairs']:,} pairs of pictures; lower ones take more pictures"
-            )
+            why = f"the encoder is calibrated for false-positive rates of {rates}, on "
+            why += f"{calibration['picture_pairs']:,} pairs of pictures; lower ones take more pictures"
+            raise UsageError("fpr", f"{fpr:g}", why)
         return Trust(
             threshold=float(found["similarity"]),
             fpr=float(found["fpr"]),
@@ -177,6 +180,5 @@ def trust_of(calibration: Mapping[str, Any], fpr: float) -> Trust:
             data=str(calibration["data"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise SettingsError(
-            f"the calibration in the encoder's card is not as it should be: {error!r}; `visop evaluate` makes one"
-        ) from error
+        why = f"the calibration in the encoder's card is not as it should be: {error!r}; `visop evaluate` makes one"
+        raise UsageError("", "", why) from error

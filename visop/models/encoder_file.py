@@ -28,7 +28,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from visop import __version__
-from visop.errors import SettingsError, WeightsError
+from visop.errors import UsageError, WeightsError
 from visop.files import write_whole
 from visop.models.encoder_header import FORMAT, RANGES, EncoderHeader, header_of
 from visop.models.registry import Pooling
@@ -61,34 +61,34 @@ def write_encoder_file(
         WeightsError: this would be no encoder file; nothing is written.
     """
     if path.suffix != SUFFIX:
-        raise WeightsError(f"{path}: the name of an encoder file ends in {SUFFIX}")
+        raise WeightsError("", "", f"{path}: the name of an encoder file ends in {SUFFIX}")
     facts = {"format": FORMAT, "model": model, "pooling": pooling, "dimension": dimension, "card": card}
     arrays = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
     for name, array in arrays.items():
         if array.dtype.name not in _DTYPES.values():
-            raise WeightsError(f"{path}: {name} is {array.dtype.name}, must be float16 or float32")
+            raise WeightsError("", "", f"{path}: {name} is {array.dtype.name}, must be float16 or float32")
     header_of(path, facts, {name: array.shape for name, array in arrays.items()})
     _check_numbers(path, arrays)
     try:
         text = json.dumps(facts, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise WeightsError(f"{path}: the card is not JSON: {error}") from error
+        raise WeightsError("", "", f"{path}: the card is not JSON: {error}") from error
     if len(text) > _MAX_HEADER_BYTES // 2:
-        raise WeightsError(f"{path}: the card has {len(text)} bytes, at most {_MAX_HEADER_BYTES // 2} fit")
+        raise WeightsError("", "", f"{path}: the card has {len(text)} bytes, at most {_MAX_HEADER_BYTES // 2} fit")
     try:
         write_whole(path, save(arrays, {_KEY: text}))
     except OSError as error:
-        raise WeightsError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise WeightsError("", "", f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def check_out(path: Path) -> None:
     """Find out before hours of work what would keep an encoder file from being written after them.
 
     Raises:
-        SettingsError: the name or the folder will not do.
+        UsageError: the name or the folder will not do.
     """
     if path.suffix != SUFFIX or not path.parent.is_dir():
-        raise SettingsError(f"--out {path}: must be a name that ends in {SUFFIX}, in a folder that is there")
+        raise UsageError("out", path, f"must be a name that ends in {SUFFIX}, in a folder that is there")
 
 
 def made_now(**more: Any) -> dict[str, Any]:
@@ -184,29 +184,33 @@ def _digest(names: Iterable[str], get: Callable[[str], npt.NDArray[Any]]) -> str
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     if not path.is_file():  # a pipe would be waited for
-        raise WeightsError(f"{path}: there is no such file")
+        raise WeightsError("", "", f"{path}: there is no such file")
     try:
         with path.open("rb") as raw:
             claimed = int.from_bytes(raw.read(8), "little")
         if claimed > _MAX_HEADER_BYTES:
-            raise WeightsError(f"{path} is no encoder file: a header of {claimed} bytes, limit {_MAX_HEADER_BYTES}")
+            raise WeightsError(
+                "", "", f"{path} is no encoder file: a header of {claimed} bytes, limit {_MAX_HEADER_BYTES}"
+            )
         with safe_open(path, framework="numpy") as file:
             yield file
     except SafetensorError as error:
-        raise WeightsError(f"{path} is damaged or no encoder file: {error}") from error
+        raise WeightsError("", "", f"{path} is damaged or no encoder file: {error}") from error
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise WeightsError("", "", f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def _read_header(path: Path, file: Any) -> EncoderHeader:
     metadata = file.metadata() or {}
     text = metadata.get(_KEY, metadata.get(_OLD_KEY))
     if text is None:
-        raise WeightsError(f"{path} is a safetensors file, but no encoder file: its metadata has no key {_KEY!r}")
+        raise WeightsError(
+            "", "", f"{path} is a safetensors file, but no encoder file: its metadata has no key {_KEY!r}"
+        )
     slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     for name, part in slices.items():
         if part.get_dtype() not in _DTYPES:
-            raise WeightsError(f"{path}: {name} is {part.get_dtype()}, must be F16 or F32")
+            raise WeightsError("", "", f"{path}: {name} is {part.get_dtype()}, must be F16 or F32")
     return header_of(path, _parse(path, text), {name: tuple(part.get_shape()) for name, part in slices.items()})
 
 
@@ -215,18 +219,18 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
         facts = json.loads(text)
         json.dumps(facts, allow_nan=False)  # Python reads NaN and 1e999, which are no JSON
     except (ValueError, RecursionError) as error:
-        raise WeightsError(f"{path}: its metadata is not JSON: {error}") from error
+        raise WeightsError("", "", f"{path}: its metadata is not JSON: {error}") from error
     if not isinstance(facts, dict):
-        raise WeightsError(f"{path}: its metadata must be a JSON object")
+        raise WeightsError("", "", f"{path}: its metadata must be a JSON object")
     return facts
 
 
 def _check_numbers(path: Path, tensors: Tensors) -> None:
     for name, tensor in tensors.items():
         if not np.isfinite(tensor).all():
-            raise WeightsError(f"{path} holds NaN or inf, in {name}")
+            raise WeightsError("", "", f"{path} holds NaN or inf, in {name}")
     if "gem/p" in tensors and not (tensors["gem/p"] > 0).all():
-        raise WeightsError(f"{path}: gem/p is {tensors['gem/p']}, must be above 0")
+        raise WeightsError("", "", f"{path}: gem/p is {tensors['gem/p']}, must be above 0")
     for name, tensor in tensors.items():
         if name.startswith(RANGES) and not tensor[0] <= 0 <= tensor[1]:
-            raise WeightsError(f"{path}: {name} is {tensor.tolist()}, must go from at most 0 to at least 0")
+            raise WeightsError("", "", f"{path}: {name} is {tensor.tolist()}, must go from at most 0 to at least 0")

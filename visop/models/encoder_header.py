@@ -67,15 +67,19 @@ def header_of(path: Path, facts: Mapping[str, Any], shapes: Shapes) -> EncoderHe
         WeightsError: this is no encoder; says what does not fit.
     """
     if facts.get("format") != FORMAT:
-        raise WeightsError(f"{path} is an encoder file of format {facts.get('format')}; this visop reads {FORMAT}")
+        raise WeightsError(
+            "", "", f"{path} is an encoder file of format {facts.get('format')}; this visop reads {FORMAT}"
+        )
     model, pooling, card = facts.get("model"), facts.get("pooling"), facts.get("card")
     dimension = facts.get("dimension")
     if not isinstance(model, str) or not isinstance(card, Mapping):
-        raise WeightsError(f"{path}: 'model' must be a text and 'card' an object")
+        raise WeightsError("", "", f"{path}: 'model' must be a text and 'card' an object")
     if not _is_pooling(pooling):
-        raise WeightsError(f"{path}: 'pooling' is {pooling!r}, must be one of {', '.join(get_args(Pooling))}")
+        raise WeightsError("", "", f"{path}: 'pooling' is {pooling!r}, must be one of {', '.join(get_args(Pooling))}")
     if type(dimension) is not int or not 1 <= dimension <= MAX_DIMENSION:
-        raise WeightsError(f"{path}: 'dimension' is {dimension!r}, must be a whole number from 1 to {MAX_DIMENSION}")
+        raise WeightsError(
+            "", "", f"{path}: 'dimension' is {dimension!r}, must be a whole number from 1 to {MAX_DIMENSION}"
+        )
     _check_shapes(path, shapes, pooling, dimension)
     return EncoderHeader(model=model, pooling=pooling, dimension=dimension, card=card, shapes=shapes)
 
@@ -88,18 +92,22 @@ def _check_shapes(path: Path, shapes: Shapes, pooling: str, dimension: int) -> N
     """Hold the tensors after the backbone to their places; those of the backbone are the model's matter."""
     for name, shape in shapes.items():
         if name not in _SINGLE and not name.startswith(("backbone/", RANGES)):
-            raise WeightsError(f"{path}: {name} is no tensor of an encoder; there are backbone/... and {_SINGLE}")
+            raise WeightsError(
+                "", "", f"{path}: {name} is no tensor of an encoder; there are backbone/... and {_SINGLE}"
+            )
         if name.startswith(RANGES) and shape != (2,):
-            raise WeightsError(f"{path}: {name} has shape {shape}, must be (2,)")
+            raise WeightsError("", "", f"{path}: {name} has shape {shape}, must be (2,)")
         if 0 in shape:  # its other sides may claim anything
-            raise WeightsError(f"{path}: {name} has shape {shape}: there are no numbers in it")
+            raise WeightsError("", "", f"{path}: {name} has shape {shape}: there are no numbers in it")
     if "gem/p" in shapes and (pooling != "gem" or shapes["gem/p"] != ()):
-        raise WeightsError(f"{path}: gem/p has shape {shapes['gem/p']} and pooling {pooling}, must be () and gem")
+        raise WeightsError(
+            "", "", f"{path}: gem/p has shape {shapes['gem/p']} and pooling {pooling}, must be () and gem"
+        )
     width: int | None = None
     for part in ("head", "whitening"):
         width = _check_linear(path, shapes, part, width)
     if width not in (None, dimension):
-        raise WeightsError(f"{path}: 'dimension' is {dimension}, the tensors give {width}")
+        raise WeightsError("", "", f"{path}: 'dimension' is {dimension}, the tensors give {width}")
 
 
 def _check_linear(path: Path, shapes: Shapes, part: str, width: int | None) -> int | None:
@@ -110,5 +118,5 @@ def _check_linear(path: Path, shapes: Shapes, part: str, width: int | None) -> i
     if kernel is None or len(kernel) != 2 or bias != kernel[1:] or (width is not None and width != kernel[0]):
         inputs = "inputs" if width is None else str(width)
         rule = f"must be ({inputs}, outputs) and (outputs,)"
-        raise WeightsError(f"{path}: {part}/kernel has shape {kernel} and {part}/bias {bias}, {rule}")
+        raise WeightsError("", "", f"{path}: {part}/kernel has shape {kernel} and {part}/bias {bias}, {rule}")
     return kernel[1]

@@ -87,7 +87,7 @@ def _export_in_subprocess(spec: ModelSpec, weights: Weights, pooling: Pooling, p
     command = [sys.executable, "-m", __name__, *options, spec.name, pooling, str(path), *source]
     done = _run(spec, command)
     if done.returncode == _REFUSED:
-        raise WeightsError(done.stdout.strip())
+        raise WeightsError("", "", done.stdout.strip())
     if done.returncode != 0:
         logger.error("building %s failed:\n%s", spec.name, done.stderr)
         last_line = done.stderr.strip().rpartition("\n")[2]

@@ -71,7 +71,7 @@ def build_encoder(
 def _linear(vectors: Any, name: str, rest: Mapping[str, npt.NDArray[np.float32]]) -> Any:
     kernel, bias = rest[f"{name}/kernel"], rest[f"{name}/bias"]
     if vectors.shape[-1] != len(kernel):
-        raise WeightsError(f"{name}/kernel is for {len(kernel)} channels, the model has {vectors.shape[-1]}")
+        raise WeightsError("", "", f"{name}/kernel is for {len(kernel)} channels, the model has {vectors.shape[-1]}")
     layer = layers.Dense(len(bias), dtype="float32", name=name)
     projected = layer(vectors)
     layer.set_weights([kernel, bias])

@@ -42,7 +42,7 @@ def load_weights(spec: ModelSpec, backbone: Any, weights: Weights) -> Tensors:
     load = _load_encoder_file if weights.path.suffix == SUFFIX else _load_keras_file
     rest = load(spec, backbone, weights.path)
     if content_sha256(weights.path) != weights.sha256:
-        raise WeightsError(f"{weights.path} changed while it was read; start again")
+        raise WeightsError("", "", f"{weights.path} changed while it was read; start again")
     return rest
 
 
@@ -59,7 +59,9 @@ def _load_encoder_file(spec: ModelSpec, backbone: Any, path: Path) -> Tensors:
     if found != needed:
         name = min(name for name in found | needed if found.get(name) != needed.get(name))
         raise WeightsError(
-            f"{path} does not fit {spec.name}: {name} has shape {found.get(name)}, the model's {needed.get(name)}"
+            "",
+            "",
+            f"{path} does not fit {spec.name}: {name} has shape {found.get(name)}, the model's {needed.get(name)}",
         )
     for weight in backbone.weights:
         weight.assign(own[_BACKBONE + weight.path])
@@ -73,7 +75,7 @@ def _load_keras_file(spec: ModelSpec, backbone: Any, path: Path) -> Tensors:
     # What h5py, zipfile and Keras raise for damaged and for misfit files.
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, zipfile.BadZipFile) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise WeightsError(f"{path} is damaged or not of {spec.name}: {reason}") from error
+        raise WeightsError("", "", f"{path} is damaged or not of {spec.name}: {reason}") from error
     _check_finite(backbone, path)
     return {}
 
@@ -84,8 +86,10 @@ def _check_count(spec: ModelSpec, backbone: Any, path: Path) -> None:
         found = _count_weights(file)
     if found != backbone.count_params():
         raise WeightsError(
+            "",
+            "",
             f"{path} holds {found:,} weights, {spec.name} without its classifier has {backbone.count_params():,}: it "
-            "is of another model, or with the classifier (Keras publishes both; names of those without say notop)"
+            "is of another model, or with the classifier (Keras publishes both; names of those without say notop)",
         )
 
 
@@ -114,4 +118,4 @@ def _count_weights(file: h5py.File) -> int:
 def _check_finite(backbone: Any, path: Path) -> None:
     bad = next((weight.path for weight in backbone.weights if not np.isfinite(weight.numpy()).all()), None)
     if bad is not None:
-        raise WeightsError(f"{path} holds NaN or inf, in {bad}")
+        raise WeightsError("", "", f"{path} holds NaN or inf, in {bad}")

@@ -158,5 +158,5 @@ def find_model(name: str) -> ModelSpec:
         SettingsError: there is none; lists those that there are.
     """
     if name not in MODELS:
-        raise SettingsError(f"OP_MODEL={name}: must be one of {', '.join(MODELS)}")
+        raise SettingsError("model", name, f"must be one of {', '.join(MODELS)}")
     return MODELS[name]

@@ -69,7 +69,7 @@ def find_weights(spec: ModelSpec, weights: str, data_dir: Path) -> Weights:
         return _published(spec, data_dir)
     path = Path(weights).expanduser()
     if not path.is_file():
-        raise WeightsError(f"OP_WEIGHTS={weights}: there is no such file; it takes auto, imagenet, random or a path")
+        raise WeightsError("weights", weights, "there is no such file; it takes auto, imagenet, random or a path")
     if path.suffix == SUFFIX:
         return _encoder(spec, "file", path)
     check_file_kind(path)
@@ -78,14 +78,14 @@ def find_weights(spec: ModelSpec, weights: str, data_dir: Path) -> Weights:
 
 def _shipped(spec: ModelSpec, path: Path) -> Weights:
     if not path.is_file():
-        raise WeightsError(f"the weights of {spec.name} are missing: {path} is part of visop; install it again")
+        raise WeightsError("", "", f"the weights of {spec.name} are missing: {path} is part of visop; install it again")
     return _encoder(spec, "shipped", path)
 
 
 def _encoder(spec: ModelSpec, kind: Literal["shipped", "file"], path: Path) -> Weights:
     header = read_header(path)
     if header.model != spec.name:
-        raise WeightsError(f"{path} is an encoder on {header.model}, not on {spec.name}")
+        raise WeightsError("", "", f"{path} is an encoder on {header.model}, not on {spec.name}")
     digests = digests_of_file(path)
     return Weights(kind, path, digests.weights, header, digests.ranges)
 
@@ -93,16 +93,20 @@ def _encoder(spec: ModelSpec, kind: Literal["shipped", "file"], path: Path) -> W
 def _published(spec: ModelSpec, data_dir: Path) -> Weights:
     if spec.weights_url is None:
         raise WeightsError(
+            "",
+            "",
             f"OP_WEIGHTS=imagenet: there are no ImageNet weights of {spec.name}; take OP_WEIGHTS=auto, or a model that "
-            "has some, such as OP_MODEL=vgg19"
+            "has some, such as OP_MODEL=vgg19",
         )
     folders = (data_dir.expanduser(), _KERAS_CACHE.expanduser())
     path = next((folder / spec.weights_file for folder in folders if (folder / spec.weights_file).is_file()), None)
     if path is None:
         raise WeightsError(
+            "",
+            "",
             f"the weights of {spec.name} are missing: {spec.weights_file} is neither in {folders[0]} nor in "
             f"{folders[1]}. Get it with `data/prepare_model.sh {spec.name}`, or put it there from {spec.weights_url}. "
-            "To try things without it: OP_WEIGHTS=random"
+            "To try things without it: OP_WEIGHTS=random",
         )
     check_file_kind(path)
     _check_digest(spec, path)
@@ -117,8 +121,10 @@ def _check_digest(spec: ModelSpec, path: Path) -> None:
         digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     if digest != spec.weights_md5:
         raise WeightsError(
+            "",
+            "",
             f"{path} is not the published file: its md5 is {digest}, published is {spec.weights_md5}. It is cut short "
-            f"or altered; delete it and get it again with `data/prepare_model.sh {spec.name}`"
+            f"or altered; delete it and get it again with `data/prepare_model.sh {spec.name}`",
         )
 
 
@@ -137,14 +143,14 @@ def check_file_kind(path: Path) -> None:
         WeightsError: names the file and what it is.
     """
     if path.suffix not in _MAGIC:
-        raise WeightsError(f"{path}: a weights file ends in {SUFFIX}, .h5, .weights.h5 or .keras")
+        raise WeightsError("", "", f"{path}: a weights file ends in {SUFFIX}, .h5, .weights.h5 or .keras")
     try:
         with path.open("rb") as file:
             head = file.read(64)
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
+        raise WeightsError("", "", f"{path} cannot be read: {error.strerror}") from error
     if not head.startswith(_MAGIC[path.suffix]):
-        raise WeightsError(f"{path} is {_guess(head)}; a {path.suffix} file was expected")
+        raise WeightsError("", "", f"{path} is {_guess(head)}; a {path.suffix} file was expected")
 
 
 def _guess(head: bytes) -> str:

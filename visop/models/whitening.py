@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from visop.errors import SettingsError
+from visop.errors import UsageError
 
 #: A direction with less than this share of the largest variance is rounding, and dividing by it would make it signal.
 LEAST_VARIANCE = 1e-6
@@ -72,7 +72,7 @@ def learn_whitening(moments: Moments, dimension: int | None = None) -> Whitening
             less than vectors, and those whose variance is more than rounding.
 
     Raises:
-        SettingsError: there are too few vectors, or directions, for this dimension.
+        UsageError: there are too few vectors, or directions, for this dimension.
     """
     variances, directions = np.linalg.eigh(moments.covariance)
     variances, directions = variances[::-1], directions[:, ::-1]
@@ -85,9 +85,8 @@ def learn_whitening(moments: Moments, dimension: int | None = None) -> Whitening
 
 def _check(dimension: int, there: int, moments: Moments) -> None:
     if moments.count <= dimension or moments.count < 2:
-        raise SettingsError(
-            f"{moments.count} pictures cannot whiten {dimension} dimensions: it takes at least one picture more than "
-            "dimensions, and ten times as many are better. Give more pictures, or a smaller --dimension"
-        )
+        why = f"{moments.count} pictures cannot whiten so many dimensions: it takes at least one picture more than "
+        why += "dimensions, and ten times as many are better. Give more pictures, or a smaller dimension"
+        raise UsageError("dimension", dimension, why)
     if not 1 <= dimension <= there:
-        raise SettingsError(f"--dimension {dimension}: these vectors vary in {there} of {len(moments.mean)} directions")
+        raise UsageError("dimension", dimension, f"these vectors vary in {there} of {len(moments.mean)} directions")

@@ -13,7 +13,7 @@ import numpy as np
 
 from visop.contract import Vector
 from visop.encoding.local import LocalEncoder, open_local
-from visop.errors import SettingsError, VisopError
+from visop.errors import SettingsError, UsageError, VisopError
 from visop.models.encoder_file import check_out, made_now, write_encoder_file
 from visop.models.selection import Selection
 from visop.models.whitening import Moments, Whitening, learn_whitening
@@ -46,7 +46,8 @@ def find_base(settings: Settings) -> Selection:
     """
     base = Selection.of(settings)
     if base.weights.header is not None and base.weights.header.has_whitening:
-        raise SettingsError(f"{base.weights.path} is whitened already; give the encoder file that it was made from")
+        why = "is whitened already; give the encoder file that it was made from"
+        raise SettingsError("weights", base.weights.path, why)
     return base
 
 
@@ -54,16 +55,16 @@ def check_request(out: Path, dimension: int | None, pictures: int, base: Selecti
     """Find out before the work what would fail after it.
 
     Raises:
-        SettingsError: the name of the file, the dimension or the number of pictures will not do.
+        UsageError: the name of the file, the dimension or the number of pictures will not do.
     """
     check_out(out)
     if dimension is not None and dimension > base.spec.dimension:
-        raise SettingsError(f"--dimension {dimension}: the vectors of {base.spec.name} have only {base.spec.dimension}")
+        raise UsageError("dimension", dimension, f"the vectors of {base.spec.name} have only {base.spec.dimension}")
     if pictures <= max(dimension or 1, 1):
-        raise SettingsError(
-            f"{pictures} pictures cannot whiten {dimension or 1} dimensions: it takes at least one picture more, and "
-            "ten times as many are better"
+        why = (
+            f"{pictures} pictures cannot whiten so many dimensions: it takes at least one picture more, and ten times "
         )
+        raise UsageError("dimension", dimension or 1, why + "as many are better")
 
 
 def learn_moments(base: Selection, settings: Settings, names: Sequence[str], on_done: Callable[[], object]) -> Learning:
@@ -92,10 +93,8 @@ def _open(base: Selection, settings: Settings) -> Iterator[LocalEncoder]:
     fingerprint = base.fingerprint("f32")
     with open_local(settings) as encoder:
         if encoder.info.fingerprint != fingerprint:
-            raise SettingsError(
-                f"OP_OPERATOR={settings.operator} gives vectors {encoder.info.fingerprint}, and not those of the "
-                f"built-in encoder, {fingerprint}, which is what can be whitened"
-            )
+            why = f"gives vectors {encoder.info.fingerprint}, and not those of the built-in encoder, {fingerprint}, "
+            raise SettingsError("operator", settings.operator, why + "which is what can be whitened")
         yield encoder
 
 
@@ -114,7 +113,7 @@ def write_whitened(out: Path, base: Selection, learning: Learning, dimension: in
     """Learn the whitening and write base and whitening as one encoder file.
 
     Raises:
-        SettingsError: the pictures are too few, or vary in too few directions.
+        UsageError: the pictures are too few, or vary in too few directions.
         WeightsError: the file cannot be written.
     """
     whitening = learn_whitening(learning.moments, dimension)

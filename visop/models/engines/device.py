@@ -28,7 +28,7 @@ def wants_gpu(device: Literal["auto", "cpu", "gpu"], dev: Path = Path("/dev")) -
     if missing is None:
         return True
     if device == "gpu":
-        raise SettingsError(f"OP_DEVICE=gpu: {missing}")
+        raise SettingsError("device", "gpu", missing)
     logger.info("OP_DEVICE=auto takes the CPU: %s", missing)
     return False
 

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from visop.errors import SettingsError
+from visop.errors import UsageError
 from visop.models.engines.device import wants_gpu
 from visop.models.registry import ModelSpec, Pooling, Precision
 from visop.models.telemetry import switch_off_telemetry
@@ -71,7 +71,7 @@ def load_engine(spec: ModelSpec, weights: Weights, pooling: Pooling, options: En
     """Compile a model for the device that the options ask for, and run it once.
 
     Raises:
-        SettingsError: device, precision or runtime is not there.
+        UsageError: device, precision or runtime is not there.
         WeightsError: the weights do not fit the model.
     """
     load = _load_gpu if wants_gpu(options.device) else _load_cpu
@@ -82,7 +82,7 @@ def load_engine(spec: ModelSpec, weights: Weights, pooling: Pooling, options: En
 
 def _load_cpu(spec: ModelSpec, weights: Weights, pooling: Pooling, options: EngineOptions) -> Engine:
     if importlib.util.find_spec("openvino") is None:
-        raise SettingsError("openvino is not installed: pip install 'visop[cpu]'")
+        raise UsageError("", "", "openvino is not installed: pip install 'visop[cpu]'")
     switch_off_telemetry()
     from visop.models.engines.openvino import OpenVinoEngine
 

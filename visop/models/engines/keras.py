@@ -73,9 +73,8 @@ def _import_keras_on_tensorflow() -> tuple[Any, Any]:
     import tensorflow as tf
 
     if keras.config.backend() != "tensorflow":
-        raise SettingsError(
-            f"OP_DEVICE=gpu needs Keras on TensorFlow; it is loaded on {keras.config.backend()} already"
-        )
+        loaded = keras.config.backend()
+        raise SettingsError("device", "gpu", f"needs Keras on TensorFlow; it is loaded on {loaded} already")
     # A person's keras.json may say otherwise, and would change the vectors.
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")

@@ -57,7 +57,7 @@ def quantise(model: ov.Model, kernels: Kernels, ranges: Ranges) -> None:
     """
     found = [(node, layer) for node, layer in _convolutions(model, kernels) if layer in ranges]
     if missing := ranges.keys() - {layer for _, layer in found}:
-        raise WeightsError(f"ranges/{min(missing)}: the model has no such convolution")
+        raise WeightsError("", "", f"ranges/{min(missing)}: the model has no such convolution")
     # Several convolutions may read the same; with the same range they also read the same rounded numbers.
     rounded: dict[tuple[Any, ...], Any] = {}
     for convolution, layer in found:

@@ -20,8 +20,8 @@ from PIL import Image as PILImage
 from tests.toys import ToyOperator
 from visop.cli.main import make_parser
 from visop.rpc import rpc_pb2_grpc
-from visop.serving.lifecycle import MakeCompanion, Server
 from visop.serving.pipeline import Pipeline
+from visop.serving.server import MakeCompanion, Server
 from visop.settings import Settings
 
 T = TypeVar("T")

@@ -71,7 +71,7 @@ ONLY = {
 }
 
 # Who may import the stubs: whoever speaks gRPC.
-STUBS = {"visop/serving/convert.py", "visop/serving/servicer.py", "visop/serving/lifecycle.py", "visop/client"}
+STUBS = {"visop/serving/convert.py", "visop/serving/servicer.py", "visop/serving/server.py", "visop/client"}
 
 
 def modules() -> list[Path]:

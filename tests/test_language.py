@@ -77,10 +77,8 @@ NOT_YET = {
     "visop/evaluation/encoders.py",
     "visop/models/",
     "visop/search/",
-    "visop/serving/",
     "visop/settings.py",
     "visop/training/whiten.py",
-    "visop/web/",
 }
 
 

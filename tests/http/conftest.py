@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import Running, running
 from tests.toys import ToyOperator
 from visop.http.server import HttpServer
-from visop.serving.lifecycle import MakeCompanion
+from visop.serving.server import MakeCompanion
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from tests.toys import ToyOperator
 from visop.contract import Encoder
 from visop.http.endpoint import Endpoint, Task
 from visop.http.server import HttpServer
-from visop.serving.lifecycle import MakeCompanion
 from visop.serving.pipeline import Input, Pipeline
+from visop.serving.server import MakeCompanion
 from visop.settings import Settings
 
 

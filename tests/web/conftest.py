@@ -15,8 +15,8 @@ import pytest
 from tests.search.conftest import write_pictures
 from tests.toys import ToyOperator
 from visop.http.timeouts import DEFAULT_TIMEOUTS, Timeouts
-from visop.serving.lifecycle import Server
 from visop.serving.pipeline import Pipeline
+from visop.serving.server import Server
 from visop.settings import Settings
 from visop.web.search_server import SearchOptions, open_search
 

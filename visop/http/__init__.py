@@ -8,11 +8,11 @@ from visop.errors import SettingsError
 from visop.settings import Settings
 
 if TYPE_CHECKING:
-    from visop.serving.lifecycle import MakeCompanion
+    from visop.serving.server import MakeCompanion
 
 
 def http_companions(settings: Settings) -> list[MakeCompanion]:
-    """The HTTP server that ``OP_HTTP_ENDPOINT`` asks for, for ``visop.serving.lifecycle``; none where it is empty.
+    """The HTTP server that ``OP_HTTP_ENDPOINT`` asks for, for ``visop.serving.server``; none where it is empty.
 
     Raises:
         SettingsError: its packages are not installed.

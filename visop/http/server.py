@@ -23,7 +23,7 @@ _MAX_HEAD_BYTES = 16 * 1024
 
 
 class HttpServer:
-    """The companion of the gRPC server (``visop.serving.lifecycle``) that speaks HTTP: binds when it is made.
+    """The companion of the gRPC server (``visop.serving.server``) that speaks HTTP: binds when it is made.
 
     Args:
         pipeline: makes the vectors.

@@ -41,7 +41,7 @@ class RequestLog:
             self._spans_s[stage] = self._spans_s.get(stage, 0.0) + span
 
     def end(self, code: str, error: VisopError | None = None) -> None:
-        """Write the line; as a warning if the fault is ours."""
+        """Write the line; as a warning if the operator failed, and not the caller."""
         level = logging.WARNING if error is not None and code_of(error) is StatusCode.INTERNAL else logging.INFO
         if not logger.isEnabledFor(level):
             return

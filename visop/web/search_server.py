@@ -18,8 +18,8 @@ from visop.http.timeouts import DEFAULT_TIMEOUTS, Timeouts
 from visop.images.decode import ImageLimits
 from visop.search.calibration import DEFAULT_FPR, copy_threshold
 from visop.search.index import Index
-from visop.serving.lifecycle import MakeCompanion
 from visop.serving.pipeline import Pipeline
+from visop.serving.server import MakeCompanion
 from visop.settings import Settings
 from visop.synthetic.examples import COUNT, write_examples
 from visop.web.indexing import BackgroundEncoder, Indexing

@@ -1,0 +1,162 @@
+"""The gRPC server of one pipeline, and the servers of other protocols beside it. They open, drain and close as one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from visop import address
+from visop.contract import Encoder
+from visop.errors import SettingsError
+from visop.rpc import rpc_pb2_grpc
+from visop.serving.admission import CallAdmission
+from visop.serving.convert import identity_json, identity_of
+from visop.serving.pipeline import Pipeline
+from visop.serving.servicer import SERVICE_NAME, OperatorServicer
+from visop.settings import Settings
+
+# Threads beyond those that Execute may hold, so that health and identity answer at any load.
+_SPARE_THREADS = 16
+_HEALTH_INTERVAL_S = 0.5
+_DRAIN_CHECK_S = 0.02
+_REFUSAL_S = 0.2
+
+
+class Companion(Protocol):
+    """A server beside the gRPC one, on the same pipeline. It binds its port when it is made.
+
+    Attributes:
+        name: of its protocol, for the log.
+        address: HOST:PORT, with the port that was bound.
+    """
+
+    name: str
+    address: str
+
+    def start(self) -> None:
+        """Take requests."""
+
+    def stop(self) -> None:
+        """Send the last answers and close. Called once no call is in flight. Idempotent."""
+
+
+#: Makes a companion of: the pipeline, what admits calls over every protocol, Identity in JSON, the settings.
+MakeCompanion = Callable[[Pipeline, CallAdmission, Mapping[str, Any], Settings], Companion]
+
+
+class Server:
+    """The gRPC server of a pipeline, and its companions. Entering opens the ports; leaving drains and closes them.
+
+    Attributes:
+        address: HOST:PORT that gRPC listens on.
+        advertised: HOST:PORT in Identity, for others to call.
+        companion_addresses: HOST:PORT of every companion, by the name of its protocol.
+    """
+
+    def __init__(
+        self, operator: Encoder, pipeline: Pipeline, settings: Settings, companions: Sequence[MakeCompanion] = ()
+    ) -> None:
+        self._pipeline, self._settings = pipeline, settings
+        self._calls = CallAdmission(settings.max_calls)
+        threads = settings.max_calls + _SPARE_THREADS
+        self._pool = ThreadPoolExecutor(threads, "visop-grpc")
+        # gRPC itself refuses a call that finds no thread; it would wait in a queue without a bound.
+        self._grpc = grpc.server(self._pool, options=_options(settings), maximum_concurrent_rpcs=threads)
+        self.port = self._bind()
+        self.address = address.join(settings.host, self.port)
+        self.advertised = settings.advertised(self.port)
+        identity = identity_of(operator.info(), self.advertised, settings)
+        self._servicer = OperatorServicer(pipeline, self._calls, identity, settings)
+        rpc_pb2_grpc.add_OperatorServicer_to_server(self._servicer, self._grpc)
+        self._health = health.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
+        names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._grpc)
+        self._companions = [make(pipeline, self._calls, identity_json(identity), settings) for make in companions]
+        self.companion_addresses = {companion.name: companion.address for companion in self._companions}
+        self._published: bool | None = None
+        self._stopping = threading.Event()
+        self._monitor = threading.Thread(target=self._watch_health, name="visop-health", daemon=True)
+
+    def __enter__(self) -> Server:
+        self._publish_health()
+        self._grpc.start()
+        for companion in self._companions:
+            companion.start()
+        self._monitor.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Say not serving, take no new calls, finish those in flight, within the drain time. Idempotent.
+
+        Only Execute and streams are waited for: a client that watches health holds its call open for ever.
+        """
+        self._stopping.set()
+        self._health.enter_graceful_shutdown()
+        self._calls.close()
+        self._servicer.end_streams()
+        ends = time.monotonic() + self._settings.drain_timeout_s
+        while self._calls.accepted and time.monotonic() < ends:
+            time.sleep(_DRAIN_CHECK_S)
+        # Closing the port cuts off calls that gRPC has received and not handed over yet. Callers that try again at once
+        # get this time to be refused properly.
+        time.sleep(_REFUSAL_S)
+        stopped = self._grpc.stop(_REFUSAL_S)
+        for companion in self._companions:
+            companion.stop()
+        stopped.wait()
+        self._monitor.join()
+        # Not waited for: a handler that a hanging model still holds is released when the pipeline closes.
+        self._pool.shutdown(wait=False)
+
+    def _bind(self) -> int:
+        wanted = address.join(self._settings.host, self._settings.port)
+        try:
+            port = self._grpc.add_insecure_port(wanted)
+        except RuntimeError:
+            port = 0
+        if not port:
+            raise SettingsError("", "", f"cannot listen on {wanted}: in use, or not allowed")
+        return port
+
+    def _watch_health(self) -> None:
+        while not self._stopping.wait(_HEALTH_INTERVAL_S):
+            self._publish_health()
+
+    def _publish_health(self) -> None:
+        well = self._pipeline.trouble() is None
+        if well == self._published:
+            return  # setting it again would wake every Watch
+        self._published = well
+        status = health_pb2.HealthCheckResponse.SERVING if well else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in ("", SERVICE_NAME):
+            self._health.set(name, status)
+
+
+def _options(settings: Settings) -> list[tuple[str, int]]:
+    """https://grpc.github.io/grpc/core/group__grpc__arg__keys.html."""
+    options = [
+        ("grpc.max_send_message_length", settings.max_message_bytes),
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.keepalive_time_ms", int(settings.keepalive_s * 1000)),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        # Clients may ping as often as we do, also between calls; else gRPC hangs up with "too many pings".
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        # Two servers that share a port by accident would each get half of the calls.
+        ("grpc.so_reuseport", 0),
+    ]
+    if settings.max_connection_age_s:
+        options.append(("grpc.max_connection_age_ms", int(settings.max_connection_age_s * 1000)))
+        options.append(("grpc.max_connection_age_grace_ms", int(settings.max_connection_age_grace_s * 1000)))
+    return options

@@ -18,10 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.conftest import Running, make_image
 from tests.toys import ToyOperator
-from visop.errors import UsageError
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
-from visop.serving.operators import load_operator
-from visop.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -204,14 +201,3 @@ def test_somebody_who_watches_health_does_not_use_up_the_drain_time(start_server
     stopper.start()
     stopper.join(10)
     assert not stopper.is_alive()
-
-
-def test_an_operator_that_takes_settings_gets_them() -> None:
-    operator = load_operator(Settings(operator="tests.serving.stuck:ConfiguredOperator", model="vgg16"))
-    assert operator.name == "vgg16"
-
-
-@pytest.mark.parametrize("path", ["", "tests.toys", "tests.toys:Nothing", "tests.toys:RAISES", "os:getcwd", ":"])
-def test_what_is_not_an_operator_is_refused_with_its_name(path: str) -> None:
-    with pytest.raises(UsageError, match=f"OP_OPERATOR={path}"):
-        load_operator(Settings(operator=path))

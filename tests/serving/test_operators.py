@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.toys import ToyOperator
+from visop.errors import UsageError
+from visop.models.built_in import BuiltInEncoder
+from visop.serving.operators import BUILT_IN, load_operator
+from visop.settings import Settings
+
+OWN = "from tests.toys import ToyOperator\n\nclass CustomOperator(ToyOperator):\n    name = 'own'\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, in which no module of another one is known."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "custom_operator", raising=False)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    return tmp_path
+
+
+def test_an_operator_that_takes_settings_gets_them() -> None:
+    operator = load_operator(Settings(operator="tests.serving.stuck:ConfiguredOperator", model="vgg16"))
+    assert operator.name == "vgg16"
+
+
+@pytest.mark.parametrize("path", ["", "tests.toys", "tests.toys:Nothing", "tests.toys:RAISES", "os:getcwd", ":"])
+def test_what_is_not_an_operator_is_refused_with_its_name(path: str) -> None:
+    with pytest.raises(UsageError, match=f"OP_OPERATOR={path}"):
+        load_operator(Settings(operator=path))
+
+
+def test_without_a_custom_operator_in_the_folder_it_is_the_built_in_encoder(folder: Path) -> None:
+    operator = load_operator(Settings(model="vgg16", weights="random"))
+    assert isinstance(operator, BuiltInEncoder)
+    assert operator.name == "vgg16"
+
+
+def test_a_custom_operator_in_the_folder_is_the_operator(folder: Path) -> None:
+    (folder / "custom_operator.py").write_text(OWN)
+    assert load_operator(Settings()).name == "own"
+
+
+def test_a_class_that_is_named_wins_over_the_file_in_the_folder(folder: Path) -> None:
+    (folder / "custom_operator.py").write_text(OWN)
+    assert isinstance(load_operator(Settings(operator="tests.toys:ToyOperator")), ToyOperator)
+    assert isinstance(load_operator(Settings(operator=BUILT_IN)), BuiltInEncoder)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("import no_such_package", "OP_OPERATOR=custom_operator:CustomOperator: it imports no_such_package, which is"),
+        ("class Other: ...", "OP_OPERATOR=custom_operator:CustomOperator: there is no such module:Class"),
+        ("CustomOperator = 3", "OP_OPERATOR=custom_operator:CustomOperator: must be a subclass of visop.Encoder"),
+    ],
+)
+def test_a_custom_operator_that_is_none_is_not_passed_over(text: str, complaint: str, folder: Path) -> None:
+    (folder / "custom_operator.py").write_text(text)
+    with pytest.raises(UsageError, match=f"^{complaint}"):
+        load_operator(Settings())
+
+
+_WITHOUT_SAFETENSORS = """
+import sys
+from visop.serving.operators import load_operator
+from visop.settings import Settings
+sys.modules["safetensors"] = None
+try:
+    load_operator(Settings())
+except Exception as error:
+    print(error)
+"""
+
+
+def test_packages_of_the_built_in_encoder_that_are_missing_are_named_with_the_way_to_install_them(folder: Path) -> None:
+    command = [sys.executable, "-c", _WITHOUT_SAFETENSORS]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stdout == "safetensors is not installed; for the built-in encoder: pip install 'visop[cpu]'\n"

@@ -11,13 +11,13 @@ from visop.settings import Settings
 
 def reference() -> str:
     """Every model that ``OP_MODEL`` can name."""
-    head = ["`OP_MODEL`", "dimension", "input", "pooling", "`auto` precision, at most", "licence of the weights"]
+    head = ["`OP_MODEL`", "dimension", "input", "pooling", "precisions of one space", "licence of the weights"]
     return table(head, map(_row, MODELS.values()))
 
 
 def _row(spec: ModelSpec) -> list[str]:
     size = f"{spec.width} × {spec.height}"
-    return [code(spec.name), str(spec.dimension), size, spec.pooling, spec.space[-1], spec.weights_licence]
+    return [code(spec.name), str(spec.dimension), size, spec.pooling, ", ".join(spec.space), spec.weights_licence]
 
 
 def fingerprint() -> str:

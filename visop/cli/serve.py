@@ -19,7 +19,7 @@ second signal ends it at once.
 
 examples:
   visop serve                                                the built-in encoder, on 127.0.0.1:50051
-  visop serve --class my_operators:Faces                     a class of your own
+  visop serve --class my_operators:Logos                     a class of your own
   visop serve --model vgg16 --weights random                 try a model without downloading its weights
   visop serve --http-endpoint 127.0.0.1:8080                 over HTTP, too
   visop serve --bind 0.0.0.0 --endpoint 10.0.0.7:50051       for other machines, which call 10.0.0.7:50051

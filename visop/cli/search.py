@@ -23,7 +23,7 @@ from visop.sources import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from visop.search.verdict import Match
+    from visop.search.match import Match
     from visop.settings import Settings
 
 _NOTES = """\

@@ -21,13 +21,13 @@ from visop.search.errors import NoSuchIndex
 from visop.search.failures import Failures
 from visop.search.ingest import Ingest, Progress
 from visop.search.limits import DEFAULT_LIMITS, BatchLimits
+from visop.search.match import Match, match_of
 from visop.search.milvus.collection import Collection
 from visop.search.milvus.index_types import parse_index_type
 from visop.search.milvus.schema import Picture
 from visop.search.milvus.store import Store, collection_name
 from visop.search.prune import prune
 from visop.search.reader import Reader, read_bytes
-from visop.search.verdict import Match, judge
 from visop.settings import Settings, load_settings
 from visop.sources import gather, is_url
 
@@ -202,7 +202,7 @@ class Index:
             raise InvalidInput(f"k is {k}: must be from 1 to {_MAX_K}")
         collection = self._there()
         (hits,) = collection.search([vector], k, filter)
-        return [judge(hit, collection.operator.metric_type, self._threshold) for hit in hits]
+        return [match_of(hit, collection.operator.metric_type, self._threshold) for hit in hits]
 
     def use_threshold(self, cosine: float | None) -> None:
         """Call what reaches this cosine a copy from now on; None for no verdict."""

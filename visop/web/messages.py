@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from visop.errors import InvalidInput
 from visop.http.body import Body, read_texts
+from visop.search.match import Match
 from visop.search.milvus.schema import ID_CHARS, Picture
 from visop.search.reader import path_of
-from visop.search.verdict import Match
 from visop.serving.pipeline import Input
 
 ID_PATTERN = f"^[0-9a-f]{{{ID_CHARS}}}$"

@@ -5,9 +5,9 @@ import pytest
 from tests.search.conftest import picture_file
 from visop.errors import UsageError
 from visop.search.duplicates import Group
+from visop.search.match import Match
 from visop.search.milvus.schema import Picture
 from visop.search.show.html import write_duplicates, write_search
-from visop.search.verdict import Match
 
 
 def picture(*names):

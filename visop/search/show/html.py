@@ -10,9 +10,9 @@ from typing import Any
 from visop.errors import UsageError
 from visop.images.thumbnail import data_uri
 from visop.search.duplicates import Group
+from visop.search.match import Match
 from visop.search.milvus.schema import Picture
 from visop.search.show.files import first_readable
-from visop.search.verdict import Match
 from visop.settings import Settings
 from visop.sources import printable
 from visop.templates import render

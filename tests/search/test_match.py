@@ -1,31 +1,31 @@
 import numpy as np
 import pytest
 
+from visop.search.match import match_of
 from visop.search.milvus.collection import Hit
 from visop.search.milvus.schema import Picture
-from visop.search.verdict import judge
 
 PICTURE = Picture("0" * 64, ("/a",), 1, 1, 1, 1, 1)
 
 
 def test_the_distance_of_milvus_is_squared_and_ours_is_not():
     a, b = np.array([0.6, 0.8]), np.array([1.0, 0.0])
-    match = judge(Hit(PICTURE, float(((a - b) ** 2).sum())), "L2", None)
+    match = match_of(Hit(PICTURE, float(((a - b) ** 2).sum())), "L2", None)
     assert match.score == pytest.approx(np.linalg.norm(a - b))
     assert match.cosine == pytest.approx(a @ b)
 
 
 @pytest.mark.parametrize("metric", ["IP", "COSINE"])
 def test_other_metrics_are_the_cosine(metric):
-    match = judge(Hit(PICTURE, 0.7), metric, None)
+    match = match_of(Hit(PICTURE, 0.7), metric, None)
     assert (match.score, match.cosine) == (0.7, 0.7)
 
 
 def test_rounding_leaves_the_range_of_a_cosine_alone():
-    assert judge(Hit(PICTURE, -1e-7), "L2", None).score == 0
-    assert judge(Hit(PICTURE, 1.0000001), "IP", None).cosine == 1
+    assert match_of(Hit(PICTURE, -1e-7), "L2", None).score == 0
+    assert match_of(Hit(PICTURE, 1.0000001), "IP", None).cosine == 1
 
 
 @pytest.mark.parametrize(("threshold", "verdict"), [(None, None), (0.7, True), (0.71, False)])
 def test_a_copy_reaches_the_threshold(threshold, verdict):
-    assert judge(Hit(PICTURE, 0.7), "IP", threshold).is_copy is verdict
+    assert match_of(Hit(PICTURE, 0.7), "IP", threshold).is_copy is verdict

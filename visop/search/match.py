@@ -26,8 +26,8 @@ class Match:
     is_copy: bool | None
 
 
-def judge(hit: Hit, metric: str, threshold: float | None) -> Match:
-    """Say in words what a score means, for vectors of unit length."""
+def match_of(hit: Hit, metric: str, threshold: float | None) -> Match:
+    """What a score of Milvus means, for vectors of unit length; with a threshold, whether it is a copy."""
     cosine = cosine_of(hit.score, metric)
     score = math.sqrt(max(0.0, hit.score)) if metric == "L2" else hit.score
     return Match(hit.picture, score, cosine, None if threshold is None else cosine >= threshold)

@@ -1,4 +1,4 @@
-"""Work done a bounded number of steps ahead of whoever takes the results, in order."""
+"""Work ahead of whoever takes the results: in order, and a bounded number of steps at most."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def started_ahead(start: Callable[[In], Started], items: Iterable[In], ahead: in
 # cost more than it does (a small file from a fast disk takes 0.04 ms alone, and 0.2 ms of CPU among eight threads).
 _QUICK_S = 0.0005
 
-# What takes less, but not little, may have waited for the interpreter: only if half of the last ones did it counts.
+# Work that takes less than this, but is not quick, may only have waited for the interpreter: it counts as slow only if
+# half of the last items took as long.
 _SLOW_S = 0.02
 _WEIGHT = 1 / 8
 
@@ -42,13 +43,13 @@ _WEIGHT = 1 / 8
 def in_order(
     pool: ThreadPoolExecutor, work: Callable[[In], Out], items: Iterable[In], ahead: int
 ) -> Iterator[tuple[In, Out]]:
-    """``map``, with each result what it came from: in the threads of a pool, as long as the work is slow.
+    """Map items in the threads of a pool, and yield each with its result; quick work is done by the caller instead.
 
     Args:
         pool: whose threads call ``work``.
         work: may raise, which ends the iteration.
         items: taken in the thread that takes the results.
-        ahead: how many are under way at most.
+        ahead: how many items are under way at most.
     """
     waiting: deque[tuple[In, Future[tuple[Out, float]]]] = deque()
     slow = 1.0  # how many of the last ones were slow, from 0 to 1
@@ -78,7 +79,7 @@ def _done(work: Callable[[In], Out], item: In) -> Future[tuple[Out, float]]:
 
 
 def one_ahead(thread: ThreadPoolExecutor, items: Iterator[Out]) -> Iterator[Out]:
-    """The items, each made in another thread while the one before it is used.
+    """Yield the items, making each in another thread while the one before it is in use.
 
     Args:
         thread: a pool of one worker.

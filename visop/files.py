@@ -82,7 +82,7 @@ def _take_mode(old: Path, new: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename safe, where the system can: Windows opens no folder, and some network drives sync none."""
+    """Make a rename safe where the system allows it: not every system can open or sync a folder."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

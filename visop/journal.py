@@ -1,4 +1,4 @@
-"""An append-only file of JSON lines for one process at a time, which survives kill -9: a torn end is cut off."""
+"""An append-only file of JSON lines, for one process at a time. After kill -9, a torn last line is cut off."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Journal:
         os.fsync(self._file.fileno())
 
     def entries(self) -> Iterator[tuple[dict[str, Any], int]]:
-        """Every whole entry that was written, with the offset behind it, up to the first that is torn."""
+        """Yield every entry with the offset of its end, up to the first that is not whole."""
         self._file.seek(0)
         end = 0
         for line in self._file:
@@ -63,7 +63,7 @@ class Journal:
             yield entry, end
 
     def cut(self, end: int) -> None:
-        """Forget everything from an offset on."""
+        """Cut the file off at an offset."""
         self._file.truncate(end)
 
     def remove(self) -> None:

@@ -1,4 +1,4 @@
-"""Which inputs are meant: files and URLs as they are, the pictures below folders, and what lists of them name."""
+"""Find out which inputs are meant by files, folders, lists and URLs, and read them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def is_url(name: str) -> bool:
 
 
 def find_inputs(names: Sequence[str], *, keep_unreadable: bool = False) -> list[str]:
-    """Files and URLs as they are, the pictures below folders, and the lines of lists (``.txt``, ``.csv``).
+    """Return files and URLs as they are, the pictures below folders, and the lines of lists (``.txt``, ``.csv``).
 
     Folders are sorted, so that a second run finds the same order. Symbolic links to folders are not followed below a
     folder: they may lead in circles. What a list names need not be there.
@@ -58,7 +58,7 @@ class Inputs:
 
 
 def gather(given: Sequence[str]) -> Inputs:
-    """As ``find_inputs``, in the form in which an index keeps names; ``~`` is a home folder.
+    """Do as ``find_inputs``, and give names the form in which an index keeps them; ``~`` is the home folder.
 
     Raises:
         UsageError: as ``find_inputs``, or a folder or list holds no pictures: an empty folder is more often a disk that
@@ -76,9 +76,9 @@ def gather(given: Sequence[str]) -> Inputs:
 
 
 def read_list(path: Path) -> list[str]:
-    """The lines of a file, or of standard input for ``-``: files and URLs. One that is not there is an error row.
+    """Return the lines of a file, or of standard input for ``-``: paths and URLs, which need not exist.
 
-    Windows begins such a file with a mark of its encoding, which belongs to no name.
+    Editors on Windows put a byte-order mark at the start of such a file; it is no part of the first name.
 
     Raises:
         UsageError: the list cannot be read.
@@ -91,7 +91,7 @@ def read_list(path: Path) -> list[str]:
 
 
 def read_input(name: str, max_bytes: int) -> bytes | str | VisopError:
-    """The bytes of a file, or a URL as it is, or why the file cannot be sent."""
+    """Return the bytes of a file, a URL as it is, or the error that says why the file cannot be used."""
     if is_url(name):
         return name
     try:
@@ -113,7 +113,7 @@ def read_input(name: str, max_bytes: int) -> bytes | str | VisopError:
 
 
 def printable(name: str) -> str:
-    """A name that somebody gave a file, with no control character that could reach the terminal."""
+    """Replace the characters of a file name that are not safe to print: they could control the terminal."""
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)
 
 
@@ -133,7 +133,7 @@ def _inputs_of(name: str, keep_unreadable: bool) -> Iterator[str]:
 
 
 def _images_below(folder: str, keep_unreadable: bool) -> Iterator[str]:
-    """A folder that cannot be read is never left out in silence."""
+    """Yield the pictures; a folder that cannot be read raises or is yielded itself, and is never skipped silently."""
     unreadable: list[OSError] = []
     for path, folders, files in os.walk(folder, onerror=unreadable.append):
         folders.sort()
@@ -161,13 +161,13 @@ def _read_csv(path: Path) -> Iterator[str]:
 
 
 def _read(file: io.FileIO, size: int, limit: int) -> bytes:
-    """All of a file of about that size, or at least one byte more than the limit.
+    """Read a whole file of about that size, or at least one byte more than the limit.
 
-    Never asked for much more than is there: memory for all that is allowed, taken and given back for each file, cost
-    four times as much as reading it.
+    Asking for as many bytes as the limit allows would make Python allocate and free that much for each file, which
+    costs four times as much as reading it.
     """
     data = file.read(min(size, limit) + 1)
-    while size < len(data) <= limit:  # it grew, or is of those that do not say their size
+    while size < len(data) <= limit:  # the file grew, or does not report its size
         size = len(data)
         more = file.read(limit + 1 - size)
         data += more
@@ -175,5 +175,5 @@ def _read(file: io.FileIO, size: int, limit: int) -> bytes:
 
 
 def _absolute(name: str) -> str:
-    """As the index keeps it, so that the errors name nothing in two ways; an address of any kind as it is."""
+    """Return the name as an index keeps it, so that errors name every input in one way; an address stays as it is."""
     return name if "://" in name and not os.path.lexists(name) else os.path.abspath(name)

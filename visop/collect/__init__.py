@@ -1,1 +1,1 @@
-"""Web pages to a folder of pictures with a manifest: what ``visop collect`` does."""
+"""Collect the pictures of web pages into a folder with a manifest: what ``visop collect`` does."""

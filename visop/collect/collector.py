@@ -1,4 +1,4 @@
-"""One run: every page that is not done yet, and every picture on it."""
+"""Collect the pictures of every page that is not done yet."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Progress(Protocol):
     total: float | None
 
     def update(self, n: float = 1) -> object:
-        """So many pictures are done."""
+        """Add the number of pictures that were done since."""
 
 
 class Collector:
@@ -117,7 +117,7 @@ class Collector:
             self._folder.note_loss(picture, page, "failed", str(error))
 
     def _load(self, url: str) -> tuple[str, bytes]:
-        """The media type that a picture is said to have, and the file."""
+        """Return the media type that the server says a picture has, and the file."""
         limit = self._limits.max_bytes
         if url.startswith("data:"):
             kind = media_type(url)
@@ -128,7 +128,7 @@ class Collector:
         return media_type(answer.content_type), answer.body
 
     def _keep(self, picture: Picture, page: str, data: bytes, kind: str) -> str:
-        """Put a picture into the folder, or say why it is not wanted. Its type decides last: servers err about it."""
+        """Put a picture into the folder, or return why it is skipped. Servers err about media types."""
         try:
             image = decode_image(data, self._limits)
         except ImageDecodeError:
@@ -152,7 +152,7 @@ class Collector:
 
 
 def summarise(folder: PictureFolder) -> Iterator[str]:
-    """What a folder holds and lacks, in sentences."""
+    """Yield sentences about what a folder holds and lacks."""
     pages, pictures = folder.count("page"), folder.count("picture")
     read = sum(count for (outcome, _), count in pages.items() if outcome == "done")
     yield f"{len(folder):,} pictures from {read:,} pages"
@@ -166,5 +166,5 @@ def summarise(folder: PictureFolder) -> Iterator[str]:
 
 
 def has_failures(folder: PictureFolder) -> bool:
-    """Whether anything failed that was not mended by a later try."""
+    """Whether anything failed and no later try succeeded."""
     return any(outcome == "failed" for kind in ("page", "picture") for outcome, _ in folder.count(kind))

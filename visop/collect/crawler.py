@@ -1,4 +1,4 @@
-"""Asks the web politely: robots.txt before anything else, and never faster than agreed, at every redirect anew."""
+"""Fetch from the web politely: obey robots.txt and the rate limit, also at every redirect."""
 
 from __future__ import annotations
 

@@ -71,19 +71,19 @@ class PictureFolder:
             self._journal.sync()
 
     def __len__(self) -> int:
-        """Pictures in the folder."""
+        """Return the number of pictures in the folder."""
         return len(self._files)
 
     def outcome(self, kind: Kind, url: str) -> Outcome | None:
-        """What became of a page or picture; None if it was never tried to the end."""
+        """Return what became of a page or picture; None if it was never tried to the end."""
         return self._results.get((kind, shorten(url)), (None,))[0]
 
     def count(self, kind: Kind) -> Counter[tuple[Outcome, str]]:
-        """How often each outcome and reason was met."""
+        """Count each outcome and reason."""
         return Counter(result for (each, _), result in self._results.items() if each == kind)
 
     def note_page(self, url: str, outcome: Outcome, reason: str = "") -> None:
-        """Write down that a page is done with."""
+        """Write down the outcome of a page."""
         self._note({"kind": "page", "url": shorten(url), "outcome": outcome, "reason": reason})
 
     def note_loss(self, picture: Picture, page: str, outcome: Outcome, reason: str, like: str = "") -> None:
@@ -114,7 +114,7 @@ class PictureFolder:
         return self._note(_entry(picture, page) | {"outcome": "done", "reason": ""} | facts)
 
     def _recall(self, manifest: Path) -> None:
-        """Read what earlier runs did, and cut off the line at which one was killed; but never another's file."""
+        """Read what earlier runs did, and cut off a torn last line. A file that is no manifest is refused, not cut."""
         end = number = 0
         try:
             for number, (entry, end) in enumerate(self._journal.entries(), 1):  # noqa: B007 - the last ones are used

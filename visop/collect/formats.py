@@ -1,4 +1,4 @@
-"""What image files are called, by people, by servers and by Pillow."""
+"""The names of image formats: file extensions, media types and Pillow's names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No host is asked more often than it is willing to answer."""
+"""Limit the rate of requests to each host."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Pace:
         self._asked_at: dict[str, float] = {}
 
     def wait(self, host: str, least_s: float = 0.0) -> None:
-        """Wait for a host's turn; ``least_s`` is what the host itself asks for, and holds if it is longer."""
+        """Wait until a host may be asked again; ``least_s`` is what it asks for, and counts if longer."""
         if host in self._asked_at:
             left_s = self._asked_at[host] + max(self._interval_s, least_s) - self._clock()
             if left_s > 0:

@@ -73,7 +73,7 @@ def find_pictures(html: bytes, content_type: str, url: str, *, links: bool = Fal
 
 
 def _once(found: list[tuple[str, str]], base: str) -> list[Picture]:
-    """Each URL where it stands first, with the first text that it has anywhere."""
+    """Yield each URL once, at its first place, with the first text that it has anywhere."""
     pictures: dict[str, Picture] = {}
     for href, alt in found:
         if href.strip():

@@ -27,12 +27,12 @@ class Candidate:
 
 
 def parse_srcset(text: str) -> list[Candidate]:
-    """The candidates, in their order, without those whose descriptors are wrong."""
+    """Yield the candidates in order, without those whose descriptors are wrong."""
     return [candidate for url, words in _split(text) if (candidate := _candidate(url, words)) is not None]
 
 
 def _split(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Each URL with its descriptors."""
+    """Yield each URL with its descriptors."""
     position = 0
     while True:
         position = _skip(text, position, _SPACE + ",")
@@ -48,7 +48,7 @@ def _split(text: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _descriptors(text: str, position: int) -> tuple[list[str], int]:
-    """The words up to the next comma that no parenthesis holds, and where that comma is."""
+    """Return the words up to the next comma outside parentheses, and the position of that comma."""
     words, start, in_parentheses = list[str](), position, False
     while position < len(text):
         character = text[position]
@@ -67,7 +67,7 @@ def _descriptors(text: str, position: int) -> tuple[list[str], int]:
 
 
 def _candidate(url: str, words: list[str]) -> Candidate | None:
-    """None if a descriptor is unknown, wrong, or there twice."""
+    """Make a candidate; None if a descriptor is unknown, wrong or given twice."""
     values: dict[str, float] = {}
     for word in words:
         number, unit = _number(word[:-1]), word[-1]
@@ -82,7 +82,7 @@ def _candidate(url: str, words: list[str]) -> Candidate | None:
 
 
 def _number(text: str) -> float | None:
-    """A number of HTML that is not negative: no infinity, no underscore, no space."""
+    """Read a non-negative number as HTML defines it: no infinity, no underscore, no space."""
     if not text.isascii() or set(text) - set("0123456789.eE+-") or text.startswith(("+", "-")) or len(text) > 32:
         return None
     try:

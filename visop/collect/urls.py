@@ -48,7 +48,7 @@ def is_web(url: str) -> bool:
 
 
 def shorten(url: str) -> str:
-    """A URL as the manifest names it: itself, or, where it is long or holds its own data, its start and its digest."""
+    """Return a URL as the manifest names it: itself, or its start and digest if it is long or a data URI."""
     if len(url) <= _MAX_CHARS and not url.startswith("data:"):
         return url
     digest = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,4 +1,4 @@
-"""An operator in this process, with the face of a client: to encode a folder without a server."""
+"""Use an operator in this process as if over a client, to encode a folder without a server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from visop.serving.lifecycle import open_pipeline
 from visop.serving.pipeline import Call, Input, Pipeline
 from visop.settings import Settings
 
-# The limit on one call is there for callers who wait. Here nobody does: it only ends a run whose model hangs.
+# The time limit of a call is meant for callers who wait. Here it only ends a run whose model hangs.
 _TIMEOUT_S = 600.0
 
 # Batches under way: one in the model, the next ones being read and decoded.
@@ -37,7 +37,7 @@ class LocalEncoder:
         return self._pipeline.trouble() or HEALTHY
 
     def encode_stream(self, inputs: Iterable[bytes | str | VisopError], *, batch: int) -> Iterator[Vector | VisopError]:
-        """As ``visop.client.Client.encode_stream``."""
+        """Do as ``visop.client.Client.encode_stream``."""
         batch = min(batch, self._pipeline.max_items)
         source = iter(inputs)
         batches = iter(lambda: list(islice(source, batch)), [])
@@ -50,7 +50,7 @@ class LocalEncoder:
 
 @contextmanager
 def open_local(settings: Settings) -> Iterator[LocalEncoder]:
-    """The configured operator, loaded and warm. Raises what ``open_pipeline`` raises."""
+    """Load and warm up the configured operator. Raises what ``open_pipeline`` raises."""
     with open_pipeline(replace(settings, request_timeout_s=_TIMEOUT_S)) as (operator, pipeline):
         yield LocalEncoder(operator.info(), pipeline)
 
@@ -64,6 +64,6 @@ def _inputs(items: list[bytes | str | VisopError]) -> list[Input]:
 
 
 def _results(items: list[bytes | str | VisopError], call: Call) -> Iterator[Vector | VisopError]:
-    """What the call answered, with the inputs that were errors already in their places."""
+    """Yield the results of the call, with inputs that were errors from the start in their places."""
     answers = iter(call.results())
     return (item if isinstance(item, VisopError) else next(answers) for item in items)

@@ -1,4 +1,4 @@
-"""Where vectors come from: the operator in this process, or any number of running ones, each as busy as it can be."""
+"""Encode with the operator in this process or with several running ones, and keep each of them busy."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _BATCH = 16
 
 
 class Encodable(Protocol):
-    """Something that has a picture to encode: a file's bytes, a URL, or why there is none."""
+    """An item with a picture to encode."""
 
     @property
     def data(self) -> bytes | str | VisopError:
-        """The picture."""
+        """The bytes of a file, a URL, or the error that says why there is no picture."""
 
 
 Item = TypeVar("Item", bound=Encodable)
@@ -81,7 +81,7 @@ def open_encoders(operators: Sequence[str], settings: Settings) -> Iterator[Enco
         if operators:
             yield _running([stack.enter_context(Client(target)) for target in dict.fromkeys(operators)])
         else:
-            # Keras and the like are needed by who encodes here, and by nobody else.
+            # Only encoding in this process needs Keras and its like.
             from visop.encoding.local import open_local
 
             encoder = stack.enter_context(open_local(settings))
@@ -100,7 +100,7 @@ def _running(clients: Sequence[Client]) -> Encoders:
 
 
 def _identities(clients: Sequence[Client]) -> dict[str, Identity]:
-    """What those are that answer, by target. Raises what the last one raised if none does."""
+    """Return the identities of the operators that answer, by target. If none does, raise what the last one raised."""
     found: dict[str, Identity] = {}
     for client in clients:
         try:
@@ -129,13 +129,13 @@ def _encode(name: str, encoder: StreamEncoder, items: Iterator[Item]) -> Generat
 def _encode_on_all(
     members: dict[str, StreamEncoder], items: Iterable[Item]
 ) -> Generator[tuple[Item, Vector | VisopError]]:
-    """What an encoder took and did not answer before it failed goes to the others."""
+    """Items that an encoder took but did not answer before it failed go to the others."""
     shared = _Shared(items)
     working = dict(members)
     while True:
-        crew = [_Worker(name, encoder, shared) for name, encoder in working.items()]
-        yield from _results_of(crew, shared)
-        failed = {worker.name: worker.failure for worker in crew if worker.failure is not None}
+        workers = [_Worker(name, encoder, shared) for name, encoder in working.items()]
+        yield from _results_of(workers, shared)
+        failed = {worker.name: worker.failure for worker in workers if worker.failure is not None}
         if shared.failure is not None:
             raise shared.failure
         working = {name: encoder for name, encoder in working.items() if name not in failed}
@@ -146,7 +146,7 @@ def _encode_on_all(
 
 
 class _Shared(Generic[Item]):
-    """One iterable that several threads take from, and give back to what they could not finish; and their results."""
+    """Items that several threads take, and give back where they cannot finish them; and the queue of their results."""
 
     def __init__(self, items: Iterable[Item]) -> None:
         self._items, self._returned = iter(items), deque[Item]()
@@ -180,7 +180,7 @@ class _Shared(Generic[Item]):
             self._returned.extend(items)
 
     def put(self, result: tuple[Item, Vector | VisopError] | None) -> None:
-        """Hand over a result, or None for the end of a thread; waits for room as long as somebody reads."""
+        """Put a result, or None at the end of a thread; waits for space while the results are being read."""
         if not self._is_abandoned:
             self._results.put(result)
 
@@ -188,17 +188,17 @@ class _Shared(Generic[Item]):
         return self._results.get()
 
     def abandon(self) -> None:
-        """Nobody reads any more. On return no thread takes an item, and none will wait for room."""
+        """Stop reading results. On return no thread takes another item, and none will wait for space."""
         with self._lock:
             self.stopped = self._is_abandoned = True
-        # Each thread puts one more at most, the one for which it waits for room.
+        # Each thread puts at most one more result: the one that it waits with.
         with suppress(queue.Empty):
             while True:
                 self._results.get_nowait()
 
 
 class _Worker(threading.Thread, Generic[Item]):
-    """Keeps one encoder busy until there is nothing left, or the encoder fails."""
+    """A thread that keeps one encoder busy until no items are left or the encoder fails."""
 
     def __init__(self, name: str, encoder: StreamEncoder, shared: _Shared[Item]) -> None:
         super().__init__(name=name, daemon=True)
@@ -226,15 +226,15 @@ class _Worker(threading.Thread, Generic[Item]):
             self._shared.put(None)
 
 
-def _results_of(crew: Sequence[_Worker[Item]], shared: _Shared[Item]) -> Iterator[tuple[Item, Vector | VisopError]]:
-    """All results until every thread has ended.
+def _results_of(workers: Sequence[_Worker[Item]], shared: _Shared[Item]) -> Iterator[tuple[Item, Vector | VisopError]]:
+    """Yield all results until every thread has ended.
 
-    Left early, nobody waits for the threads: one whose operator hangs would keep Ctrl-C from doing anything. They take
-    nothing more, and end with the call that they are in, at the latest when its client is closed.
+    If this generator is closed early, it does not wait for the threads: one whose operator hangs would keep Ctrl-C from
+    working. They take no more items, and end with their current call, at the latest when its client is closed.
     """
-    for worker in crew:
+    for worker in workers:
         worker.start()
-    running = len(crew)
+    running = len(workers)
     try:
         while running:
             if (result := shared.get()) is None:
@@ -245,5 +245,5 @@ def _results_of(crew: Sequence[_Worker[Item]], shared: _Shared[Item]) -> Iterato
         if running:
             shared.abandon()
         else:
-            for worker in crew:
+            for worker in workers:
                 worker.join()

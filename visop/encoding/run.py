@@ -1,4 +1,4 @@
-"""One run: every input that is not done yet through an encoder, each result into the file of vectors."""
+"""Encode every input that is not done yet, and write each result into the file of vectors."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from visop.sources import read_input
 
 
 class StreamEncoder(Protocol):
-    """What makes vectors: ``visop.client.Client``, or an operator in this process."""
+    """A ``visop.client.Client``, or an operator in this process."""
 
     def health(self) -> str:
         """``HEALTHY``, or what is wrong."""
 
     def encode_stream(self, inputs: Iterable[bytes | str | VisopError], *, batch: int) -> Iterator[Vector | VisopError]:
-        """As ``Client.encode_stream``."""
+        """Do as ``Client.encode_stream``."""
 
 
 def encode_into(
@@ -55,7 +55,7 @@ def encode_into(
 
 
 def _not_done(names: Iterable[str], done: Counter[str]) -> Iterator[str]:
-    """All names but those that are done; a name that is given twice is done twice."""
+    """Yield the names that are not done; a name that is given twice has to be done twice."""
     left = done.copy()
     for name in names:
         if left[name] > 0:

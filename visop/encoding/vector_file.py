@@ -1,4 +1,4 @@
-"""Vectors on disk, written row by row so that a run may be killed at any moment and taken up again.
+"""Write vectors to disk row by row, so that a run may be killed at any moment and resumed.
 
 While a run lasts there are two files beside ``vectors.npy``, both only ever appended to:
 
@@ -6,7 +6,7 @@ While a run lasts there are two files beside ``vectors.npy``, both only ever app
     vectors.npy.journal  what made the vectors; then one line per input that is done, with its error if it has no row
 
 A row is written before its line in the journal, so what the journal counts is there, and what it does not count
-is cut off when the run is taken up again. At the end the rows become ``vectors.npy`` by renaming: nothing is copied,
+is cut off when the run is resumed. At the end the rows become ``vectors.npy`` by renaming: nothing is copied,
 and memory does not grow with the number of vectors.
 """
 
@@ -40,7 +40,7 @@ _ERROR_HEADER = ("input", "code", "reason")
 # NumPy pads the header of such an array to this size, whatever the count, so that the count can be filled in later.
 _HEADER_BYTES = 128
 
-# What is done is safe against kill -9 at once, and against power failure this often.
+# Results are safe against kill -9 at once, and against power failure this often.
 _SYNC_INTERVAL_S = 1.0
 
 
@@ -60,7 +60,7 @@ class Outputs:
     errors: Path
 
     def __post_init__(self) -> None:
-        """Find out before the work what would fail after it."""
+        """Find out before the run what would fail at its end."""
         if self.vectors.suffix != ".npy":
             raise UsageError("vectors", self.vectors, "must end in .npy")
         for field, path in (("vectors", self.vectors), ("errors", self.errors)):
@@ -75,7 +75,7 @@ class Outputs:
             self._check_tables()
 
     def _check_tables(self) -> None:
-        """What is there without vectors is of something else, such as the list of what is to be encoded."""
+        """Refuse to replace tables that no run wrote, such as the list of what is to be encoded."""
         for path in (self.rows, self.about):
             if path.exists():
                 why = f"{path} is there already and would be replaced; take another name, or move it away"
@@ -83,7 +83,7 @@ class Outputs:
 
     @property
     def rows(self) -> Path:
-        """CSV of row, input: which input each row of ``vectors`` came from."""
+        """CSV of row, input: the input that each row of ``vectors`` came from."""
         return self.vectors.with_suffix(".csv")
 
     @property
@@ -93,17 +93,17 @@ class Outputs:
 
     @property
     def part(self) -> Path:
-        """The rows of a run that is not finished."""
+        """The rows of an unfinished run."""
         return self.vectors.with_name(f"{self.vectors.name}.part")
 
     @property
     def journal(self) -> Path:
-        """What is done of a run that is not finished."""
+        """The record of what an unfinished run has done."""
         return self.vectors.with_name(f"{self.vectors.name}.journal")
 
 
 class VectorFile:
-    """A run that is under way: fresh, or taken up where an earlier one was interrupted. A context manager.
+    """A new run, or one that goes on where an earlier one was interrupted. A context manager.
 
     Attributes:
         done: how often each input is done already, by its name.
@@ -188,12 +188,12 @@ class VectorFile:
         self._synced_at = time.monotonic()
 
     def _forget(self) -> None:
-        """Begin anew. An older result goes first, so that its vectors never stand beside new tables."""
+        """Start over. The older vectors are deleted first, so that they never stand beside new tables."""
         self._outputs.vectors.unlink(missing_ok=True)
         self._journal.cut(0)
 
     def _open_rows(self) -> BinaryIO:
-        """Open the rows for appending, cut down to what the journal counts."""
+        """Open the rows for appending, cut off behind those that the journal counts."""
         vectors, part = self._outputs.vectors, self._outputs.part
         if vectors.exists() and not part.exists():
             os.replace(vectors, part)  # killed in the last step of finish()
@@ -265,7 +265,7 @@ class VectorFile:
 
 
 def is_list_of_errors(path: Path) -> bool:
-    """Whether a file is one that a run wrote for the inputs that failed, or is empty: what another run may replace."""
+    """Whether a file is a list of failed inputs that some run wrote, or empty, so that another run may replace it."""
     header = ",".join(_ERROR_HEADER).encode()
     try:
         if not path.is_file():  # a pipe would be waited for
@@ -290,7 +290,7 @@ def _whole_text(path: Path) -> Iterator[IO[str]]:
 
 
 def _facts(operator: OperatorInfo) -> dict[str, Any]:
-    """What is kept of an operator, in the journal and in the JSON file beside the vectors."""
+    """Return what the journal, and the JSON file beside the vectors, keep of an operator."""
     return {
         "operator": operator.name,
         "fingerprint": operator.fingerprint,
@@ -300,7 +300,7 @@ def _facts(operator: OperatorInfo) -> dict[str, Any]:
 
 
 def _operator_of(facts: dict[str, Any]) -> OperatorInfo:
-    """The other way round; of what is no such entry, an operator that is none."""
+    """Do the reverse of ``_facts``. Missing facts are empty, so that the operator is like no other."""
     names = ("operator", "fingerprint", "dimension", "metric_type")
     return OperatorInfo(*(facts.get(name, "") for name in names))
 

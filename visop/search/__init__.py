@@ -1,4 +1,4 @@
-"""Search over Milvus: a folder of pictures in, answers out. The same code for a file on this machine and for a cluster.
+"""Index pictures in Milvus and search them, in a file on this machine or in a cluster.
 
 from visop.search import Index
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_NAME", "DEFAULT_URI", "Index"]
 
-#: Which index is meant where none is named.
+#: The index that is used where none is named.
 DEFAULT_URI = "visop.db"
 DEFAULT_NAME = "pictures"
 
 
 def __getattr__(name: str) -> Any:
-    """Import pymilvus when somebody wants it, and not for ``visop --help``."""
+    """Import pymilvus only when the index is used, and not for ``visop --help``."""
     if name == "Index":
         from visop.search.index import Index
 

@@ -1,4 +1,4 @@
-"""From which cosine on a picture is a copy, as it was calibrated for the encoder of an index."""
+"""Find the calibrated cosine from which two pictures count as copies, for the encoder of an index."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ DEFAULT_FPR = 1e-3
 def copy_threshold(
     operator: OperatorInfo, settings: Settings, *, fpr: float = DEFAULT_FPR, file: Path | None = None
 ) -> float | None:
-    """The threshold of the encoder that an index was made with; loads no model.
+    """Return the threshold of the encoder that an index was made with; loads no model.
 
-    Verdicts are not worth a search that fails, unless they were asked for, by a rate or a file: what hinders them is
-    logged.
+    A search does not fail for lack of a threshold, unless one was asked for by a rate or a file: the log says why there
+    is none.
 
     Args:
         operator: of the index.

@@ -1,7 +1,7 @@
-"""Which content a file had when it was last read, so that a folder that did not change need not be read again.
+"""Remember which content a file had when it was last read, so that an unchanged folder need not be read again.
 
-A SQLite file in the cache folder, one for all indexes. Nothing depends on it: without it files are read once more, and
-it may be deleted at any time.
+The memory is one SQLite file in the cache folder, for all indexes. It may be deleted at any time: files are then read
+once more.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Digests:
         self._database = None
 
     def get(self, name: str, size: int, modified_ns: int) -> str | None:
-        """The SHA-256 of a file that has not changed since it was put; None if it is not known."""
+        """Return the SHA-256 of a file that has not changed since ``put``; None if it is not known."""
         with self._safely():
             if self._database is not None:
                 row = self._waiting.get(key := os.fsencode(name)) or self._stored(key)
@@ -90,7 +90,7 @@ class Digests:
         return row
 
     def _write(self) -> None:
-        """In one transaction, which is short: other processes wait for its end."""
+        """Write what is waiting in one short transaction: other processes wait for its end."""
         rows, self._waiting = self._waiting.values(), {}
         if self._database is not None:
             with self._database:
@@ -98,7 +98,7 @@ class Digests:
 
     @contextmanager
     def _safely(self) -> Iterator[None]:
-        """Do without rather than stop a run."""
+        """Log an error and go on without the memory, rather than stop a run."""
         with self._lock:
             try:
                 yield

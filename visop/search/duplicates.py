@@ -1,4 +1,4 @@
-"""Groups of pictures that are copies of each other: cosines above a threshold, and what they link."""
+"""Find the groups of pictures that are copies of each other: all that cosines above a threshold link."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Group:
     """Pictures that are linked by copies.
 
     Attributes:
-        pictures: the largest first, which is the one to keep, more often than not.
+        pictures: the largest first, which is usually the one to keep.
         closest: the highest cosine between two of them; 1 if a content has several names.
         loosest: of the picture that fits worst, the cosine with the one that is most like it; 1 if the group is one
             content under several names.
@@ -34,7 +34,7 @@ class Group:
 def find_duplicates(
     collection: Collection, threshold: float, on_done: Callable[[int], object] = lambda _: None
 ) -> list[Group]:
-    """All groups, the largest first.
+    """Return all groups, the largest first.
 
     Every two vectors are compared, here and not in Milvus, whose index may miss some: see ``Linked`` for what it costs.
 

@@ -1,4 +1,4 @@
-"""What goes wrong around an index. Every message names the index or its URI, and says what to do."""
+"""The errors of an index. Every message names the index or its URI, and says what to do."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ class StoreError(VisopError):
 
 
 class StoreUnreachable(StoreError):
-    """Nobody answers there, or another process holds the file; trying again may help."""
+    """No Milvus answers there, or another process has the file open; trying again may help."""
 
 
 class StoreDamaged(StoreError):
-    """A Milvus Lite file cannot be read, or is none."""
+    """A Milvus Lite file is damaged, or is no such file."""
 
 
 class StoreReadOnly(StoreError):
-    """It can be read, and not written."""
+    """The store can be read but not written."""
 
 
 class StoreFull(StoreError):
@@ -30,7 +30,7 @@ class NoSuchIndex(StoreError):
 
 
 class WrongFilter(UsageError):
-    """A filter is no expression over the fields of an index."""
+    """A filter is not a valid expression over the fields of an index."""
 
     def __init__(self, expression: str, why: str) -> None:
         super().__init__("filter", expression, why)

@@ -1,4 +1,4 @@
-"""The inputs that could not be indexed, as a CSV file that is there only if there are any."""
+"""Write the inputs that could not be indexed into a CSV file, which exists only if there are any."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Failures:
     Args:
         errors: what an earlier run wrote there is replaced by the first failure, or removed at the end of a run that
             had none; until then it can still be read, or be the list that is indexed again. None only counts.
-        or_count: count, and say so in the log, where the file cannot be written.
+        or_count: if the file cannot be written, only count, and log that.
 
     Attributes:
         path: None if failures are only counted.
@@ -56,7 +56,7 @@ class Failures:
                 self.path.unlink(missing_ok=True)
 
     def add(self, name: str, error: VisopError) -> None:
-        """Write one down, safe against the death of this process."""
+        """Add a failed input; it is in the file when this returns, even if the process dies."""
         with self._lock:
             self.count += 1
             if self.path is not None:
@@ -83,7 +83,7 @@ class Failures:
 
 
 def _check(path: Path) -> None:
-    """Find out before the work what would fail in it, or would cost a file that is no list of failures."""
+    """Find out before the run whether the file can be written, and that it replaces nothing but a list of errors."""
     if path.is_dir() or not path.parent.is_dir():
         raise OSError(errno.EISDIR, "must be a file in a folder that is there")
     if path.exists() and not is_list_of_errors(path):

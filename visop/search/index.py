@@ -112,20 +112,20 @@ class Index:
         self.close()
 
     def close(self) -> None:
-        """Write what is in memory, and let go of the store and the encoder. Idempotent."""
+        """Write what is in memory, and close the store and the encoder. Idempotent."""
         self._stack.close()
 
     @property
     def operator(self) -> OperatorInfo | None:
-        """What made the vectors that are there; None if there is no index yet."""
+        """The operator that made the vectors of the index; None if there is no index yet."""
         return self._collection.operator if self._collection else None
 
     def count(self) -> int:
-        """How many contents there are."""
+        """Return the number of contents."""
         return self._collection.count() if self._collection else 0
 
     def get(self, id_: str) -> Picture | None:
-        """A picture by the SHA-256 of its content; None if it is not there."""
+        """Return a picture by the SHA-256 of its content; None if the index does not have it."""
         return self._there().known([id_]).get(id_)
 
     def add(
@@ -138,7 +138,7 @@ class Index:
         on_start: Callable[[int], object] = lambda _: None,
         on_done: Callable[[], object] = lambda: None,
     ) -> Added:
-        """Bring pictures into the index; those that are there already cost next to nothing.
+        """Add pictures to the index; those that it has already cost almost nothing.
 
         Args:
             inputs: folders, files, URLs, and lists of them (``.txt``, ``.csv``).
@@ -171,7 +171,7 @@ class Index:
         return _added(progress, removed)
 
     def search(self, image: Any, k: int = 10, filter: str = "") -> list[Match]:  # noqa: A002 - as all call it
-        """The pictures most like this one, the most similar first.
+        """Return the pictures most like this one, the most similar first.
 
         Args:
             image: a path, a URL, the bytes of a file, a Pillow image, or an array (height, width, 3) uint8 RGB.
@@ -187,7 +187,7 @@ class Index:
         return self.search_vector(self.encode(image), k, filter)
 
     def encode(self, image: Any) -> Vector:
-        """The vector of one image, (dimension,) float32. Arguments and errors are those of ``search``."""
+        """Return the vector of one image, (dimension,) float32. Arguments and errors are those of ``search``."""
         encoders = self._open_encoders()
         self._check(self._there().operator, encoders.operator)
         query = _Query(_as_input(image, encoders.max_image_bytes))
@@ -197,7 +197,7 @@ class Index:
         return result
 
     def search_vector(self, vector: Vector, k: int = 10, filter: str = "") -> list[Match]:  # noqa: A002
-        """As ``search``, for a vector of the same encoder, (dimension,) float32 of unit length."""
+        """Search with a vector of the same encoder, (dimension,) float32 of unit length; else as ``search``."""
         if not 1 <= k <= _MAX_K:
             raise InvalidInput(f"k is {k}: must be from 1 to {_MAX_K}")
         collection = self._there()
@@ -205,12 +205,12 @@ class Index:
         return [match_of(hit, collection.operator.metric_type, self._threshold) for hit in hits]
 
     def use_threshold(self, cosine: float | None) -> None:
-        """Call what reaches this cosine a copy from now on; None for no verdict."""
+        """From now on, call pictures that reach this cosine copies; None leaves it open."""
         self._threshold = cosine
 
     @property
     def collection(self) -> Collection:
-        """What the index is served from. Raises NoSuchIndex if it is not there yet."""
+        """The collection that holds the index. Raises NoSuchIndex if it is not there yet."""
         return self._there()
 
     def _refresh(self) -> None:
@@ -251,7 +251,7 @@ class Index:
         )
 
     def _tune(self, collection: Collection, index_type: str) -> None:
-        """Build the index that fits the number of pictures. While they come in, it would be built again and again."""
+        """Build the index type that fits the number of pictures: at the end of a run, so that it is built once."""
         collection.settle()
         now, dimension = collection.index_type, collection.operator.dimension
         wanted = self._store.connection.choose_index_type(index_type, collection.count(), dimension)

@@ -1,7 +1,7 @@
-"""One run: every input whose content the index does not have through an encoder and into the index.
+"""Encode every input whose content the index does not have, and write it into the index.
 
-Nothing is kept beside the index but the memory of files that did not change: what is in the index is done, and what is
-not is to be done. So a run may be killed at any moment, and the next one goes on.
+The index itself is the record of what is done; beside it there is only the memory of files that did not change. So a
+run may be killed at any moment, and the next one goes on.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _UNIT_TOLERANCE = 1e-3
 
 @dataclass
 class Progress:
-    """What came of the inputs so far.
+    """How many inputs were dealt with so far, and how.
 
     Attributes:
         new: contents that were encoded and are in the index.
@@ -109,7 +109,7 @@ class Ingest:
             self._hand_over(writer).result()
         return self.progress
 
-    # --- what is to be done: in a thread that is a chunk ahead of the encoders ---
+    # --- finding what is new: in a thread, one chunk ahead of the encoders ---
 
     def _new_contents(self, names: Iterable[str]) -> Generator[Content]:
         is_left = threading.Event()
@@ -141,7 +141,7 @@ class Ingest:
         yield chunk
 
     def _sort_out(self, chunk: Sequence[Content]) -> list[Content]:
-        """Those that are new; of the others, the names that are.
+        """Return the contents that are new; of the others, note the names that are.
 
         The look-up and what follows from it are one step for the thread that writes: else it could forget in between
         that a content is under way, which would then be encoded again and lose a name.
@@ -166,12 +166,12 @@ class Ingest:
         return new
 
     def _has_name(self, content: Content, picture: Picture | None) -> bool:
-        """Whether a content that is in the index, or under way, has this name already."""
+        """Whether a content that is in the index or under way has this name already."""
         there = (self._begun[content.id],) if picture is None else picture.names
         return content.name in there or content.name in self._names.get(content.id, ())
 
     def _loaded(self, new: Sequence[Content]) -> Iterator[Content]:
-        """The contents with their bytes, each from the first of its names that still has it.
+        """Yield the contents with their bytes, each from the first of its names that still has it.
 
         A name that has another content by now is sorted out with that one.
         """
@@ -190,7 +190,7 @@ class Ingest:
             wanted.extend(self._next_name(content.id))
 
     def _next_name(self, id_: str) -> Sequence[Content]:
-        """Another input that is remembered to have this content, in place of the one that it was to be read from."""
+        """Take the next input with this content, in place of the one that has it no longer; empty if there is none."""
         with self._lock:
             names = self._names.get(id_)
             if not names:
@@ -203,7 +203,7 @@ class Ingest:
             self.progress.named -= 1
         return (Content(name, id_, modified, b"", is_reported=True),)
 
-    # --- what came of it: rows are gathered in the thread that runs, and written in another ---
+    # --- writing results: rows are gathered in the thread of ``run``, and written in another ---
 
     def _is_time_to_write(self) -> bool:
         return self._limits.is_time_to_write(len(self._rows), self._handed_over_at)
@@ -218,7 +218,7 @@ class Ingest:
             self._on_done()
 
     def _fail(self, content: Content, error: VisopError) -> None:
-        """A content that cannot be encoded fails under every name that it came with."""
+        """Fail a content that cannot be encoded, under every name that it came with."""
         with self._lock:
             del self._begun[content.id]
             others = self._names.pop(content.id, {})
@@ -233,7 +233,7 @@ class Ingest:
         self._failures.add(name, error)
 
     def _write(self, rows: Sequence[Row]) -> None:
-        """Write the rows, and the names that came for contents that are in the index."""
+        """Write the rows, and the new names of contents that are in the index."""
         with self._lock:
             self._upsert(self._joined(rows))
             for row in rows:
@@ -244,7 +244,7 @@ class Ingest:
                 self._upsert(self._collection.rows(ready[start : start + self._limits.write]))
 
     def _joined(self, rows: Sequence[Row]) -> Sequence[Row]:
-        """The rows with what others wrote of them since they were looked up."""
+        """Return the rows joined with what others wrote about them since they were looked up."""
         if not self._collection.is_shared:
             return rows
         there = self._collection.known([row.picture.id for row in rows])
@@ -255,7 +255,7 @@ class Ingest:
             self._collection.upsert([self._named(row) for row in rows])
 
     def _named(self, row: Row) -> Row:
-        """The row with the names that came for it since."""
+        """Return the row with the names that came for it since."""
         picture = row.picture
         came = self._names.pop(picture.id, {})
         names = sorted({*picture.names, *came})

@@ -1,4 +1,4 @@
-"""How much of an index is read, looked up, encoded and written at once."""
+"""How many pictures are looked up and written at once on their way into an index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of many unit vectors are linked by high cosines, directly or through others: exact, block by block."""
+"""Find the sets of unit vectors that high cosines link, directly or through others: exactly, block by block."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Linked:
         self._count = 0
 
     def add(self, vectors: npt.NDArray[np.float32]) -> None:
-        """Link vectors, (N, dimension) float32 of any length but 0, with each other and with all before them."""
+        """Link vectors, (N, dimension) float32 of any norm but 0, with each other and with all that came before."""
         unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         block = _Block(self._count, unit, np.full(len(unit), _NONE, np.float32))
         self._blocks.append(block)
@@ -67,7 +67,7 @@ class Linked:
         return np.concatenate(parts).clip(max=1.0)
 
     def groups(self) -> list[list[int]]:
-        """The numbers of vectors that are linked, directly or through others; no vector that is linked to none."""
+        """Return the sets of vectors that are linked, by their numbers; leaves out vectors that are linked to none."""
         return [list(members) for members in self._sets.subsets() if len(members) > 1]
 
     def _compare(self, block: _Block, start: int, other: _Block) -> None:
@@ -82,10 +82,10 @@ class Linked:
             self._join(links, block.first + start, other.first)
 
     def _join(self, links: npt.NDArray[np.bool_], first_row: int, first_column: int) -> None:
-        """Make one set of all that are linked, (rows, columns).
+        """Merge the sets of the vectors that are linked, (rows, columns).
 
-        Where all are like all, nearly all of these links are within one set. NumPy leaves those out; what remains for
-        Python is less than one link for every pair of sets.
+        Where most vectors are alike, nearly all links are within one set. NumPy drops those, so that Python merges at
+        most one link for every pair of sets.
         """
         rows, columns = links.shape
         row_roots = self._roots(first_row, rows)

@@ -1,4 +1,4 @@
-"""From the scores of Milvus to what a person reads: distance, cosine, and whether it is a copy."""
+"""Turn the scores of Milvus into distances and cosines, and say which pictures are copies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Match:
 
 
 def match_of(hit: Hit, metric: str, threshold: float | None) -> Match:
-    """What a score of Milvus means, for vectors of unit length; with a threshold, whether it is a copy."""
+    """Make a match of a hit, for vectors of unit length; with a threshold, say whether it is a copy."""
     cosine = cosine_of(hit.score, metric)
     score = math.sqrt(max(0.0, hit.score)) if metric == "L2" else hit.score
     return Match(hit.picture, score, cosine, None if threshold is None else cosine >= threshold)

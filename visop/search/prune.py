@@ -1,4 +1,4 @@
-"""Take out of an index what is no longer in the folders: files that are gone, or that hold something else now."""
+"""Take out of an index the files that are gone from its folders, or have another content now."""
 
 from __future__ import annotations
 
@@ -50,9 +50,11 @@ def _is_there(name: str, picture: Picture, roots: tuple[str, ...], digests: Dige
         facts = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except OSError:  # not for us to see now, which does not mean that it is gone
+    except OSError:  # it cannot be seen now, which does not mean that it is gone
         return True
-    if facts.st_size != picture.bytes:  # also where the file could not be read, so that nothing knows its content
+    if (
+        facts.st_size != picture.bytes
+    ):  # also decides where the file could not be read, so that its content is not known
         return False
     now = digests.get(path, facts.st_size, facts.st_mtime_ns)
     return now is None or now == picture.id

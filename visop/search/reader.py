@@ -1,4 +1,4 @@
-"""Files and URLs to contents: which SHA-256, how large, how old; read no more often than needed."""
+"""Identify the contents of files and URLs by their SHA-256, reading them no more often than needed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from visop.search.milvus.schema import MAX_NAME_BYTES
 from visop.settings import Settings
 from visop.sources import is_url, read_input
 
-# A URL has neither size nor time of change before it is fetched; in the memory it stands under these.
+# A URL has no size or time of change before it is fetched; the memory of digests has it under this size and time 0.
 _URL_SIZE = -1
 
 
@@ -63,11 +63,11 @@ class Reader:
         self._fetcher.close()
 
     def identify(self, name: str) -> Content | VisopError:
-        """Find out the content of an input, a path or a URL: without reading it if it is known."""
+        """Identify the content of an input, a path or a URL, without reading it if it is known."""
         return self._identify(name, anew=False)
 
     def read_again(self, name: str) -> Content | VisopError:
-        """What is now under a name as the index keeps it (``Content.name``), with its bytes."""
+        """Read what is now under a name of the index (``Content.name``)."""
         return self._identify(path_of(name) or name, anew=True)
 
     def _identify(self, name: str, anew: bool) -> Content | VisopError:
@@ -93,7 +93,7 @@ class Reader:
         return Content(stored_name(path), digest, modified_ns // 10**9, data)
 
     def _identify_url(self, url: str, anew: bool) -> Content:
-        """A URL is taken to show what it showed when it was fetched: asking again would fetch it."""
+        """Identify a URL. A known one is taken to show what it showed before: to find out would be to fetch it."""
         if not self._may_fetch:
             raise UrlRejected("URLs are not fetched here: OP_FETCH is off")
         _check_name(url)
@@ -107,7 +107,7 @@ class Reader:
 
 
 def read_bytes(name: str, max_bytes: int) -> bytes:
-    """The bytes of a file. Raises VisopError if it cannot be read or is too large."""
+    """Return the bytes of a file. Raises VisopError if it cannot be read or is too large."""
     data = read_input(name, max_bytes)
     if isinstance(data, VisopError):
         raise data
@@ -117,7 +117,7 @@ def read_bytes(name: str, max_bytes: int) -> bytes:
 
 
 def stored_name(path: str) -> str:
-    """A path as the index keeps it: as it is, or, if it is no text, as a ``file:`` URL, which can say any byte."""
+    """Return a path as the index keeps it: as it is, or, if it is not valid text, as a ``file:`` URL."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -126,7 +126,7 @@ def stored_name(path: str) -> str:
 
 
 def path_of(name: str) -> str | None:
-    """The other way round; None for a web address."""
+    """Do the reverse of ``stored_name``; None for a web address."""
     if name.startswith("file://"):
         return os.fsdecode(unquote_to_bytes(name.removeprefix("file://")))
     return None if is_url(name) else name
@@ -138,7 +138,7 @@ def _check_name(name: str) -> None:
 
 
 def _stat(path: str) -> os.stat_result | None:
-    """None if there is nothing to be known; reading it will say why."""
+    """Return None if the file cannot be examined; reading it will say why."""
     try:
         return os.stat(path)
     except (OSError, ValueError):

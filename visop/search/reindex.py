@@ -1,4 +1,4 @@
-"""New vectors for all pictures of an index: a second collection beside the first, and a switch when it is complete."""
+"""Make new vectors of all pictures of an index in a second collection, and switch to it when it is complete."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from visop.search.reader import Reader
 
 @dataclass(frozen=True)
 class Reindexed:
-    """What came of it.
+    """The result of a reindex.
 
     Attributes:
         made: vectors that were made in this run.
@@ -64,12 +64,12 @@ class Reindex:
 
     @property
     def is_needed(self) -> bool:
-        """Whether the vectors are not those of the encoder already."""
+        """Whether the index has vectors of another encoder."""
         return not is_same_encoder(self._old.operator, self._encoders.operator)
 
     @property
     def pictures(self) -> int:
-        """How many there are."""
+        """The number of pictures."""
         return self._old.count()
 
     def run(
@@ -115,7 +115,7 @@ class Reindex:
         return Reindexed(made, self._kept, self._failures.count, is_switched, served.name)
 
     def _number_of_new(self) -> int:
-        """One for this encoder that an earlier run began or kept; else one that is free."""
+        """Return the number of the collection that an earlier run began or kept for this encoder; else a free one."""
         numbers = [number for number in self._store.numbers(self._index) if number != _number(self._old.name)]
         for number in reversed(numbers):
             made_by = self._store.open(collection_name(self._index, number)).operator
@@ -133,7 +133,7 @@ class Reindex:
         return new
 
     def _follow(self, new: Collection, chunk: Sequence[Picture]) -> None:
-        """Repeat in what an earlier run made what happened to the index since: pictures that went, other names."""
+        """Apply to the new collection what changed in the index since an earlier run: deleted pictures, other names."""
         now = self._old.known([picture.id for picture in chunk])
         if gone := [picture.id for picture in chunk if picture.id not in now]:
             new.delete(gone)
@@ -181,7 +181,7 @@ class Reindex:
         return (page[start : start + step] for start in range(0, len(page), step))
 
     def _read(self, picture: Picture) -> bytes | None:
-        """The content from whichever of its names still has it."""
+        """Return the content, from whichever of its names still has it."""
         reasons: list[str] = []
         for name in picture.names:
             content = self._reader.read_again(name)

@@ -1,4 +1,4 @@
-"""The pictures of one index, in Milvus: written, read, searched."""
+"""Write, read and search the pictures of one index in Milvus."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _ID = re.compile(f"[0-9a-f]{{{ID_CHARS}}}")
 _PAGE = 8000
 _VECTOR_PAGE = 2000
 
-# A server says when a row was written, and searches wait for that, but not when one was deleted (2.3.5): for longer
-# than it takes to be seen, searches wait for all that happened.
+# A server (2.3.5) reports when a row was written, so that searches can wait for it, but not when one was deleted. After
+# a deletion, searches wait for everything that happened before, for longer than it takes to show.
 _DELETION_S = 10.0
 
 
@@ -58,13 +58,13 @@ class Connection:
     limits: BatchLimits
 
     def check_index_type(self, index_type: IndexType) -> None:
-        """Raise UsageError for what this Milvus is known not to have, before anything is done."""
+        """Raise UsageError for an index type that this Milvus is known not to have, before anything is done."""
         if self.is_lite and index_type.kind not in LITE_TYPES:
             there = ", ".join(LITE_TYPES)
             raise UsageError("index_type", index_type, f"Milvus Lite has {there}; a Milvus server has more")
 
     def choose_index_type(self, text: str, pictures: int, dimension: int) -> IndexType:
-        """As ``index_types.choose_index_type``. Raises UsageError for what this Milvus is known not to have."""
+        """Do as ``index_types.choose_index_type``, and ``check_index_type``."""
         flat = self.limits.flat
         chosen = choose_index_type(
             text, pictures, flat_up_to(dimension, is_lite=self.is_lite) if flat is None else flat
@@ -109,8 +109,8 @@ class Collection:
     Attributes:
         name: of the collection in Milvus.
         operator: what made the vectors.
-        changing: held by who looks rows up and writes them accordingly.
-        is_shared: whether others than one run of ``Index.add`` write beside it.
+        changing: held while rows are looked up and then written accordingly.
+        is_shared: whether others write while ``Index.add`` runs.
         limits: on what is done at once.
     """
 
@@ -133,30 +133,30 @@ class Collection:
             self.settle()
 
     def delete(self, ids: Sequence[str]) -> None:
-        """Delete rows; those that are not there do no harm."""
+        """Delete rows; ids that are not there are ignored."""
         if ids := _only_ids(ids):
             with self._connection.writing, self._translated():
                 self._client.delete(self.name, ids=ids, timeout=CALL_S)
             self._has_written, self._deleted_at = True, time.monotonic()
 
     def known(self, ids: Sequence[str]) -> dict[str, Picture]:
-        """Those of these pictures that are there, by id; what was written before is seen."""
+        """Return those of these pictures that are there, by id, as last written."""
         return {fields["id"]: Picture.of(fields) for fields in self._get(ids, PICTURE_FIELDS)}
 
     def rows(self, ids: Sequence[str]) -> list[Row]:
-        """Those of these pictures that are there, with their vectors."""
+        """Return those of these pictures that are there, with their vectors."""
         return [_row(fields) for fields in self._get(ids, [*PICTURE_FIELDS, _FIELD])]
 
     def pictures(self, page: int = _PAGE) -> Iterator[list[Picture]]:
-        """All pictures, by their ids, so many on a page."""
+        """Return all pictures in the order of their ids, so many on a page."""
         return ([Picture.of(fields) for fields in each] for each in self._pages(PICTURE_FIELDS, page))
 
     def all_rows(self) -> Iterator[list[Row]]:
-        """All pictures with their vectors, page by page."""
+        """Return all pictures with their vectors, page by page."""
         return ([_row(fields) for fields in page] for page in self._pages([*PICTURE_FIELDS, _FIELD], _VECTOR_PAGE))
 
     def search(self, vectors: Sequence[Vector], k: int, expression: str = "") -> list[list[Hit]]:
-        """The nearest pictures of each vector, nearest first.
+        """Return the nearest pictures of each vector, the nearest first.
 
         What this collection wrote is seen; what others wrote, a few seconds later at most.
 
@@ -172,13 +172,13 @@ class Collection:
         return [[Hit(Picture.of(hit["entity"]), float(hit["distance"])) for hit in hits] for hits in found]
 
     def count(self) -> int:
-        """How many pictures there are, exactly."""
+        """Return the exact number of pictures."""
         with self._translated():
             answer = self._client.query(self.name, filter="", output_fields=["count(*)"], timeout=CALL_S)
         return int(answer[0]["count(*)"])
 
     def settle(self) -> None:
-        """Let Milvus Lite write what is in memory as a segment; a server does so by itself."""
+        """Make Milvus Lite write what is in memory as a segment; a server does so by itself."""
         if self._connection.is_lite and self._unsettled:
             with self._connection.writing, self._translated():
                 self._client.flush(self.name, timeout=BUILD_S)
@@ -219,8 +219,8 @@ class Collection:
                 )
 
         found = ask(self.index_type.search_params(k))
-        # What a filter or a deletion takes out, Milvus Lite passes over as it walks the graph: those that are left may
-        # lie where it does not come. Those that it found are the nearest all the same.
+        # Milvus Lite drops what a filter or a deletion takes out while it walks the graph, and may then find fewer than
+        # there are. Those that it found are the nearest all the same.
         if self._connection.is_lite and any(len(hits) < k for hits in found):
             params = self.index_type.exhaustive_params()
             found = ask(params) if params else found
@@ -261,7 +261,7 @@ class Collection:
 
 
 def collection_schema(dimension: int, description: str) -> Any:
-    """What Milvus is to keep of each picture."""
+    """Return the schema of a collection: what Milvus keeps of each picture."""
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False, description=description)
     schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=ID_CHARS)
     schema.add_field(_FIELD, DataType.FLOAT_VECTOR, dim=dimension)
@@ -280,7 +280,7 @@ def collection_schema(dimension: int, description: str) -> Any:
 
 
 def _only_ids(ids: Sequence[str]) -> list[str]:
-    """Those that a picture can have: pymilvus writes them into an expression as they are."""
+    """Keep only ids of the right form: pymilvus puts them into an expression unquoted."""
     return [each for each in ids if _ID.fullmatch(each)]
 
 

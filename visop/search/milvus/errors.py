@@ -1,4 +1,4 @@
-"""What pymilvus, gRPC and Milvus Lite raise, in our words. They log it at length, too, which is switched off."""
+"""Turn what pymilvus, gRPC and Milvus Lite raise into errors of ours, and switch off their own logging of it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _INVALID = (1100, 6)
 _UNEXPECTED = 65535
 _NO_EXPRESSION = "cannot parse expression"
 
-# What Milvus Lite finds out of an expression only when it evaluates it, which it has no number for.
+# Errors in an expression that Milvus Lite finds only when it evaluates it, and has no number for.
 _LITE_NO_EXPRESSION = {
     "no kernel matching input types": "an operator does not fit the type of its field; names is a list, whose elements "
     "are names[0] and so on, and which array_contains(names, ...) looks into",
@@ -55,7 +55,7 @@ def be_quiet() -> None:
 
 
 def _is_of_ours(record: logging.LogRecord) -> bool:
-    """Of pymilvus's questions that Milvus Lite has no answer to, gRPC's server would log a traceback each."""
+    """Drop the tracebacks that gRPC's server logs for each call of pymilvus that Milvus Lite does not implement."""
     return not (record.exc_info and isinstance(record.exc_info[1], NotImplementedError))
 
 
@@ -111,7 +111,7 @@ def _of_milvus(error: MilvusException, uri: str, collection: str, expression: st
 
 
 def unreachable(uri: str) -> StoreUnreachable:
-    """Nobody is there."""
+    """Make the error for a Milvus that does not answer."""
     return StoreUnreachable(
         f"no Milvus answers at {uri}: is it running, and are host and port right? "
         "(curl http://HOST:9091/healthz asks a Milvus server)"
@@ -119,7 +119,7 @@ def unreachable(uri: str) -> StoreUnreachable:
 
 
 def of_text(text: str, uri: str) -> StoreError:
-    """The error that a text tells of; our own words where we know what to do."""
+    """Make the error that a text of Milvus tells of, with advice where there is any."""
     if any(f"[Errno {number}]" in text for number in _FULL) or "No space left" in text:
         return StoreFull(f"{uri}: no space is left on the disk ({text}); what was confirmed before is safe. Make room")
     if any(f"[Errno {number}]" in text for number in _READ_ONLY) or "Permission denied" in text:
@@ -130,7 +130,7 @@ def of_text(text: str, uri: str) -> StoreError:
 
 
 def damaged(uri: str, text: str) -> StoreDamaged:
-    """A Milvus Lite file that cannot be opened as it is."""
+    """Make the error for a Milvus Lite file that cannot be opened."""
     return StoreDamaged(
         f"{uri} is damaged: {text}. Put back a copy, or move it away and index again; the pictures are not in it"
     )

@@ -16,10 +16,10 @@ _FLAT_UP_TO = 2000
 # graph made 14 of 18 ms with 20,000 vectors of 256, 37 of 54 with 60,000, and took 6 and 45 s of CPU to build.
 _LITE_FLAT_UP_TO = 50_000 * 256
 
-# More rows than a Milvus Lite is for, those among them that were deleted.
+# More rows than any Milvus Lite has, deleted ones included.
 _MORE_THAN_ALL = 2**20
 
-# Up to here a graph of less care is as good.
+# Up to here a graph that is built with less effort is as good.
 _FEW = 100_000
 
 TYPES = ("FLAT", "HNSW", "HNSW_SQ", "IVF_FLAT", "IVF_SQ8", "DISKANN", "SCANN", "AUTOINDEX")
@@ -47,7 +47,7 @@ class IndexType:
         return self.kind == asked.kind and asked.params.items() <= self.params.items()
 
     def search_params(self, k: int) -> dict[str, int]:
-        """How thoroughly to look for ``k`` neighbours."""
+        """Return Milvus's search parameters for ``k`` neighbours: how thoroughly it looks."""
         if self.kind.startswith("HNSW"):
             return {"ef": max(200, 2 * k)}
         if self.kind.startswith("IVF"):
@@ -59,7 +59,7 @@ class IndexType:
         return {}
 
     def exhaustive_params(self) -> dict[str, int]:
-        """For Milvus Lite to look at every row; empty where a search does so anyhow."""
+        """Return parameters with which Milvus Lite looks at every row; empty where a search does so anyway."""
         if self.kind.startswith(("HNSW", "AUTOINDEX")):
             return {"ef": _MORE_THAN_ALL}
         return {"nprobe": self._clusters()} if self.kind.startswith("IVF") else {}
@@ -91,12 +91,12 @@ def parse_index_type(text: str) -> IndexType:
 
 
 def flat_up_to(dimension: int, *, is_lite: bool) -> int:
-    """Up to how many pictures nothing is gained by more than comparing every vector, of this length."""
+    """Return the number of pictures up to which comparing every vector of this length is the best index."""
     return _LITE_FLAT_UP_TO // dimension if is_lite else _FLAT_UP_TO
 
 
 def choose_index_type(text: str, pictures: int, flat_limit: int) -> IndexType:
-    """What to build for so many pictures: ``auto``, or what ``parse_index_type`` reads; parameters not given are ours.
+    """Choose what to build for so many pictures. ``text`` is ``auto``, or as ``parse_index_type`` reads it.
 
     Auto is FLAT up to ``flat_limit`` pictures, a graph (HNSW, Malkov and Yashunin 2016) for more.
 
@@ -110,7 +110,7 @@ def choose_index_type(text: str, pictures: int, flat_limit: int) -> IndexType:
 
 
 def _defaults(kind: str, pictures: int) -> Mapping[str, str]:
-    """Parameters that are safe for image descriptors."""
+    """Return build parameters that are safe for image descriptors."""
     if kind.startswith("HNSW"):
         # With 20,000 pictures the recall of ten is 0.9995 at 100 and 1.0000 at 200, which takes twice as long.
         return {"M": "24", "efConstruction": "100" if pictures <= _FEW else "200"}

@@ -1,8 +1,8 @@
-"""pymilvus, imported without what its import does to a process.
+"""Import pymilvus without what its import does to a process.
 
-It configures logging for everybody with ``logging.config.dictConfig``, which closes every handler that is there: those
-of the server, and those of TensorFlow together with the stream that they write to. Its own messages are silenced in
-``milvus_errors``. Milvus Lite imports pymilvus, so it comes through here, too.
+It configures logging for the whole process with ``logging.config.dictConfig``, which closes every existing handler:
+those of the server, and those of TensorFlow together with the stream that they write to. ``milvus/errors.py`` silences
+its messages. Milvus Lite imports pymilvus, so it is imported here, too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Milvus Lite: Milvus in this process, its data in a folder that is called NAME.db."""
+"""Run Milvus Lite: Milvus in this process, with its data in a folder that is called NAME.db."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from visop.search.milvus.library import DataDirLockedError, start_server_in_thre
 
 _STOP_S = 2.0
 
-# What Milvus Lite only warns of: rows that are gone.
+# Milvus Lite only warns of rows that are lost, with this.
 _LOSS = "manifest references missing"
 
 
 class LossLog(logging.Handler):
-    """Keeps what Milvus Lite says of lost data, and nothing else."""
+    """A log handler that keeps what Milvus Lite says about lost data."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the message, if it is of a loss."""
+        """Keep the message if it is about a loss."""
         if (message := record.getMessage()).startswith(_LOSS):
             self.messages.append(message)
 
 
 def write_lock() -> AbstractContextManager[object]:
-    """Held by whoever writes rows into a Milvus Lite, and counts them.
+    """Make the lock under which rows of a Milvus Lite are written and counted.
 
-    Its journal is not made for two threads at once, and says "current_seq is monotonic" or worse. A server sorts them
-    out itself.
+    Its journal is not made for two threads at once, and fails with "current_seq is monotonic" or worse. A server needs
+    no such lock.
     """
     return threading.Lock()
 
@@ -89,7 +89,7 @@ def _start(path: Path) -> tuple[Any, Any, int]:
 
 
 def _close(database: Any, path: Path) -> None:
-    """Write what is in memory only; a full disk shows here, too. What it cannot write stays in its journal."""
+    """Write what is only in memory. A full disk shows here, too; what cannot be written stays in Milvus's journal."""
     try:
         database.close()
     except RuntimeError:  # at the end of the interpreter, threads can no longer be started; its journal has all

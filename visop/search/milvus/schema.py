@@ -14,13 +14,13 @@ from typing import Any
 from visop.contract import OperatorInfo, Vector
 from visop.errors import UsageError
 
-#: Of what is written here; raised when an older visop could not read it.
+#: The version of this format; raised when an older visop could not read it.
 FORMAT = 1
 
 #: Hexadecimal digits of a SHA-256.
 ID_CHARS = 64
 
-#: Names of one content that are kept, of 4096 that a Milvus array can hold; rows stay well below a message's limit.
+#: Names that are kept of one content. A Milvus array can hold 4096; fewer keep rows well below the limit of a message.
 MAX_NAMES = 1000
 
 #: Bytes of one name, as long as a Linux path.
@@ -53,7 +53,7 @@ class Picture:
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Picture:
-        """From what Milvus answers."""
+        """Make a picture of the fields that Milvus answers."""
         rest = {name: int(fields[name]) for name in ("width", "height", "bytes", "modified", "added")}
         return cls(id=str(fields["id"]), names=tuple(fields["names"]), **rest)
 
@@ -63,7 +63,7 @@ PICTURE_FIELDS = ["id", "names", "width", "height", "bytes", "modified", "added"
 
 
 def joined(one: Picture, other: Picture) -> Picture:
-    """What is known of a content from two sides: all names, the earlier times, and else what the first one says."""
+    """Join two records of one content: all names, the earlier times, and else what the first one says."""
     return replace(
         one,
         names=tuple(sorted({*one.names, *other.names})[:MAX_NAMES]),
@@ -80,14 +80,14 @@ class Row:
     vector: Vector
 
     def fields(self) -> dict[str, Any]:
-        """As Milvus takes it."""
+        """Return the row as Milvus takes it."""
         picture = self.picture
         facts = {name: getattr(picture, name) for name in PICTURE_FIELDS if name != "names"}
         return {**facts, "names": list(picture.names), "vector": self.vector}
 
 
 def about(operator: OperatorInfo) -> str:
-    """What a collection says of itself: JSON, which Milvus keeps with it."""
+    """Describe an index as JSON, which Milvus keeps with the collection. Raises UsageError for an unknown metric."""
     if operator.metric_type not in METRICS:
         why = f"has the metric {operator.metric_type!r}; an index can have {', '.join(METRICS)}"
         raise UsageError("", operator.name, why)
@@ -96,7 +96,7 @@ def about(operator: OperatorInfo) -> str:
 
 
 def operator_of_text(text: str, collection: str) -> OperatorInfo:
-    """The other way round.
+    """Read the operator from what ``about`` wrote.
 
     Raises:
         UsageError: the collection is not one of visop's, or of a newer one.

@@ -29,9 +29,9 @@ _PROPERTY, _OLD_PROPERTY = "visop", "opkit"
 
 _CONNECT_S = 10.0
 
-# What is read is all that was written before, by anybody: an upsert that did not see a name would lose it. A server
-# waits 0.2 s for its next time tick to be sure of that, which is too long for a search: see ``Collection._search``.
-# Set for the collection and not for each query, because pymilvus's query iterator heeds no other.
+# Reads see all that anybody wrote before: an upsert that missed a name would lose it. To be sure, a server waits 0.2 s
+# for its next time tick, which is too long for a search: see ``Collection._search``. This is set for the collection
+# and not for each query, because pymilvus's query iterator ignores it there.
 _CONSISTENCY = "Strong"
 
 
@@ -71,11 +71,11 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Write what is in memory, and let go of the file. Idempotent."""
+        """Write what is in memory, and close the file. Idempotent."""
         self._close()
 
     def find(self, index: str) -> Collection:
-        """The collection that an index is served from.
+        """Return the collection that holds an index.
 
         Raises:
             NoSuchIndex: there is none of this name; says which there are.
@@ -91,7 +91,7 @@ class Store:
         return self.open(name)
 
     def open(self, collection: str) -> Collection:
-        """A collection by its own name. Raises as ``find``."""
+        """Return a collection by its own name. Raises as ``find``."""
         with translated(self.connection.uri, collection):
             facts = self._client.describe_collection(collection, timeout=CALL_S)
             # Milvus Lite keeps properties and no description; of a server, only a description takes any text.
@@ -106,7 +106,7 @@ class Store:
             return Collection(self.connection, collection, operator)
 
     def create(self, index: str, number: int, operator: OperatorInfo, index_type: IndexType) -> Collection:
-        """An empty collection of this number for an index; no alias points to it yet.
+        """Make an empty collection of this number for an index; no alias points to it yet.
 
         Raises:
             UsageError: this Milvus does not have the index type, or not with these parameters.
@@ -129,17 +129,17 @@ class Store:
         return self.open(name)
 
     def indexes(self) -> list[str]:
-        """The names of all indexes."""
+        """Return the names of all indexes."""
         names = (_split(collection) for collection in self._collections())
         return sorted({index for index, number in names if number and self.target_of(index)})
 
     def numbers(self, index: str) -> list[int]:
-        """The numbers of the collections of an index, in order."""
+        """Return the numbers of the collections of an index, in order."""
         names = (_split(collection) for collection in self._collections())
         return sorted(number for name, number in names if name == index and number)
 
     def target_of(self, index: str) -> str | None:
-        """The collection that the alias of an index points to; None if there is no such alias."""
+        """Return the collection that the alias of an index points to; None if there is no such alias."""
         try:
             # In a database of a Milvus 2.3, ``list_aliases`` and ``describe_alias`` tell of those of another database.
             with translated(self.connection.uri, index):
@@ -150,14 +150,14 @@ class Store:
         return name if _split(name)[0] == index != name else None
 
     def point(self, index: str, number: int) -> None:
-        """Let the alias of an index point to the collection of this number, at once for everybody."""
+        """Point the alias of an index to the collection of this number, at once for everybody."""
         name = collection_name(index, number)
         move = self._client.create_alias if self.target_of(index) is None else self._client.alter_alias
         with translated(self.connection.uri, name):
             move(name, index, timeout=CALL_S)
 
     def drop(self, index: str, number: int) -> None:
-        """Delete a collection for good."""
+        """Delete a collection."""
         name = collection_name(index, number)
         with translated(self.connection.uri, name):
             self._client.drop_collection(name, timeout=CALL_S)
@@ -196,7 +196,7 @@ def collection_name(index: str, number: int) -> str:
 
 
 def check_name(index: str) -> None:
-    """Raise UsageError unless Milvus takes it as a name."""
+    """Raise UsageError for a name that Milvus would not take."""
     if not _NAME.fullmatch(index) or "__" in index:
         rule = "must be letters, digits and single underscores, at most 200, and begin with a letter"
         raise UsageError("name", index, rule)
@@ -209,7 +209,7 @@ def _split(collection: str) -> tuple[str, int]:
 
 
 def shown_uri(uri: str) -> str:
-    """Without credentials, for messages."""
+    """Return a URI without credentials, for messages."""
     if "://" not in uri:
         return uri
     parts = urlsplit(uri)

@@ -1,4 +1,4 @@
-"""A picture of an index as it is to be shown: from whichever of its files can still be read."""
+"""Read a picture of an index to show it, from whichever of its files can still be read."""
 
 from __future__ import annotations
 

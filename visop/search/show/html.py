@@ -1,4 +1,4 @@
-"""Pages that stand alone: no network, no script, thumbnails inside."""
+"""Write pages of results that need nothing else: no network, no script, thumbnails inside."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _UPPER_HALF = "\N{UPPER HALF BLOCK}"
 
 
 def can_preview(terminal: TextIO) -> bool:
-    """Whether this is a terminal that says that it has 24-bit colour, and speaks Unicode."""
+    """Whether this is a terminal that reports 24-bit colour and takes Unicode."""
     return (
         terminal.isatty()
         and os.environ.get("COLORTERM", "") in ("truecolor", "24bit")
@@ -31,7 +31,7 @@ def can_preview(terminal: TextIO) -> bool:
 
 
 def preview_of(picture: Picture, settings: Settings) -> str:
-    """Lines of text that show the picture; none if it cannot be read here and now."""
+    """Return lines of text that show the picture; empty if it cannot be read now."""
     return first_readable(
         picture, settings, lambda data, limits: half_blocks(np.asarray(thumbnail(data, limits, _SIDE))), ""
     )

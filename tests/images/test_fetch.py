@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 import threading
@@ -185,6 +186,16 @@ def test_an_error_does_not_keep_the_body_alive(fetcher: Fetcher, site: Site) -> 
         held += [value for value in trace.tb_frame.f_locals.values() if isinstance(value, list | bytes)]
         trace = trace.tb_next
     assert not held
+
+
+def test_an_error_keeps_no_connection_open(fetcher: Fetcher, site: Site) -> None:
+    gc.disable()
+    try:
+        with pytest.raises(FetchFailed, match="damaged"):
+            fetcher.fetch(site.url("two_lengths"))
+        assert site.hung_up.wait(10)
+    finally:
+        gc.enable()
 
 
 # Time

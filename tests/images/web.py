@@ -42,6 +42,7 @@ class Site(ThreadingHTTPServer):
         self.connections: set[tuple[str, int]] = set()
         self.server_names: list[str | None] = []
         self.stopped = threading.Event()
+        self.hung_up = threading.Event()
         self.scheme = "http"
 
     def url(self, path: str, host: str = "127.0.0.1") -> str:
@@ -118,6 +119,16 @@ class _Handler(BaseHTTPRequestHandler):
     def on_short(self, *_: Any) -> None:
         self.answer(200, BODY, Content_Length=str(len(BODY) + 1))
         self.close_connection = True
+
+    def on_two_lengths(self, *_: Any) -> None:
+        self.send_response(200)
+        for length in "12":
+            self.send_header("Content-Length", length)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.flush()
+        self.rfile.read(1)
+        self.server.hung_up.set()
 
     def on_gzip(self, *_: Any) -> None:
         self.answer(200, gzip.compress(BODY), Content_Encoding="gzip")

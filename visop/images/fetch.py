@@ -257,9 +257,14 @@ def _translate(error: Exception, attempt: _Attempt) -> VisopError:
     return FetchFailed("the remote server sent a damaged or incomplete answer")
 
 
-def _forget_locals(error: Exception) -> None:
-    """Free the body read so far: an error lives as long as its request, and a request can have hundreds."""
-    traceback.clear_frames(error.__traceback__)
+def _forget_locals(error: BaseException | None) -> None:
+    """Free the body read so far: an error lives as long as its request, and a request can have hundreds.
+
+    The errors that led to it live as long. They can hold a socket that urllib3 left open.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,7 @@ sys.exit(main(sys.argv[1:]))
         "evaluate .",
         "compare a.png a.png",
         "whiten . --out e.safetensors",
+        "convert --out e.safetensors",
         "generate --out out --count 1",
         "collect http://127.0.0.1:1/ --out out",
         "index .",

@@ -77,6 +77,8 @@ def test_a_run_leaves_an_encoder_file_with_its_card(trained: Path) -> None:
     # As what serves it calls its vectors, so that they get verdicts.
     served = Selection.of(Settings(weights=str(trained)))
     assert header.card["calibration"]["fingerprint"] == served.fingerprint("f32")
+    assert header.has_ranges
+    assert header.card["ranges"]["percentile"] == 99.95
 
 
 def test_a_run_writes_down_every_epoch(trained: Path) -> None:

@@ -45,7 +45,7 @@ def test_what_schemathesis_sends_is_answered_as_documented(options: list[str], t
     pytest.importorskip("schemathesis")
     with both_protocols(Unbreakable(), fetch=False) as (_, web):
         command = [str(Path(sys.executable).with_name("schemathesis")), "run", "--no-color", "--max-examples", "100"]
-        command += [*options, f"{web.base_url}openapi.json"]
+        command += [*options, f"{web.base_url}/openapi.json"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=550)
         assert done.returncode == 0, done.stdout
         assert web.get("/readyz").status_code == 200

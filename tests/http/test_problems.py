@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import base64
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import fastapi
 import grpc
 import httpx
 import pytest
+from fastapi import FastAPI
 from google.protobuf import json_format
 
 from tests.conftest import Running, make_base64, make_image
 from tests.http.conftest import both_protocols
 from tests.toys import NAN, RAISES, ToyOperator
 from visop.errors import ModelFailed, VisopError
+from visop.http.endpoint import Endpoint, Task
 from visop.http.problems import STATUSES, status_of
+from visop.http.server import HttpServer
 from visop.rpc import rpc_pb2
 
 Both = tuple[Running, httpx.Client]
@@ -157,12 +162,17 @@ def test_a_timeout_that_is_no_time_is_refused(web: httpx.Client, text: str) -> N
     assert answer.json()["detail"] == f"X-Request-Timeout {text!r}: must be a number of seconds above 0"
 
 
-def test_whatever_goes_wrong_inside_leaks_nothing(web: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+def test_whatever_goes_wrong_inside_leaks_nothing(start_both: Callable[..., Both]) -> None:
+    def fail(_: object) -> Task:
         raise RuntimeError("/secret/path")
 
-    monkeypatch.setattr("visop.http.api.execute._parse", fail)
-    answer = web.post("/v1/execute", json={})
+    def extend(app: FastAPI, endpoint: Endpoint) -> None:
+        @app.post("/fails")
+        async def fails(request: fastapi.Request) -> fastapi.Response:
+            return await endpoint.serve(request, fail)
+
+    _, web = start_both(make=functools.partial(HttpServer, extend=extend))
+    answer = web.post("/fails", json={})
     assert (answer.status_code, answer.json()["detail"]) == (500, "internal error")
 
 

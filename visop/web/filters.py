@@ -1,4 +1,4 @@
-"""What strangers may filter by: only what the answers tell them of each picture anyway.
+"""What a client on another machine may filter by: only what answers tell it of each picture anyway.
 
 A filter can be used to ask about what is hidden: ``names[0] like "/home/a%"`` finds out the name of a folder, letter by
 letter. So every character of an expression must belong to a word, a sign or a value that is allowed here. Forbidding

@@ -113,11 +113,11 @@ class IndexingStatus(BaseModel):
     """Indexing in the background."""
 
     state: Literal["idle", "running", "done", "failed"]
-    done: int = Field(description="Inputs that were dealt with.")
+    done: int = Field(description="Inputs that were indexed, or failed.")
     total: int = Field(description="Inputs that are known so far.")
     failed: int = Field(description="Inputs that could not be indexed; the server's log says where they are listed.")
     seconds_left: int | None = Field(description="null if unknown.")
-    message: str = Field(description="Why it failed.")
+    message: str = Field(description="Why it stopped.")
 
 
 class IndexStatus(BaseModel):

@@ -69,12 +69,13 @@ class SearchService:
         Raises:
             UsageError: the filter is wrong, or asks for what is not told here.
         """
-        if not self.whole_names:
+        whole_names = self.whole_names
+        if not whole_names:
             check_public(request.filter)
         with safe_errors():
             matches = self.index.search_vector(vector, request.k, request.filter)
             metric = self.index.collection.operator.metric_type
-        found = [FoundMatch.of_match(match, whole_names=self.whole_names) for match in matches]
+        found = [FoundMatch.of_match(match, whole_names=whole_names) for match in matches]
         return SearchReply(metric=metric, threshold=self.threshold, matches=found)
 
     def keep(self, data: bytes, vector: Vector) -> KeptPicture:

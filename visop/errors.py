@@ -126,9 +126,7 @@ class UsageError(VisopError):
         why: the rule that it breaks, or what is wrong with it and what to do.
     """
 
-    def __init__(self, field: str, value: object = "", why: str = "") -> None:
-        if not why:  # until every caller names its field
-            field, value, why = "", "", field
+    def __init__(self, field: str, value: object, why: str) -> None:
         self.field, self.value, self.why = field, value, why
         super().__init__(self.told(field))
 

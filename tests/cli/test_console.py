@@ -7,7 +7,7 @@ import pytest
 from visop.cli.console import KEPT, imports, resumable
 from visop.cli.flags import add_calibration, number, whole
 from visop.cli.settings_flags import add_settings, given_settings, read_settings, setting_flag
-from visop.errors import ModelFailed, SettingsError, TrainingFailed, Unreachable, UsageError
+from visop.errors import ModelFailed, TrainingFailed, Unreachable, UsageError
 from visop.sources import printable
 
 
@@ -121,10 +121,10 @@ def test_work_that_is_stopped_says_why_and_what_is_kept(error, status, words, ca
     assert capsys.readouterr().err == f"visop: {words}. {KEPT}\n"
 
 
-@pytest.mark.parametrize("kind", [SettingsError, TrainingFailed])
-def test_what_the_same_command_would_not_mend_is_not_what_goes_on_later(kind):
-    with pytest.raises(kind, match="wrong"):
-        resumable(raising(kind("wrong")))
+@pytest.mark.parametrize("error", [UsageError("", "", "wrong"), TrainingFailed("wrong")], ids=["usage", "training"])
+def test_what_the_same_command_would_not_mend_is_not_what_goes_on_later(error):
+    with pytest.raises(type(error), match="wrong"):
+        resumable(raising(error))
 
 
 def test_no_control_character_of_a_name_reaches_the_terminal():

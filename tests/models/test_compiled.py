@@ -88,7 +88,7 @@ def test_a_damaged_model_is_built_again(
 def test_a_failed_build_leaves_nothing_behind(tmp_path: Path) -> None:
     def fail(folder: Path) -> None:
         (folder / "model.xml").write_text("half")
-        raise SettingsError("disk full")
+        raise SettingsError("cache_dir", folder, "disk full")
 
     with pytest.raises(UsageError, match="disk full"), compiled_model(tmp_path, "vgg", fail):
         pass

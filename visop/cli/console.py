@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from visop.errors import SettingsError, TrainingFailed, UsageError, VisopError
+from visop.errors import TrainingFailed, UsageError, VisopError
 
 # Exit statuses beside 0. The last one is what shells give to a program that Ctrl-C ended.
 FAILED, WRONG_USAGE, UNFINISHED, INTERRUPTED = 1, 2, 3, 130
@@ -24,12 +24,12 @@ def imports(advice: str) -> Iterator[None]:
         advice: what to do, such as ``to serve: pip install 'visop[cpu]'``.
 
     Raises:
-        SettingsError: a package is not installed.
+        UsageError: a package is not installed.
     """
     try:
         yield
     except ModuleNotFoundError as error:
-        raise SettingsError(f"{error.name} is not installed; {advice}") from None
+        raise UsageError("", "", f"{error.name} is not installed; {advice}") from None
 
 
 def resumable(work: Callable[[], int], kept: str = KEPT) -> int:

@@ -4,7 +4,7 @@ As it is, it encodes pictures with the encoder that visop ships, with the model 
 file that OP_WEIGHTS names. docs/tutorials/own-operator.md shows how to put a model of your own here. To try it on files
 or URLs, with no server:
 
-    python custom_operator.py photo.jpg https://example.com/photo.jpg
+    python custom_operator.py picture.jpg https://example.com/picture.jpg
 """
 
 from __future__ import annotations

@@ -54,7 +54,15 @@ RULES = [
         {"": r"[~/.\w]*/photos\b|--photos|\bPHOTOS\b|photos__\d|PHOTOS=\S+"},
     ),
     Rule(r"\bcomplain(s|ts?|ed)?\b|\bfault(s|y)?\b", "error; over HTTP, problem", {}),
-    Rule(r"\bopkit\b", "visop", {"CHANGELOG.md": r"\bopkit\b", "docs/reference/encoder-file.md": r"\bopkit\b"}),
+    Rule(
+        r"\bopkit\b",
+        "visop",
+        {
+            "CHANGELOG.md": r"\bopkit\b",
+            "docs/reference/encoder-file.md": r"\bopkit\b",
+            "docs/explanation/vector-space.md": r"\bopkit\b",
+        },
+    ),
 ]
 
 # A module that does not read the command line does not know its flags.

@@ -1,38 +1,39 @@
 """The errors that visop raises on purpose. Those of an index are in ``search/errors.py``.
 
-    VisopError                     the base: catch this to catch all
-    ├── InvalidInput               an input or a request cannot be served as it is
-    │   ├── ImageDecodeError       not base64, not an image, truncated, format not allowed
+    VisopError                     the base of all: catch this to catch every one
+    ├── InvalidInput               an input or a request that can never be served as it is
+    │   ├── ImageDecodeError       not base64, not an image, truncated, or a format that is not accepted
     │   ├── ImageTooLarge          too many bytes, pixels or frames
-    │   └── UrlRejected            scheme or address not allowed
-    ├── FetchFailed                the remote server answered something unusable
+    │   └── UrlRejected            a scheme or an address that is not allowed
+    ├── FetchFailed                the remote server returned something that is not an image
     ├── FetchUnavailable           the remote server could not be reached, or was too slow
     ├── Overloaded                 a limit on work in hand is reached; says when to try again
-    ├── DeadlinePassed             the caller's time is over
-    ├── CallerGone                 the caller left
-    ├── Unreachable                raised by the client: nobody there, starting or draining
-    ├── StreamIdle                 nothing was sent for too long; connect again
-    ├── ShuttingDown               draining
-    ├── NotFound                   there is no such thing, or not any more
-    ├── NotAllowed                 it is not allowed to this caller, or not here
-    ├── ModelFailed                the operator's own code raised, or answered nonsense
-    ├── BadItems                   several inputs of one call are bad
-    ├── RemoteError                a running operator answered an error of a kind that has no class here
-    ├── TrainingFailed             training cannot go on, or would lead nowhere
-    └── UsageError                 what was asked for cannot be done as asked
+    ├── DeadlinePassed             the deadline of the call passed
+    ├── CallerGone                 the caller cancelled or disconnected
+    ├── Unreachable                the client cannot reach the operator, or it is starting or draining
+    ├── StreamIdle                 a stream was ended because nothing was sent on it
+    ├── ShuttingDown               the operator is draining
+    ├── NotFound                   what was asked for does not exist, or no longer
+    ├── NotAllowed                 what was asked for is not permitted
+    ├── ModelFailed                the operator's own code raised, or returned an unusable result
+    ├── BadItems                   several inputs of one call failed
+    ├── RemoteError                a running operator returned a status that has no class here
+    ├── TrainingFailed             training cannot go on
+    └── UsageError                 an argument, a flag or a field is wrong
         ├── SettingsError          one of the settings, OP_*
         ├── OtherEncoder           vectors of two encoders do not fit together
-        └── WeightsError           weights missing, damaged or of another model
+        └── WeightsError           weights are missing, damaged or of another model
 
-Errors know nothing of how they travel: their gRPC statuses are in ``rpc/statuses.py``, their HTTP ones in
-``http/problems.py``, and what a command says of them in ``cli/main.py``.
+Errors do not know how they are sent: their gRPC statuses are in ``rpc/statuses.py``, their HTTP ones in
+``http/problems.py``, and ``cli/main.py`` prints them.
 
-The text of an error that a request can cause is sent to clients: it names the limit and the value, and never a path, a
-library's words or a URL's credentials. ``ModelFailed`` keeps what it knows for the log and sends a fixed text.
+The text of an error that a request can cause is sent to clients. It names the limit and the value, and never a path, a
+library's message or a URL's credentials. ``ModelFailed`` keeps the details for the log and sends a fixed text.
 """
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping, Sequence
 
 
@@ -41,15 +42,15 @@ class VisopError(Exception):
 
 
 class InvalidInput(VisopError):
-    """The request cannot be served as it is; sending it again will not help."""
+    """An input or a request that cannot be served as it is; sending it again will not help."""
 
 
 class ImageDecodeError(InvalidInput):
-    """The bytes are not an image of an allowed format, or are damaged."""
+    """The bytes are not an image in an accepted format, or are damaged."""
 
 
 class ImageTooLarge(InvalidInput):
-    """An image is over the limit on bytes, pixels or frames."""
+    """An image exceeds the limit on bytes, pixels or frames."""
 
 
 class UrlRejected(InvalidInput):
@@ -57,7 +58,7 @@ class UrlRejected(InvalidInput):
 
 
 class FetchFailed(VisopError):
-    """The remote server answered, but not with a usable image."""
+    """The remote server answered, but not with an image that can be used."""
 
 
 class FetchUnavailable(VisopError):
@@ -65,10 +66,10 @@ class FetchUnavailable(VisopError):
 
 
 class Overloaded(VisopError):
-    """There is no room for this work now.
+    """A limit on the work in hand is reached.
 
     Attributes:
-        retry_after_s: when trying again is sensible, in seconds.
+        retry_after_s: seconds to wait before trying again.
     """
 
     def __init__(self, message: str, retry_after_s: float = 0.5) -> None:
@@ -93,22 +94,22 @@ class StreamIdle(VisopError):
 
 
 class ShuttingDown(VisopError):
-    """The operator finishes what it has and takes nothing new."""
+    """The operator finishes the calls that it has accepted and refuses new ones."""
 
 
 class NotFound(VisopError):
-    """There is no such thing, or not any more."""
+    """What was asked for does not exist, or no longer."""
 
 
 class NotAllowed(VisopError):
-    """It is not allowed to this caller, or not here."""
+    """What was asked for is not permitted, to this caller or at all."""
 
 
 class ModelFailed(VisopError):
     """The operator's own code raised, or returned NaN, zeros, or the wrong count or dimension.
 
     Attributes:
-        detail: what is known, for the log only.
+        detail: what happened, for the log only.
     """
 
     def __init__(self, detail: str) -> None:
@@ -117,13 +118,13 @@ class ModelFailed(VisopError):
 
 
 class UsageError(VisopError):
-    """What was asked for cannot be done as asked.
+    """An argument is wrong.
 
     Attributes:
-        field: the argument, by its name in Python; empty if it is no single one. A command says its flag instead, an
-            HTTP answer the field of the request.
-        value: what was given; empty where it says nothing.
-        why: the rule that it breaks, or what is wrong with it and what to do.
+        field: the name of the argument in Python; empty if no single argument is to blame. A command prints its flag
+            instead, and an HTTP answer names the field of the request.
+        value: what was given; empty if it would not help.
+        why: the rule that was broken, or what is wrong and what to do.
     """
 
     def __init__(self, field: str, value: object, why: str) -> None:
@@ -131,34 +132,34 @@ class UsageError(VisopError):
         super().__init__(self.told(field))
 
     def told(self, name: str) -> str:
-        """The message, with another name for the field, such as a flag; with an empty one, of the value alone."""
+        """Return the message with another name for the field, such as a flag; an empty name leaves it out."""
         subject = " ".join(text for text in (name, str(self.value)) if text)
         return f"{subject}: {self.why}" if subject else self.why
 
 
 class SettingsError(UsageError):
-    """A setting is wrong. The field is its name in ``Settings``, such as ``max_batch``."""
+    """A setting is wrong. ``field`` is its name in ``Settings``, such as ``max_batch``."""
 
     def told(self, name: str) -> str:
-        """As ``UsageError``; by its own name, the setting is said as its variable: ``OP_MAX_BATCH=0: ...``."""
+        """Return the message; under its own name, the setting is written as its variable: ``OP_MAX_BATCH=0: ...``."""
         if name and name == self.field:
             return f"OP_{name.upper()}={self.value}: {self.why}"
         return super().told(name)
 
 
 class OtherEncoder(UsageError):
-    """The vectors at hand were made by another encoder than the one that would make the next ones."""
+    """Vectors of two encoders would be mixed."""
 
     def __init__(self, why: str) -> None:
         super().__init__("", "", why)
 
 
 class WeightsError(UsageError):
-    """Weights are missing, damaged or of another model; says where to get them and where to put them."""
+    """Weights are missing, damaged or of another model; the message says what to do."""
 
 
 class RemoteError(VisopError):
-    """A running operator answered an error of a kind that has no class here.
+    """A running operator returned a status that has no class here.
 
     Attributes:
         status: the name of its gRPC status.
@@ -170,7 +171,7 @@ class RemoteError(VisopError):
 
 
 class TrainingFailed(VisopError):
-    """Training cannot go on, or would lead nowhere; says why and what to change."""
+    """Training cannot go on; the message says why and what to change."""
 
 
 class BadItems(VisopError):
@@ -213,3 +214,14 @@ def _join(names: Sequence[str]) -> str:
     return ", ".join(
         f"{run[0][0]}[{run[0][1]}]" if len(run) == 1 else f"{run[0][0]}[{run[0][1]}-{run[-1][1]}]" for run in runs
     )
+
+
+def drop_locals(error: BaseException | None) -> None:
+    """Free the local variables of the frames that an error passed through, such as a half-decoded picture.
+
+    An error lives as long as its request, and a request can have hundreds. The errors that led to it live as long, and
+    can hold a socket.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__

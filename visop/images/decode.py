@@ -10,7 +10,6 @@ a quarter, but does not help the common case, a scaled decode (see ``decode_side
 from __future__ import annotations
 
 import re
-import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import closing
@@ -36,7 +35,7 @@ from PIL import (  # noqa: F401
 )
 
 from visop.contract import Image
-from visop.errors import ImageDecodeError, ImageTooLarge, SettingsError, VisopError
+from visop.errors import ImageDecodeError, ImageTooLarge, SettingsError, VisopError, drop_locals
 from visop.images.limits import MeteredFile, check_exif, check_file, check_header
 from visop.images.tiff import Tiff
 from visop.settings import Settings
@@ -151,10 +150,10 @@ def decode_image(data: bytes, limits: ImageLimits, decode_side: int | None = Non
     try:
         return _decode(data, limits, decode_side)
     except VisopError as error:
-        _forget_locals(error)
+        drop_locals(error)
         raise
     except Exception as error:  # parsers raise a dozen kinds of exceptions, MemoryError among them
-        _forget_locals(error)
+        drop_locals(error)
         raise _translate(error, limits) from error
 
 
@@ -304,8 +303,3 @@ def _translate(error: Exception, limits: ImageLimits) -> VisopError:
         formats = ", ".join(limits.formats)
         return ImageDecodeError(f"not an image, or in a format that is not accepted (accepted: {formats})")
     return ImageDecodeError("image is damaged or incomplete")
-
-
-def _forget_locals(error: Exception) -> None:
-    """Free the half-decoded picture: an error lives as long as its request, and a request can have hundreds."""
-    traceback.clear_frames(error.__traceback__)

@@ -23,7 +23,6 @@ import socket
 import ssl
 import threading
 import time
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
@@ -45,7 +44,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
 
-from visop.errors import FetchFailed, FetchUnavailable, ImageTooLarge, UrlRejected, VisopError
+from visop.errors import FetchFailed, FetchUnavailable, ImageTooLarge, UrlRejected, VisopError, drop_locals
 from visop.images.addresses import AllowList, is_public
 from visop.settings import Settings
 
@@ -167,10 +166,10 @@ class Fetcher:
         try:
             yield
         except VisopError as error:
-            _forget_locals(error)
+            drop_locals(error)
             raise
         except (OSError, HTTPError, HTTPException, ValueError) as error:  # from requests, urllib3 and http.client
-            _forget_locals(error)
+            drop_locals(error)
             raise _translate(error, attempt) from error
         finally:
             _attempt.reset(token)
@@ -255,16 +254,6 @@ def _translate(error: Exception, attempt: _Attempt) -> VisopError:
     if isinstance(error, RequestsConnectionError):
         return FetchUnavailable("the connection to the remote server broke")
     return FetchFailed("the remote server sent a damaged or incomplete answer")
-
-
-def _forget_locals(error: BaseException | None) -> None:
-    """Free the body read so far: an error lives as long as its request, and a request can have hundreds.
-
-    The errors that led to it live as long. They can hold a socket that urllib3 left open.
-    """
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__context__
 
 
 @dataclass(frozen=True)

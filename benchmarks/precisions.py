@@ -7,8 +7,8 @@
 The gallery holds the originals, in one precision; the queries are edited copies, in another. Half of the pictures are
 crops of the photographs in scikit-image, the other half are generated. An encoder is MODEL[:WEIGHTS][@POOLING] or an
 encoder file. All of it runs from an encoder file that is made for it, with ranges for eight bits, also of models that
-are not served in eight bits. A precision belongs to the space of a model (``ModelSpec.space``) where no pair with it
-finds less than the worse of the two finds alone, but for 0.005.
+are not served in eight bits. From f32 on, a precision belongs to the space of a model (``ModelSpec.space``) if neither
+it nor any that belongs finds less in the other's gallery than the worse of the two finds in its own, but for 0.005.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from visop.evaluation.metrics import rank
 from visop.evaluation.samples import choose_transformations, digest, transform
 from visop.models import EngineOptions, Selection
 from visop.models.precision import PRECISIONS
-from visop.models.registry import MODELS
+from visop.models.registry import MODELS, Precision
 from visop.settings import load_settings
 from visop.synthetic.generate import SERIES, generate_picture
 from visop.synthetic.transformations import Transformation
@@ -79,11 +79,20 @@ def _rows(encoder: str, pictures: list[PILImage.Image], edits: list[Transformati
         vectors = {precision: _encode(selection, precision, inputs, Path(folder)) for precision in PRECISIONS}
     recalls = {(a, b): _recall(vectors[a], vectors[b]) for a in PRECISIONS for b in PRECISIONS}
     print(encoder, recalls, file=sys.stderr, flush=True)
+    space = _space(recalls)
     for queries in PRECISIONS:
         cells = [f"{recalls[queries, gallery]:.3f}" for gallery in PRECISIONS]
-        pairs = [(pair, recall) for pair, recall in recalls.items() if queries in pair]
-        belongs = all(recall >= min(recalls[a, a], recalls[b, b]) - _TOLERANCE for (a, b), recall in pairs)
-        yield [encoder, queries, *cells, "yes" if belongs else "no"]
+        yield [encoder, queries, *cells, "yes" if queries in space else "no"]
+
+
+def _space(recalls: dict[tuple[Precision, Precision], float]) -> list[Precision]:
+    """The precisions that belong together, from the most exact on."""
+    space: list[Precision] = []
+    for new in PRECISIONS:
+        pairs = [pair for old in space for pair in ((new, old), (old, new))]
+        if all(recalls[a, b] >= min(recalls[a, a], recalls[b, b]) - _TOLERANCE for a, b in pairs):
+            space.append(new)
+    return space
 
 
 def _converted(encoder: str, folder: Path) -> Selection:

@@ -67,8 +67,8 @@ class Settings:
     )
     precision: Literal["auto", "f32", "bf16", "int8"] = _setting(
         "auto",
-        "Arithmetic of the model; auto takes the fastest that the hardware has and that keeps vectors good for search; "
-        "int8 is there on the CPU only.",
+        "Precision of the model's arithmetic; auto takes the fastest that the hardware has and whose vectors can be "
+        "searched together with the others. int8 runs on the CPU only, from an encoder file with ranges.",
     )
     threads: int = _setting(0, "CPU threads of the model; 0 means all cores.", **_at_least(0))
     data_dir: Path = _setting(Path("data"), "Where weights files are looked for first.")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the CPU image without a container engine, using buildah and a base image that debootstrap makes from this
-# machine's package source. Then starts the image, calls it and stops it. Needs root, and .venv (make venv) for the
-# client.
+# machine's package source. Then starts the image, calls it and stops it. Builds the image with the search page as well,
+# and evaluates an encoder in it. Needs root, and .venv (make venv) for the client.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -80,12 +80,17 @@ inside() { buildah run --env "OP_ENDPOINT=127.0.0.1:${port:-0}" "$container" -- 
 echo "a base from debootstrap"
 make_base
 
-echo "make cpu"
-make --no-print-directory cpu DOCKER="buildah --root $work/storage --runroot $work/runroot" IMAGE_NAME=visop \
-    BASE_IMAGE=localhost/visop-base >"$work/build.log" 2>&1 || {
-    tail -n 50 "$work/build.log" >&2
-    wrong "the build failed"
+# build TARGET: an image, by its target in the Makefile.
+build() {
+    echo "make $1"
+    make --no-print-directory "$1" DOCKER="buildah --root $work/storage --runroot $work/runroot" IMAGE_NAME=visop \
+        BASE_IMAGE=localhost/visop-base >"$work/build.log" 2>&1 || {
+        tail -n 50 "$work/build.log" >&2
+        wrong "the build failed"
+    }
 }
+
+build cpu
 echo "size: $(buildah images --format '{{.Name}} {{.Size}}' | sed 's/.*\///' | paste --serial --delimiters=';')"
 
 container=$(buildah from visop)
@@ -126,3 +131,14 @@ server=
 ok "the server ended with status 0 after SIGTERM"
 ! inside "${health[@]}" >/dev/null 2>&1 || wrong "the health check passes although the server is down"
 ok "the health check fails when the server is down"
+
+# --- the image with the search page ---
+
+build web
+container=$(buildah from visop:latest-web)
+inside python -m visop generate --out /tmp/pictures --count 12 --size 64 >/dev/null ||
+    wrong "visop generate failed in the image with the search page"
+inside python -m visop evaluate /tmp/pictures --encoder embedded --encoder phash --transformations mirror,jpeg-20 \
+    --out /tmp/evaluation || wrong "visop evaluate failed in the image with the search page"
+inside test -s /tmp/evaluation/report.html || wrong "visop evaluate wrote no report"
+ok "visop evaluate runs to its report in the image with the search page"

@@ -32,8 +32,8 @@ def check_same_encoder(there: OperatorInfo, here: OperatorInfo, holder: str, com
     Args:
         there: what made the vectors that are there.
         here: what would make the next ones.
-        holder: who has the vectors that are there, for the message.
-        comer: who the other one is.
+        holder: what holds the vectors that are there, for the message.
+        comer: what would add the next ones, for the message.
         advice: what to do.
 
     Raises:

@@ -23,7 +23,7 @@ _COLLAPSED = 0.98
 _YOUNG = 3
 
 
-class Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
     """After each epoch: validates, writes down, keeps the state, and stops when nothing gets better."""
 
     def __init__(

@@ -20,7 +20,7 @@ from visop.models.encoder_file import made_now, write_encoder_file
 from visop.models.selection import Selection
 from visop.training import losses
 from visop.training.batches import Batches, Plan, Reader, stream, unhidden
-from visop.training.callbacks import Bar, Keeper
+from visop.training.callbacks import Bar, EpochEnd
 from visop.training.checkpoints import Checkpoints, Progress
 from visop.training.folders import Pictures, digest_names, find_pictures, split
 from visop.training.networks import Tensors, Trainee, build_served, use_precision
@@ -83,7 +83,7 @@ def train(
     plan = _plan(resized, recipe)
     validation = Validation(held_out, plan, limits, recipe.validation_pictures)
     _log_start(progress, validation, trainee)
-    keeper = Keeper(progress, checkpoints, validation, work, recipe.patience)
+    keeper = EpochEnd(progress, checkpoints, validation, work, recipe.patience)
     if progress.epoch < recipe.epochs and not keeper.is_over():
         batches = Batches(training, plan, Reader(limits, plan.working_side))
         _fit(trainee.model, batches, progress, recipe, keeper, quiet=quiet)
@@ -152,7 +152,7 @@ def _objective(recipe: Recipe) -> tuple[losses.Loss, list[losses.Loss]]:
     return losses.contrastive(recipe.temperature, recipe.spread), []
 
 
-def _fit(model: Any, batches: Batches, progress: Progress, recipe: Recipe, keeper: Keeper, *, quiet: bool) -> None:
+def _fit(model: Any, batches: Batches, progress: Progress, recipe: Recipe, keeper: EpochEnd, *, quiet: bool) -> None:
     first = progress.epoch * recipe.steps
     bar = Bar(first, recipe.epochs * recipe.steps, quiet=quiet)
     with unhidden(stream(batches.make, first, usable_cores())) as made:

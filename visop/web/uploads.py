@@ -23,7 +23,7 @@ _ID_CHARS_IN_NAME = 16
 
 
 @dataclass(frozen=True)
-class Kept:
+class Upload:
     """A picture that is now in the index.
 
     Attributes:
@@ -59,7 +59,7 @@ class Uploads:
         if self._folder is None:
             raise NotAllowed("uploads are not accepted here: the server was started without a folder for them")
 
-    def keep(self, data: bytes, vector: Vector) -> Kept:
+    def keep(self, data: bytes, vector: Vector) -> Upload:
         """Keep a picture: write its file first and then its row, so that a crash in between does no harm.
 
         If the picture is in the index but its file is gone, this file takes its place.
@@ -74,7 +74,7 @@ class Uploads:
         id_ = hashlib.sha256(data).hexdigest()
         before = self._index.get(id_)
         if before and self._originals.has(before):
-            return Kept(before, known=True)
+            return Upload(before, known=True)
         now = int(time.time())
         name = stored_name(str(self._write(id_, data)))
         row = Row(Picture(id_, (name,), *size_of(data), len(data), modified=now, added=now), vector)
@@ -82,10 +82,10 @@ class Uploads:
         with collection.changing:
             there = next(iter(collection.rows([id_])), None)
             if there and name in there.picture.names:  # the file is back, or another request was faster
-                return Kept(there.picture, known=before is None or name not in before.names)
+                return Upload(there.picture, known=before is None or name not in before.names)
             row = _with_name(there, name) if there else row
             collection.upsert([row])
-        return Kept(row.picture, known=False)
+        return Upload(row.picture, known=False)
 
     def _write(self, id_: str, data: bytes) -> Path:
         """Write the file under a name that contains nothing of the client's."""

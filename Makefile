@@ -105,8 +105,9 @@ PYTEST = .venv/bin/python -m pytest --numprocesses auto --maxprocesses 8 --dist 
 test: .venv/stamp-dev ## Run the fast tests
 	$(PYTEST) $(PYTEST_FLAGS)
 
+# File by file: what they share, such as an environment with the wheel, takes minutes to make.
 test-slow: .venv/stamp-dev ## Run the slow tests alone
-	$(PYTEST) -m slow $(PYTEST_FLAGS)
+	$(PYTEST) -m slow --dist loadfile $(PYTEST_FLAGS)
 
 test-all: .venv/stamp-dev ## Run all tests, the slow ones too
 	$(PYTEST) -m '' $(PYTEST_FLAGS)

@@ -8,9 +8,9 @@ oldest=$(.venv/bin/python -c 'import sys; print(sys.version_info[1])')
 
 # newest: prints the command of the newest Python up to 3.13, including those of pyenv, that can create environments.
 newest() {
-    local minor python
+    local minor python pyenv=${PYENV_ROOT:-$HOME/.pyenv}
     for minor in $(seq 13 -1 $((oldest + 1))); do
-        for python in "python3.$minor" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"3.$minor".*/bin/python; do
+        for python in "python3.$minor" "$pyenv/versions/3.$minor".*/bin/python; do
             "$python" -c 'import ensurepip, sqlite3, ssl' 2>/dev/null && echo "$python" && return
         done
     done

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -119,7 +120,7 @@ def test_a_light_import_stays_light(module: str) -> None:
 
 
 def test_the_shipped_encoder_is_served_without_the_program_that_draws_pictures(tmp_path: Path) -> None:
-    code = "from visop.models.built_in import BuiltInEncoder as B; from visop.settings import Settings; "
+    code = "from visop.models.built_in_encoder import BuiltInEncoder as B; from visop.settings import Settings; "
     code += f"e = B(Settings(device='cpu', cache_dir=__import__('pathlib').Path({str(tmp_path)!r}))); e.load(); "
     code += "import visop.serving.lifecycle, sys; print(*[m for m in sys.modules if m.startswith('visop.synthetic')])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -129,3 +130,17 @@ def test_the_shipped_encoder_is_served_without_the_program_that_draws_pictures(t
 def test_every_public_name_exists() -> None:
     assert sorted(visop.__all__) == visop.__all__
     assert all(hasattr(visop, name) for name in visop.__all__)
+
+
+def test_imports_form_no_circle() -> None:
+    """Also those inside of functions. A package that imports its public names when they are asked for is left out."""
+    graph = {
+        module_name(path): {name for name in imports(path) if name.startswith("visop.")}
+        for path in modules()
+        if path.name != "__init__.py"
+    }
+    TopologicalSorter(graph).prepare()
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

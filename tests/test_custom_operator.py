@@ -135,7 +135,7 @@ def methods(path: Path) -> str:
 
 
 def test_the_template_is_the_built_in_encoder_written_out() -> None:
-    assert methods(ROOT / "custom_operator.py") == methods(ROOT / "visop/models/built_in.py")
+    assert methods(ROOT / "custom_operator.py") == methods(ROOT / "visop/models/built_in_encoder.py")
 
 
 def test_the_template_needs_three_imports_of_visop() -> None:

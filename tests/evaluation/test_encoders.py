@@ -73,7 +73,7 @@ def test_the_settings_that_an_encoder_names(text: str, flags: dict[str, str], mo
     environ = TOY | {"OP_MODEL": "vgg19", "OP_WEIGHTS": "imagenet", "OP_POOLING": "avg", "OP_RESIZE": "nearest"}
     with pytest.raises(EnoughError), open_encoder(text, environ):
         pass
-    assert seen[0].operator == "visop.models.built_in:BuiltInEncoder"
+    assert seen[0].operator == "visop.models.built_in_encoder:BuiltInEncoder"
     said = {"model": "auto", "weights": "auto", "pooling": "auto", "resize": "nearest"} | flags
     assert {name: getattr(seen[0], name) for name in said} == said
 

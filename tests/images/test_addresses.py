@@ -4,7 +4,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from visop.images.addresses import AllowList, is_public
+from visop.errors import UrlRejected
+from visop.images.addresses import AllowList, is_public, refuse_private
 
 NOT_PUBLIC = """
     0.0.0.0 0.255.255.255 10.0.0.1 10.255.255.255 100.64.0.0 100.100.100.200 100.127.255.255 127.0.0.1 127.255.255.255
@@ -64,3 +65,11 @@ def test_the_empty_list_has_nothing() -> None:
 def test_a_network_that_is_none_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"10\.0\.0\.0/99"):
         AllowList.parse(["10.0.0.0/99"])
+
+
+def test_one_private_address_is_enough_to_refuse_a_host() -> None:
+    addresses = [ip_address("8.8.8.8"), ip_address("10.0.0.1")]
+    with pytest.raises(UrlRejected, match="not public and not on the allow list"):
+        refuse_private("example.org", addresses, AllowList.parse([]))
+    refuse_private("example.org", addresses, AllowList.parse(["10.0.0.0/8"]))
+    refuse_private("example.org", addresses, AllowList.parse(["example.org"]))

@@ -8,7 +8,7 @@ import pytest
 
 from tests.toys import ToyOperator
 from visop.errors import UsageError
-from visop.models.built_in import BuiltInEncoder
+from visop.models.built_in_encoder import BuiltInEncoder
 from visop.serving.operators import BUILT_IN, load_operator
 from visop.settings import Settings
 

@@ -6,9 +6,11 @@ as global, as well as IPv6 addresses that embed a private IPv4 address (NAT64, 6
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from visop.errors import UrlRejected
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -111,3 +113,16 @@ def _parse_network(entry: str) -> Network | None:
         if "/" in entry:
             raise
         return None
+
+
+def refuse_private(host: str, addresses: Iterable[Address], allow: AllowList) -> None:
+    """Refuse a host of which one address is neither public nor allowed; a host on the allow list may have any.
+
+    Raises:
+        UrlRejected: does not quote the address, which would tell a caller what is behind a name.
+    """
+    if allow.has_host(host):
+        return
+    for address in addresses:
+        if not is_public(address) and not allow.has_address(address):
+            raise UrlRejected("URL leads to an address that is not public and not on the allow list")

@@ -45,7 +45,7 @@ from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
 
 from visop.errors import FetchFailed, FetchUnavailable, ImageTooLarge, UrlRejected, VisopError, drop_locals
-from visop.images.addresses import AllowList, is_public
+from visop.images.addresses import AllowList, refuse_private
 from visop.settings import Settings
 
 _MAX_URL_CHARS = 8192
@@ -360,11 +360,7 @@ def _connect(host: str, port: int) -> socket.socket:
     """
     attempt = _attempt.get()
     targets = _resolve(host, port, attempt)
-    if not attempt.allow.has_host(host):
-        for _, sockaddr in targets:
-            address = ip_address(sockaddr[0])
-            if not is_public(address) and not attempt.allow.has_address(address):
-                raise UrlRejected("URL leads to an address that is not public and not on the allow list")
+    refuse_private(host, (ip_address(sockaddr[0]) for _, sockaddr in targets), attempt.allow)
     for index, (family, sockaddr) in enumerate(targets):
         try:
             # Divide the remaining time, so that an address that does not answer leaves some for the others.

@@ -13,7 +13,7 @@ from visop.errors import SettingsError, UsageError
 from visop.settings import Settings
 
 #: As ``OP_OPERATOR``: the encoder that the other settings choose, whatever the working folder has.
-BUILT_IN = "visop.models.built_in:BuiltInEncoder"
+BUILT_IN = "visop.models.built_in_encoder:BuiltInEncoder"
 
 _TEMPLATE, _CUSTOM = "custom_operator.py", "custom_operator:CustomOperator"
 

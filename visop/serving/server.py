@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
@@ -18,6 +17,7 @@ from visop.errors import SettingsError
 from visop.rpc import rpc_pb2_grpc
 from visop.serving.admission import CallAdmission
 from visop.serving.convert import identity_json, identity_of
+from visop.serving.drain import REFUSAL_S, drain
 from visop.serving.pipeline import Pipeline
 from visop.serving.servicer import SERVICE_NAME, OperatorServicer
 from visop.settings import Settings
@@ -25,8 +25,6 @@ from visop.settings import Settings
 # Threads beyond those that Execute may hold, so that health and identity answer at any load.
 _SPARE_THREADS = 16
 _HEALTH_INTERVAL_S = 0.5
-_DRAIN_CHECK_S = 0.02
-_REFUSAL_S = 0.2
 
 
 class Companion(Protocol):
@@ -97,21 +95,11 @@ class Server:
         self.stop()
 
     def stop(self) -> None:
-        """Say not serving, take no new calls, finish those in flight, within the drain time. Idempotent.
-
-        Only Execute and streams are waited for: a client that watches health holds its call open for ever.
-        """
+        """Report not serving, drain, and close the ports. Idempotent."""
         self._stopping.set()
         self._health.enter_graceful_shutdown()
-        self._calls.close()
-        self._servicer.end_streams()
-        ends = time.monotonic() + self._settings.drain_timeout_s
-        while self._calls.accepted and time.monotonic() < ends:
-            time.sleep(_DRAIN_CHECK_S)
-        # Closing the port cuts off calls that gRPC has received and not handed over yet. Callers that try again at once
-        # get this time to be refused properly.
-        time.sleep(_REFUSAL_S)
-        stopped = self._grpc.stop(_REFUSAL_S)
+        drain(self._calls, self._servicer.end_streams, self._settings.drain_timeout_s)
+        stopped = self._grpc.stop(REFUSAL_S)
         for companion in self._companions:
             companion.stop()
         stopped.wait()

@@ -1,12 +1,26 @@
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
 
 import pytest
 
 from visop import errors
-from visop.errors import ImageDecodeError, ModelFailed, SettingsError, UrlRejected, UsageError, VisopError, summarise
+from visop.errors import (
+    BadItems,
+    ImageDecodeError,
+    ModelFailed,
+    Overloaded,
+    RemoteError,
+    SettingsError,
+    UrlRejected,
+    UsageError,
+    VisopError,
+    summarise,
+)
+from visop.search import errors as search_errors
 
 CLASSES = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, VisopError)]
 
@@ -21,6 +35,31 @@ def test_errors_know_nothing_of_how_they_travel() -> None:
     code = "import visop.errors, sys; print('grpc' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
     assert not [cls for cls in CLASSES if hasattr(cls, "code")]
+
+
+_IN_SEARCH = [cls for cls in vars(search_errors).values() if isinstance(cls, type) and issubclass(cls, VisopError)]
+
+
+def _made(cls: type[VisopError]) -> VisopError:
+    """An error with every attribute that its class has."""
+    arguments: dict[type[VisopError], tuple[object, ...]] = {
+        Overloaded: ("too much", 7.0),
+        RemoteError: ("odd", "UNKNOWN"),
+        BadItems: ({"datas[3]": ImageDecodeError("not an image")},),
+        errors.OtherEncoder: ("they do not fit together",),
+        search_errors.WrongFilter: ("a >", "incomplete"),
+    }
+    usage: tuple[object, ...] = ("size", 1025, "must be from 32 to 1024")
+    return cls(*arguments.get(cls, usage if issubclass(cls, UsageError) else ("what happened",)))
+
+
+@pytest.mark.parametrize("cls", [*CLASSES, *_IN_SEARCH])
+def test_every_error_reaches_another_process_whole(cls: type[VisopError]) -> None:
+    error = _made(cls)
+    error.add_note("a note")
+    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert (type(again), str(again), again.args) == (cls, str(error), error.args)
+        assert repr(vars(again)) == repr(vars(error))
 
 
 def test_a_wrong_argument_is_called_by_its_name_in_python_and_by_another_where_it_has_one() -> None:

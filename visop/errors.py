@@ -35,10 +35,20 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class VisopError(Exception):
     """Base of all errors."""
+
+    # Exception would call the constructor with the text alone, and processes could not pass the others on.
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args), self.__dict__
+
+
+def _rebuild(cls: type[VisopError], args: tuple[Any, ...]) -> VisopError:
+    """Make an error again from its text; its attributes are set by pickle."""
+    return cls.__new__(cls, *args)
 
 
 class InvalidInput(VisopError):

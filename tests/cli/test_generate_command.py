@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import run_command
+from visop.cli.main import main
 
 
 def _run(*arguments: str) -> int:
@@ -22,7 +23,14 @@ def test_pictures_are_written_and_counted(tmp_path: Path, capsys: pytest.Capture
 
 @pytest.mark.parametrize(
     ("flag", "value", "least"),
-    [("--count", "0", 1), ("--size", "31", 32), ("--seed", "-1", 0), ("--count", "many", 1), ("--processes", "1.5", 0)],
+    [
+        ("--count", "0", 1),
+        ("--size", "31", 32),
+        ("--size", "1025", 32),
+        ("--seed", "-1", 0),
+        ("--count", "many", 1),
+        ("--processes", "1.5", 0),
+    ],
 )
 def test_wrong_numbers_are_refused_with_the_rule(
     flag: str, value: str, least: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -35,8 +43,8 @@ def test_wrong_numbers_are_refused_with_the_rule(
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("not a folder")
-    assert _run(str(tmp_path / "file"), "--count", "1") == 3
-    assert f"not finished: {tmp_path / 'file'}: " in capsys.readouterr().err
+    assert main(["generate", "--out", str(tmp_path / "file"), "--count", "1"]) == 2
+    assert capsys.readouterr().err == f"visop: --out {tmp_path / 'file'}: File exists\n"
 
 
 def test_the_help_teaches_by_example(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from visop.cli.console import imports, resumable
-from visop.cli.flags import Commands, add_command, whole
+from visop.cli.flags import Commands, add_command, number, whole
 from visop.cli.old_spellings import add_old_spelling
 from visop.errors import VisopError
 
@@ -26,12 +26,17 @@ def add_parser(commands: Commands) -> None:
     """Add ``generate`` to the commands of ``visop``."""
     parser = add_command(commands, "generate", _run, "draw synthetic pictures to train on", _NOTES)
     out = parser.add_argument(
-        "--out", required=True, type=Path, metavar="FOLDER", help="where the pictures go; made if it is not there"
+        "--out",
+        dest="folder",
+        required=True,
+        type=Path,
+        metavar="FOLDER",
+        help="where the pictures go; made if it is not there",
     )
     add_old_spelling(parser, "folder", out)
     parser.add_argument("--count", required=True, type=whole(1), metavar="N", help="how many pictures")
     parser.add_argument(
-        "--size", type=whole(32), default=256, metavar="PIXELS", help="the longer side, 32 to 1024 (default 256)"
+        "--size", type=_size, default=256, metavar="PIXELS", help="the longer side, 32 to 1024 (default 256)"
     )
     parser.add_argument(
         "--seed",
@@ -49,6 +54,9 @@ def add_parser(commands: Commands) -> None:
     )
 
 
+_size = number(int, lambda pixels: 32 <= pixels <= 1024, "a whole number from 32 to 1024")
+
+
 def _run(arguments: argparse.Namespace) -> int:
     return resumable(lambda: _generate(arguments))
 
@@ -60,8 +68,8 @@ def _generate(arguments: argparse.Namespace) -> int:
         from visop.synthetic.generate import generate_folder
 
     try:
-        generate_folder(arguments.out, arguments.count, arguments.size, arguments.seed, arguments.processes)
+        generate_folder(arguments.folder, arguments.count, arguments.size, arguments.seed, arguments.processes)
     except BrokenProcessPool:
         raise VisopError("a process was killed, maybe for want of memory") from None
-    print(f"{arguments.count} pictures in {arguments.out}")
+    print(f"{arguments.count} pictures in {arguments.folder}")
     return 0

@@ -55,8 +55,7 @@ def generate_picture(seed: int, size: int = 256) -> npt.NDArray[np.uint8]:
     Raises:
         UsageError: the size is out of range.
     """
-    if size not in SIZES:
-        raise UsageError("size", size, f"must be from {SIZES[0]} to {SIZES[-1]} pixels")
+    _check_size(size)
     style, content = _generators(seed)
     ratio = style.choice(_RATIOS)
     width, height = size, round(size / ratio)
@@ -65,6 +64,11 @@ def generate_picture(seed: int, size: int = 256) -> npt.NDArray[np.uint8]:
     # Drawn at 1.5 times the size and then scaled down, so that edges are smooth.
     canvas = FAMILIES[choose_family(style)](style, content, width * 3 // 2, height * 3 // 2)
     return np.asarray(photograph(style, finish(style, content, canvas), width, height))
+
+
+def _check_size(size: int) -> None:
+    if size not in SIZES:
+        raise UsageError("size", size, f"must be from {SIZES[0]} to {SIZES[-1]} pixels")
 
 
 def _generators(seed: int) -> tuple[np.random.Generator, np.random.Generator]:
@@ -87,9 +91,14 @@ def generate_folder(folder: Path, count: int, size: int, seed: int, processes: i
         processes: number of processes; 0 uses one per core.
 
     Raises:
-        UsageError: the size is out of range, or the existing files were made with another seed, size or edition.
+        UsageError: the size is out of range, the folder cannot be made, or the existing files were made with another
+            seed, size or edition.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    _check_size(size)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError("folder", folder, error.strerror or "cannot be made") from None
     missing = [number for number in range(count) if not _path(folder, number).exists()]
     if kept := sorted(set(range(count)) - set(missing)):
         _check_kept(_path(folder, kept[0]), _comment(size, seed + kept[0]))

@@ -17,7 +17,7 @@ def said(error: UsageError, *words: str) -> str:
 
 def test_an_argument_is_named_by_its_flag() -> None:
     assert said(UsageError("uri", "x", "must end in .db"), "index", "a", "--uri", "x") == "--uri x: must end in .db"
-    assert said(UsageError("operators", "x", "is none"), "index", "a", "-e", "x") == "--operator x: is none"
+    assert said(UsageError("operators", "x:1", "is none"), "index", "a", "-e", "x:1") == "--operator x:1: is none"
 
 
 def test_an_argument_without_a_flag_is_its_value() -> None:

@@ -50,6 +50,17 @@ def test_several_running_operators_are_kept_in_order_by_either_spelling() -> Non
     assert make_parser().parse_args(["index", "x"]).operators == []
 
 
+@pytest.mark.parametrize("words", ["info", "health", "encode a --out v.npy", "index a", "search a", "evaluate a"])
+@pytest.mark.parametrize("address", ["foo", "foo:", ":50051", "foo:70000", "::1"])
+def test_an_address_without_host_or_port_is_refused_at_once(
+    words: str, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        make_parser().parse_args([*words.split(), "-e", address])
+    assert exit_.value.code == 2
+    assert f"argument -e/--operator: {address}: must be HOST:PORT" in capsys.readouterr().err
+
+
 def test_flags_of_an_operator_in_this_process_do_not_go_with_a_running_one() -> None:
     arguments = make_parser().parse_args(["index", "x", "--class", "my:Own", "--model", "vgg16"])
     with pytest.raises(UsageError, match=r"^--class, --model: has no effect on the running operator a:1$"):

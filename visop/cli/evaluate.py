@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from visop.cli.console import imports, note
 from visop.cli.flags import Commands, add_command, whole
 from visop.cli.old_spellings import tell_new_spelling
+from visop.cli.operator_flags import host_port
 from visop.errors import UsageError
 from visop.settings import load_settings
 from visop.sources import printable
@@ -66,7 +67,7 @@ def add_parser(commands: Commands) -> None:
         "--operator",
         dest="encoder",
         action="append",
-        type=Running,
+        type=lambda text: Running(host_port(text)),
         metavar="HOST:PORT",
         help="a running operator to measure, beside or in place of --encoder; repeat it to compare",
     )

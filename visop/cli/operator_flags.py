@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+from visop import address
 from visop.cli.old_spellings import add_old_spelling, tell_new_spelling
 from visop.cli.settings_flags import ENCODER_SETTINGS, add_settings, flag_name, given_settings
 from visop.errors import UsageError
@@ -21,6 +23,15 @@ def add_running_operator(parser: argparse._ActionsContainer, help_text: str, *, 
     parser.add_argument("-e", "--operator", action=_Running, metavar="HOST:PORT", help=help_text, **where)
 
 
+def host_port(text: str) -> str:
+    """For argparse: the address of a running operator."""
+    with suppress(ValueError):
+        host, port = address.split(text)
+        if host and port:
+            return text
+    raise argparse.ArgumentTypeError(f"{text}: must be HOST:PORT, such as 127.0.0.1:50051")
+
+
 class _Running(argparse.Action):
     """Stores or appends; a class, which was given so in the version before, becomes the setting."""
 
@@ -30,7 +41,12 @@ class _Running(argparse.Action):
         if _CLASS.fullmatch(value):
             tell_new_spelling(f"{option} {value}", f"--class {value}")
             namespace.setting_operator = value
-        elif self.dest == "operators":
+            return
+        try:
+            host_port(value)
+        except argparse.ArgumentTypeError as error:
+            raise argparse.ArgumentError(self, str(error)) from None
+        if self.dest == "operators":
             namespace.operators = [*namespace.operators, value]
         else:
             setattr(namespace, self.dest, value)

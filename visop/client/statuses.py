@@ -22,6 +22,9 @@ _TOO_LARGE = "message larger than max"
 # gRPC's text when the deadline passed in the client; any other text comes from the server.
 _PASSED_HERE = "Deadline Exceeded"
 
+# How gRPC's text begins if no connection was made.
+_NOT_CONNECTED = ("failed to connect to all addresses", "DNS resolution failed")
+
 
 def error_of_call(call: grpc.RpcError, target: str, timeout_s: float) -> VisopError:
     """Return the error of a failed call: BadItems if the server named inputs, else chosen by the gRPC status.
@@ -35,7 +38,7 @@ def error_of_call(call: grpc.RpcError, target: str, timeout_s: float) -> VisopEr
     if (bad_items := _bad_items(call, code, text)) is not None:
         return bad_items
     if code is StatusCode.UNAVAILABLE:
-        return Unreachable(f"{target} cannot be reached or is not ready: {text}")
+        return Unreachable(f"{target} cannot be reached or is not ready: {_short(text)}")
     if code is StatusCode.DEADLINE_EXCEEDED:
         reason = f"no answer within {timeout_s:g} s" if text == _PASSED_HERE else text
         return DeadlinePassed(f"{target}: {reason}")
@@ -44,6 +47,11 @@ def error_of_call(call: grpc.RpcError, target: str, timeout_s: float) -> VisopEr
     if code in (StatusCode.INTERNAL, StatusCode.RESOURCE_EXHAUSTED):
         return remote_error(code, text)  # not ModelFailed: INTERNAL may come from gRPC itself
     return error_of(code, text)
+
+
+def _short(text: str) -> str:
+    """Of a connection that failed, gRPC tells every layer that it failed in; the last one says why."""
+    return text.rpartition(": ")[2] if text.startswith(_NOT_CONNECTED) else text
 
 
 def _bad_items(call: grpc.RpcError, code: StatusCode, text: str) -> BadItems | None:

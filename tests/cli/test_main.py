@@ -187,6 +187,16 @@ def test_every_setting_is_a_flag(served, name):
     assert [name for name, source in served[0].sources.items() if source == "flag"] == [name]
 
 
+@pytest.mark.parametrize(
+    ("flags", "named"), [(("--model", "vgg17"), "--model vgg17: must be one of"), ((), "OP_MODEL=vgg16x: must be one")]
+)
+def test_a_setting_that_is_wrong_once_it_is_used_is_named_as_it_was_given(flags, named, monkeypatch, capsys):
+    monkeypatch.setenv("OP_MODEL", "vgg16x")
+    monkeypatch.chdir(ROOT / "tests")  # without a custom operator
+    assert run("serve", *flags) == 2
+    assert f"visop: {named}" in capsys.readouterr().err
+
+
 def test_what_is_not_installed_is_named_with_the_way_to_install_it(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "visop.serving.lifecycle", None)
     assert run("serve") == 2
@@ -226,6 +236,15 @@ def test_info_of_a_running_operator(endpoint, capsys):
     assert (facts["name"], facts["fingerprint"], facts["max_items"], facts["health"]) == ("stub", "one", 256, "healthy")
 
 
+def test_info_lists_older_fingerprints_in_order(endpoint, operator, capsys):
+    operator.identity.older_fingerprints.extend(["b", "a"])
+    assert run("info", "-e", endpoint, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["older_fingerprints"] == ["a", "b"]
+    assert run("info", "-e", endpoint) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["older_fingerprints", "a,b"] in lines
+
+
 def test_health_is_exit_status_0(endpoint, capsys):
     assert run("health", "-e", endpoint) == 0
     assert capsys.readouterr().out == "healthy\n"
@@ -241,7 +260,8 @@ def test_nobody_there_is_exit_status_1(operator, capsys):
     with serving(operator) as port:
         pass
     assert run("health", "-e", f"127.0.0.1:{port}") == 1
-    assert f"visop: 127.0.0.1:{port} cannot be reached" in capsys.readouterr().err
+    said = f"visop: 127.0.0.1:{port} cannot be reached or is not ready: Connection refused\n"
+    assert capsys.readouterr().err == said
 
 
 def test_health_asks_the_server_of_this_host(endpoint, monkeypatch):

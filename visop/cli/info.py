@@ -74,6 +74,7 @@ def _identity_facts(target: str) -> dict[str, Any]:
     with Client(target, timeout_s=10.0) as client:
         facts = dataclasses.asdict(client.identity())
         operator: dict[str, Any] = facts.pop("operator")
+        operator["older_fingerprints"] = sorted(operator["older_fingerprints"])
         limits: dict[str, Any] = facts.pop("limits")
         return operator | facts | limits | {"health": client.health()}
 

@@ -72,7 +72,7 @@ def spoken(value: Any) -> str:
     """A setting as it would be typed."""
     if isinstance(value, bool):
         return "on" if value else "off"
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    return ",".join(value) if isinstance(value, tuple | list) else str(value)
 
 
 def given_settings(arguments: argparse.Namespace) -> dict[str, str]:

@@ -40,6 +40,9 @@ def serve(effective: Effective, open_companions: OpenCompanions = grpc_alone) ->
     Args:
         effective: the settings.
         open_companions: opens what the servers beside gRPC need, such as an index, and yields what makes them.
+
+    Raises:
+        UsageError: a setting is wrong, which shows when the operator is loaded or the ports are opened.
     """
     settings = effective.settings
     before = set(threading.enumerate())
@@ -59,9 +62,8 @@ def serve(effective: Effective, open_companions: OpenCompanions = grpc_alone) ->
                 log_event(logger, logging.INFO, "serving", fields)
                 os.read(stop, 1)
                 logger.info("draining, for at most %g s", settings.drain_timeout_s)
-    except UsageError as error:
-        logger.error("%s", error)
-        return 2
+    except UsageError:
+        raise  # whoever read the settings knows where each came from
     except VisopError as error:
         logger.error("the operator did not start: %s", getattr(error, "detail", error))
         return 1

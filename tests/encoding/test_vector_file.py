@@ -159,9 +159,22 @@ def test_restart_begins_anew(outputs, tmp_path, unbroken, stop_after):
 @pytest.mark.parametrize("change", [{"fingerprint": "two"}, {"name": "other"}, {"dimension": 4}], ids=str)
 def test_a_run_of_another_operator_is_not_taken_up(outputs, change):
     run(outputs, stop_after=3)
-    with pytest.raises(UsageError, match=r"^vectors .*v.npy: was begun by another operator.*; restart to begin anew"):
+    with pytest.raises(UsageError, match=r"^restart: .*v.npy is of another operator.*; give this to begin anew"):
         run(outputs, replace(OPERATOR, **change))
     assert run(outputs, stop_after=0) == 3
+
+
+def test_a_finished_file_is_refused_with_what_replaces_it(outputs):
+    run(outputs)
+    with pytest.raises(UsageError, match=r"^restart: .*v.npy is there already and complete; give this to encode it"):
+        run(outputs)
+
+
+@pytest.mark.parametrize("change", [{"fingerprint": "two"}, {"name": "other"}, {"dimension": 4}], ids=str)
+def test_a_finished_file_of_another_operator_is_refused_for_that(outputs, change):
+    run(outputs)
+    with pytest.raises(UsageError, match=r"v.npy is of another operator.* There: operator stub, fingerprint one, dim"):
+        run(outputs, replace(OPERATOR, **change))
 
 
 def test_a_second_process_is_kept_out(outputs):

@@ -19,7 +19,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO
@@ -111,7 +111,7 @@ class VectorFile:
         bad: inputs without a row so far.
 
     Raises:
-        UsageError: the file is finished, or was begun by another operator, or another process writes it.
+        UsageError: the file is finished, or of another operator, or another process writes it.
     """
 
     def __init__(self, outputs: Outputs, operator: OperatorInfo, *, restart: bool = False) -> None:
@@ -120,7 +120,7 @@ class VectorFile:
         self.good = self.bad = 0
         self._synced_at = time.monotonic()
         if outputs.vectors.exists() and not (outputs.journal.exists() or restart):
-            raise UsageError("vectors", outputs.vectors, "is there already and complete; restart to encode it anew")
+            self._refuse_finished()
         self._journal = Journal(outputs.journal)
         try:
             if restart:
@@ -176,6 +176,15 @@ class VectorFile:
         move(self._outputs.part, self._outputs.vectors)
         self._journal.remove()
 
+    def _refuse_finished(self) -> None:
+        """Raise UsageError: the file is of another encoder, or else just complete."""
+        with suppress(OSError, ValueError):
+            facts = json.loads(self._outputs.about.read_text("utf-8"))
+            if isinstance(facts, dict):
+                self._check_made_by({name: facts.get(name, "") for name in _facts(self._operator)})
+        vectors = self._outputs.vectors
+        raise UsageError("restart", "", f"{vectors} is there already and complete; give this to encode it anew")
+
     def _count(self, entry: dict[str, Any]) -> None:
         if "code" in entry:
             self.bad += 1
@@ -212,7 +221,7 @@ class VectorFile:
         entries = self._journal.entries()
         header, end = next(entries, (None, 0))
         if header is not None:
-            self._check_begun_by(header)
+            self._check_made_by(header)
         for entry, end_of_entry in entries:
             if "code" not in entry and self._offset(self.good + 1) > rows_bytes:
                 break  # after a power failure, the journal may have come further than the rows
@@ -223,13 +232,13 @@ class VectorFile:
         if header is None:
             self._journal.append(_facts(self._operator))
 
-    def _check_begun_by(self, header: dict[str, Any]) -> None:
-        if not is_same_encoder(_operator_of(header), self._operator):
+    def _check_made_by(self, facts: dict[str, Any]) -> None:
+        if not is_same_encoder(_operator_of(facts), self._operator):
             why = (
-                "was begun by another operator, and vectors of the two do not fit together; restart to begin anew. "
-                f"Begun by: {_spoken(header)}. Now: {_spoken(_facts(self._operator))}"
+                f"{self._outputs.vectors} is of another operator, and vectors of the two do not fit together; "
+                f"give this to begin anew. There: {_spoken(facts)}. Now: {_spoken(_facts(self._operator))}"
             )
-            raise UsageError("vectors", self._outputs.vectors, why)
+            raise UsageError("restart", "", why)
 
     def _offset(self, count: int) -> int:
         return _HEADER_BYTES + count * self._operator.dimension * _ROW_TYPE.itemsize

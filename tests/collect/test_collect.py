@@ -182,7 +182,8 @@ def test_bad_pages_and_pictures_stop_nothing(web: PagesSite, collect: Collect, t
         web.url("/pdf"),
         web.url("/404"),
     ]
-    assert collect(*bad, good) == 1
+    (tmp_path / "pages.txt").write_text("\n".join([*bad, good]))
+    assert collect("--list", str(tmp_path / "pages.txt")) == 1
     assert saved(tmp_path / "out") == named(picture(1))
     with PictureFolder(tmp_path / "out") as folder:
         assert [folder.outcome("page", page) for page in bad] == ["failed"] * 6
@@ -253,6 +254,15 @@ def test_a_wrong_flag_is_wrong_usage(collect: Collect, flags: tuple[str, str]) -
 def test_nothing_to_do_is_wrong_usage(collect: Collect) -> None:
     with pytest.raises(UsageError, match="name a page"):
         collect()
+
+
+@pytest.mark.parametrize("page", ["foo", "ftp://example.org/", "//example.org"])
+def test_what_is_no_address_of_a_page_is_refused_before_anything_is_written(
+    collect: Collect, page: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=f"^pages {page}: must be an address that begins with http://"):
+        collect("https://example.org/", page)
+    assert not (tmp_path / "out").exists()
 
 
 def test_fetching_that_is_switched_off_stays_off(collect: Collect, monkeypatch: pytest.MonkeyPatch) -> None:

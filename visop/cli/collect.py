@@ -37,6 +37,8 @@ examples:
   visop collect http://127.0.0.1:8000/ --out pictures/ --fetch-allow 127.0.0.1
 """
 
+_INSTALL = "to collect pictures: pip install 'visop[tools]'"
+
 
 def add_parser(commands: Commands) -> None:
     """Add ``collect`` to the commands of ``visop``."""
@@ -79,11 +81,21 @@ def run(arguments: argparse.Namespace) -> int:
     pages = [*arguments.pages, *(line.strip() for line in lines if line.strip())]
     if not pages:
         raise UsageError("pages", "", "nothing to collect; name a page, or a list of pages with --list")
+    _check_addresses(arguments.pages)
     return resumable(lambda: _collect(pages, settings, arguments))
 
 
+def _check_addresses(pages: list[str]) -> None:
+    """Refuse what was mistyped: the manifest would keep it for good. A bad line of a long list stops nothing."""
+    with imports(_INSTALL):
+        from visop.collect.urls import is_web
+    for page in pages:
+        if not is_web(page):
+            raise UsageError("pages", page, "must be an address that begins with http:// or https://")
+
+
 def _collect(pages: list[str], settings: Settings, arguments: argparse.Namespace) -> int:
-    with imports("to collect pictures: pip install 'visop[tools]'"):
+    with imports(_INSTALL):
         from tqdm import tqdm
 
         from visop.collect.collector import CollectOptions, Collector, has_failures, summarise

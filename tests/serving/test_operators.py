@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.toys import ToyOperator
-from visop.errors import UsageError
+from visop.errors import ModelFailed, UsageError
 from visop.models.built_in_encoder import BuiltInEncoder
-from visop.serving.operators import BUILT_IN, load_operator
+from visop.serving.operators import BUILT_IN, load_model, load_operator
 from visop.settings import Settings
 
 OWN = "from tests.toys import ToyOperator\n\nclass CustomOperator(ToyOperator):\n    name = 'own'\n"
@@ -57,6 +57,18 @@ def test_a_class_that_is_named_wins_over_the_file_in_the_folder(folder: Path) ->
     [
         ("import no_such_package", "OP_OPERATOR=custom_operator:CustomOperator: it imports no_such_package, which is"),
         ("class Other: ...", "OP_OPERATOR=custom_operator:CustomOperator: there is no such module:Class"),
+        (
+            "import visop\nclass CustomOperator(visop.Encoder):\n    name = 'x'\n",
+            "OP_OPERATOR=custom_operator:CustomOperator: it does not define dimension, infer$",
+        ),
+        (
+            "def f(:",
+            r"OP_OPERATOR=custom_operator:CustomOperator: it cannot be imported: SyntaxError: .*\(custom_op.*, line 1",
+        ),
+        (
+            OWN + "    def __init__(self):\n        raise OSError('no\\ndisk')\n",
+            "OP_OPERATOR=custom_operator:CustomOperator: it cannot be constructed: OSError: no disk$",
+        ),
         ("CustomOperator = 3", "OP_OPERATOR=custom_operator:CustomOperator: must be a subclass of visop.Encoder"),
     ],
 )
@@ -64,6 +76,16 @@ def test_a_custom_operator_that_is_none_is_not_passed_over(text: str, complaint:
     (folder / "custom_operator.py").write_text(text)
     with pytest.raises(UsageError, match=f"^{complaint}"):
         load_operator(Settings())
+
+
+def test_what_load_raises_is_one_line_with_class_reason_and_place(folder: Path) -> None:
+    (folder / "custom_operator.py").write_text(f"{OWN}\n    def load(self):\n        open('/nowhere/w.bin')\n")
+    with pytest.raises(ModelFailed) as caught:
+        load_model(load_operator(Settings()))
+    assert caught.value.detail == (
+        "custom_operator:CustomOperator: load() raised FileNotFoundError: [Errno 2] No such file or directory: "
+        "'/nowhere/w.bin' (custom_operator.py, line 7)"
+    )
 
 
 _WITHOUT_SAFETENSORS = """

@@ -12,7 +12,7 @@ from visop.contract import Encoder, Vector
 from visop.errors import VisopError
 from visop.images.decode import ImageLimits, decode_base64, decode_image
 from visop.images.fetch import Fetcher
-from visop.serving.operators import load_operator
+from visop.serving.operators import load_model, load_operator
 from visop.settings import Settings, load_settings
 
 
@@ -51,7 +51,7 @@ def main(names: Sequence[str]) -> str | None:
     """
     try:
         operator = load_operator(load_settings(os.environ).settings)
-        operator.load()
+        load_model(operator)
         for name in names:
             is_url = "://" in name
             datas = [] if is_url else [base64.b64encode(Path(name).read_bytes()).decode()]

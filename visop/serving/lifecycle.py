@@ -14,7 +14,7 @@ from types import FrameType
 from visop.contract import Encoder
 from visop.errors import UsageError, VisopError
 from visop.serving.logs import configure_logging, log_event
-from visop.serving.operators import load_operator
+from visop.serving.operators import load_model, load_operator
 from visop.serving.pipeline import Pipeline
 from visop.serving.server import MakeCompanion, Server
 from visop.settings import Effective, Settings
@@ -90,10 +90,10 @@ def open_pipeline(settings: Settings) -> Iterator[tuple[Encoder, Pipeline]]:
 
     Raises:
         SettingsError: the operator cannot be found, or its weights or device are missing.
-        ModelFailed: it failed its warm-up.
+        ModelFailed: it cannot be loaded, or failed its warm-up.
     """
     operator = load_operator(settings)
-    operator.load()
+    load_model(operator)
     try:
         operator.warm_up()
         with Pipeline(operator, settings) as pipeline:

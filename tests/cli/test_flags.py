@@ -44,14 +44,23 @@ def test_a_class_is_named_by_its_own_flag_and_not_by_that_of_a_running_operator(
     assert said(error, *words) == "OP_OPERATOR=my:Own: there is no such module:Class"
 
 
-def test_weights_that_were_given_as_a_flag_are_named_by_it() -> None:
+def test_weights_are_named_by_their_flag_if_that_was_given_and_else_by_their_variable() -> None:
     error = WeightsError("weights", "w.h5", "no such file")
     assert said(error, "serve", "--weights", "w.h5") == "--weights w.h5: no such file"
+    assert said(error, "serve") == "OP_WEIGHTS w.h5: no such file"
 
 
 def test_an_old_spelling_is_answered_with_the_new_one() -> None:
     error = UsageError("pictures", "nowhere", "no such folder or file")
     assert said(error, "run", "--photos", "nowhere") == "--pictures nowhere: no such folder or file"
+
+
+@pytest.mark.parametrize("width", range(20, 60, 3))
+def test_no_line_ends_inside_a_flag(width: int) -> None:
+    words = "Some words, then --max-batch 16 and more words, then --max-image-bytes"
+    parser = argparse.ArgumentParser(epilog=words, formatter_class=lambda prog: Formatter(prog, width=width))
+    parser.add_argument("--x", help=words)
+    assert parser.format_help().count("--max-batch") == parser.format_help().count("--max-image-bytes") == 2
 
 
 @pytest.mark.parametrize("width", [40, 100])

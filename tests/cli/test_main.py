@@ -76,6 +76,15 @@ def test_wrong_usage_is_exit_status_2(arguments, capsys):
     assert "usage: visop" in capsys.readouterr().err
 
 
+def test_an_unknown_flag_is_answered_with_the_usage_of_the_command(capsys):
+    with pytest.raises(SystemExit) as caught:
+        run("health", "--sise")
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("usage: visop health ")
+    assert error.endswith("unrecognized arguments: --sise\n")
+
+
 def test_a_wrong_setting_is_one_line_and_exit_status_2(monkeypatch, capsys):
     monkeypatch.setenv("OP_MAX_BATCH", "many")
     assert run("info") == 2

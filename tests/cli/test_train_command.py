@@ -87,5 +87,5 @@ def test_the_environment_says_what_to_start_from_and_the_flag_wins(
 ) -> None:
     monkeypatch.setenv("OP_WEIGHTS", "gone.safetensors")
     for flags, name in (((), "gone"), (("--weights", "other.safetensors"), "other")):
-        with pytest.raises(UsageError, match=rf"^{name}\.safetensors"):
+        with pytest.raises(UsageError, match=rf"^weights {name}\.safetensors"):
             run_command("train", tmp_path, "--out", tmp_path / "mine.safetensors", *flags)

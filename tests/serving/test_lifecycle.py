@@ -151,6 +151,7 @@ def test_a_port_in_use_is_a_clear_error() -> None:
         process = Process(OP_ENDPOINT=f"127.0.0.1:{port}")
         assert process.finish() == 2
         assert f"cannot listen on 127.0.0.1:{port}: in use, or not allowed" in process.lines[-1]
+        assert not [line for line in process.lines if line.startswith("E")]
 
 
 def test_a_server_listens_on_one_port_and_advertises_another() -> None:

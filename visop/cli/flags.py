@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,8 +19,16 @@ class Formatter(argparse.HelpFormatter):
     """Fills the paragraphs of a description and of notes, and leaves lists and examples, which are indented, alone."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        fill, blocks = super()._fill_text, text.strip("\n").split("\n\n")
-        return "\n\n".join(each if "\n  " in each else fill(each, width, indent) for each in blocks) + "\n"
+        blocks = text.strip("\n").split("\n\n")
+        return "\n\n".join(each if "\n  " in each else "\n".join(_lines(each, width)) for each in blocks) + "\n"
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return _lines(text, width)
+
+
+def _lines(text: str, width: int) -> list[str]:
+    """A paragraph in lines that never end inside a flag."""
+    return textwrap.wrap(" ".join(text.split()), width, break_long_words=False, break_on_hyphens=False)
 
 
 def add_command(
@@ -79,4 +88,6 @@ def explain(error: UsageError, arguments: argparse.Namespace) -> str:
     setting = f"setting_{error.field}"
     if argument is None and getattr(arguments, setting, None) is not None:
         argument = actions[setting]
+    if argument is None and not isinstance(error, SettingsError) and setting in actions:
+        return error.told(f"OP_{error.field.upper()}")
     return error.told(flag_of(argument)) if argument else str(error)

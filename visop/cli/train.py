@@ -115,6 +115,8 @@ def _run(arguments: argparse.Namespace) -> int:
         from visop.models.selection import Selection
 
     check_out(arguments.out)
+    if not arguments.folder.is_dir():  # told before TensorFlow tells of itself
+        raise UsageError("folder", arguments.folder, "no such folder")
     settings = read_settings(arguments).settings
     recipe = _recipe(arguments, settings)
     says = _read_card(arguments.card) if arguments.card else None

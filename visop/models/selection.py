@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from visop.contract import Image
-from visop.errors import SettingsError
+from visop.errors import SettingsError, WeightsError
 from visop.images.decode import resize_image
 from visop.models.encoder_file import SUFFIX, Tensors, digests_of, read_header
 from visop.models.encoder_header import EncoderHeader
@@ -106,6 +106,8 @@ def _model_name(settings: Settings) -> str:
     if settings.weights in _NO_FILE:
         return DEFAULT_MODEL if settings.model == "auto" else settings.model
     if path.suffix == SUFFIX:
+        if not path.is_file():
+            raise WeightsError("weights", settings.weights, "there is no such file")
         model = read_header(path).model
         _refuse_contradiction(settings, "model", model)
         return model

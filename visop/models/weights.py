@@ -105,7 +105,8 @@ def _published(spec: ModelSpec, data_dir: Path) -> Weights:
             "",
             "",
             f"the weights of {spec.name} are missing: {spec.weights_file} is neither in {folders[0]} nor in "
-            f"{folders[1]}. Get it with `data/prepare_model.sh {spec.name}`, or put it there from {spec.weights_url}. "
+            f"{folders[1]}. Download {spec.weights_url} into one of them; in a clone of the repository, "
+            f"`data/prepare_model.sh {spec.name}` does that. "
             "To try things without it: OP_WEIGHTS=random",
         )
     check_file_kind(path)

@@ -39,6 +39,11 @@ def test_every_kind_of_value_is_read_from_text(name: str, text: str, value: obje
     assert getattr(load_settings({env_name(name): text}).settings, name) == value
 
 
+@pytest.mark.parametrize("text", ["debug", "DEBUG", "Debug"])
+def test_a_choice_is_taken_in_any_case(text: str) -> None:
+    assert load_settings({"OP_LOG_LEVEL": text}).settings.log_level == "debug"
+
+
 @pytest.mark.parametrize(
     ("variable", "text", "complaint"),
     [

@@ -282,9 +282,9 @@ def _parse(name: str, text: str, kind: Any) -> Any:
     if kind is bool:
         return _parse_bool(name, text)
     if get_origin(kind) is Literal:
-        if text not in get_args(kind):
+        if text.lower() not in get_args(kind):
             raise _wrong(name, text, f"must be one of {', '.join(get_args(kind))}")
-        return text
+        return text.lower()
     if get_origin(kind) is tuple:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if kind is Path:

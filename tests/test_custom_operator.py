@@ -114,6 +114,21 @@ def try_it(picture: Path, **environment: str) -> subprocess.CompletedProcess[str
     return subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True)
 
 
+def test_the_numpy_operator_of_the_guide_is_tried_in_its_folder(tmp_path: Path) -> None:
+    guide = (ROOT / "docs/tutorials/own-operator.md").read_text()
+    (tmp_path / "custom_operator.py").write_text(
+        guide.partition("<!-- example: numpy -->\n```python\n")[2].partition("```")[0]
+    )
+    (tmp_path / "red.png").write_bytes(RED)
+    command = [sys.executable, "-m", "visop.encoding.trial", "red.png"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout.startswith("red.png (512,) "), done.stderr
+    command[-1] = "no.png"
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "no.png: No such file or directory\n")
+
+
 def test_the_file_is_a_program_that_tries_the_operator(cache_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "red.png").write_bytes(RED)
     done = try_it(tmp_path / "red.png", OP_MODEL="mobilenetv2", OP_WEIGHTS="random", OP_CACHE_DIR=str(cache_dir))

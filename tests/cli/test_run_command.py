@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import run_command
+from visop.contract import OperatorInfo
 from visop.errors import UsageError
 from visop.settings import Effective
-from visop.web.search_server import SearchOptions
+from visop.web.search_server import SearchOptions, _examples_store
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,6 +65,18 @@ def test_the_variable_says_where_the_page_is_and_the_flag_wins(served: Any, monk
     monkeypatch.setenv("OP_HTTP_ENDPOINT", "127.0.0.1:9999")
     assert served()[0].http_endpoint == "127.0.0.1:9999"
     assert served("--http-endpoint", "127.0.0.1:9998")[0].http_endpoint == "127.0.0.1:9998"
+
+
+def test_an_empty_address_is_refused_for_it_would_listen_everywhere(served: Any) -> None:
+    with pytest.raises(UsageError, match="OP_HTTP_ENDPOINT=: must be HOST:PORT"):
+        served("--http-endpoint", "")
+
+
+def test_the_examples_of_an_encoder_are_the_same_index_at_every_start(tmp_path: Path) -> None:
+    one = OperatorInfo("e", "f", 2, "L2", older_fingerprints=frozenset("abcdefgh"))
+    other = replace(one, older_fingerprints=frozenset("hgfedcba") | {"i"})
+    assert _examples_store(tmp_path, one) == _examples_store(tmp_path, other)
+    assert _examples_store(tmp_path, one) != _examples_store(tmp_path, replace(one, fingerprint="g"))
 
 
 def test_a_folder_that_is_not_there_stops_before_a_model_is_loaded(served: Any) -> None:

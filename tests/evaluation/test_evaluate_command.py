@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,10 +133,23 @@ def test_calibrating_writes_the_thresholds_into_the_card(
     tensors = {"head/kernel": np.ones((2, 2), np.float32), "head/bias": np.zeros(2, np.float32)}
     write_encoder_file(path, model="embedded", pooling="gem", dimension=2, tensors=tensors, card=card)
     outcome = evaluated[2][0]
-    evaluate._calibrate(path, outcome)
+    assert evaluate._calibrate(path, outcome)
     found = read_header(path).card
     assert found["name"] == "mine"
     assert found["metrics"]["val_recall"] == 0.5
     assert found["metrics"]["evaluated"]["pictures"] == len(outcome.originals.first)
     assert found["calibration"] == outcome.calibration.card()
     assert found["calibration"]["fingerprint"] == "thumbnails-1"
+
+
+def test_a_card_is_left_alone_where_the_pictures_are_too_few_for_a_threshold(
+    tmp_path: Path, evaluated: tuple[Job, Gallery, list[Outcome]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "e.safetensors"
+    tensors = {"head/kernel": np.ones((2, 2), np.float32), "head/bias": np.zeros(2, np.float32)}
+    write_encoder_file(path, model="embedded", pooling="gem", dimension=2, tensors=tensors, card={"name": "mine"})
+    outcome = evaluated[2][0]
+    few = replace(outcome, calibration=replace(outcome.calibration, thresholds=(), picture_pairs=435))
+    assert not evaluate._calibrate(path, few)
+    assert read_header(path).card == {"name": "mine"}
+    assert "not calibrated: 435 pairs of pictures are too few" in capsys.readouterr().err

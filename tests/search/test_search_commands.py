@@ -139,7 +139,7 @@ def test_an_encoder_that_has_no_threshold_at_the_usual_rate_still_searches(run, 
     assert run("search", folder / "3.png") == 0
     assert "copy" not in capsys.readouterr().out
     assert run("search", folder / "3.png", "--fpr", "1e-2") == 2
-    assert "fpr 0.01: the encoder is calibrated for false-positive rates of none" in capsys.readouterr().out
+    assert "fpr 0.01: the encoder has no threshold" in capsys.readouterr().out
 
 
 def test_reindex_is_for_another_encoder(run, folder, capsys):

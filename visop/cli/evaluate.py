@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visop.cli.console import imports, note
+from visop.cli.console import FAILED, imports, note
 from visop.cli.flags import Commands, add_command, whole
 from visop.cli.old_spellings import tell_new_spelling
 from visop.cli.operator_flags import host_port
@@ -123,9 +123,8 @@ def run(arguments: argparse.Namespace) -> int:
         bar = stack.enter_context(tqdm(total=len(job.paths), unit=" pictures", disable=None))
         gallery, outcomes = evaluate(job, encoders, on_done=bar.update)
     _report(arguments.out, job, gallery, outcomes)
-    for path, outcome in zip(files, outcomes, strict=False):
-        _calibrate(path, outcome)
-    return 0
+    calibrated = [_calibrate(path, outcome) for path, outcome in zip(files, outcomes, strict=False)]
+    return 0 if all(calibrated) else FAILED
 
 
 def _in_new_spelling(encoder: str | None) -> str | None:
@@ -153,16 +152,22 @@ def _encoder_files(chosen: Sequence[str | None]) -> list[Path]:
     return [Path(str(each)) for each in chosen]
 
 
-def _calibrate(path: Path, outcome: Outcome) -> None:
+def _calibrate(path: Path, outcome: Outcome) -> bool:
+    """Write what was measured into the card of an encoder file; False if there is no threshold to write."""
     from visop.evaluation.results import ALL, table
     from visop.models.encoder_file import read_header, replace_card
 
+    if not outcome.calibration.thresholds:
+        pairs = f"{outcome.calibration.picture_pairs:,} pairs of pictures are too few for a threshold"
+        note(f"{printable(str(path))}: not calibrated: {pairs}; evaluate 46 pictures or more")
+        return False
     calibration = outcome.calibration.card()
     measured = {"data": calibration["data"], "pictures": calibration["pictures"], **table(outcome)[ALL]}
     card = dict(read_header(path).card)
     metrics = {**card.get("metrics", {}), "evaluated": measured}
     replace_card(path, {**card, "metrics": metrics, "calibration": calibration})
     print(f"{printable(str(path))}: calibrated")
+    return True
 
 
 def _make_folder(path: Path) -> None:

@@ -13,7 +13,7 @@ from visop.cli.index_flags import add_index_flags, token, uri_of
 from visop.cli.old_spellings import add_old_spelling
 from visop.cli.operator_flags import add_local_operator
 from visop.cli.settings_flags import add_settings, given_settings
-from visop.errors import UsageError
+from visop.errors import SettingsError, UsageError
 from visop.search import DEFAULT_URI
 from visop.settings import Effective, load_settings
 
@@ -58,6 +58,7 @@ def add_parser(commands: Commands) -> None:
     section = parser.add_argument_group("where it is reached")
     add_settings(section, ["endpoint", "bind", "http_endpoint", "http_hosts"])
     http = next(action for action in parser._actions if action.dest == "setting_http_endpoint")
+    http.help = f"HOST:PORT of the page and of HTTP [OP_HTTP_ENDPOINT; default: {DEFAULT_HTTP}]"
     add_old_spelling(parser, "--http", http)
     add_local_operator(parser)
 
@@ -87,6 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _settings(arguments: argparse.Namespace) -> Effective:
     """The settings, with HTTP on: the page needs it."""
     flags = given_settings(arguments)
+    if not flags.get("http_endpoint", DEFAULT_HTTP):
+        raise SettingsError("http_endpoint", "", "must be HOST:PORT: the page needs HTTP")
     if not os.environ.get("OP_HTTP_ENDPOINT"):
         flags.setdefault("http_endpoint", DEFAULT_HTTP)
     return load_settings(os.environ, flags)

@@ -52,12 +52,22 @@ def main(names: Sequence[str]) -> str | None:
     try:
         operator = load_operator(load_settings(os.environ).settings)
         load_model(operator)
+        if not names:
+            sys.stdout.write(
+                f"{operator.name} works, with vectors of {operator.dimension} numbers; name files or URLs\n"
+            )
         for name in names:
             is_url = "://" in name
             datas = [] if is_url else [base64.b64encode(Path(name).read_bytes()).decode()]
             [vector] = run(operator, datas, [name] if is_url else [])
             numbers = " ".join(f"{value:.4f}" for value in vector[:8])
             sys.stdout.write(f"{name} ({len(vector)},) {numbers} ...\n")
-    except (VisopError, OSError) as error:
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}"
+    except VisopError as error:
         return str(error)
     return None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

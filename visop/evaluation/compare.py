@@ -155,6 +155,15 @@ def calibration_from(path: Path, operator: HasFingerprint) -> Mapping[str, Any]:
     return calibration
 
 
+def _no_threshold(thresholds: Sequence[Mapping[str, Any]], fpr: float, picture_pairs: int) -> str:
+    """Why a calibration has no threshold for a rate."""
+    if not thresholds:
+        return f"the encoder has no threshold: {picture_pairs:,} pairs of pictures were too few; evaluate more pictures"
+    rates = [each["fpr"] for each in thresholds]
+    why = f"the encoder is calibrated for false-positive rates of {', '.join(f'{rate:g}' for rate in rates)}"
+    return f"{why}, on {picture_pairs:,} pairs of pictures; lower rates take more" if fpr < min(rates) else why
+
+
 def trust_of(calibration: Mapping[str, Any], fpr: float) -> Trust:
     """The threshold of a calibration for a false-positive rate.
 
@@ -165,10 +174,7 @@ def trust_of(calibration: Mapping[str, Any], fpr: float) -> Trust:
         thresholds: Sequence[Mapping[str, Any]] = calibration["thresholds"]
         found = next((each for each in thresholds if math.isclose(each["fpr"], fpr, rel_tol=1e-6)), None)
         if found is None:
-            rates = ", ".join(f"{each['fpr']:g}" for each in thresholds) or "none"
-            why = f"the encoder is calibrated for false-positive rates of {rates}, on "
-            why += f"{calibration['picture_pairs']:,} pairs of pictures; lower ones take more pictures"
-            raise UsageError("fpr", f"{fpr:g}", why)
+            raise UsageError("fpr", f"{fpr:g}", _no_threshold(thresholds, fpr, calibration["picture_pairs"]))
         return Trust(
             threshold=float(found["similarity"]),
             fpr=float(found["fpr"]),

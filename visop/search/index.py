@@ -16,6 +16,7 @@ from visop.encoding.same_encoder import check_same_encoder
 from visop.errors import InvalidInput, UsageError, VisopError
 from visop.images.thumbnail import as_file
 from visop.search import DEFAULT_NAME, DEFAULT_URI
+from visop.search.calibration import copy_threshold
 from visop.search.digests import Digests
 from visop.search.errors import NoSuchIndex
 from visop.search.failures import Failures
@@ -66,6 +67,7 @@ class Index:
         self._encoders: Encoders | None = None
         self._collection: Collection | None = None
         self._threshold: float | None = None
+        self._is_threshold_known = False
         self._loading = threading.Lock()
 
     @classmethod
@@ -176,7 +178,7 @@ class Index:
         Args:
             image: a path, a URL, the bytes of a file, a Pillow image, or an array (height, width, 3) uint8 RGB.
             k: how many, 1 to 16384.
-            filter: a condition, such as ``width >= 1000 and modified > 1700000000``; see docs/search.md.
+            filter: a condition, such as ``width >= 1000 and modified > 1700000000``; see docs/how-to/search.md.
 
         Raises:
             NoSuchIndex: it is not there yet.
@@ -202,11 +204,21 @@ class Index:
             raise InvalidInput(f"k is {k}: must be from 1 to {_MAX_K}")
         collection = self._there()
         (hits,) = collection.search([vector], k, filter)
-        return [match_of(hit, collection.operator.metric_type, self._threshold) for hit in hits]
+        threshold = self._copy_threshold(collection.operator)
+        return [match_of(hit, collection.operator.metric_type, threshold) for hit in hits]
 
     def use_threshold(self, cosine: float | None) -> None:
-        """From now on, call pictures that reach this cosine copies; None leaves it open."""
-        self._threshold = cosine
+        """From now on, call pictures that reach this cosine copies; None leaves it open.
+
+        Without it, the threshold is the one in the card of the encoder that the settings mean, if that encoder made the
+        index.
+        """
+        self._threshold, self._is_threshold_known = cosine, True
+
+    def _copy_threshold(self, operator: OperatorInfo) -> float | None:
+        if not self._is_threshold_known:
+            self.use_threshold(copy_threshold(operator, self._settings))
+        return self._threshold
 
     @property
     def collection(self) -> Collection:

@@ -109,7 +109,8 @@ def open_routes(options: SearchOptions, settings: Settings, operator: Encoder, p
 
 def _examples_store(cache: Path, operator: OperatorInfo) -> tuple[str, str]:
     """URI and name. Each encoder has its own, so that another encoder does not meet an index that it cannot use."""
-    digest = hashlib.sha256(repr(operator).encode()).hexdigest()[:12]
+    space = (operator.name, operator.fingerprint, operator.dimension, operator.metric_type)
+    digest = hashlib.sha256(repr(space).encode()).hexdigest()[:12]
     return str(cache / f"{_EXAMPLES}-{digest}.db"), _EXAMPLES
 
 

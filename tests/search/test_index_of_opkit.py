@@ -49,6 +49,7 @@ def test_every_picture_is_found_again(made_in: str, precision: Precision, settin
             assert Path(first.picture.names[0]).name == path.name
             assert first.cosine > 0.9  # of f32 and int8, drawings of few colours are the farthest apart
             assert second.cosine < first.cosine - 0.05
+            assert first.is_copy  # by the threshold in the encoder's card, which the index finds by itself
 
 
 @OLD

@@ -81,7 +81,9 @@ def test_it_is_found_in_any_folder_and_one_that_is_there_comes_first(tmp_path: P
     code += "print(f(Settings()).name)"
 
     def loaded() -> str:
-        return subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True).stdout.strip()
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-c", code]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True).stdout.strip()
 
     assert loaded() == "embedded"
     own = "from visop import Encoder\nclass CustomOperator(Encoder):\n    name, dimension = 'mine', 1\n"

@@ -198,7 +198,8 @@ sys.exit(main(["serve", "--class", "tests.toys:ToyOperator", "--endpoint", "127.
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=50)
     assert done.returncode == 2
-    assert "OP_HTTP_ENDPOINT=127.0.0.1:0: fastapi is not installed; for HTTP: pip install 'visop[http]'" in done.stderr
+    said = "visop: --http-endpoint 127.0.0.1:0: fastapi is not installed; for HTTP: pip install 'visop[http]'\n"
+    assert done.stderr == said
 
 
 def test_a_server_without_http_imports_none_of_it() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ from visop.serving.operators import BUILT_IN, load_model, load_operator
 from visop.settings import Settings
 
 OWN = "from tests.toys import ToyOperator\n\nclass CustomOperator(ToyOperator):\n    name = 'own'\n"
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -102,5 +105,6 @@ except Exception as error:
 
 def test_packages_of_the_built_in_encoder_that_are_missing_are_named_with_the_way_to_install_them(folder: Path) -> None:
     command = [sys.executable, "-c", _WITHOUT_SAFETENSORS]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "safetensors is not installed; for the built-in encoder: pip install 'visop[cpu]'\n"

@@ -71,3 +71,31 @@ def test_notes_are_filled_and_examples_are_left_alone(width: int) -> None:
     text = parser.format_help()
     assert example in text
     assert ("which has to go over several lines" in text) == (width == 100)
+
+
+@pytest.mark.parametrize(
+    ("command", "own", "engine"),
+    [("search", "--k N", "--model TEXT"), ("serve", "--endpoint HOST:PORT", "--max-batch N")],
+)
+def test_the_settings_of_the_engine_are_in_a_help_of_their_own(
+    command: str, own: str, engine: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    helps = []
+    for flag in ("--help", "--help-engine"):
+        with pytest.raises(SystemExit) as caught:
+            make_parser().parse_args([command, flag])
+        assert caught.value.code == 0
+        helps.append(capsys.readouterr().out)
+    assert own in helps[0]
+    assert engine not in helps[0]
+    assert "examples:" in helps[0]
+    assert engine in helps[1]
+    assert own not in helps[1]
+
+
+def test_usage_on_stderr_does_not_list_the_settings_of_the_engine(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        make_parser().parse_args(["search"])
+    error = capsys.readouterr().err
+    assert "--filter" in error
+    assert "--model" not in error

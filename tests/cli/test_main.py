@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import visop
 from tests.conftest import make_image
 from tests.stub_operator import StubOperator, serving, vector_of
 from visop.cli import health
@@ -68,7 +69,15 @@ def test_help_shows_how(capsys):
     assert "visop encode pictures/ --out vectors.npy" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"], ["encode"], ["encode", "x", "--out", "v.npy", "--batch", "0"]])
+@pytest.mark.parametrize(("arguments", "shown"), [([], "usage: visop"), (["--version"], f"visop {visop.__version__}")])
+def test_visop_alone_prints_its_help_and_version_its_version(arguments, shown):
+    command = [sys.executable, "-m", "visop", *arguments]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout.startswith(shown)
+    assert ended.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [["dance"], ["encode"], ["encode", "x", "--out", "v.npy", "--batch", "0"]])
 def test_wrong_usage_is_exit_status_2(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         run(*arguments)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import textwrap
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from visop.errors import SettingsError, UsageError
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[CommandParser]"
 Number = TypeVar("Number", int, float)
 
 
@@ -31,9 +32,74 @@ def _lines(text: str, width: int) -> list[str]:
     return textwrap.wrap(" ".join(text.split()), width, break_long_words=False, break_on_hyphens=False)
 
 
+class CommandParser(argparse.ArgumentParser):
+    """The parser of one command.
+
+    Its help shows the command's own arguments and examples. The settings of the engine, the same thirty lines for many
+    commands, are shown by ``--help-engine``.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._engine: list[argparse._ArgumentGroup] = []
+
+    def add_engine_group(self, title: str, such_as: str) -> argparse._ArgumentGroup:
+        """Add a section that only ``--help-engine`` shows, and at the first one that flag."""
+        if not self._engine:
+            told = f"show more flags, and exit: {such_as}"
+            self.add_argument("--help-engine", action=_HelpEngine, help=told)
+        self._engine.append(self.add_argument_group(title))
+        return self._engine[-1]
+
+    def format_usage(self) -> str:
+        """The usage, without the flags that ``--help-engine`` shows."""
+        formatter = self._get_formatter()
+        formatter.add_usage(self.usage, self._own_actions(), self._mutually_exclusive_groups)
+        return formatter.format_help()
+
+    def format_help(self) -> str:
+        """The help, without the flags that ``--help-engine`` shows."""
+        formatter = self._get_formatter()
+        formatter.add_usage(self.usage, self._own_actions(), self._mutually_exclusive_groups)
+        formatter.add_text(self.description)
+        for group in self._action_groups:
+            if group not in self._engine:
+                _add_section(formatter, group)
+        formatter.add_text(self.epilog)
+        return formatter.format_help()
+
+    def format_engine_help(self) -> str:
+        """The flags that ``format_help`` leaves out."""
+        formatter = self._get_formatter()
+        for group in self._engine:
+            _add_section(formatter, group)
+        return formatter.format_help()
+
+    def _own_actions(self) -> list[argparse.Action]:
+        hidden = [action for group in self._engine for action in group._group_actions]
+        return [action for action in self._actions if action not in hidden]
+
+
+class _HelpEngine(argparse.Action):
+    def __init__(self, option_strings: list[str], dest: str, **rest: Any) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, default=argparse.SUPPRESS, **rest)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        if isinstance(parser, CommandParser):
+            parser._print_message(parser.format_engine_help(), sys.stdout)
+        parser.exit()
+
+
+def _add_section(formatter: argparse.HelpFormatter, group: argparse._ArgumentGroup) -> None:
+    formatter.start_section(group.title)
+    formatter.add_text(group.description)
+    formatter.add_arguments(group._group_actions)
+    formatter.end_section()
+
+
 def add_command(
     commands: Commands, name: str, run: Callable[[argparse.Namespace], int], summary: str, notes: str = ""
-) -> argparse.ArgumentParser:
+) -> CommandParser:
     """Add a command, with what it does in one sentence, and notes and examples below its flags."""
     parser = commands.add_parser(
         name,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visop.cli.console import imports, note
+from visop.cli.flags import CommandParser
 from visop.cli.operator_flags import add_local_operator, add_running_operator, check_local_flags
 from visop.cli.settings_flags import read_settings
 from visop.search import DEFAULT_NAME, DEFAULT_URI
@@ -57,7 +58,7 @@ def _page(name: str) -> Path:
     return path
 
 
-def add_encoder_flags(parser: argparse.ArgumentParser) -> None:
+def add_encoder_flags(parser: CommandParser) -> None:
     """Add what says which encoder encodes."""
     told = "a running operator that encodes; repeat it for several (default: one in this process)"
     add_running_operator(parser, told, several=True)

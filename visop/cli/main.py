@@ -12,8 +12,9 @@ import os
 import sys
 from collections.abc import Sequence
 
+from visop import __version__
 from visop.cli.console import FAILED, INTERRUPTED, WRONG_USAGE, complain, reason
-from visop.cli.flags import Formatter, explain
+from visop.cli.flags import CommandParser, Formatter, explain
 from visop.errors import UsageError, VisopError
 
 # In the order of the help. Each module has an ``add_parser``.
@@ -52,14 +53,18 @@ Words that mean the same in every command:
   --uri, --index              which index                --k        how many pictures to find
 
 Every setting is a flag of `visop serve` and an environment variable: --max-batch 16 is OP_MAX_BATCH=16. The flag wins.
-`visop info` prints all of them, and `visop COMMAND --help` has more examples.
+`visop info` prints all of them. `visop COMMAND --help` has more examples, and --help-engine the settings of the engine.
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC would print what our own errors say
-    arguments, unknown = make_parser().parse_known_args(argv)
+    parser = make_parser()
+    arguments, unknown = parser.parse_known_args(argv)
+    if not arguments.command:
+        parser.print_help()
+        return 0
     if unknown:
         arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
@@ -86,7 +91,8 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=Formatter,
         allow_abbrev=False,
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.add_argument("--version", action="version", version=f"visop {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=CommandParser)
     for name in _COMMANDS:
         importlib.import_module(f"visop.cli.{name}").add_parser(commands)
     return parser

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from visop import address
+from visop.cli.flags import CommandParser
 from visop.cli.old_spellings import add_old_spelling, tell_new_spelling
 from visop.cli.settings_flags import ENCODER_SETTINGS, add_settings, flag_name, given_settings
 from visop.errors import UsageError
@@ -52,14 +53,15 @@ class _Running(argparse.Action):
             setattr(namespace, self.dest, value)
 
 
-def add_local_operator(parser: argparse.ArgumentParser, *, was_operator: bool = False) -> None:
+def add_local_operator(parser: CommandParser, *, was_operator: bool = False) -> None:
     """Add the flags of an operator in this process: its class, and the settings of the encoder that is built in.
 
     Args:
         parser: of the command.
         was_operator: whether ``--operator`` was a class in the version before, and is nothing in this one.
     """
-    group = parser.add_argument_group("the operator in this process")
+    such_as = "of the operator in this process, such as --class, --model, --weights"
+    group = parser.add_engine_group("the operator in this process", such_as)
     add_settings(group, ["operator", *ENCODER_SETTINGS])
     if was_operator:
         add_old_class_flag(parser)

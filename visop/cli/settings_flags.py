@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from visop.cli.flags import CommandParser
 from visop.settings import Effective, Settings, env_name, load_settings
 
 #: The settings that decide, beside the class of the operator, which encoder is loaded in this process.
@@ -23,6 +24,9 @@ _SECTIONS = {
     "max_message_bytes": "what is accepted",
     "log_level": "what is logged",
 }
+# Sections that the help shows, and what is in the others.
+_COMMON = ("operator", "endpoint")
+_MORE = "batches, times, limits, logs"
 # How values look whose type does not tell.
 _FORMS = {
     "operator": "module:Class",
@@ -43,12 +47,13 @@ def add_settings(parser: argparse._ActionsContainer, names: Sequence[str]) -> No
         parser.add_argument(flag_name(name), **setting_flag(name))
 
 
-def add_all_settings(parser: argparse.ArgumentParser) -> None:
-    """A flag for every setting, in sections."""
+def add_all_settings(parser: CommandParser) -> None:
+    """A flag for every setting, in sections. The help shows the first two, and ``--help-engine`` the others."""
     section: argparse._ActionsContainer = parser
     for spec in dataclasses.fields(Settings):
-        if spec.name in _SECTIONS:
-            section = parser.add_argument_group(_SECTIONS[spec.name])
+        if title := _SECTIONS.get(spec.name):
+            common = spec.name in _COMMON
+            section = parser.add_argument_group(title) if common else parser.add_engine_group(title, _MORE)
         add_settings(section, [spec.name])
 
 

@@ -64,6 +64,7 @@ def trained(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_run_leaves_an_encoder_file_with_its_card(trained: Path) -> None:
     header = read_header(trained)
@@ -81,6 +82,7 @@ def test_a_run_leaves_an_encoder_file_with_its_card(trained: Path) -> None:
     assert header.card["ranges"]["percentile"] == 99.95
 
 
+@pytest.mark.slow
 def test_a_run_writes_down_every_epoch(trained: Path) -> None:
     folder = trained.with_name(f"{trained.name}.run")
     rows = list(csv.DictReader((folder / "history.csv").read_text().splitlines()))

@@ -61,6 +61,7 @@ def encode(folder: Path, cache: Path, weights: str) -> np.ndarray:
     return np.stack([vector for vector in vectors if not isinstance(vector, VisopError)])
 
 
+@pytest.mark.slow
 def test_the_vectors_it_was_learnt_from_are_white_and_served_as_numpy_says(
     folder: Path, cache: Path, whitened: Path
 ) -> None:
@@ -122,6 +123,7 @@ def test_a_folder_that_is_not_there_is_told(whiten: Callable[..., int], tmp_path
         whiten(tmp_path / "nothing", "--out", tmp_path / "w.safetensors")
 
 
+@pytest.mark.slow
 def test_the_built_in_encoder_is_whitened_whatever_operator_is_configured(
     folder: Path, whiten: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

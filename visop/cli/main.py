@@ -27,6 +27,7 @@ _COMMANDS = (
     "index",
     "search",
     "duplicates",
+    "remove",
     "reindex",
     "compare",
     "evaluate",

@@ -1,4 +1,4 @@
-"""An index of pictures in Python: open, add, search."""
+"""An index of pictures in Python: open, add, search, remove."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from visop.search.milvus.schema import Picture
 from visop.search.milvus.store import Store, collection_name
 from visop.search.prune import prune
 from visop.search.reader import Reader, read_bytes
+from visop.search.removal import Removed, remove
 from visop.settings import Settings, load_settings
 from visop.sources import gather, is_url
 
@@ -154,8 +155,7 @@ class Index:
             OtherEncoder: the vectors that are there are of another encoder; nothing was changed.
             VisopError: the run could not go on; what is done is kept, and the next call goes on from there.
         """
-        given = [inputs] if isinstance(inputs, str | Path) else inputs
-        found = gather([os.fspath(each) for each in given])
+        found = gather(_texts(inputs))
         if prune_folders and not found.folders:
             why = "takes out what is gone from folders, and there is none among the inputs"
             raise UsageError("prune_folders", "", why)
@@ -171,6 +171,41 @@ class Index:
             removed = prune(collection, found.folders, digests) if prune_folders else 0
         self._tune(collection, index_type)
         return _added(progress, removed)
+
+    def remove(
+        self,
+        *,
+        names: str | Path | Sequence[str | Path] = (),
+        folders: str | Path | Sequence[str | Path] = (),
+        ids: Sequence[str] = (),
+        filter: str = "",  # noqa: A002 - as in ``search``
+        dry_run: bool = False,
+    ) -> Removed:
+        """Take pictures out of the index; their files are left alone, and need not be there any more.
+
+        A content that has other names loses only those that are meant. By id or filter, a content goes with all its
+        names. Nothing is remembered of what was removed: whoever adds such a file again has it in the index again.
+
+        Args:
+            names: paths and URLs, as the index has them; a path may be relative, or begin with ``~``.
+            folders: everything below them goes, however deep; also of an address, such as ``https://example.org/a/``.
+            ids: the SHA-256 of contents, hexadecimal.
+            filter: a condition, as ``search`` takes it.
+            dry_run: change nothing, and only say what would be removed.
+
+        Raises:
+            NoSuchIndex: it is not there yet.
+            UsageError: nothing is meant at all.
+            WrongFilter: the filter is no condition over the fields of an index.
+        """
+        return remove(
+            self._there(),
+            names=_texts(names),
+            folders=_texts(folders),
+            ids=ids,
+            filter=filter,
+            dry_run=dry_run,
+        )
 
     def search(self, image: Any, k: int = 10, filter: str = "") -> list[Match]:  # noqa: A002 - as all call it
         """Return the pictures most like this one, the most similar first.
@@ -291,6 +326,10 @@ def _as_input(image: Any, max_bytes: int) -> bytes | str:
         except VisopError as error:
             raise InvalidInput(f"{image}: {error}") from error
     return as_file(image)
+
+
+def _texts(given: str | Path | Sequence[str | Path]) -> list[str]:
+    return [os.fspath(each) for each in ([given] if isinstance(given, str | Path) else given)]
 
 
 def _added(progress: Progress, removed: int) -> Added:

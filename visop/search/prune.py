@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 
 from visop.search.digests import Digests
 from visop.search.milvus.collection import Collection
-from visop.search.milvus.schema import Picture, Row
+from visop.search.milvus.schema import Picture
 from visop.search.reader import path_of
-
-_DELETE = 1000
-_RENAME = 256
+from visop.search.removal import Loss, take_out
 
 
 def prune(collection: Collection, folders: Sequence[str], digests: Digests) -> int:
@@ -27,19 +24,13 @@ def prune(collection: Collection, folders: Sequence[str], digests: Digests) -> i
         How many contents were deleted.
     """
     roots = tuple(folder.rstrip(os.sep) + os.sep for folder in folders)
-    gone: list[str] = []
-    fewer: dict[str, tuple[str, ...]] = {}
+    losses: list[Loss] = []
     for page in collection.pictures():
         for picture in page:
-            names = tuple(name for name in picture.names if _is_there(name, picture, roots, digests))
-            if not names:
-                gone.append(picture.id)
-            elif names != picture.names:
-                fewer[picture.id] = names
-    for start in range(0, len(gone), _DELETE):
-        collection.delete(gone[start : start + _DELETE])
-    _rename(collection, fewer)
-    return len(gone)
+            gone = frozenset(name for name in picture.names if not _is_there(name, picture, roots, digests))
+            if gone:
+                losses.append(Loss(picture, gone))
+    return take_out(collection, losses)
 
 
 def _is_there(name: str, picture: Picture, roots: tuple[str, ...], digests: Digests) -> bool:
@@ -58,14 +49,3 @@ def _is_there(name: str, picture: Picture, roots: tuple[str, ...], digests: Dige
         return False
     now = digests.get(path, facts.st_size, facts.st_mtime_ns)
     return now is None or now == picture.id
-
-
-def _rename(collection: Collection, names: dict[str, tuple[str, ...]]) -> None:
-    ids = list(names)
-    for start in range(0, len(ids), _RENAME):
-        rows = collection.rows(ids[start : start + _RENAME])
-        collection.upsert([_with_names(row, names[row.picture.id]) for row in rows])
-
-
-def _with_names(row: Row, names: tuple[str, ...]) -> Row:
-    return replace(row, picture=replace(row.picture, names=names))

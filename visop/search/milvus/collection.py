@@ -147,9 +147,13 @@ class Collection:
         """Return those of these pictures that are there, with their vectors."""
         return [_row(fields) for fields in self._get(ids, [*PICTURE_FIELDS, _FIELD])]
 
-    def pictures(self, page: int = _PAGE) -> Iterator[list[Picture]]:
-        """Return all pictures in the order of their ids, so many on a page."""
-        return ([Picture.of(fields) for fields in each] for each in self._pages(PICTURE_FIELDS, page))
+    def pictures(self, page: int = _PAGE, expression: str = "") -> Iterator[list[Picture]]:
+        """Return all pictures, or those that match a filter, in the order of their ids, so many on a page.
+
+        Raises:
+            WrongFilter: the expression is none.
+        """
+        return ([Picture.of(fields) for fields in each] for each in self._pages(PICTURE_FIELDS, page, expression))
 
     def all_rows(self) -> Iterator[list[Row]]:
         """Return all pictures with their vectors, page by page."""
@@ -240,9 +244,11 @@ class Collection:
             )
             return found
 
-    def _pages(self, fields: Sequence[str], size: int) -> Iterator[list[Mapping[str, Any]]]:
-        with self._translated():
-            pages = self._client.query_iterator(self.name, batch_size=size, output_fields=list(fields), timeout=CALL_S)
+    def _pages(self, fields: Sequence[str], size: int, expression: str = "") -> Iterator[list[Mapping[str, Any]]]:
+        with self._translated(expression):
+            pages = self._client.query_iterator(
+                self.name, batch_size=size, filter=expression, output_fields=list(fields), timeout=CALL_S
+            )
             try:
                 while page := pages.next():
                     yield page

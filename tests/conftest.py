@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -25,6 +26,10 @@ from visop.serving.server import MakeCompanion, Server
 from visop.settings import Settings
 
 T = TypeVar("T")
+
+# A shell that starts the tests in the background lets them, and what they start, ignore Ctrl-C. Processes under test
+# get the default again.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -122,10 +122,11 @@ def test_the_numpy_operator_of_the_guide_is_tried_in_its_folder(tmp_path: Path) 
         guide.partition("<!-- example: numpy -->\n```python\n")[2].partition("```")[0]
     )
     (tmp_path / "red.png").write_bytes(RED)
-    command = [sys.executable, "-m", "visop.encoding.trial", "red.png"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.stdout.startswith("red.png (512,) "), done.stderr
+    for program in (["custom_operator.py"], ["-m", "visop.encoding.trial"]):
+        command = [sys.executable, *program, "red.png"]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.stdout.startswith("red.png (512,) "), done.stderr
     command[-1] = "no.png"
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (1, "no.png: No such file or directory\n")

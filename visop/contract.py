@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from visop.errors import ModelFailed
+from visop.stacking import stacked
 from visop.vectors import normalise
 
 Image = npt.NDArray[np.uint8]
@@ -141,7 +142,8 @@ class Encoder(ABC):
         """Encode one image into a vector of unit length, (dimension,) float32.
 
         Raises:
-            ModelFailed: ``infer`` returned NaN, inf, zeros, or a wrong count or dimension.
+            ModelFailed: ``infer`` returned NaN, inf, zeros, or a wrong count or dimension, or ``preprocess`` returned
+                several shapes.
         """
         return self.bulk_execute([image])[0]
 
@@ -149,7 +151,7 @@ class Encoder(ABC):
         """Encode images in batches of up to ``max_batch``; one vector per image, in order. Raises as ``execute``."""
         vectors: list[Vector] = []
         for start in range(0, len(images), self.max_batch):
-            batch = np.stack([self.preprocess(image) for image in images[start : start + self.max_batch]])
+            batch = stacked([self.preprocess(image) for image in images[start : start + self.max_batch]])
             for result in self.infer_checked(batch):
                 if isinstance(result, ModelFailed):
                     raise result

@@ -65,7 +65,7 @@ def main(names: Sequence[str]) -> str | None:
     except OSError as error:
         return f"{error.filename}: {error.strerror}"
     except VisopError as error:
-        return str(error)
+        return str(getattr(error, "detail", error))
     return None
 
 

@@ -217,7 +217,8 @@ class Batcher(Generic[In, Out]):
             if len(results) != len(items):
                 raise ModelFailed(f"{len(results)} results for {len(items)} items")
         except BaseException as error:  # this thread serves everybody: no user code may end it
-            logger.error("the model failed on a batch of %d: %s", len(items), _detail(error), exc_info=error)
+            trace = None if isinstance(error, ModelFailed) else error  # what we find ourselves needs none
+            logger.error("the model failed on a batch of %d: %s", len(items), _detail(error), exc_info=trace)
             if len(items) == 1:
                 return [error if isinstance(error, ModelFailed) else ModelFailed(_detail(error))], False
             return [self._results([item])[0][0] for item in items], False

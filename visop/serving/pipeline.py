@@ -32,8 +32,8 @@ from visop.images.fetch import Fetcher
 from visop.machine import usable_cores
 from visop.serving.admission import InputAdmission
 from visop.serving.batcher import Batcher, Job
-from visop.serving.stacking import stacked
 from visop.settings import Settings
+from visop.stacking import stacked
 
 logger = logging.getLogger(__name__)
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from visop.errors import ModelFailed
+
 
 def stacked(items: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     """``np.stack``, but without letting go of the interpreter for each item.
@@ -20,16 +22,25 @@ def stacked(items: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
         items: arrays of one shape and dtype, at least one.
 
     Raises:
-        ValueError: they are not alike; with NumPy's words.
+        ModelFailed: they have several shapes.
     """
     first = items[0]
     if not all(_is_like(first, item) for item in items):
-        return np.stack(items)
+        return _stacked_by_numpy(items)
     batch = np.empty((len(items), *first.shape), first.dtype)
     into, size = _bytes_of(batch), first.nbytes
     for number, item in enumerate(items):
         into[number * size : (number + 1) * size] = _bytes_of(item)
     return batch
+
+
+def _stacked_by_numpy(items: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Stack arrays of other layouts or types, which NumPy brings to one."""
+    shapes = sorted({np.shape(item) for item in items})
+    if len(shapes) > 1:
+        told = " and ".join(map(str, shapes[:2]))
+        raise ModelFailed(f"preprocess returned arrays of shape {told}; it must return the same shape for every image")
+    return np.stack(items)
 
 
 def _bytes_of(array: npt.NDArray[Any]) -> memoryview:

@@ -62,7 +62,10 @@ def drive(address: str, requests: Sequence[bytes], *, callers: int, seconds: flo
 
 
 def _drive(address: str, requests: list[bytes], callers: int, seconds: float) -> Load:
-    channels = [grpc.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)]) for _ in range(callers)]
+    channels = [
+        grpc.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0)])
+        for _ in range(callers)
+    ]
     for channel in channels:  # connect before the clock starts
         grpc.channel_ready_future(channel).result(timeout=30)
     turns = itertools.cycle(requests)

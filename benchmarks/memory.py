@@ -63,7 +63,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         weights = weights_file(args.model, args.weights, Path(folder))
         environ = {"OP_MODEL": args.model, "OP_WEIGHTS": str(weights), "OP_CACHE_DIR": folder}
-        with ServerProcess(["server.py"], environ) as server, grpc.insecure_channel(server.address) as channel:
+        with (
+            ServerProcess(["server.py"], environ) as server,
+            grpc.insecure_channel(server.address, [("grpc.enable_http_proxy", 0)]) as channel,
+        ):
             server.wait(good[0])
             for done in range(args.every, args.requests + 1, args.every):
                 answers += _send(channel, [_draw(rng, good, bad) for _ in range(args.every)])

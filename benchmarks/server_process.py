@@ -69,7 +69,7 @@ class ServerProcess:
             RuntimeError: the process ended or did not answer; the message contains the end of its log.
         """
         self.wait_for_port(timeout_s)
-        with grpc.insecure_channel(self.address) as channel:
+        with grpc.insecure_channel(self.address, [("grpc.enable_http_proxy", 0)]) as channel:
             try:
                 answer = execute_rpc(channel)(request, timeout=timeout_s)
             except grpc.RpcError as error:

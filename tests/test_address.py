@@ -41,3 +41,27 @@ def test_what_means_every_address_can_be_called_by_nobody() -> None:
 def test_what_only_this_machine_reaches_is_told_from_the_rest() -> None:
     assert all(map(address.is_loopback, ["127.0.0.1", "127.0.0.2", "::1", "localhost"]))
     assert not any(map(address.is_loopback, ["0.0.0.0", "::", "", "10.0.0.7", "localhost.example.org", "example.org"]))
+
+
+@pytest.mark.parametrize(
+    "target",
+    """
+    127.0.0.1:50051 127.8.9.1:1 [::1]:80 [::ffff:127.0.0.1]:80 0.0.0.0:1 [::]:1 localhost:50051 LOCALHOST:1
+    localhost operator.localhost:1 localhost.:1 dns:localhost:1 dns:///localhost:1 dns://8.8.8.8/localhost:1
+    ipv4:127.0.0.1:1 ipv4:127.0.0.1:1,127.0.0.2:2 ipv6:[::1]:1 ipv6:%5B::1%5D:1 unix:a.sock unix:/run/a.sock
+    unix:///run/a.sock unix-abstract:a
+    """.split(),  # noqa: SIM905 - a table
+)
+def test_a_target_of_this_machine_is_known_in_every_form(target: str) -> None:
+    assert address.leads_here(target)
+
+
+@pytest.mark.parametrize(
+    "target",
+    """
+    10.0.0.7:50051 operator:50051 localhost.example:1 127.0.0.1.example:1 dns:///operator.example:1 [fe80::1]:1
+    ipv4:127.0.0.1:1,10.0.0.7:1 xds:///operator 1270.0.0.1:1 localhost:port 128.0.0.1:1
+    """.split(),  # noqa: SIM905 - a table
+)
+def test_a_target_elsewhere_is_not(target: str) -> None:
+    assert not address.leads_here(target)

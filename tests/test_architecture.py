@@ -36,7 +36,7 @@ BELOW = {
     "synthetic": _CORE,
     "models": _CORE | {"images"},
     "serving": _CORE | {"rpc", "images"},
-    "client": {"ahead", "rpc", "errors", "contract"},
+    "client": {"address", "ahead", "rpc", "errors", "contract"},
     "encoding": _CORE | {"journal", "rpc", "images", "models", "serving", "client"},
     "http": _CORE | {"rpc", "images", "serving"},
     "collect": _CORE | {"journal", "images"},

@@ -40,7 +40,18 @@ def test_the_command_is_one_that_visop_knows(services: dict[str, Any], capsys: p
 
 def test_the_variables_are_settings(services: dict[str, Any]) -> None:
     known = {env_name(name) for name in Settings.__dataclass_fields__}
-    assert set(services["visop"]["environment"]) <= known
+    assert set(services["visop"]["environment"]) <= known | {"no_proxy", "NO_PROXY"}
+
+
+def test_no_service_is_reached_through_a_proxy_that_docker_sets(services: dict[str, Any]) -> None:
+    for name in ("visop", "milvus"):
+        for variable in ("no_proxy", "NO_PROXY"):  # programs in Go read the second first
+            assert set(services[name]["environment"][variable].split(",")) >= {"localhost", "127.0.0.1", *services} - {
+                "visop"
+            }
+    for service in services.values():
+        if "curl" in (check := service.get("healthcheck", {}).get("test", [])):
+            assert "--noproxy" in check
 
 
 def test_every_service_that_is_waited_for_has_a_health_check(services: dict[str, Any]) -> None:

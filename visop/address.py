@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from urllib.parse import unquote
 
 
 def split(address: str) -> tuple[str, int | None]:
@@ -32,6 +33,32 @@ def is_wildcard(host: str) -> bool:
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach it."""
     return ipaddress.ip_address(host).is_loopback if _is_ip(host) else host == "localhost"
+
+
+def leads_here(target: str) -> bool:
+    """Whether a gRPC target cannot leave this machine, so that no proxy may be asked to reach it.
+
+    Args:
+        target: in any form that gRPC takes (https://grpc.github.io/grpc/core/md_doc_naming.html): ``localhost:50051``,
+            ``dns:///localhost:50051``, ``ipv4:127.0.0.1:1,127.0.0.1:2``, ``unix:/run/operator.sock``.
+    """
+    scheme, colon, rest = target.partition(":")
+    if colon and scheme.lower() in ("unix", "unix-abstract"):
+        return True
+    addresses = rest.rpartition("/")[2] if scheme.lower() in ("dns", "ipv4", "ipv6") else target
+    return all(_is_here(unquote(each)) for each in addresses.split(","))
+
+
+def _is_here(address: str) -> bool:
+    try:
+        host = split(address)[0].lower().removesuffix(".")
+    except ValueError:
+        return False
+    if _is_ip(host):
+        found = ipaddress.ip_address(host)
+        found = getattr(found, "ipv4_mapped", None) or found
+        return found.is_loopback or found.is_unspecified
+    return host == "localhost" or host.endswith(".localhost")
 
 
 def _is_ip(host: str) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from google.protobuf.message import Message
 
+from visop import address
 from visop.ahead import started_ahead
 from visop.client.backoff import Backoff
 from visop.client.bulk import BulkStream
@@ -43,6 +44,8 @@ _CHANNEL_OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
+# gRPC would send even calls to 127.0.0.1 through the proxy that ``http_proxy`` names, unless ``no_proxy`` excepts it.
+_NO_PROXY = ("grpc.enable_http_proxy", 0)
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,8 @@ class Client:
         credentials: for a server behind TLS, such as ``grpc.ssl_channel_credentials()``; None connects without TLS.
         backoff: retries of single calls; ``Backoff(retries=0)`` turns them off.
         bulk_backoff: retries of ``encode_stream``; every reply resets the count of failures.
+        proxy: whether the proxy that the environment names (``http_proxy``) may be used. Loopback addresses and Unix
+            sockets are called without one, whatever this is.
     """
 
     def __init__(
@@ -100,13 +105,15 @@ class Client:
         credentials: grpc.ChannelCredentials | None = None,
         backoff: Backoff = CALL_BACKOFF,
         bulk_backoff: Backoff = BULK_BACKOFF,
+        proxy: bool = True,
     ) -> None:
         self.target, self._timeout_s = target, timeout_s
         self._backoff, self._bulk_backoff = backoff, bulk_backoff
+        options = _CHANNEL_OPTIONS if proxy and not address.leads_here(target) else [*_CHANNEL_OPTIONS, _NO_PROXY]
         if credentials is None:
-            self._channel = grpc.insecure_channel(target, options=_CHANNEL_OPTIONS)
+            self._channel = grpc.insecure_channel(target, options=options)
         else:
-            self._channel = grpc.secure_channel(target, credentials, options=_CHANNEL_OPTIONS)
+            self._channel = grpc.secure_channel(target, credentials, options=options)
         self._stub = rpc_pb2_grpc.OperatorStub(self._channel)
         self._known: Identity | None = None
 

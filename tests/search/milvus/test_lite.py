@@ -18,6 +18,7 @@ from visop.contract import OperatorInfo
 from visop.errors import UsageError
 from visop.search.errors import StoreDamaged, StoreReadOnly, StoreUnreachable
 from visop.search.milvus.index_types import IndexType
+from visop.search.milvus.lite import serve_lite
 from visop.search.milvus.schema import Picture, Row
 from visop.search.milvus.store import Store
 
@@ -100,6 +101,7 @@ def test_a_damaged_file_is_said_to_be_damaged(filled, spoil):
 _FILL = """
 import resource, signal, sys
 import numpy as np
+from visop.search.milvus.lite import serve_lite
 from visop.search.milvus.store import Store
 from visop.search.milvus.schema import Picture, Row
 from visop.search.errors import StoreFull
@@ -190,3 +192,12 @@ def slow(method, inside, met):
 def point(number):
     picture = Picture(f"{number:064x}", (f"/{number}",), 1, 1, 1, 1, 1)
     return Row(picture, np.array([1, number], np.float32))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_proxy_for_the_web_is_not_asked_for_a_server_of_this_machine(uri, monkeypatch, host):
+    with serve_lite(Path(uri)) as (address, _):
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+        monkeypatch.delenv("no_proxy", raising=False)
+        with Store(address.replace("127.0.0.1", host)) as store:
+            assert store.indexes() == []

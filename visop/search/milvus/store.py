@@ -11,6 +11,7 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from visop import address
 from visop.contract import OperatorInfo
 from visop.errors import UsageError
 from visop.search.errors import NoSuchIndex
@@ -163,16 +164,17 @@ class Store:
             self._client.drop_collection(name, timeout=CALL_S)
 
     def _connect(self, uri: str, token: str, limits: BatchLimits) -> Connection:
-        address, options = uri, {}
+        server, options = uri, {}
         if "://" not in uri:
             if not uri.endswith(".db"):
                 raise UsageError("uri", uri, "must end in .db, or be http://HOST:PORT of a Milvus")
-            address, log = self._stack.enter_context(serve_lite(Path(uri).expanduser()))
+            server, log = self._stack.enter_context(serve_lite(Path(uri).expanduser()))
             self._loss = log.messages
-            options = {"grpc.enable_http_proxy": 0}  # it is in this process, whatever the web is behind
+        if address.leads_here(urlsplit(server).netloc.rpartition("@")[2]):
+            options = {"grpc.enable_http_proxy": 0}  # it is on this machine, whatever the web is behind
         shown = shown_uri(uri)
         with translated(shown):
-            client = MilvusClient(address, token=token, timeout=_CONNECT_S, grpc_options=options)
+            client = MilvusClient(server, token=token, timeout=_CONNECT_S, grpc_options=options)
             self._stack.callback(client.close)
             # It may also be a server: `milvus-lite server`.
             is_lite = client.get_server_version(timeout=_CONNECT_S).startswith("milvus_lite")

@@ -96,14 +96,13 @@ def _check_addresses(pages: list[str]) -> None:
 
 def _collect(pages: list[str], settings: Settings, arguments: argparse.Namespace) -> int:
     with imports(_INSTALL):
-        from tqdm import tqdm
-
         from visop.collect.collector import CollectOptions, Collector, has_failures, summarise
         from visop.collect.crawler import Crawler
         from visop.collect.folder import MANIFEST, PictureFolder
         from visop.collect.pace import Pace
         from visop.images.decode import ImageLimits
         from visop.images.fetch import Fetcher
+        from visop.progress import progress_bar
     options = CollectOptions(
         min_side=arguments.min_side,
         max_pictures=arguments.limit,
@@ -114,8 +113,7 @@ def _collect(pages: list[str], settings: Settings, arguments: argparse.Namespace
     with (
         PictureFolder(arguments.folder, keep_near_duplicates=arguments.keep_near_duplicates) as folder,
         Fetcher.of(settings) as fetcher,
-        # None: a bar on a terminal, and none in a log.
-        tqdm(total=0, unit=" pictures", disable=arguments.quiet or None) as bar,
+        progress_bar(0, quiet=arguments.quiet) as bar,
     ):
         crawler = Crawler(fetcher, Pace(1 / arguments.rate), settings.max_redirects)
         Collector(crawler, folder, ImageLimits.of(settings), options, bar).run(pages)

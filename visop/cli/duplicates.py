@@ -87,11 +87,10 @@ def _find(arguments: argparse.Namespace) -> tuple[list[Group], float]:
 
 
 def _groups(index: Index, threshold: float, *, quiet: bool) -> list[Group]:
-    from tqdm import tqdm
-
+    from visop.progress import progress_bar
     from visop.search.duplicates import find_duplicates
 
-    with tqdm(total=index.count(), unit=" pictures", disable=quiet or None) as bar:
+    with progress_bar(index.count(), quiet=quiet) as bar:
         return find_duplicates(index.collection, threshold, bar.update)
 
 

@@ -78,16 +78,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _encode(names: Sequence[str], outputs: Outputs, arguments: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     from visop.encoding.run import encode_into
     from visop.encoding.vector_file import VectorFile
+    from visop.progress import progress_bar
 
     with (
         _open_encoder(arguments) as (encoder, operator, max_image_bytes),
         VectorFile(outputs, operator, restart=arguments.restart) as file,
-        # None: a bar on a terminal, and none in a log.
-        tqdm(total=len(names), initial=file.done.total(), unit=" pictures", disable=arguments.quiet or None) as bar,
+        progress_bar(len(names), initial=file.done.total(), quiet=arguments.quiet) as bar,
     ):
         encode_into(file, encoder, names, max_image_bytes=max_image_bytes, batch=arguments.batch, on_done=bar.update)
         file.finish()

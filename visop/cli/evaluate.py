@@ -105,10 +105,9 @@ def run(arguments: argparse.Namespace) -> int:
         VisopError: an encoder failed.
     """
     with imports("to evaluate: pip install 'visop[tools]'"):
-        from tqdm import tqdm
-
         from visop.evaluation.encoders import short_names
         from visop.evaluation.evaluate import evaluate
+        from visop.progress import progress_bar
 
     job = _job(arguments)
     _make_folder(arguments.out)
@@ -119,8 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
         encoders = [stack.enter_context(_open(each)) for each in chosen]
         for encoder, name in zip(encoders, names, strict=True):
             encoder.name = printable(name)
-        # None: a bar on a terminal, and none in a log.
-        bar = stack.enter_context(tqdm(total=len(job.paths), unit=" pictures", disable=None))
+        bar = stack.enter_context(progress_bar(len(job.paths)))
         gallery, outcomes = evaluate(job, encoders, on_done=bar.update)
     _report(arguments.out, job, gallery, outcomes)
     calibrated = [_calibrate(path, outcome) for path, outcome in zip(files, outcomes, strict=False)]

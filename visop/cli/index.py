@@ -72,12 +72,11 @@ def _index(arguments: argparse.Namespace, failures: Failures) -> int:
 
 
 def _add(arguments: argparse.Namespace, failures: Failures) -> Added:
-    from tqdm import tqdm
+    from visop.progress import progress_bar
 
     with (
         open_index(arguments, create=True) as index,
-        # None: a bar on a terminal, and none in a log.
-        tqdm(unit=" pictures", disable=arguments.quiet or None) as bar,
+        progress_bar(None, quiet=arguments.quiet) as bar,
     ):
         return index.add(
             arguments.inputs,

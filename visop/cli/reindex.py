@@ -83,9 +83,8 @@ def _reindex(arguments: argparse.Namespace, failures: Failures) -> int:
 
 
 def _remake(arguments: argparse.Namespace, failures: Failures) -> Reindexed | None:
-    from tqdm import tqdm
-
     from visop.encoding.pool import open_encoders
+    from visop.progress import progress_bar
     from visop.search.digests import Digests
     from visop.search.milvus.store import Store
     from visop.search.reader import Reader
@@ -101,7 +100,7 @@ def _remake(arguments: argparse.Namespace, failures: Failures) -> Reindexed | No
     ):
         reindex = Reindex(store, arguments.name, encoders, reader, failures)
         was_needed = reindex.is_needed
-        with tqdm(total=reindex.pictures, unit=" pictures", disable=arguments.quiet or None) as bar:
+        with progress_bar(reindex.pictures, quiet=arguments.quiet) as bar:
             done = reindex.run(
                 keep=arguments.keep,
                 accept_losses=arguments.accept_losses,

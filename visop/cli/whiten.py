@@ -71,11 +71,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _learn(base: Selection, settings: Settings, names: list[str], *, quiet: bool) -> Learning:
-    from tqdm import tqdm
-
+    from visop.progress import progress_bar
     from visop.training.whiten import learn_moments
 
-    with tqdm(total=len(names), unit=" pictures", disable=quiet or None) as bar:
+    with progress_bar(len(names), quiet=quiet) as bar:
         learning = learn_moments(base, settings, names, bar.update)
     for name, error in learning.failed.items():
         note(f"left out: {name}: {error}")

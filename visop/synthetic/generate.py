@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from tqdm import tqdm
 
 from visop.errors import UsageError
 from visop.files import whole_file
 from visop.machine import usable_cores
+from visop.progress import progress_bar
 from visop.synthetic.camera import photograph
 from visop.synthetic.mixture import FAMILIES, choose_family, finish
 
@@ -104,7 +104,7 @@ def generate_folder(folder: Path, count: int, size: int, seed: int, processes: i
         _check_kept(_path(folder, kept[0]), _comment(size, seed + kept[0]))
     with (
         _workers(min(processes or usable_cores(), len(missing))) as run,
-        tqdm(total=count, initial=count - len(missing), unit=" pictures", disable=None) as bar,
+        progress_bar(count, initial=count - len(missing)) as bar,
     ):
         for _ in run(partial(_write, folder, size, seed), missing):
             bar.update()

@@ -12,6 +12,7 @@ import keras
 from tqdm import tqdm
 
 from visop.errors import TrainingFailed
+from visop.progress import progress_bar
 from visop.training.checkpoints import Checkpoints, Progress
 from visop.training.validation import Validation
 
@@ -89,7 +90,7 @@ class Bar(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
 
     def __init__(self, done: int, total: int, *, quiet: bool) -> None:
         super().__init__()
-        self._bar = tqdm(initial=done, total=total, unit="step", smoothing=0.05, disable=quiet or None)
+        self._bar = progress_bar(total, initial=done, unit=" steps", quiet=quiet, smoothing=0.05)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: D102 - Keras's
         self._bar.set_postfix({name: f"{float(value):.3g}" for name, value in (logs or {}).items()}, refresh=False)

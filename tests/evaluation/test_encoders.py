@@ -25,7 +25,7 @@ def test_the_configured_operator_is_measured_with_its_own_preprocessing() -> Non
     with open_encoder(None, TOY) as encoder:
         vectors = encoder.encode([encoder.prepare(plain((10, 20, 30))), encoder.prepare(plain((90, 20, 0)))])
     np.testing.assert_allclose(vectors, [unit((10, 20, 30)), unit((90, 20, 0))], atol=1e-6)
-    assert (encoder.name, encoder.dimension, encoder.fingerprint) == ("configured", 3, "toy-1")
+    assert (encoder.name, encoder.dimension, encoder.fingerprint) == ("toy", 3, "toy-1")
 
 
 def test_a_running_operator_is_measured_over_its_port(running_server: Running) -> None:

@@ -87,6 +87,7 @@ def test_a_picture_that_fails_is_named_and_left_out(
     assert whiten(folder, "--out", tmp_path / "all.safetensors") == 0
     said = capsys.readouterr()
     assert f"left out: {folder / 'zzz.jpg'}: not an image" in said.err
+    assert f"{PICTURES} pictures are few for 256 dimensions" in said.err
     assert f"of the variance of {PICTURES} pictures" in said.out
     assert 8 < read_header(tmp_path / "all.safetensors").dimension < PICTURES
 

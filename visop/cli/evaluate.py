@@ -113,9 +113,9 @@ def run(arguments: argparse.Namespace) -> int:
     _make_folder(arguments.out)
     chosen = [_in_new_spelling(each) for each in arguments.encoder or [None]]
     files = _encoder_files(chosen) if arguments.calibrate else []
-    names = short_names([each or "configured" for each in chosen])
     with ExitStack() as stack:
         encoders = [stack.enter_context(_open(each)) for each in chosen]
+        names = short_names([encoder.name for encoder in encoders])
         for encoder, name in zip(encoders, names, strict=True):
             encoder.name = printable(name)
         bar = stack.enter_context(progress_bar(len(job.paths)))

@@ -14,6 +14,9 @@ _NOTES = """\
 files written:
   FOLDER/000000.jpg and so on: landscapes, rooms, creatures, leaves, cloth, pages, ..., all of them drawn by chance
 
+Every eight pictures in a row are a series. In half of the series the pictures look alike, as those of one afternoon do,
+so that an encoder learns to tell apart what is alike; --count 24 gives three series.
+
 The same seed always gives the same pictures. If a run is interrupted, the same command continues where it stopped.
 
 examples:

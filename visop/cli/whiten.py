@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # Whitening is always learned in full precision.
 _SETTINGS = [name for name in ENCODER_SETTINGS if name != "precision"]
 
+_PICTURES_PER_DIMENSION = 10
+
 _NOTES = """\
 The vectors of a network all point in nearly the same direction, and a few strong patterns hide the rest. Whitening
 learns from pictures, without labels, how to correct that. It costs nothing when serving, and it allows shorter vectors.
@@ -60,6 +62,7 @@ def _run(arguments: argparse.Namespace) -> int:
     base, names = find_base(settings), find_inputs([arguments.folder])
     check_request(arguments.out, arguments.dimension, len(names), base)
     learning = _learn(base, settings, names, quiet=arguments.quiet)
+    _warn_of_few(learning.moments.count, arguments.dimension or base.spec.dimension)
     whitening = write_whitened(arguments.out, base, learning, arguments.dimension)
     if not arguments.quiet:
         before, after = whitening.kernel.shape
@@ -68,6 +71,15 @@ def _run(arguments: argparse.Namespace) -> int:
             f"{whitening.kept:.1%} of the variance of {learning.moments.count} pictures\n"
         )
     return 0
+
+
+def _warn_of_few(pictures: int, dimension: int) -> None:
+    """Estimates of small variances are poor, and whitening divides by them."""
+    if pictures < _PICTURES_PER_DIMENSION * dimension:
+        note(
+            f"{pictures:,} pictures are few for {dimension} dimensions: the whitening fits them and perhaps no others; "
+            f"give {_PICTURES_PER_DIMENSION * dimension:,} or more, or a smaller --dimension"
+        )
 
 
 def _learn(base: Selection, settings: Settings, names: list[str], *, quiet: bool) -> Learning:

@@ -67,7 +67,7 @@ def open_encoder(encoder: str | None, environ: Mapping[str, str]) -> Iterator[Pi
         UsageError: there is no such encoder, or its weights are missing.
     """
     if encoder is None:
-        with _open_operator("configured", load_settings(environ).settings) as opened:
+        with _open_operator(None, load_settings(environ).settings) as opened:
             yield opened
     elif encoder in HASHES:
         yield HashEncoder(encoder)
@@ -101,12 +101,12 @@ def _said(text: str) -> dict[str, str] | None:
 
 
 @contextmanager
-def _open_operator(name: str, settings: Settings) -> Iterator[PictureEncoder]:
+def _open_operator(name: str | None, settings: Settings) -> Iterator[PictureEncoder]:
     operator = load_operator(settings)
     load_model(operator)
     try:
         operator.warm_up()
-        yield OperatorEncoder(name, operator)
+        yield OperatorEncoder(name or operator.name, operator)
     finally:
         operator.close()
 

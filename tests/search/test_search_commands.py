@@ -40,6 +40,10 @@ def test_from_a_folder_to_an_answer(run, folder, capsys):
     assert len(lines) == 2
     assert lines[0].split()[:4] == ["1", "0.0000", "1.0000", "16x12"]
     assert lines[0].endswith(f"{folder}/3.png")
+    (folder / "4.png").unlink()
+    assert run("search", folder / "3.png") == 0
+    marked = [line for line in capsys.readouterr().out.splitlines() if line.endswith("(file is gone)")]
+    assert [line.split()[-4] for line in marked] == [f"{folder}/4.png"]
 
 
 def test_json_is_for_programs(run, folder, capsys):
@@ -47,7 +51,7 @@ def test_json_is_for_programs(run, folder, capsys):
     assert run("search", folder / "3.png", "--k", 1, "--json") == 0
     (found,) = json.loads(capsys.readouterr().out)
     assert found["names"] == [str(folder / "3.png")]
-    assert found["is_copy"] is None
+    assert (found["is_copy"], found["is_gone"]) == (None, False)
 
 
 def test_bad_files_are_written_down_beside_and_exit_with_one(run, folder, tmp_path, capsys):

@@ -65,7 +65,24 @@ def test_another_file_in_the_place_of_a_picture_is_not_served(start_site: Callab
     for name in ("0.png", "1.png"):
         for path in ("", "/thumbnail"):
             answer = site.web.get(f"/v1/pictures/{ids[name]}{path}")
-            assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
+            assert (answer.status_code, answer.json()["code"]) == (410, "NOT_FOUND")
+
+
+def test_of_a_file_that_is_gone_there_is_no_original_and_every_answer_says_so(start_site: Callable[..., Site]) -> None:
+    site = start_site(3)
+    ids = site.ids()
+    path = f"/v1/pictures/{ids['0.png']}"
+    tag = site.web.get(path).headers["etag"]
+    assert site.web.get(path, headers={"If-None-Match": tag}).status_code == 304
+    assert site.web.get(f"{path}/thumbnail").status_code == 200
+    (site.folder / "0.png").unlink()
+    (site.folder / "1.png").write_bytes(b"another")
+    assert site.web.get(path, headers={"If-None-Match": tag}).status_code == 410
+    assert site.web.get(f"{path}/thumbnail").status_code == 200  # it was made before; `gone` says how to show it
+    every = site.web.get("/v1/pictures").json()["pictures"] + site.search(id=ids["2.png"]).json()["matches"]
+    assert {each["names"][0].rpartition("/")[2]: each["gone"] for each in every} == {
+        "0.png": True, "1.png": True, "2.png": False
+    }  # fmt: skip
 
 
 def test_a_copy_under_another_name_still_serves(start_site: Callable[..., Site], tmp_path: Path) -> None:

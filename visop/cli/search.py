@@ -78,8 +78,10 @@ def _search(arguments: argparse.Namespace) -> Sequence[Match]:
 
 
 def _plain(match: Match) -> dict[str, Any]:
+    from visop.search.presence import is_gone
+
     facts = dataclasses.asdict(match)
-    return {**facts.pop("picture"), **facts}
+    return {**facts.pop("picture"), **facts, "is_gone": is_gone(match.picture)}
 
 
 def _print(matches: Sequence[Match], settings: Settings, *, previews: bool) -> None:
@@ -95,8 +97,11 @@ def _print(matches: Sequence[Match], settings: Settings, *, previews: bool) -> N
 
 
 def _line(match: Match) -> str:
+    from visop.search.presence import is_gone
+
     picture = match.picture
     verdict = {None: "", True: "copy  ", False: "      "}[match.is_copy]
     size = f"{picture.width}x{picture.height}" if picture.width else "-"
     more = f"  (and {len(picture.names) - 1} more)" if len(picture.names) > 1 else ""
-    return f"{match.score:8.4f}  {match.cosine:7.4f}  {verdict}{size:>11}  {printable(picture.names[0])}{more}"
+    gone = "  (file is gone)" if is_gone(picture) else ""
+    return f"{match.score:8.4f}  {match.cosine:7.4f}  {verdict}{size:>11}  {printable(picture.names[0])}{more}{gone}"

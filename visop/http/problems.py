@@ -23,6 +23,7 @@ from visop.errors import (
     DeadlinePassed,
     InvalidInput,
     NotAllowed,
+    NotFound,
     Overloaded,
     RemoteError,
     UsageError,
@@ -91,6 +92,12 @@ class BodyTooSlow(DeadlinePassed):
     """The body did not arrive in time."""
 
     http_status = 408
+
+
+class Gone(NotFound):
+    """What was asked for was there, and is no longer."""
+
+    http_status = 410
 
 
 class WrongHost(NotAllowed):

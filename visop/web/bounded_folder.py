@@ -45,6 +45,11 @@ class BoundedFolder:
         write_whole(path, data)
         self._count(len(data))
 
+    def drop(self, name: str) -> None:
+        """Delete the file that was kept under this name, if it is there."""
+        with suppress(OSError):
+            (self.folder / name).unlink()
+
     def _count(self, written: int) -> None:
         with self._lock:
             self._written += written

@@ -11,6 +11,7 @@ from visop.errors import InvalidInput
 from visop.http.body import Body, read_texts
 from visop.search.match import Match
 from visop.search.milvus.schema import ID_CHARS, Picture
+from visop.search.presence import is_gone
 from visop.search.reader import path_of
 from visop.serving.pipeline import Input
 
@@ -18,7 +19,7 @@ ID_PATTERN = f"^[0-9a-f]{{{ID_CHARS}}}$"
 
 MAX_K = 1000
 
-_MAX_FILTER_CHARS = 4000
+MAX_FILTER_CHARS = 4000
 _MAX_PARTS = 8
 
 # For the limit on the commas of a JSON body: a filter may list ids.
@@ -38,7 +39,7 @@ class SearchRequest(BaseModel):
     k: int = Field(10, ge=1, le=MAX_K, description="How many pictures to find.")
     filter: str = Field(
         "",
-        max_length=_MAX_FILTER_CHARS,
+        max_length=MAX_FILTER_CHARS,
         description="Search only among pictures that this holds for: an expression of Milvus over id, width, height, "
         "bytes, modified and added (seconds since 1970), such as `width >= 1000`; and over names, where answers tell "
         "folders.",
@@ -55,6 +56,7 @@ class FoundPicture(BaseModel):
     bytes: int = Field(description="Size of the file.")
     modified: int = Field(description="When the file was changed, seconds since 1970.")
     added: int = Field(description="When it came into the index, seconds since 1970.")
+    gone: bool = Field(description="Whether no file of it is there any more; addresses are not asked.")
 
     @classmethod
     def of(cls, picture: Picture, *, whole_names: bool, **more: Any) -> Self:
@@ -66,7 +68,7 @@ class FoundPicture(BaseModel):
             more: the fields that a subclass adds.
         """
         names = [name if whole_names else short_name(name) for name in picture.names]
-        return cls(**{**vars(picture), "names": names}, **more)
+        return cls(**{**vars(picture), "names": names, "gone": is_gone(picture)}, **more)
 
 
 class FoundMatch(FoundPicture):
@@ -127,7 +129,7 @@ class IndexStatus(BaseModel):
     count: int = Field(description="Pictures that can be found.")
     metric: str
     threshold: float | None
-    uploads: bool = Field(description="Whether `POST /v1/index` takes pictures.")
+    uploads: bool = Field(description="Whether pictures can be uploaded and removed.")
     fetch: bool = Field(description="Whether URLs are fetched.")
     max_image_bytes: int = Field(description="Of one picture.")
     indexing: IndexingStatus

@@ -13,7 +13,9 @@ from contextlib import suppress
 from typing import BinaryIO, Self
 
 from visop.errors import NotFound
+from visop.http.problems import Gone
 from visop.search.milvus.schema import Picture
+from visop.search.presence import is_gone
 from visop.search.reader import path_of
 from visop.settings import Settings
 from visop.web.web_files import WebFiles
@@ -39,6 +41,8 @@ _SUFFIXES = {
     "image/tiff": ".tiff",
 }
 
+_GONE = "the picture is in the index, but its file is gone or has changed"
+
 
 class Originals:
     """Opens the files and URLs of pictures. A context manager; may be used from several threads."""
@@ -56,16 +60,25 @@ class Originals:
         """Open the picture's file, with exactly the bytes that were indexed. The caller closes it.
 
         Raises:
-            NotFound: no name of the picture leads to these bytes any more.
+            Gone: no file of the picture has these bytes any more.
+            NotFound: the same of a picture from the web, which may be back later.
             Overloaded: too many files are open that were fetched from the web.
         """
         paths = {name: path_of(name) for name in picture.names}
         for path in paths.values():
             if path is not None and (file := self._open_checked(path, picture.id)):
                 return file
-        if file := self._web.open(picture.id, [name for name, path in paths.items() if path is None]):
+        urls = [name for name, path in paths.items() if path is None]
+        if file := self._web.open(picture.id, urls):
             return file
-        raise NotFound("the picture is in the index, but its file is gone or has changed")
+        if urls:
+            raise NotFound("the picture is in the index, but cannot be fetched from the web now")
+        raise Gone(_GONE)
+
+    def check(self, picture: Picture) -> None:
+        """Raise Gone if the picture's files are gone, as far as that shows without reading them."""
+        if is_gone(picture):
+            raise Gone(_GONE)
 
     def has(self, picture: Picture) -> bool:
         """Whether ``open`` would succeed."""

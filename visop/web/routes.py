@@ -19,6 +19,7 @@ from visop.web.assets import page_router
 from visop.web.file_answer import FileAnswer
 from visop.web.messages import (
     ID_PATTERN,
+    FoundPicture,
     IndexStatus,
     PicturesReply,
     SearchReply,
@@ -27,6 +28,7 @@ from visop.web.messages import (
     parse_search,
     parse_upload,
 )
+from visop.web.removal_messages import RemovalReply, RemovalRequest, parse_removal
 from visop.web.service import SearchService
 
 _FILE = {"type": "string", "format": "binary"}
@@ -47,8 +49,11 @@ _UPLOAD_FORM = {
     "properties": {"images": {"type": "array", "items": _FILE, "description": "The files."}},
 }
 
-# Content under its digest never changes. It is private: only the browser that asked may keep it, no shared cache.
-_FOR_EVER = "private, max-age=31536000, immutable"
+# Content under its digest never changes. It is private: only the browser that asked may keep it, no shared cache. An
+# original is asked for again each time, because it may be gone by then.
+_FOR_EVER, _ASKED_AGAIN = "private, max-age=31536000, immutable", "private, no-cache"
+
+_WRITE_PROBLEMS = (*READ_PROBLEMS, 403, 404)
 
 Id = Annotated[str, Path(description="SHA-256 of the file, hexadecimal.", pattern=ID_PATTERN)]
 
@@ -88,6 +93,17 @@ def _search_router(service: SearchService, endpoint: Endpoint) -> APIRouter:
         service.uploads.check()
         return await endpoint.serve(request, lambda body: _upload_task(service, body))
 
+    @router.post(
+        "/v1/remove",
+        summary="Take pictures out of the index",
+        responses=answers(RemovalReply, *CALL_PROBLEMS, 404),
+        openapi_extra=body_of({JSON: RemovalRequest}),
+    )
+    async def remove(request: Request) -> Response:
+        """By name, folder, id or filter. Files stay, but those that were uploaded here. Where uploads are off, 403."""
+        service.uploads.check()
+        return await endpoint.serve(request, lambda body: _removal_task(service, body))
+
     @router.get("/v1/index/status", summary="What is searched", responses=problem_answers(*READ_PROBLEMS, 404))
     async def status(request: Request) -> IndexStatus:
         """How many pictures there are, and how far indexing in the background is."""
@@ -106,22 +122,38 @@ def _pictures_router(service: SearchService, endpoint: Endpoint) -> APIRouter:
 
     @router.get("/v1/pictures/{id}", summary="A picture", responses=_file_answers("image/*"))
     async def original(id: Id, request: Request) -> Response:  # noqa: A002 - the name in the path
-        """The file as it was indexed; 404 if it is gone or has changed since."""
+        """The file as it was indexed; 410 if it is gone or has changed since."""
 
         def make() -> Response:
             picture = service.picture(id)
-            return _forever(request, picture.id, lambda: FileAnswer(service.originals.open(picture)))
+            service.originals.check(picture)  # also where the browser has the file
+            return _kept(request, picture.id, _ASKED_AGAIN, lambda: FileAnswer(service.originals.open(picture)))
 
         return await endpoint.look(request, make)
 
+    @router.delete("/v1/pictures/{id}", summary="Take a picture out", responses=problem_answers(*_WRITE_PROBLEMS))
+    async def remove(id: Id, request: Request) -> RemovalReply:  # noqa: A002 - the name in the path
+        """As `POST /v1/remove` with its id; 404 if the index does not have it."""
+        service.uploads.check()
+        return await endpoint.look(request, lambda: service.remove_one(id))
+
+    @router.put("/v1/pictures/{id}", summary="Put a picture back", responses=problem_answers(*_WRITE_PROBLEMS, 410))
+    async def put_back(id: Id, request: Request) -> FoundPicture:  # noqa: A002 - the name in the path
+        """One that was removed, with its names; without a body. Only the last 1,000 since the start can be."""
+        service.uploads.check()
+        return await endpoint.look(request, lambda: service.put_back(id))
+
     @router.get("/v1/pictures/{id}/thumbnail", summary="A small picture", responses=_file_answers("image/webp"))
     async def small(id: Id, request: Request, side: Literal["320", "1280"] = "320") -> Response:  # noqa: A002 - as above
-        """Neither side longer than `side` pixels, upright, without the metadata of the file."""
+        """Neither side longer than `side` pixels, upright, without the metadata of the file.
+
+        One that was made before is served although the file may be gone by now: see `gone` of a picture.
+        """
 
         def make() -> Response:
             picture = service.picture(id)
-            file = functools.partial(service.thumbnails.get, picture, int(side))
-            return _forever(request, f"{picture.id}-{side}", lambda: Response(file(), media_type="image/webp"))
+            name, file = f"{picture.id}-{side}", functools.partial(service.thumbnails.get, picture, int(side))
+            return _kept(request, name, _FOR_EVER, lambda: Response(file(), media_type="image/webp"))
 
         return await endpoint.look(request, make)
 
@@ -136,6 +168,11 @@ def _search_task(service: SearchService, body: Body) -> Task:
         return _json(service.search(request, vector))
 
     return Task(inputs, answer)
+
+
+def _removal_task(service: SearchService, body: Body) -> Task:
+    request = parse_removal(body)
+    return Task((), lambda _: _json(service.remove(request)))
 
 
 def _upload_task(service: SearchService, body: Body) -> Task:
@@ -164,9 +201,9 @@ def _json(reply: BaseModel) -> bytes:
     return reply.model_dump_json(by_alias=True).encode()
 
 
-def _forever(request: Request, name: str, make: Callable[[], Response]) -> Response:
+def _kept(request: Request, name: str, control: str, make: Callable[[], Response]) -> Response:
     """An answer that never changes under its name. Call it only for a picture that is in the index."""
-    headers = {"ETag": f'"{name}"', "Cache-Control": _FOR_EVER}
+    headers = {"ETag": f'"{name}"', "Cache-Control": control}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     response = make()
@@ -176,4 +213,4 @@ def _forever(request: Request, name: str, make: Callable[[], Response]) -> Respo
 
 def _file_answers(media_type: str) -> dict[int | str, dict[str, Any]]:
     content = {media_type: {"schema": _FILE}}
-    return answers({"description": "The file.", "content": content}, *READ_PROBLEMS, 404, 429)
+    return answers({"description": "The file.", "content": content}, *READ_PROBLEMS, 404, 410, 429)

@@ -24,6 +24,7 @@ from visop.settings import Settings
 from visop.synthetic.examples import COUNT, write_examples
 from visop.web.indexing import BackgroundEncoder, Indexing
 from visop.web.originals import Originals
+from visop.web.removals import Removals
 from visop.web.routes import search_routes
 from visop.web.service import SearchService
 from visop.web.thumbnails import Thumbnails
@@ -91,6 +92,8 @@ def open_routes(options: SearchOptions, settings: Settings, operator: Encoder, p
         threshold = copy_threshold(info, settings, fpr=options.fpr, file=options.calibration)
         index.use_threshold(threshold)
         originals = stack.enter_context(Originals(settings))
+        thumbnails = Thumbnails(cache / "thumbnails", originals, ImageLimits.of(settings))
+        uploads = Uploads(index, originals, options.uploads)
         given = [options.pictures] if options.pictures else []
         batches = _example_batches(cache / _EXAMPLES) if options.examples else given
         service = SearchService(
@@ -100,8 +103,9 @@ def open_routes(options: SearchOptions, settings: Settings, operator: Encoder, p
                 Indexing(index, batches, COUNT if options.examples else 0, cache / f"{name}.errors.csv")
             ),
             originals=originals,
-            thumbnails=Thumbnails(cache / "thumbnails", originals, ImageLimits.of(settings)),
-            uploads=Uploads(index, originals, options.uploads),
+            thumbnails=thumbnails,
+            uploads=uploads,
+            removals=Removals(index, originals, thumbnails, uploads),
             settings=settings,
         )
         yield search_routes(service)

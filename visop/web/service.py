@@ -23,6 +23,8 @@ from visop.web.messages import (
     SearchRequest,
 )
 from visop.web.originals import Originals
+from visop.web.removal_messages import MOST_TOLD, RemovalReply, RemovalRequest
+from visop.web.removals import Removals
 from visop.web.store_errors import safe_errors
 from visop.web.thumbnails import Thumbnails
 from visop.web.uploads import Uploads
@@ -40,6 +42,7 @@ class SearchService:
     originals: Originals
     thumbnails: Thumbnails
     uploads: Uploads
+    removals: Removals
     settings: Settings
 
     @property
@@ -83,6 +86,29 @@ class SearchService:
         with safe_errors():
             kept = self.uploads.keep(data, vector)
         return KeptPicture.of(kept.picture, whole_names=self.whole_names, known=kept.known)
+
+    def remove(self, request: RemovalRequest) -> RemovalReply:
+        """Take pictures out of the index. Arguments and errors are those of ``Removals.remove``."""
+        removed = self.removals.remove(request, whole_names=self.whole_names)
+        told = [FoundPicture.of(each, whole_names=self.whole_names) for each in removed.pictures[:MOST_TOLD]]
+        return RemovalReply(
+            removed=len(removed.pictures),
+            names=len(removed.names),
+            missing=list(removed.missing),
+            pictures=told,
+            can_undo=not removed.names and self.removals.can_put_back(removed.pictures),
+        )
+
+    def remove_one(self, id_: str) -> RemovalReply:
+        """Take one picture out of the index. Raises NotFound if there is none with this id."""
+        reply = self.remove(RemovalRequest.model_validate({"ids": [id_]}))
+        if reply.missing:
+            raise _no_picture(id_)
+        return reply
+
+    def put_back(self, id_: str) -> FoundPicture:
+        """Put a picture back that was removed. Errors are those of ``Removals.put_back``."""
+        return FoundPicture.of(self.removals.put_back(id_), whole_names=self.whole_names)
 
     def some(self, count: int) -> Sequence[FoundPicture]:
         """Pictures for a first search: those with the first ids, which is as good as by chance and stays the same."""

@@ -27,6 +27,10 @@ _QUALITY = 80
 _MAX_BYTES = 512 << 20
 
 
+#: Pixels that a thumbnail is wide or high at most: for a grid, and for a picture alone.
+SIDES = (320, 1280)
+
+
 class Thumbnails:
     """Makes and keeps thumbnails. May be used from several threads.
 
@@ -41,13 +45,18 @@ class Thumbnails:
         # Browsers ask for many at once, and the model needs the cores, too.
         self._busy = threading.BoundedSemaphore(usable_cores())
 
+    def drop(self, id_: str) -> None:
+        """Delete what is kept of a picture that left the index."""
+        for side in SIDES:
+            self._kept.drop(_name_of(id_, side))
+
     def get(self, picture: Picture, side: int) -> bytes:
         """The thumbnail as a WebP file: upright, RGB, at most ``side`` pixels wide and high, without metadata.
 
         Raises:
             VisopError: the picture's file is gone, cannot be fetched now, or can no longer be decoded.
         """
-        name = f"{side}/{picture.id[:2]}/{picture.id}.webp"
+        name = _name_of(picture.id, side)
         if (kept := self._kept.read(name)) is not None:
             return kept
         made = io.BytesIO()
@@ -63,3 +72,7 @@ class Thumbnails:
             self._kept.keep(name, data)
         except OSError as error:
             logger.warning("a thumbnail could not be kept: %s: %s", self._kept.folder, error.strerror)
+
+
+def _name_of(id_: str, side: int) -> str:
+    return f"{side}/{id_[:2]}/{id_}.webp"

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
+import threading
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from visop.contract import Vector
 from visop.errors import NotAllowed, VisopError
-from visop.files import write_whole
+from visop.files import file_sha256, write_whole
 from visop.images.thumbnail import size_of
 from visop.search.index import Index
 from visop.search.milvus.schema import MAX_NAMES, Picture, Row
-from visop.search.reader import stored_name
+from visop.search.reader import path_of, stored_name
 from visop.web.originals import Originals, suffix_of
 
 logger = logging.getLogger("visop.web")
 
-_ID_CHARS_IN_NAME = 16
+_PREFIX, _ID_CHARS_IN_NAME = "upload", 16
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class Uploads:
 
     def __init__(self, index: Index, originals: Originals, folder: Path | None) -> None:
         self._index, self._originals, self._folder = index, originals, folder
+        # Held while a file and its row come or go, so that a row is never left without its file.
+        self._lock = threading.Lock()
         if self.allowed:
             index.collection.is_shared = True
 
@@ -75,6 +81,30 @@ class Uploads:
         before = self._index.get(id_)
         if before and self._originals.has(before):
             return Upload(before, known=True)
+        with self._lock:
+            return self._keep(id_, data, vector, before)
+
+    def drop(self, names: Sequence[str]) -> None:
+        """Delete the files of uploads that left the index; files elsewhere, and others in the folder, stay.
+
+        Args:
+            names: that left the index.
+        """
+        for path in filter(None, map(path_of, names)):
+            if self._folder is not None and os.path.dirname(path) == str(self._folder.absolute()):
+                with self._lock, suppress(OSError):
+                    self._drop(Path(path))
+
+    def _drop(self, path: Path) -> None:
+        prefix, _, start = path.stem.partition("-")
+        id_ = file_sha256(path)
+        if prefix != _PREFIX or start != id_[:_ID_CHARS_IN_NAME]:  # not what we put there
+            return
+        picture = self._index.get(id_)
+        if picture is None or stored_name(str(path)) not in picture.names:  # else it was uploaded again meanwhile
+            path.unlink()
+
+    def _keep(self, id_: str, data: bytes, vector: Vector, before: Picture | None) -> Upload:
         now = int(time.time())
         name = stored_name(str(self._write(id_, data)))
         row = Row(Picture(id_, (name,), *size_of(data), len(data), modified=now, added=now), vector)
@@ -90,7 +120,7 @@ class Uploads:
     def _write(self, id_: str, data: bytes) -> Path:
         """Write the file under a name that contains nothing of the client's."""
         self.check()
-        path = Path(self._folder or "").absolute() / f"upload-{id_[:_ID_CHARS_IN_NAME]}{suffix_of(data)}"
+        path = Path(self._folder or "").absolute() / f"{_PREFIX}-{id_[:_ID_CHARS_IN_NAME]}{suffix_of(data)}"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, data)

@@ -1,0 +1,108 @@
+"""Take pictures out of the index for a client, and put back what was taken out by mistake."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+
+from visop.errors import NotFound, UsageError
+from visop.search.index import Index
+from visop.search.milvus.schema import Picture, Row, joined
+from visop.search.removal import Removed
+from visop.web.filters import check_public
+from visop.web.originals import Originals
+from visop.web.removal_messages import RemovalRequest
+from visop.web.store_errors import safe_errors
+from visop.web.thumbnails import Thumbnails
+from visop.web.uploads import Uploads
+
+logger = logging.getLogger("visop.web")
+
+# Pictures that can be put back: those that were removed last, with their vectors, 4 KB each or so.
+_MOST_KEPT = 1000
+
+
+class Removals:
+    """May be used from several threads."""
+
+    def __init__(self, index: Index, originals: Originals, thumbnails: Thumbnails, uploads: Uploads) -> None:
+        self._index, self._originals, self._thumbnails, self._uploads = index, originals, thumbnails, uploads
+        self._lock = threading.Lock()
+        # By id, the last one removed last.
+        self._rows: dict[str, Row] = {}
+
+    def remove(self, request: RemovalRequest, *, whole_names: bool) -> Removed:
+        """Remove what is meant, with its previews, and its file if it was uploaded here.
+
+        Args:
+            request: what is meant.
+            whole_names: whether this client is told folders, and so may ask by them.
+
+        Raises:
+            UsageError: nothing is meant, the filter is wrong, or it asks for what this client is not told.
+        """
+        if not whole_names:
+            _check_told(request)
+        meant = request.model_dump(exclude={"dry_run"})
+        with safe_errors():
+            removed = self._index.remove(**meant, dry_run=True)
+            if request.dry_run:
+                return removed
+            self._remember([picture.id for picture in removed.pictures[:_MOST_KEPT]])
+            removed = self._index.remove(**meant)
+        self._clean_up(removed)
+        logger.info("removed from the index: %d pictures, %d other names", len(removed.pictures), len(removed.names))
+        return removed
+
+    def can_put_back(self, pictures: Sequence[Picture]) -> bool:
+        """Whether ``put_back`` would succeed for all of them."""
+        with self._lock:
+            return all(picture.id in self._rows for picture in pictures) and all(map(self._originals.has, pictures))
+
+    def put_back(self, id_: str) -> Picture:
+        """Put a picture that was removed back into the index, with its vector and its names.
+
+        Raises:
+            NotFound: it was not removed since the start, or too long ago, or its file is gone.
+        """
+        with self._lock:
+            row = self._rows.get(id_)
+        if row is None:
+            raise NotFound(f"picture {id_[:12]}... was not removed lately, so that it cannot be put back")
+        self._originals.open(row.picture).close()
+        collection = self._index.collection
+        with safe_errors(), collection.changing:
+            there = collection.known([id_]).get(id_, row.picture)
+            row = replace(row, picture=joined(row.picture, there))
+            collection.upsert([row])
+        return row.picture
+
+    def _remember(self, ids: Sequence[str]) -> None:
+        rows = self._index.collection.rows(ids)
+        with self._lock:
+            for row in rows:
+                self._rows.pop(row.picture.id, None)
+                self._rows[row.picture.id] = row
+            for id_ in list(self._rows)[:-_MOST_KEPT]:
+                del self._rows[id_]
+
+    def _clean_up(self, removed: Removed) -> None:
+        for picture in removed.pictures:
+            self._thumbnails.drop(picture.id)
+        self._uploads.drop([*(name for picture in removed.pictures for name in picture.names), *removed.names])
+
+
+def _check_told(request: RemovalRequest) -> None:
+    """Else a stranger could find out by a dry run which folders there are.
+
+    Raises:
+        UsageError: a field or the filter asks for what answers do not tell here.
+    """
+    for field in ("names", "folders"):
+        if getattr(request, field):
+            raise UsageError(
+                field, "", "answers do not tell folders here, so pictures are not removed by them; give ids"
+            )
+    check_public(request.filter)

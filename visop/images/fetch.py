@@ -10,8 +10,10 @@ URLs come from strangers, so three rules are enforced at the socket, below all p
 
 The code uses the transport adapter of ``requests`` on urllib3 with its own connection classes, and no
 ``requests.Session``: there are no cookies, no netrc, no proxies from the environment, and none of the session's
-redirect code, which reads the whole body of a redirect, whatever its size. Of the existing libraries against SSRF,
-Advocate (archived since 2023) and ssrfguard check at the same place, and safehttpx queries a fixed public resolver;
+redirect code, which reads the whole body of a redirect, whatever its size. A URL is sent as a browser sends it (the
+WHATWG URL standard, by the parser that Node.js uses), and not as ``requests`` and urllib3 rewrite it: a signature is
+over the bytes of the URL, and some servers tell ``%7E`` from ``~``. Of the existing libraries against SSRF, Advocate
+(archived since 2023) and ssrfguard check at the same place, and safehttpx queries a fixed public resolver;
 each would replace ``_connect`` and ``addresses.py``, but not the limits on time and size.
 """
 
@@ -28,21 +30,21 @@ from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse, parse_headers
 from ipaddress import ip_address
+from re import IGNORECASE
 from re import compile as regex
 from typing import Any
-from urllib.parse import urljoin
 
 import requests
+from ada_url import URL
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import SSLError
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, LocationParseError
-from urllib3.util import Url, parse_url
+from urllib3.exceptions import HTTPError
 
 from visop.errors import FetchFailed, FetchUnavailable, ImageTooLarge, UrlRejected, VisopError, drop_locals
 from visop.images.addresses import AllowList, refuse_private
@@ -58,8 +60,15 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEADERS = {"User-Agent": "visop", "Accept-Encoding": "identity"}
 _ACCEPT = "image/*,*/*;q=0.1"
 
-# Parsers disagree about these characters, which is how checks are bypassed; valid URLs percent-encode all of them.
-_AMBIGUOUS = regex(r"[\x00-\x20\x7f\\]")
+# Answers that say that the answer will follow, such as 103 Early Hints (RFC 9110, 15.2): so many are read over.
+_MAX_INTERIM = 20
+_SWITCHING_PROTOCOLS = 101
+
+# Parsers disagree about these, which is how checks are bypassed.
+_AMBIGUOUS = regex(r"[\x00-\x1f\x7f]|^ | $")
+_SCHEME = regex(r"[a-z][a-z0-9+.-]*:", IGNORECASE)
+_WEB = regex(r"https?://(?=[^/?#])", IGNORECASE)
+_BACKSLASH_IN_HOST = regex(r"(?:[^/?#]*:)?(?:\\[/\\]|/\\|//[^/?#]*\\)")
 _USERINFO = regex(r"[^/]*//[^/?#]*@")
 _HOST = regex(r"[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9_.])?|\[[0-9a-f:.]+\]")
 
@@ -72,7 +81,8 @@ class Answer:
         url: the URL that was requested, in the form in which it was sent.
         status: the HTTP status.
         content_type: the header as received; empty if there was none.
-        redirect: the target of a redirect as an absolute URL, not yet checked; None if the answer is no redirect.
+        redirect: the target of a redirect as an absolute URL, not yet checked, or as the server wrote it if it is no
+            usable URL; None if the answer is no redirect.
         body: the beginning of the body for a status of 2xx, else empty.
     """
 
@@ -184,8 +194,13 @@ class Fetcher:
         raise FetchFailed(f"the remote server redirects more than {self._max_redirects} times")
 
     def _get(self, url: str, accept: str) -> requests.Response:
-        request = requests.Request("GET", url, _HEADERS | {"Accept": accept}).prepare()
-        return self._adapter.send(request, stream=True, timeout=_attempt.get().time_left())
+        attempt = _attempt.get()
+        attempt.target = url[url.index("/", len("https://")) :]
+        request = requests.PreparedRequest()
+        request.prepare_method("GET")
+        request.prepare_headers(_HEADERS | {"Accept": accept})
+        request.url = url  # not ``prepare_url``, which rewrites it
+        return self._adapter.send(request, stream=True, timeout=attempt.time_left())
 
     def _body(self, response: requests.Response) -> bytes:
         if not 200 <= response.status_code < 300:
@@ -208,8 +223,14 @@ def _redirect(url: str, response: requests.Response) -> str | None:
     location = response.headers.get("Location")
     if response.status_code not in _REDIRECTS or not location:
         return None
-    # http.client decodes headers as Latin-1, but servers send UTF-8, and unescaped spaces.
-    return urljoin(url, location.encode("latin-1").decode("utf-8", "replace").strip().replace(" ", "%20"))
+    # http.client decodes headers as Latin-1, of which every character is a byte; browsers escape those above ASCII.
+    target = "".join(each if each.isascii() else f"%{ord(each):02X}" for each in location.strip())
+    if _SCHEME.match(target) or _BACKSLASH_IN_HOST.match(target):
+        return target
+    try:
+        return str(URL(target, url).href)
+    except ValueError:
+        return target
 
 
 def _beginning(response: requests.Response, max_bytes: int) -> bytes:
@@ -223,7 +244,9 @@ def _beginning(response: requests.Response, max_bytes: int) -> bytes:
 
 
 def _canonical(url: str) -> str:
-    """Check a URL's form and rebuild it, so that every later parser reads the same scheme, host and port.
+    """Check a URL's form and write it as a browser sends it, without its fragment: ``/a b`` as ``/a%20b``.
+
+    What later parsers read of it, scheme, host and port, is then beyond doubt.
 
     Raises:
         UrlRejected: says what is wrong, without quoting the URL, because it may contain credentials.
@@ -231,18 +254,21 @@ def _canonical(url: str) -> str:
     if len(url) > _MAX_URL_CHARS:
         raise UrlRejected(f"URL has {len(url):,} characters, the limit is {_MAX_URL_CHARS:,}")
     if _AMBIGUOUS.search(url):
-        raise UrlRejected("URL contains a space, a control character or a backslash that is not percent-encoded")
-    try:
-        parts = parse_url(url)
-    except (LocationParseError, ValueError):
-        raise UrlRejected("URL is not well-formed") from None
-    if parts.scheme not in ("http", "https"):
-        raise UrlRejected("URL has a scheme that is not allowed (allowed: http, https)")
+        raise UrlRejected("URL contains a control character, or begins or ends with a space")
+    if not _WEB.match(url):
+        raise UrlRejected("URL has a scheme that is not allowed, or no host (allowed: http://HOST, https://HOST)")
+    if _BACKSLASH_IN_HOST.match(url):
+        raise UrlRejected("URL contains a backslash before its path")
     if _USERINFO.match(url):
         raise UrlRejected("URL contains a user name or password, which is not allowed")
-    if not parts.host or not _HOST.fullmatch(parts.host) or parts.port == 0:
+    try:
+        parts = URL(url)
+        parts.hash = ""
+    except ValueError:
+        raise UrlRejected("URL is not well-formed") from None
+    if not _HOST.fullmatch(parts.hostname) or parts.port == "0":
         raise UrlRejected("URL has no valid host and port")
-    return Url(parts.scheme, None, parts.host, parts.port, parts.path or "/", parts.query).url
+    return str(parts.href)
 
 
 def _translate(error: Exception, attempt: _Attempt) -> VisopError:
@@ -256,7 +282,7 @@ def _translate(error: Exception, attempt: _Attempt) -> VisopError:
     return FetchFailed("the remote server sent a damaged or incomplete answer")
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Attempt:
     """The rules of one call of ``fetch`` or ``ask``.
 
@@ -264,11 +290,13 @@ class _Attempt:
         allow: addresses that may be contacted even though they are not public.
         limit_s: the time limit in seconds, for the message.
         ends: the deadline, on the clock of ``time.monotonic``.
+        target: the path and query of the request that is being sent, byte for byte.
     """
 
     allow: AllowList
     limit_s: float
     ends: float
+    target: str = "/"
 
     def is_over(self) -> bool:
         return time.monotonic() >= self.ends
@@ -303,8 +331,26 @@ class _TlsSocket(ssl.SSLSocket):
         return super().recv_into(*args, **kwargs)
 
 
+class _FinalResponse(HTTPResponse):
+    """Reads over what is not the answer yet: every status of 1xx but one, where http.client knows 100 alone."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(_MAX_INTERIM):
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # http.client calls it in ``begin``
+            if status == _SWITCHING_PROTOCOLS or not 100 <= status < 200:
+                return version, status, reason
+            parse_headers(self.fp)
+        raise HTTPException("no final answer")
+
+
 class _CheckedConnection(HTTPConnection):
     """A connection that opens its socket with ``_connect``. The Host header and SNI keep the name in the URL."""
+
+    response_class = _FinalResponse
+
+    def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        """Begin a request for the attempt's target: urllib3 has rewritten ``url``, such as ``%3d`` to ``%3D``."""
+        super().putrequest(method, _attempt.get().target, *args, **kwargs)
 
     def _new_conn(self) -> socket.socket:
         return _connect(self._dns_host, self.port)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import run_command
+from visop.cli.run import _tell_address
 from visop.contract import OperatorInfo
 from visop.errors import UsageError
 from visop.settings import Effective
@@ -23,7 +24,7 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.chdir(tmp_path)
     found: list[Any] = []
 
-    def serve(effective: Effective, around: Any) -> int:
+    def serve(effective: Effective, around: Any, _on_ready: Any) -> int:
         found[:] = [effective.settings, around.args[0]]
         return 0
 
@@ -67,9 +68,29 @@ def test_the_variable_says_where_the_page_is_and_the_flag_wins(served: Any, monk
     assert served("--http-endpoint", "127.0.0.1:9998")[0].http_endpoint == "127.0.0.1:9998"
 
 
-def test_an_empty_address_is_refused_for_it_would_listen_everywhere(served: Any) -> None:
-    with pytest.raises(UsageError, match="OP_HTTP_ENDPOINT=: must be HOST:PORT"):
-        served("--http-endpoint", "")
+@pytest.mark.parametrize("words", [(), ("--http-endpoint", "")], ids=["variable", "flag"])
+def test_an_empty_address_is_the_default_however_it_is_given(
+    served: Any, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("OP_HTTP_ENDPOINT", "")
+    assert served(*words)[0].http_endpoint == "127.0.0.1:8080"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("127.0.0.1:8080", "127.0.0.1:8080"),
+        ("0.0.0.0:8081", "localhost:8081"),
+        ("[::]:8082", "localhost:8082"),
+        ("[::1]:8083", "[::1]:8083"),
+        ("example.org:80", "example.org:80"),
+    ],
+)
+def test_the_line_that_says_it_is_ready_has_an_address_that_can_be_opened(
+    capsys: pytest.CaptureFixture[str], address: str, shown: str
+) -> None:
+    _tell_address({"http": address})
+    assert capsys.readouterr().out == f"visop: ready, open http://{shown}/\n"
 
 
 def test_the_examples_of_an_encoder_are_the_same_index_at_every_start(tmp_path: Path) -> None:

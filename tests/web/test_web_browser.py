@@ -479,6 +479,20 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(open_page: Callable[..., Pa
     assert min(heights) >= 24  # WCAG 2.2, 2.5.8
 
 
+@pytest.mark.parametrize("count", [1, 1000, 12_345, 1_234_567])
+@pytest.mark.parametrize("width", [320, 360, 560])
+def test_on_a_phone_the_head_has_one_height_however_many_pictures_there_are(
+    open_page: Callable[..., Page], shared: Site, width: int, count: int
+) -> None:
+    page = open_page(shared, {"width": width, "height": 740})
+    page.route("**/v1/index/status", lambda route: route.fulfill(json=shared.status() | {"count": count}))
+    page.reload()
+    expect(page.locator("#count")).to_have_text(f"{count:,} picture{'' if count == 1 else 's'}")
+    assert page.locator("header").evaluate("head => head.getBoundingClientRect().height") <= 68
+    assert page.locator("#count").evaluate("count => count.scrollWidth <= count.clientWidth")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
 def test_every_stop_of_the_tab_key_can_be_seen(page: Page) -> None:
     outlines = []
     for _ in range(9):

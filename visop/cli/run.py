@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import functools
 import os
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+from visop.address import is_loopback, is_wildcard, join, split
 from visop.cli.console import imports
 from visop.cli.flags import Commands, add_calibration, add_command
 from visop.cli.index_flags import add_index_flags, token, uri_of
 from visop.cli.old_spellings import add_old_spelling
 from visop.cli.operator_flags import add_local_operator
 from visop.cli.settings_flags import add_settings, given_settings
-from visop.errors import SettingsError, UsageError
+from visop.errors import UsageError
 from visop.search import DEFAULT_URI
 from visop.settings import Effective, load_settings
 
@@ -82,16 +85,22 @@ def run(arguments: argparse.Namespace) -> int:
         fpr=arguments.fpr,
         token=token(),
     )
-    return serve(effective, functools.partial(open_search, options, effective.settings))
+    return serve(effective, functools.partial(open_search, options, effective.settings), _tell_address)
+
+
+def _tell_address(addresses: Mapping[str, str]) -> None:
+    """One line that a terminal makes a link of, in a form that a browser on this machine can open."""
+    host, port = split(addresses["http"])
+    place = join("localhost" if is_wildcard(host) else host, port or 0)
+    sys.stdout.write(f"visop: ready, open http://{place}/\n")
+    sys.stdout.flush()
 
 
 def _settings(arguments: argparse.Namespace) -> Effective:
-    """The settings, with HTTP on: the page needs it."""
+    """The settings, with HTTP on: the page needs it. An empty address, which elsewhere is off, is the default here."""
     flags = given_settings(arguments)
-    if not flags.get("http_endpoint", DEFAULT_HTTP):
-        raise SettingsError("http_endpoint", "", "must be HOST:PORT: the page needs HTTP")
-    if not os.environ.get("OP_HTTP_ENDPOINT"):
-        flags.setdefault("http_endpoint", DEFAULT_HTTP)
+    if not flags.get("http_endpoint", os.environ.get("OP_HTTP_ENDPOINT")):
+        flags["http_endpoint"] = DEFAULT_HTTP
     return load_settings(os.environ, flags)
 
 
@@ -103,8 +112,6 @@ def _check_pictures(pictures: list[str]) -> None:
 
 
 def _uploads(given: str | None, host: str) -> Path | None:
-    from visop.address import is_loopback
-
     if given is None:
         return Path(DEFAULT_UPLOADS) if is_loopback(host) else None
     return None if given == "off" else Path(given).expanduser()

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 
@@ -34,12 +34,17 @@ def grpc_alone(_operator: Encoder, _pipeline: Pipeline) -> AbstractContextManage
     return nullcontext(())
 
 
-def serve(effective: Effective, open_companions: OpenCompanions = grpc_alone) -> int:
+def serve(
+    effective: Effective,
+    open_companions: OpenCompanions = grpc_alone,
+    on_ready: Callable[[Mapping[str, str]], object] = lambda _: None,
+) -> int:
     """Serve until SIGTERM or SIGINT; the exit status. The first signal drains, a second one exits at once.
 
     Args:
         effective: the settings.
         open_companions: opens what the servers beside gRPC need, such as an index, and yields what makes them.
+        on_ready: called once the ports are open, with HOST:PORT of every companion by the name of its protocol.
 
     Raises:
         UsageError: a setting is wrong, which shows when the operator is loaded or the ports are opened.
@@ -60,6 +65,7 @@ def serve(effective: Effective, open_companions: OpenCompanions = grpc_alone) ->
                 fields |= server.companion_addresses
                 fields |= {"fingerprint": operator.fingerprint, "start_s": round(time.monotonic() - started, 2)}
                 log_event(logger, logging.INFO, "serving", fields)
+                on_ready(server.companion_addresses)
                 os.read(stop, 1)
                 logger.info("draining, for at most %g s", settings.drain_timeout_s)
     except UsageError:

@@ -65,7 +65,7 @@ def test_mixed_inputs_come_back_in_the_order_of_the_caller():
         Input("images", 2, failed),
         Input("urls", 3, "http://d"),
     ]
-    results = Chunk(inputs, LIMITS, partial=True).results(reply_with(1, 3, 0))
+    results = Chunk(inputs, LIMITS, partial=True).results(reply_with(1, 3, 0), 1)
     assert [float(r[0]) if isinstance(r, np.ndarray) else r for r in results] == [0, 1, failed, 3]
 
 
@@ -73,7 +73,7 @@ def test_statuses_become_errors_in_place():
     reply = reply_with(5, 0)
     reply.statuses.add(code=0)
     reply.statuses.add(code=9, message="404")
-    vector, error = Chunk(images(b"a", b"b"), LIMITS, partial=True).results(reply)
+    vector, error = Chunk(images(b"a", b"b"), LIMITS, partial=True).results(reply, 1)
     assert isinstance(vector, np.ndarray)
     assert vector.dtype == np.float32
     assert isinstance(error, VisopError)
@@ -87,7 +87,7 @@ def test_statuses_become_errors_in_place():
 )
 def test_a_reply_that_does_not_fit_is_an_error(reply):
     with pytest.raises(VisopError, match="the operator answered"):
-        Chunk(images(b"a", b"b"), LIMITS, partial=True).results(reply)
+        Chunk(images(b"a", b"b"), LIMITS, partial=True).results(reply, 1)
 
 
 def test_bad_items_are_named_as_the_caller_counts():

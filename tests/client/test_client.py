@@ -86,12 +86,22 @@ def test_many_inputs_are_split_by_the_limits_of_the_operator(client, operator):
     assert [len(request.images) for request in operator.requests] == [4, 4, 2]
 
 
-def test_vectors_of_different_lengths_are_an_error(client, operator):
-    lengths = iter([2, 3])
-    operator._answer = lambda request: rpc_pb2.ExecuteReply(vectors=[rpc_pb2.Vector(element=[1.0] * next(lengths))])
-    operator.identity.limits.max_items = 1
-    with pytest.raises(VisopError, match=r"different dimensions: \[2, 3\]"):
-        client.encode(images=[b"a", b"b"])
+@pytest.mark.parametrize("encode", [Client.encode, Client.encode_partial])
+def test_a_vector_of_another_length_than_identity_says_is_an_error(client, operator, encode):
+    operator._answer = lambda request: rpc_pb2.ExecuteReply(vectors=[rpc_pb2.Vector(element=[1.0] * 7)])
+    with pytest.raises(VisopError, match=f"a vector of 7 numbers, and says {DIMENSION} of itself"):
+        encode(client, images=[b"a"])
+
+
+def test_a_vector_with_nan_is_the_error_of_its_input_and_is_never_given(client, operator):
+    vectors = [rpc_pb2.Vector(element=[number] * DIMENSION) for number in (1.0, float("nan"), float("inf"))]
+    operator._answer = lambda request: rpc_pb2.ExecuteReply(vectors=vectors)
+    good, *bad = client.encode_partial(images=[b"a", b"b", b"c"])
+    assert good.shape == (DIMENSION,)
+    assert [str(each) for each in bad] == ["the operator answered NaN or inf"] * 2
+    with pytest.raises(BadItems) as caught:
+        client.encode(images=[b"a", b"b", b"c"])
+    assert list(caught.value.items) == ["images[1]", "images[2]"]
 
 
 def test_bad_items_carry_names_reasons_and_codes_from_the_status(client):
@@ -223,6 +233,10 @@ def test_an_original_operator_is_understood():
 
 
 class OriginalOperator(StubOperator):
+    def __init__(self):
+        super().__init__()
+        self.identity.dimension = "2"
+
     def Execute(self, request, context):
         if "boom" in request.datas:
             raise RuntimeError("boom")

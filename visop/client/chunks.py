@@ -98,15 +98,25 @@ class Chunk:
         # The server's name of an input -> the caller's, in the order of the server's results.
         self._sent = {f"{kind}[{index}]": name for kind, names in sent.items() for index, name in enumerate(names)}
 
-    def results(self, reply: rpc_pb2.ExecuteReply) -> list[Vector | VisopError]:
+    def results(self, reply: rpc_pb2.ExecuteReply, dimension: int) -> list[Vector | VisopError]:
         """Return one vector or error per input, in the order of the inputs.
 
+        Args:
+            reply: to this request.
+            dimension: of the operator's vectors, as Identity says.
+
         Raises:
-            VisopError: the number of vectors or statuses in the reply does not match the request.
+            VisopError: the number of vectors or statuses in the reply does not match the request, or a vector has
+                another dimension.
         """
         by_name: dict[str, Vector | VisopError] = dict(self.refused)
-        by_name.update(zip(self._sent.values(), _read(reply, len(self._sent)), strict=True))
+        by_name.update(zip(self._sent.values(), _read(reply, len(self._sent), dimension), strict=True))
         return [by_name[name] for name in self._names]
+
+    def failed(self, results: Sequence[Vector | VisopError]) -> dict[str, VisopError]:
+        """The errors among ``results``, by the caller's name of the input."""
+        named = zip(self._names, results, strict=True)
+        return {name: result for name, result in named if isinstance(result, VisopError)}
 
     def bad_items(self, error: BadItems) -> BadItems:
         """Rename the inputs of an error to the caller's names: the server counts from the start of each request."""
@@ -132,21 +142,24 @@ def _refusal(item: Input, limits: RequestLimits) -> VisopError | None:
     return None
 
 
-def _read(reply: rpc_pb2.ExecuteReply, count: int) -> list[Vector | VisopError]:
+def _read(reply: rpc_pb2.ExecuteReply, count: int, dimension: int) -> list[Vector | VisopError]:
     if len(reply.vectors) != count or len(reply.statuses) not in (0, count):
         raise VisopError(
             f"the operator answered {len(reply.vectors)} vectors and {len(reply.statuses)} statuses for {count} inputs"
         )
     if not reply.statuses:  # the request was not partial, or the operator does not know ``partial``
-        return [_vector(vector) for vector in reply.vectors]
+        return [_vector(vector, dimension) for vector in reply.vectors]
     return [
-        error_of_number(status.code, status.message) if status.code else _vector(vector)
+        error_of_number(status.code, status.message) if status.code else _vector(vector, dimension)
         for vector, status in zip(reply.vectors, reply.statuses, strict=True)
     ]
 
 
-def _vector(vector: rpc_pb2.Vector) -> Vector:
-    if not vector.element:
-        raise VisopError("the operator answered an empty vector for an input with status OK")
+def _vector(vector: rpc_pb2.Vector, dimension: int) -> Vector | VisopError:
+    if len(vector.element) != dimension:
+        raise VisopError(
+            f"the operator answered a vector of {len(vector.element)} numbers, and says {dimension} of itself"
+        )
     # Eight times as fast as converting to a list first, because NumPy takes all values of the container at once.
-    return np.array(vector.element, dtype=np.float32)
+    row = np.array(vector.element, dtype=np.float32)
+    return row if np.isfinite(row).all() else VisopError("the operator answered NaN or inf")

@@ -165,9 +165,7 @@ class Client:
         """
         inputs = _inputs(images, urls, datas)
         vectors = [result for chunk in self._chunks(inputs, partial=False) for result in self._all_or_none(chunk)]
-        if not vectors:
-            return np.empty((0, self._identity().operator.dimension), np.float32)
-        return _stack(vectors)
+        return np.stack(vectors) if vectors else np.empty((0, self._identity().operator.dimension), np.float32)
 
     def encode_partial(
         self, *, images: Sequence[bytes] = (), urls: Sequence[str] = (), datas: Sequence[str] = ()
@@ -186,7 +184,7 @@ class Client:
             VisopError: a call failed as a whole, as for ``encode``.
         """
         chunks = self._chunks(_inputs(images, urls, datas), partial=True)
-        return [result for chunk in chunks for result in chunk.results(self._call(self._stub.Execute, chunk.request))]
+        return [result for chunk in chunks for result in self._results(chunk)]
 
     def encode_stream(
         self, inputs: Iterable[bytes | str | VisopError], *, batch: int = 16, window: int = 4
@@ -227,15 +225,22 @@ class Client:
         ) as stream:
             chunks = split(_stream_inputs(inputs), limits, partial=True)
             for chunk, _ in started_ahead(lambda chunk: stream.send(chunk.request), chunks, window):
-                yield from chunk.results(stream.receive())
+                yield from chunk.results(stream.receive(), before.operator.dimension)
 
-    def _all_or_none(self, chunk: Chunk) -> list[Vector | VisopError]:
+    def _all_or_none(self, chunk: Chunk) -> list[Vector]:
         if chunk.refused:
             raise BadItems(chunk.refused)
         try:
-            return chunk.results(self._call(self._stub.Execute, chunk.request))
+            results = self._results(chunk)
         except BadItems as error:
             raise chunk.bad_items(error) from None
+        if failed := chunk.failed(results):
+            raise BadItems(failed)
+        return results  # type: ignore[return-value]  # none is an error
+
+    def _results(self, chunk: Chunk) -> list[Vector | VisopError]:
+        reply = self._call(self._stub.Execute, chunk.request)
+        return chunk.results(reply, self._identity().operator.dimension)
 
     def _chunks(self, inputs: Sequence[Input], *, partial: bool) -> Iterator[Chunk]:
         if not inputs:
@@ -290,14 +295,6 @@ def _inputs(images: Sequence[bytes], urls: Sequence[str], datas: Sequence[str]) 
 def _stream_inputs(inputs: Iterable[bytes | str | VisopError]) -> Iterator[Input]:
     for index, value in enumerate(inputs):
         yield Input("urls" if isinstance(value, str) else "images", index, value)
-
-
-def _stack(vectors: Sequence[Vector | VisopError]) -> npt.NDArray[np.float32]:
-    arrays = [np.asarray(vector) for vector in vectors]
-    dimensions = sorted({len(array) for array in arrays})
-    if len(dimensions) > 1:
-        raise VisopError(f"the operator answered vectors of different dimensions: {dimensions}")
-    return np.stack(arrays)
 
 
 def _identity_of(reply: rpc_pb2.IdentityReply) -> Identity:

@@ -267,7 +267,7 @@ class Ingest:
 
 
 def _row(content: Content, vector: Vector) -> Row:
-    if abs(float(np.linalg.norm(vector)) - 1.0) > _UNIT_TOLERANCE:
+    if not abs(float(np.linalg.norm(vector)) - 1.0) <= _UNIT_TOLERANCE:  # also where the length is NaN
         length = f"{np.linalg.norm(vector):g}"
         raise VisopError(f"the operator's vectors have length {length}, not 1: scores would mean nothing")
     width, height = size_of(content.data)

@@ -17,6 +17,7 @@ import visop
 from tests.conftest import make_image
 from tests.stub_operator import StubOperator, serving, vector_of
 from visop.cli import health
+from visop.cli.console import note
 from visop.cli.main import main
 from visop.cli.settings_flags import flag_name, spoken
 from visop.errors import VisopError
@@ -272,6 +273,20 @@ def test_illness_is_exit_status_1(endpoint, operator, capsys):
     operator.healthy = "unhealthy: the model thread has ended"
     assert run("health", "-e", endpoint) == 1
     assert capsys.readouterr().out == "unhealthy: the model thread has ended\n"
+
+
+@pytest.mark.parametrize("command", ["info", "health"])
+def test_what_a_remote_operator_says_cannot_control_the_terminal(command, endpoint, operator, capsys):
+    operator.healthy = operator.identity.name = "\x1b[2J\x07bad"
+    run(command, "-e", endpoint)
+    said = capsys.readouterr().out
+    assert "\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}bad" in said
+    assert "\x1b" not in said
+
+
+def test_what_is_said_on_stderr_cannot_control_the_terminal(capsys):
+    note("one\n\x1b[2Jtwo")
+    assert capsys.readouterr().err == "visop: one\n\N{REPLACEMENT CHARACTER}[2Jtwo\n"
 
 
 def test_nobody_there_is_exit_status_1(operator, capsys):

@@ -50,6 +50,7 @@ def test_the_page_is_whole_and_needs_nothing_from_outside(evaluated: Evaluated, 
     assert balance.open == []
     assert balance.sources
     assert all(source.startswith("data:image/webp;base64,") for source in balance.sources)
+    assert "default-src 'none'; img-src data:" in page
     assert not re.search(r"https?://|<script|@import|url\(", page)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from visop.errors import TrainingFailed, UsageError, VisopError
+from visop.sources import printable
 
 # Exit statuses beside 0. The last one is what shells give to a program that Ctrl-C ended.
 FAILED, WRONG_USAGE, UNFINISHED, INTERRUPTED = 1, 2, 3, 130
@@ -65,8 +66,9 @@ def complain(text: object, status: int) -> int:
 
 
 def note(text: object) -> None:
-    """Say something on stderr, which leaves stdout to the results."""
-    sys.stderr.write(f"visop: {text}\n")
+    """Say something on stderr, which leaves stdout to the results. What a server says cannot control the terminal."""
+    lines = map(printable, str(text).split("\n"))
+    sys.stderr.write("visop: " + "\n".join(lines) + "\n")
 
 
 def tell_retries() -> None:

@@ -10,6 +10,7 @@ from visop.cli.flags import Commands, add_command
 from visop.cli.operator_flags import add_running_operator
 from visop.cli.settings_flags import read_settings
 from visop.settings import Settings
+from visop.sources import printable
 
 _NOTES = """\
 examples:
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Which of its addresses this machine is called by makes no difference: no proxy is asked for it.
     with Client(target, timeout_s=3.0, backoff=Backoff(retries=0), proxy=bool(named)) as client:
         health = client.health()
-    print(health)
+    print(printable(health))
     return 0 if health == HEALTHY else FAILED
 
 

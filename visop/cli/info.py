@@ -11,6 +11,7 @@ from visop.cli.flags import Commands, add_command
 from visop.cli.operator_flags import add_running_operator
 from visop.cli.settings_flags import add_all_settings, read_settings, spoken
 from visop.settings import Effective, env_name
+from visop.sources import printable
 
 _NOTES = """\
 Every setting is a flag of `visop serve` and an environment variable: --max-batch 16 is OP_MAX_BATCH=16. The flag wins.
@@ -90,4 +91,4 @@ def _print_table(facts: dict[str, Any]) -> None:
             rows.append((name, spoken(value)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print(printable("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()))

@@ -6,7 +6,7 @@
     │   ├── ImageTooLarge          too many bytes, pixels or frames
     │   └── UrlRejected            a scheme or an address that is not allowed
     ├── FetchFailed                the remote server returned something that is not an image
-    ├── FetchUnavailable           the remote server could not be reached, or was too slow
+    ├── FetchUnavailable           the remote server could not be reached, was too slow, or said that it is busy
     ├── Overloaded                 a limit on work in hand is reached; says when to try again
     ├── DeadlinePassed             the deadline of the call passed
     ├── CallerGone                 the caller cancelled or disconnected
@@ -39,7 +39,13 @@ from typing import Any
 
 
 class VisopError(Exception):
-    """Base of all errors."""
+    """Base of all errors.
+
+    Attributes:
+        retry_after_s: seconds to wait before trying again; None if nobody knows, or if it would not help.
+    """
+
+    retry_after_s: float | None = None
 
     # Exception would call the constructor with the text alone, and processes could not pass the others on.
     def __reduce__(self) -> tuple[Any, ...]:
@@ -72,15 +78,17 @@ class FetchFailed(VisopError):
 
 
 class FetchUnavailable(VisopError):
-    """The remote server could not be reached in time; trying again may help."""
+    """The remote server could not be reached in time, or said that it is busy; trying again may help."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class Overloaded(VisopError):
-    """A limit on the work in hand is reached.
+    """A limit on the work in hand is reached."""
 
-    Attributes:
-        retry_after_s: seconds to wait before trying again.
-    """
+    retry_after_s: float
 
     def __init__(self, message: str, retry_after_s: float = 0.5) -> None:
         super().__init__(message)
@@ -194,6 +202,8 @@ class BadItems(VisopError):
     def __init__(self, items: Mapping[str, VisopError]) -> None:
         super().__init__(summarise(items))
         self.items = dict(items)
+        if all(isinstance(item, FetchUnavailable | Overloaded) for item in items.values()):
+            self.retry_after_s = max((item.retry_after_s or 0.0 for item in items.values()), default=0.0) or None
 
 
 # A status travels in HTTP/2 headers, of which gRPC clients accept 8 KiB by default, and its text is percent-encoded.

@@ -58,7 +58,7 @@ def test_many_threads_share_one_fetcher(fetcher: Fetcher, site: Site) -> None:
     paths = ["image", "chain/2", "status/500", "short"] * 20
     with ThreadPoolExecutor(32) as pool:
         results = list(pool.map(lambda path: outcome(fetcher, site.url(path)), paths))
-    assert results == [BODY, BODY, FetchFailed, FetchFailed] * 20
+    assert results == [BODY, BODY, FetchUnavailable, FetchFailed] * 20
 
 
 def outcome(fetcher: Fetcher, url: str) -> bytes | type[VisopError]:
@@ -129,11 +129,18 @@ def test_the_environment_is_not_asked_for_proxies_or_passwords(
 # What a server may answer
 
 
-@pytest.mark.parametrize("status", [304, 400, 401, 403, 404, 410, 418, 429, 500, 502, 503])
+@pytest.mark.parametrize("status", [304, 400, 401, 403, 404, 410, 418, 501, 505, 511])
 def test_an_error_status_is_named(fetcher: Fetcher, site: Site, status: int) -> None:
-    with pytest.raises(FetchFailed, match=f"answered with status {status}"):
+    with pytest.raises(FetchFailed, match=f"answered with status {status}$"):
         fetcher.fetch(site.url(f"status/{status}"))
-    assert len(site.requests) == 1  # and Retry-After is not waited for
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 522, 599])
+def test_a_server_that_is_busy_is_unavailable_and_says_for_how_long(fetcher: Fetcher, site: Site, status: int) -> None:
+    with pytest.raises(FetchUnavailable, match=f"status {status} and asks to wait 3600 s$") as caught:
+        fetcher.fetch(site.url(f"status/{status}"))
+    assert caught.value.retry_after_s == 3600
+    assert len(site.requests) == 1  # and it is not waited for
 
 
 def test_an_empty_body_is_an_error(fetcher: Fetcher, site: Site) -> None:

@@ -71,7 +71,7 @@ def test_a_url_is_sent_as_a_browser_sends_it(fetcher: Fetcher, wire: Wire, writt
 
 @pytest.mark.parametrize("location", LED_TO)
 def test_a_redirect_leads_where_it_leads_a_browser(fetcher: Fetcher, wire: Wire, location: str) -> None:
-    wire.answers["/from/here"] = answer(b"", "302 Found", f"Location: {location}")
+    wire.answers["/from/here"] = [answer(b"", "302 Found", f"Location: {location}")]
     assert fetcher.fetch(wire.url("/from/here")) == BODY
     assert wire.targets == ["/from/here", LED_TO[location]]
     told = fetcher.ask(wire.url("/from/here"), max_bytes=9, accept="*/*").redirect
@@ -79,14 +79,14 @@ def test_a_redirect_leads_where_it_leads_a_browser(fetcher: Fetcher, wire: Wire,
 
 
 def test_a_redirect_may_name_the_host_alone(fetcher: Fetcher, wire: Wire) -> None:
-    wire.answers["/"] = answer(b"", "301 Moved", f"Location: //127.0.0.1:{wire.port}/there%7e")
+    wire.answers["/"] = [answer(b"", "301 Moved", f"Location: //127.0.0.1:{wire.port}/there%7e")]
     assert fetcher.fetch(wire.url()) == BODY
     assert wire.targets == ["/", "/there%7e"]
 
 
 @pytest.mark.parametrize("location", ["\\\\127.0.0.1/", "/\\127.0.0.1/", "\\/127.0.0.1/", "//127.0.0.1\\@8.8.8.8/"])
 def test_a_redirect_that_parsers_read_differently_is_refused(fetcher: Fetcher, wire: Wire, location: str) -> None:
-    wire.answers["/"] = answer(b"", "302 Found", f"Location: {location}")
+    wire.answers["/"] = [answer(b"", "302 Found", f"Location: {location}")]
     with pytest.raises(UrlRejected):
         fetcher.fetch(wire.url())
 
@@ -113,20 +113,20 @@ INTERIM = {
 
 @pytest.mark.parametrize("before", INTERIM.values(), ids=INTERIM)
 def test_what_says_that_the_answer_will_follow_is_not_the_answer(fetcher: Fetcher, wire: Wire, before: bytes) -> None:
-    wire.answers["/"] = before + answer()
+    wire.answers["/"] = [before + answer()]
     assert fetcher.fetch(wire.url()) == BODY
-    wire.answers["/"] = before + answer(b"", "404 Not Found")
+    wire.answers["/"] = [before + answer(b"", "404 Not Found")]
     assert fetcher.ask(wire.url(), max_bytes=9, accept="*/*").status == 404
 
 
 @pytest.mark.parametrize("hint", [INTERIM["early-hints"], INTERIM["continue"]], ids=["103", "100"])
 def test_hints_without_an_answer_end(fetcher: Fetcher, wire: Wire, hint: bytes) -> None:
-    wire.answers["/"] = hint * 1000
+    wire.answers["/"] = [hint * 1000]
     with pytest.raises(FetchUnavailable, match="connection to the remote server broke"):
         fetcher.fetch(wire.url())
 
 
 def test_another_protocol_is_no_answer(fetcher: Fetcher, wire: Wire) -> None:
-    wire.answers["/"] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
+    wire.answers["/"] = [b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"]
     with pytest.raises(FetchFailed, match="status 101"):
         fetcher.fetch(wire.url())

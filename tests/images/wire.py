@@ -17,9 +17,10 @@ def answer(body: bytes = BODY, status: str = "200 OK", *headers: str) -> bytes:
 
 
 class Wire(ThreadingTCPServer):
-    """The server. ``answers`` says what is sent for a target; for the others, it is a file.
+    """The server.
 
     Attributes:
+        answers: what is sent for a target, one by one; the last one stays. For other targets it is a file.
         targets: of the requests, as they arrived: what stands between ``GET`` and ``HTTP/1.1``.
         hosts: the Host headers.
     """
@@ -29,7 +30,7 @@ class Wire(ThreadingTCPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.port = int(self.server_address[1])
-        self.answers: dict[str, bytes] = {}
+        self.answers: dict[str, list[bytes]] = {}
         self.targets: list[str] = []
         self.hosts: list[str] = []
 
@@ -46,7 +47,8 @@ class _Handler(StreamRequestHandler):
         target = line.removeprefix("GET ").removesuffix(" HTTP/1.1\r\n")
         self.server.targets.append(target)
         self.server.hosts += [each[6:].strip().decode() for each in head if each.lower().startswith(b"host: ")]
-        self.wfile.write(self.server.answers.get(target, answer()))
+        answers = self.server.answers.get(target, [answer()])
+        self.wfile.write(answers.pop(0) if len(answers) > 1 else answers[0])
 
 
 @contextmanager

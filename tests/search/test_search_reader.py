@@ -3,6 +3,7 @@ import os
 
 import pytest
 
+from tests.images.wire import answer, open_wire
 from tests.search.conftest import write_pictures
 from visop.errors import FetchFailed, ImageTooLarge, InvalidInput, UrlRejected
 from visop.search.digests import Digests
@@ -60,3 +61,9 @@ def test_a_stored_name_leads_back_to_the_file(path):
 
 def test_an_address_is_no_path():
     assert path_of("http://x/1.png") is None
+
+
+def test_a_url_whose_server_is_busy_is_asked_for_again(reader):
+    with open_wire() as wire:
+        wire.answers["/a"] = [answer(b"", "503 Busy", "Retry-After: 0.01"), answer(b"here")]
+        assert reader.identify(wire.url("/a")).data == b"here"

@@ -51,5 +51,4 @@ class Backoff:
     def wait_s(self, error: VisopError, failures: int) -> float:
         """Return the seconds to wait after ``failures`` failed tries; random within the jitter."""
         step_s = min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 32))
-        asked_s = error.retry_after_s if isinstance(error, Overloaded) else 0.0
-        return asked_s + step_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter is no secret
+        return (error.retry_after_s or 0.0) + step_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter is no secret

@@ -80,6 +80,7 @@ class Chunk:
     """The inputs of one request, sent and refused.
 
     Attributes:
+        inputs: what it was made of.
         request: the request, ready to send.
         refused: the inputs that are not sent, by name, each with its error.
     """
@@ -87,7 +88,7 @@ class Chunk:
     def __init__(self, inputs: Sequence[Input], limits: RequestLimits, *, partial: bool) -> None:
         self.request = rpc_pb2.ExecuteRequest(partial=partial)
         self.refused: dict[str, VisopError] = {}
-        self._names = [item.name for item in inputs]
+        self.inputs = inputs
         sent: dict[str, list[str]] = {"urls": [], "datas": [], "images": []}
         for item in inputs:
             if (error := _refusal(item, limits)) is not None:
@@ -111,12 +112,12 @@ class Chunk:
         """
         by_name: dict[str, Vector | VisopError] = dict(self.refused)
         by_name.update(zip(self._sent.values(), _read(reply, len(self._sent), dimension), strict=True))
-        return [by_name[name] for name in self._names]
+        return [by_name[item.name] for item in self.inputs]
 
     def failed(self, results: Sequence[Vector | VisopError]) -> dict[str, VisopError]:
         """The errors among ``results``, by the caller's name of the input."""
-        named = zip(self._names, results, strict=True)
-        return {name: result for name, result in named if isinstance(result, VisopError)}
+        named = zip(self.inputs, results, strict=True)
+        return {item.name: result for item, result in named if isinstance(result, VisopError)}
 
     def bad_items(self, error: BadItems) -> BadItems:
         """Rename the inputs of an error to the caller's names: the server counts from the start of each request."""
@@ -150,7 +151,9 @@ def _read(reply: rpc_pb2.ExecuteReply, count: int, dimension: int) -> list[Vecto
     if not reply.statuses:  # the request was not partial, or the operator does not know ``partial``
         return [_vector(vector, dimension) for vector in reply.vectors]
     return [
-        error_of_number(status.code, status.message) if status.code else _vector(vector, dimension)
+        error_of_number(status.code, status.message, status.retry_after_s)
+        if status.code
+        else _vector(vector, dimension)
         for vector, status in zip(reply.vectors, reply.statuses, strict=True)
     ]
 

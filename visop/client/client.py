@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import grpc
@@ -17,6 +18,7 @@ from visop.ahead import started_ahead
 from visop.client.backoff import Backoff
 from visop.client.bulk import BulkStream
 from visop.client.chunks import Chunk, Input, RequestLimits, split
+from visop.client.remote_waits import with_patience
 from visop.client.statuses import error_of_call
 from visop.contract import OperatorInfo, Vector
 from visop.errors import BadItems, VisopError
@@ -192,8 +194,9 @@ class Client:
         """Turn any number of pictures into vectors, in bounded memory; a failed input does not affect the others.
 
         ``inputs`` is read in the caller's thread, only as far as the window needs. If the operator becomes unreachable,
-        unanswered requests are sent again once it is back, provided that it still has the same fingerprint. Closing
-        the iterator early cancels the call.
+        unanswered requests are sent again once it is back, provided that it still has the same fingerprint. If the
+        server of a URL is busy (429, 503 and the like), that input is sent again after the wait that its server asks
+        for, three times at most, and not if that is more than a minute. Closing the iterator early cancels the call.
 
         Args:
             inputs: image files as bytes, URLs as str. An error stands for an input that could not be read, and is
@@ -225,7 +228,14 @@ class Client:
         ) as stream:
             chunks = split(_stream_inputs(inputs), limits, partial=True)
             for chunk, _ in started_ahead(lambda chunk: stream.send(chunk.request), chunks, window):
-                yield from chunk.results(stream.receive(), before.operator.dimension)
+                again = partial(self._again, limits=limits, dimension=before.operator.dimension)
+                results = chunk.results(stream.receive(), before.operator.dimension)
+                yield from with_patience(chunk.inputs, again, results)
+
+    def _again(self, inputs: Sequence[Input], limits: RequestLimits, dimension: int) -> list[Vector | VisopError]:
+        """Send a few inputs, outside of any stream."""
+        chunk = Chunk(inputs, limits, partial=True)
+        return chunk.results(self._call(self._stub.Execute, chunk.request), dimension)
 
     def _all_or_none(self, chunk: Chunk) -> list[Vector]:
         if chunk.refused:

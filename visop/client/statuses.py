@@ -43,7 +43,7 @@ def error_of_call(call: grpc.RpcError, target: str, timeout_s: float) -> VisopEr
         reason = f"no answer within {timeout_s:g} s" if text == _PASSED_HERE else text
         return DeadlinePassed(f"{target}: {reason}")
     if code is StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE not in text:
-        return Overloaded(text, _retry_after_s(call))
+        return Overloaded(text, _retry_after_s(call) or 0.0)
     if code in (StatusCode.INTERNAL, StatusCode.RESOURCE_EXHAUSTED):
         return remote_error(code, text)  # not ModelFailed: INTERNAL may come from gRPC itself
     return error_of(code, text)
@@ -58,8 +58,9 @@ def _bad_items(call: grpc.RpcError, code: StatusCode, text: str) -> BadItems | N
     request = _detail(call, error_details_pb2.BadRequest)
     if request is None or not request.field_violations:
         return None
+    wait_s = _retry_after_s(call)
     items = {
-        violation.field: error_of(StatusCode.__members__.get(violation.reason, code), violation.description)
+        violation.field: error_of(StatusCode.__members__.get(violation.reason, code), violation.description, wait_s)
         for violation in request.field_violations
     }
     try:
@@ -71,9 +72,9 @@ def _bad_items(call: grpc.RpcError, code: StatusCode, text: str) -> BadItems | N
     return error
 
 
-def _retry_after_s(call: grpc.RpcError) -> float:
+def _retry_after_s(call: grpc.RpcError) -> float | None:
     info = _detail(call, error_details_pb2.RetryInfo)
-    return 0.0 if info is None else max(0.0, info.retry_delay.ToTimedelta().total_seconds())
+    return None if info is None else max(0.0, info.retry_delay.ToTimedelta().total_seconds())
 
 
 def _detail(call: grpc.RpcError, kind: type[Detail]) -> Detail | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 
 from visop.ahead import started_ahead
 from visop.client import HEALTHY
+from visop.client.remote_waits import with_patience
 from visop.contract import OperatorInfo, Vector
 from visop.errors import VisopError
 from visop.serving.lifecycle import open_pipeline
@@ -42,9 +43,9 @@ class LocalEncoder:
         source = iter(inputs)
         batches = iter(lambda: list(islice(source, batch)), [])
         for items, call in started_ahead(self._start, batches, _WINDOW):
-            yield from _results(items, call)
+            yield from with_patience(items, lambda again: _results(again, self._start(again)), _results(items, call))
 
-    def _start(self, items: list[bytes | str | VisopError]) -> Call:
+    def _start(self, items: Sequence[bytes | str | VisopError]) -> Call:
         return self._pipeline.start(_inputs(items), patient=True)
 
 
@@ -55,7 +56,7 @@ def open_local(settings: Settings) -> Iterator[LocalEncoder]:
         yield LocalEncoder(operator.info(), pipeline)
 
 
-def _inputs(items: list[bytes | str | VisopError]) -> list[Input]:
+def _inputs(items: Sequence[bytes | str | VisopError]) -> list[Input]:
     return [
         Input(f"inputs[{index}]", item, is_url=isinstance(item, str))
         for index, item in enumerate(items)
@@ -63,7 +64,7 @@ def _inputs(items: list[bytes | str | VisopError]) -> list[Input]:
     ]
 
 
-def _results(items: list[bytes | str | VisopError], call: Call) -> Iterator[Vector | VisopError]:
-    """Yield the results of the call, with inputs that were errors from the start in their places."""
+def _results(items: Sequence[bytes | str | VisopError], call: Call) -> list[Vector | VisopError]:
+    """Return the results of the call, with inputs that were errors from the start in their places."""
     answers = iter(call.results())
-    return (item if isinstance(item, VisopError) else next(answers) for item in items)
+    return [item if isinstance(item, VisopError) else next(answers) for item in items]

@@ -38,7 +38,7 @@ _PROBLEMS = {
     421: "The Host is not a name of this server.",
     429: "Too much at once; Retry-After says when to come again.",
     500: "The model failed on an input.",
-    503: "Draining, or a URL's server could not be reached.",
+    503: "Draining, or a URL's server could not be reached or is busy; Retry-After says when to come again, if known.",
     504: "The time was over before the work was done.",
 }
 

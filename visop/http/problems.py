@@ -24,7 +24,6 @@ from visop.errors import (
     InvalidInput,
     NotAllowed,
     NotFound,
-    Overloaded,
     RemoteError,
     UsageError,
     VisopError,
@@ -163,7 +162,7 @@ def problem_of(error: VisopError) -> Response:
         problem.violations = [
             Violation(field=name, code=code_of(item).name, detail=str(item)) for name, item in error.items.items()
         ]
-    headers = {"Retry-After": str(math.ceil(error.retry_after_s))} if isinstance(error, Overloaded) else {}
+    headers = {"Retry-After": str(math.ceil(error.retry_after_s))} if error.retry_after_s is not None else {}
     return Response(problem.model_dump_json(exclude_none=True), status, headers, MEDIA_TYPE)
 
 

@@ -48,6 +48,7 @@ from urllib3.exceptions import HTTPError
 
 from visop.errors import FetchFailed, FetchUnavailable, ImageTooLarge, UrlRejected, VisopError, drop_locals
 from visop.images.addresses import AllowList, refuse_private
+from visop.images.retry_after import retry_after_s
 from visop.settings import Settings
 
 _MAX_URL_CHARS = 8192
@@ -63,6 +64,12 @@ _ACCEPT = "image/*,*/*;q=0.1"
 # Answers that say that the answer will follow, such as 103 Early Hints (RFC 9110, 15.2): so many are read over.
 _MAX_INTERIM = 20
 _SWITCHING_PROTOCOLS = 101
+
+# Statuses after which the same request may succeed, and how long to wait where the server does not say. Of the errors
+# of a server (5xx), these are no matter of time: 501 Not Implemented, 505 HTTP Version Not Supported, 511 Network
+# Authentication Required.
+_TEMPORARY = frozenset({408, 425, 429, *range(500, 600)} - {501, 505, 511})
+_WAIT_S = 1.0
 
 # Parsers disagree about these, which is how checks are bypassed.
 _AMBIGUOUS = regex(r"[\x00-\x1f\x7f]|^ | $")
@@ -84,6 +91,7 @@ class Answer:
         redirect: the target of a redirect as an absolute URL, not yet checked, or as the server wrote it if it is no
             usable URL; None if the answer is no redirect.
         body: the beginning of the body for a status of 2xx, else empty.
+        retry_after_s: seconds that the server asks to wait; None if it does not.
     """
 
     url: str
@@ -91,6 +99,7 @@ class Answer:
     content_type: str
     redirect: str | None
     body: bytes
+    retry_after_s: float | None = None
 
 
 class Fetcher:
@@ -142,7 +151,8 @@ class Fetcher:
             ImageTooLarge: the body exceeds ``max_bytes``.
             FetchFailed: the server answered with an error status, too many redirects, invalid TLS, or an empty or
                 damaged body.
-            FetchUnavailable: the name does not resolve, the connection failed, or the time is up.
+            FetchUnavailable: the name does not resolve, the connection failed, the time is up, or the server answered
+                that it cannot serve the request now, such as 429 or 503.
         """
         limit_s = self._timeout_s if timeout_s is None else max(0.0, min(self._timeout_s, timeout_s))
         with self._attempted(limit_s):
@@ -166,7 +176,8 @@ class Fetcher:
             with closing(self._get(url, accept)) as response:
                 status, kind = response.status_code, response.headers.get("Content-Type", "")
                 body = _beginning(response, max_bytes) if 200 <= status < 300 else b""
-                return Answer(url, status, kind, _redirect(url, response), body)
+                wait_s = retry_after_s(response.headers)
+                return Answer(url, status, kind, _redirect(url, response), body, wait_s)
 
     @contextmanager
     def _attempted(self, limit_s: float) -> Iterator[None]:
@@ -204,7 +215,7 @@ class Fetcher:
 
     def _body(self, response: requests.Response) -> bytes:
         if not 200 <= response.status_code < 300:
-            raise FetchFailed(f"the remote server answered with status {response.status_code}")
+            raise _refusal(response.status_code, retry_after_s(response.headers))
         if (declared := response.raw.length_remaining or 0) > self._max_bytes:
             raise ImageTooLarge(f"image has {declared:,} bytes, the limit is {self._max_bytes:,}")
         chunks, size = [], 0
@@ -216,6 +227,15 @@ class Fetcher:
         if not size:
             raise FetchFailed("the remote server answered with an empty body")
         return b"".join(chunks)
+
+
+def _refusal(status: int, asked_s: float | None) -> VisopError:
+    text = f"the remote server answered with status {status}"
+    if status not in _TEMPORARY:
+        return FetchFailed(text)
+    if asked_s:
+        text += f" and asks to wait {asked_s:g} s"
+    return FetchUnavailable(text, asked_s or _WAIT_S)
 
 
 def _redirect(url: str, response: requests.Response) -> str | None:

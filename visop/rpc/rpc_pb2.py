@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13visop/rpc/rpc.proto\x12\nomnisearch\"N\n\x0e\x45xecuteRequest\x12\x0c\n\x04urls\x18\x01 \x03(\t\x12\r\n\x05\x64\x61tas\x18\x02 \x03(\t\x12\x0e\n\x06images\x18\x03 \x03(\x0c\x12\x0f\n\x07partial\x18\x04 \x01(\x08\"\x93\x01\n\x0c\x45xecuteReply\x12\x0c\n\x04nums\x18\x01 \x01(\x03\x12#\n\x07vectors\x18\x02 \x03(\x0b\x32\x12.omnisearch.Vector\x12&\n\x08metadata\x18\x03 \x03(\x0b\x32\x14.omnisearch.MetaData\x12(\n\x08statuses\x18\x04 \x03(\x0b\x32\x16.omnisearch.ItemStatus\"\x19\n\x06Vector\x12\x0f\n\x07\x65lement\x18\x01 \x03(\x02\"%\n\x08MetaData\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"+\n\nItemStatus\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x10\n\x0eHealthyRequest\"\x1f\n\x0cHealthyReply\x12\x0f\n\x07healthy\x18\x01 \x01(\t\"\x11\n\x0fIdentityRequest\"\x8d\x02\n\rIdentityReply\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\r\n\x05input\x18\x04 \x01(\t\x12\x0e\n\x06output\x18\x05 \x01(\t\x12\x11\n\tdimension\x18\x06 \x01(\t\x12\x12\n\nmetricType\x18\x07 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x08 \x01(\t\x12\x0f\n\x07version\x18\t \x01(\t\x12\x0f\n\x07\x66ormats\x18\n \x03(\t\x12\"\n\x06limits\x18\x0b \x01(\x0b\x32\x12.omnisearch.Limits\x12\x11\n\tprecision\x18\x0c \x01(\t\x12\x1a\n\x12older_fingerprints\x18\r \x03(\t\"c\n\x06Limits\x12\x11\n\tmax_items\x18\x01 \x01(\x03\x12\x17\n\x0fmax_image_bytes\x18\x02 \x01(\x03\x12\x12\n\nmax_pixels\x18\x03 \x01(\x03\x12\x19\n\x11max_message_bytes\x18\x04 \x01(\x03\x32\xa3\x02\n\x08Operator\x12\x41\n\x07\x45xecute\x12\x1a.omnisearch.ExecuteRequest\x1a\x18.omnisearch.ExecuteReply\"\x00\x12\x41\n\x07Healthy\x12\x1a.omnisearch.HealthyRequest\x1a\x18.omnisearch.HealthyReply\"\x00\x12\x44\n\x08Identity\x12\x1b.omnisearch.IdentityRequest\x1a\x19.omnisearch.IdentityReply\"\x00\x12K\n\rExecuteStream\x12\x1a.omnisearch.ExecuteRequest\x1a\x18.omnisearch.ExecuteReply\"\x00(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13visop/rpc/rpc.proto\x12\nomnisearch\"N\n\x0e\x45xecuteRequest\x12\x0c\n\x04urls\x18\x01 \x03(\t\x12\r\n\x05\x64\x61tas\x18\x02 \x03(\t\x12\x0e\n\x06images\x18\x03 \x03(\x0c\x12\x0f\n\x07partial\x18\x04 \x01(\x08\"\x93\x01\n\x0c\x45xecuteReply\x12\x0c\n\x04nums\x18\x01 \x01(\x03\x12#\n\x07vectors\x18\x02 \x03(\x0b\x32\x12.omnisearch.Vector\x12&\n\x08metadata\x18\x03 \x03(\x0b\x32\x14.omnisearch.MetaData\x12(\n\x08statuses\x18\x04 \x03(\x0b\x32\x16.omnisearch.ItemStatus\"\x19\n\x06Vector\x12\x0f\n\x07\x65lement\x18\x01 \x03(\x02\"%\n\x08MetaData\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"B\n\nItemStatus\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x15\n\rretry_after_s\x18\x03 \x01(\x01\"\x10\n\x0eHealthyRequest\"\x1f\n\x0cHealthyReply\x12\x0f\n\x07healthy\x18\x01 \x01(\t\"\x11\n\x0fIdentityRequest\"\x8d\x02\n\rIdentityReply\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\r\n\x05input\x18\x04 \x01(\t\x12\x0e\n\x06output\x18\x05 \x01(\t\x12\x11\n\tdimension\x18\x06 \x01(\t\x12\x12\n\nmetricType\x18\x07 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x08 \x01(\t\x12\x0f\n\x07version\x18\t \x01(\t\x12\x0f\n\x07\x66ormats\x18\n \x03(\t\x12\"\n\x06limits\x18\x0b \x01(\x0b\x32\x12.omnisearch.Limits\x12\x11\n\tprecision\x18\x0c \x01(\t\x12\x1a\n\x12older_fingerprints\x18\r \x03(\t\"c\n\x06Limits\x12\x11\n\tmax_items\x18\x01 \x01(\x03\x12\x17\n\x0fmax_image_bytes\x18\x02 \x01(\x03\x12\x12\n\nmax_pixels\x18\x03 \x01(\x03\x12\x19\n\x11max_message_bytes\x18\x04 \x01(\x03\x32\xa3\x02\n\x08Operator\x12\x41\n\x07\x45xecute\x12\x1a.omnisearch.ExecuteRequest\x1a\x18.omnisearch.ExecuteReply\"\x00\x12\x41\n\x07Healthy\x12\x1a.omnisearch.HealthyRequest\x1a\x18.omnisearch.HealthyReply\"\x00\x12\x44\n\x08Identity\x12\x1b.omnisearch.IdentityRequest\x1a\x19.omnisearch.IdentityReply\"\x00\x12K\n\rExecuteStream\x12\x1a.omnisearch.ExecuteRequest\x1a\x18.omnisearch.ExecuteReply\"\x00(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,17 +40,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_METADATA']._serialized_start=292
   _globals['_METADATA']._serialized_end=329
   _globals['_ITEMSTATUS']._serialized_start=331
-  _globals['_ITEMSTATUS']._serialized_end=374
-  _globals['_HEALTHYREQUEST']._serialized_start=376
-  _globals['_HEALTHYREQUEST']._serialized_end=392
-  _globals['_HEALTHYREPLY']._serialized_start=394
-  _globals['_HEALTHYREPLY']._serialized_end=425
-  _globals['_IDENTITYREQUEST']._serialized_start=427
-  _globals['_IDENTITYREQUEST']._serialized_end=444
-  _globals['_IDENTITYREPLY']._serialized_start=447
-  _globals['_IDENTITYREPLY']._serialized_end=716
-  _globals['_LIMITS']._serialized_start=718
-  _globals['_LIMITS']._serialized_end=817
-  _globals['_OPERATOR']._serialized_start=820
-  _globals['_OPERATOR']._serialized_end=1111
+  _globals['_ITEMSTATUS']._serialized_end=397
+  _globals['_HEALTHYREQUEST']._serialized_start=399
+  _globals['_HEALTHYREQUEST']._serialized_end=415
+  _globals['_HEALTHYREPLY']._serialized_start=417
+  _globals['_HEALTHYREPLY']._serialized_end=448
+  _globals['_IDENTITYREQUEST']._serialized_start=450
+  _globals['_IDENTITYREQUEST']._serialized_end=467
+  _globals['_IDENTITYREPLY']._serialized_start=470
+  _globals['_IDENTITYREPLY']._serialized_end=739
+  _globals['_LIMITS']._serialized_start=741
+  _globals['_LIMITS']._serialized_end=840
+  _globals['_OPERATOR']._serialized_start=843
+  _globals['_OPERATOR']._serialized_end=1134
 # @@protoc_insertion_point(module_scope)

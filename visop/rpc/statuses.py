@@ -94,19 +94,23 @@ def _urgency(code: StatusCode) -> int:
     return _PRECEDENCE.index(code) if code in _PRECEDENCE else len(_PRECEDENCE)
 
 
-def error_of_number(code: int, message: str) -> VisopError:
+def error_of_number(code: int, message: str, retry_after_s: float | None = None) -> VisopError:
     """The error of one input.
 
     Args:
         code: number of a google.rpc.Code other than OK.
         message: what the server says of it.
+        retry_after_s: seconds to wait before it is sent again, if the server says so.
     """
-    return error_of(_BY_NUMBER.get(code, StatusCode.UNKNOWN), message)
+    return error_of(_BY_NUMBER.get(code, StatusCode.UNKNOWN), message, retry_after_s)
 
 
-def error_of(code: StatusCode, message: str) -> VisopError:
-    """The error of one input."""
-    return _ITEM_ERRORS[code](message) if code in _ITEM_ERRORS else remote_error(code, message)
+def error_of(code: StatusCode, message: str, retry_after_s: float | None = None) -> VisopError:
+    """The error of one input; ``retry_after_s`` as for ``error_of_number``."""
+    error = _ITEM_ERRORS[code](message) if code in _ITEM_ERRORS else remote_error(code, message)
+    if retry_after_s:
+        error.retry_after_s = retry_after_s
+    return error
 
 
 def remote_error(code: StatusCode, message: str) -> RemoteError:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import unquote_to_bytes
 
+from visop.client.remote_waits import with_patience
 from visop.errors import InvalidInput, UrlRejected, VisopError
 from visop.images.fetch import Fetcher
 from visop.search.digests import Digests
@@ -92,6 +93,19 @@ class Reader:
                 self._digests.put(path, size, modified_ns, digest)
         return Content(stored_name(path), digest, modified_ns // 10**9, data)
 
+    def _fetch(self, url: str) -> bytes:
+        """Fetch a URL; again, if its server is busy and says when to come back."""
+        (data,) = with_patience([url], lambda urls: [self._try_to_fetch(each) for each in urls])
+        if isinstance(data, VisopError):
+            raise data
+        return data
+
+    def _try_to_fetch(self, url: str) -> bytes | VisopError:
+        try:
+            return self._fetcher.fetch(url)
+        except VisopError as error:
+            return error
+
     def _identify_url(self, url: str, anew: bool) -> Content:
         """Identify a URL. A known one is taken to show what it showed before: to find out would be to fetch it."""
         if not self._may_fetch:
@@ -100,7 +114,7 @@ class Reader:
         digest = None if anew else self._digests.get(url, _URL_SIZE, 0)
         data = b""
         if digest is None:
-            data = self._fetcher.fetch(url)
+            data = self._fetch(url)
             digest = hashlib.sha256(data).hexdigest()
             self._digests.put(url, _URL_SIZE, 0, digest)
         return Content(url, digest, int(time.time()), data)

@@ -10,7 +10,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from visop import __version__
 from visop.contract import OperatorInfo, Vector
-from visop.errors import BadItems, Overloaded, VisopError
+from visop.errors import BadItems, VisopError
 from visop.rpc import rpc_pb2
 from visop.rpc.statuses import code_of
 from visop.serving.pipeline import Input
@@ -67,7 +67,8 @@ def refuse_bad(inputs: Sequence[Input], results: Sequence[Vector | VisopError]) 
 
 def _item_status(result: Vector | VisopError) -> rpc_pb2.ItemStatus:
     if isinstance(result, VisopError):
-        return rpc_pb2.ItemStatus(code=code_of(result).value[0], message=str(result))
+        code, wait_s = code_of(result).value[0], result.retry_after_s or 0.0
+        return rpc_pb2.ItemStatus(code=code, message=str(result), retry_after_s=wait_s)
     return rpc_pb2.ItemStatus(code=code_pb2.OK)
 
 
@@ -108,7 +109,7 @@ def status_of(error: VisopError) -> status_pb2.Status:
     status = status_pb2.Status(code=code_of(error).value[0], message=str(error))
     if isinstance(error, BadItems):
         _pack(status, _bad_request(error))
-    if isinstance(error, Overloaded):
+    if error.retry_after_s is not None:
         delay = duration_pb2.Duration()
         delay.FromMilliseconds(int(error.retry_after_s * 1000))
         _pack(status, error_details_pb2.RetryInfo(retry_delay=delay))

@@ -7,12 +7,13 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import NoReturn
 
 import grpc
 from grpc_status import rpc_status
 
-from visop.errors import CallerGone, VisopError
+from visop.errors import BadItems, CallerGone, VisopError
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
 from visop.rpc.statuses import code_of
 from visop.serving.admission import CallAdmission, draining
@@ -23,6 +24,11 @@ from visop.serving.stream import Window
 from visop.settings import Settings
 
 SERVICE_NAME = "omnisearch.Operator"
+
+# A client whose policy is to retry UNAVAILABLE would send a whole call again because the server of one URL is busy.
+# This keeps it from that (https://github.com/grpc/proposal/blob/master/A6-client-retries.md, "Pushback"); the details
+# of the status say what failed, and when to send that again.
+_NO_RETRY = (("grpc-retry-pushback-ms", "-1"),)
 
 logger = logging.getLogger("visop.request")
 
@@ -134,8 +140,19 @@ def _answer(call: Call, request: rpc_pb2.ExecuteRequest, log: RequestLog) -> rpc
     return reply_of(call.inputs, results, partial=request.partial)
 
 
+@dataclass(frozen=True)
+class _Status(grpc.Status):
+    """What ``abort_with_status`` takes."""
+
+    code: grpc.StatusCode
+    details: str
+    trailing_metadata: tuple[tuple[str, str | bytes], ...]
+
+
 def _abort(context: grpc.ServicerContext, error: VisopError) -> NoReturn:
-    context.abort_with_status(rpc_status.to_status(status_of(error)))
+    status = rpc_status.to_status(status_of(error))
+    trailers = (*status.trailing_metadata, *(_NO_RETRY if isinstance(error, BadItems) else ()))
+    context.abort_with_status(_Status(status.code, status.details, trailers))
 
 
 def _request_id(context: grpc.ServicerContext) -> str:

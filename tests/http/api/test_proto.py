@@ -26,6 +26,7 @@ JSON_TYPES = {
     FieldDescriptor.TYPE_INT64: str,
     FieldDescriptor.TYPE_UINT64: str,
     FieldDescriptor.TYPE_FLOAT: float,
+    FieldDescriptor.TYPE_DOUBLE: float,
 }
 
 

@@ -73,6 +73,10 @@ class ItemStatus(BaseModel):
 
     code: int = Field(description="A google.rpc.Code; 0 is OK.")
     message: str = Field(description="Safe to show; empty if OK.")
+    retryAfterS: float = Field(  # noqa: N815 - the JSON mapping's name
+        description="Seconds to wait before this input is sent again, because the server of its URL is busy; 0 if that "
+        "would not help."
+    )
 
 
 class ExecuteReply(BaseModel):
@@ -123,8 +127,9 @@ def _task(request: ExecuteInputs, *, partial: bool) -> Task:
 
 def _item_status(result: object) -> dict[str, object]:
     if isinstance(result, VisopError):
-        return {"code": code_of(result).value[0], "message": str(result)}
-    return {"code": 0, "message": ""}
+        code, wait_s = code_of(result).value[0], result.retry_after_s or 0.0
+        return {"code": code, "message": str(result), "retryAfterS": wait_s}
+    return {"code": 0, "message": "", "retryAfterS": 0.0}
 
 
 @dataclass(frozen=True)

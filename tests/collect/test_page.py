@@ -160,3 +160,17 @@ def test_the_time_for_a_hostile_page_is_bounded(start: str, piece: str) -> None:
 
 def test_deep_nesting_hides_no_picture() -> None:
     assert urls("<div>" * 100_000 + "<img src=/a.jpg>") == ["http://example.org/a.jpg"]
+
+
+def test_of_several_sizes_the_largest_come_first() -> None:
+    html = b"<img src=s.jpg srcset='a.jpg 100w, c.jpg 300w, b.jpg 200w'><img src=c.jpg alt=text><img src=s.jpg>"
+    first, second = find_pictures(html, "", PAGE)
+    assert first.url == "http://example.org/dir/c.jpg"
+    assert first.others == tuple(f"http://example.org/dir/{name}.jpg" for name in "bas")
+    assert (first.alt, second.url) == ("text", "http://example.org/dir/s.jpg")
+
+
+def test_what_the_page_holds_itself_stands_for_the_picture_until_it_is_there() -> None:
+    html = b"<img src='data:image/gif;base64,R0lGODlhAQABAAAAACw=' srcset='a.jpg 1x'>"
+    (found,) = find_pictures(html, "", PAGE)
+    assert (found.url, found.others) == ("http://example.org/dir/a.jpg", ())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visop.cli.console import FAILED, complain, imports, resumable
+from visop.cli.console import FAILED, KEPT, UNFINISHED, complain, imports, resumable
 from visop.cli.flags import Commands, add_command, number, whole
 from visop.cli.old_spellings import add_old_spelling
 from visop.cli.settings_flags import add_settings, read_settings
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 _NOTES = """\
 The pictures of a page are those of <img> and <picture>, also where scripts load them late (data-src, data-lazy-src,
-...), and its preview (og:image); of several sizes, the largest is taken. robots.txt is obeyed, for the name "visop".
+...), and its preview (og:image); of several sizes, the largest that is there is taken. robots.txt is obeyed, for the
+name "visop". A host that is asked too often (429, or 503 with Retry-After) is waited for as it says, at most 5 minutes;
+if it wants more, it is left alone, and the same command later goes on with it.
 Private addresses are refused unless --fetch-allow names them. Other limits are settings: OP_MAX_IMAGE_BYTES,
 OP_MAX_PIXELS, OP_FETCH_TIMEOUT_S, ... (`visop info` lists them).
 
@@ -115,12 +118,27 @@ def _collect(pages: list[str], settings: Settings, arguments: argparse.Namespace
         Fetcher.of(settings) as fetcher,
         progress_bar(0, quiet=arguments.quiet) as bar,
     ):
-        crawler = Crawler(fetcher, Pace(1 / arguments.rate), settings.max_redirects)
-        Collector(crawler, folder, ImageLimits.of(settings), options, bar).run(pages)
+        on_wait = _say_nothing if arguments.quiet else _tell_wait
+        crawler = Crawler(fetcher, Pace(1 / arguments.rate), settings.max_redirects, on_wait)
+        collector = Collector(crawler, folder, ImageLimits.of(settings), options, bar)
+        collector.run(pages)
         bar.close()
         if not arguments.quiet:
             print("\n".join(summarise(folder)))
             print(f"{arguments.folder / MANIFEST} says what became of every page and picture")
+        if collector.left:
+            reasons = [f"{reason} ({count:,} pictures and pages are left)" for reason, count in collector.left.items()]
+            return complain(f"not finished: {'; '.join(reasons)}. {KEPT}", UNFINISHED)
         if has_failures(folder):
             return complain(f"some failed; {arguments.folder / MANIFEST} says why, --retry-failed tries again", FAILED)
     return 0
+
+
+def _tell_wait(host: str, seconds: float) -> None:
+    from tqdm import tqdm
+
+    tqdm.write(f"visop: {host} asks to wait {seconds:g} s", file=sys.stderr)  # past the bar, if there is one
+
+
+def _say_nothing(_host: str, _seconds: float) -> None:
+    pass

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from visop.collect.busy import HostBusy
 from visop.collect.crawler import Crawler
-from visop.collect.folder import Kind, PictureFolder
+from visop.collect.folder import Kind, Outcome, PictureFolder
 from visop.collect.formats import ACCEPT, NOT_DECODED, media_type
 from visop.collect.page import Picture, find_pictures
 from visop.collect.robots import Disallowed
@@ -55,8 +57,19 @@ class Progress(Protocol):
         """Add the number of pictures that were done since."""
 
 
+class _NotDecoded(VisopError):
+    """A picture is of a format that browsers show, and this project does not decode."""
+
+
+# Of these, a picture is left out on purpose.
+_SKIPPED = (Disallowed, UrlRejected, ImageTooLarge, _NotDecoded)
+
+
 class Collector:
     """A run over pages.
+
+    Attributes:
+        left: why hosts are not asked any more in this run -> how many pictures and pages were left because of it.
 
     Args:
         crawler: fetches.
@@ -71,6 +84,7 @@ class Collector:
     ) -> None:
         self._crawler, self._folder, self._limits = crawler, folder, limits
         self._options, self._progress = options, progress
+        self.left: Counter[str] = Counter()
 
     def run(self, pages: Iterable[str]) -> None:
         """Collect from every page. What goes wrong with one stays with that one.
@@ -87,16 +101,22 @@ class Collector:
     def _collect(self, page: str) -> None:
         try:
             pictures = self._read(page)
+        except HostBusy as error:
+            self.left[str(error)] += 1
+            return
         except VisopError as error:
             self._folder.note_page(page, "failed", str(error))
             return
         todo = [each for each in pictures[: self._options.max_per_page] if not self._is_done("picture", each.url)]
         self._progress.total = (self._progress.total or 0) + len(todo)
+        before = self.left.total()
         for picture in todo:
             if self._is_full():
                 return  # and the page is not done
             self._take(picture, page)
             self._progress.update()
+        if self.left.total() > before:
+            return  # nor is it here
         left_out = len(pictures) - self._options.max_per_page
         self._folder.note_page(page, "done", f"{left_out:,} pictures left out" if left_out > 0 else "")
 
@@ -107,14 +127,32 @@ class Collector:
         return find_pictures(answer.body, answer.content_type, answer.url, links=self._options.links)
 
     def _take(self, picture: Picture, page: str) -> None:
-        try:
-            kind, data = self._load(picture.url)
-            if reason := self._keep(picture, page, data, kind):
-                self._folder.note_loss(picture, page, "skipped", reason)
-        except (Disallowed, UrlRejected, ImageTooLarge) as error:
-            self._folder.note_loss(picture, page, "skipped", str(error))
-        except VisopError as error:
-            self._folder.note_loss(picture, page, "failed", str(error))
+        """Keep a picture, in the largest size that can be had; else write down what was wrong with the largest."""
+        first_error: VisopError | None = None
+        for url in (picture.url, *picture.others):
+            try:
+                self._take_size(replace(picture, url=url), page, again=first_error is None)
+            except HostBusy as error:
+                self.left[str(error)] += 1
+                return
+            except VisopError as error:
+                first_error = first_error or error
+            else:
+                if first_error is not None:
+                    reason = f"{first_error}; another size of it was taken"
+                    self._folder.note_loss(picture, page, "skipped", reason)
+                return
+        if first_error is not None:
+            outcome: Outcome = "skipped" if isinstance(first_error, _SKIPPED) else "failed"
+            self._folder.note_loss(picture, page, outcome, str(first_error))
+
+    def _take_size(self, picture: Picture, page: str, *, again: bool) -> None:
+        """Keep one size of a picture; ``again``: also if it is known. Raises VisopError if it cannot be had."""
+        if not again and self._is_done("picture", picture.url):
+            return
+        kind, data = self._load(picture.url)
+        if reason := self._keep(picture, page, data, kind):
+            self._folder.note_loss(picture, page, "skipped", reason)
 
     def _load(self, url: str) -> tuple[str, bytes]:
         """Return the media type that the server says a picture has, and the file."""
@@ -133,7 +171,7 @@ class Collector:
             image = decode_image(data, self._limits)
         except ImageDecodeError:
             if kind in NOT_DECODED:
-                return f"{kind} is not a format that is decoded"
+                raise _NotDecoded(f"{kind} is not a format that is decoded") from None
             raise
         if min(image.shape[:2]) < self._options.min_side:
             return f"a side below {self._options.min_side} pixels"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
+
 from visop.collect import robots
+from visop.collect.busy import HostBusy, wait_s
 from visop.collect.pace import Pace
 from visop.collect.urls import absolute, host, is_web, origin
 from visop.errors import FetchFailed, UrlRejected
@@ -16,11 +20,19 @@ class Crawler:
         fetcher: checks every address that is asked.
         pace: limits the rate; requests for robots.txt count.
         max_redirects: that are followed for one URL.
+        on_wait: told the host and the seconds, before a host that asks for it is waited for.
     """
 
-    def __init__(self, fetcher: Fetcher, pace: Pace, max_redirects: int) -> None:
-        self._fetcher, self._pace, self._max_redirects = fetcher, pace, max_redirects
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        pace: Pace,
+        max_redirects: int,
+        on_wait: Callable[[str, float], object] = lambda host, seconds: None,
+    ) -> None:
+        self._fetcher, self._pace, self._max_redirects, self._on_wait = fetcher, pace, max_redirects, on_wait
         self._rules: dict[str, robots.Rules] = {}
+        self._busy: dict[str, HostBusy] = {}
 
     def get(self, url: str, *, max_bytes: int, accept: str) -> Answer:
         """Fetch a URL.
@@ -35,6 +47,7 @@ class Crawler:
             UrlRejected: the form, scheme or address of a URL on the way is not allowed.
             FetchFailed: an error status, too many redirects, a damaged body.
             FetchUnavailable: no answer in time, or none about robots.txt.
+            HostBusy: a host on the way wants to be left alone, now or at an earlier request of this run.
         """
         for _ in range(self._max_redirects + 1):
             answer = self._hop(url, max_bytes, accept)
@@ -54,8 +67,23 @@ class Crawler:
         return self._ask(url, rules.delay_s, max_bytes, accept)
 
     def _ask(self, url: str, delay_s: float, max_bytes: int, accept: str) -> Answer:
-        self._pace.wait(host(url), delay_s)
-        return self._fetcher.ask(url, max_bytes=max_bytes, accept=accept)
+        """Send one request; again after the wait that the host asks for."""
+        name = host(url)
+        if name in self._busy:
+            raise self._busy[name]
+        for tries in itertools.count(1):
+            self._pace.wait(name, delay_s)
+            answer = self._fetcher.ask(url, max_bytes=max_bytes, accept=accept)
+            try:
+                seconds = wait_s(answer, tries, name)
+            except HostBusy as error:
+                self._busy[name] = error
+                raise
+            if seconds is None:
+                return answer
+            self._on_wait(name, seconds)
+            self._pace.hold(name, seconds)
+        raise AssertionError  # the tries end in HostBusy
 
 
 def _checked(answer: Answer) -> Answer:

@@ -36,6 +36,12 @@ _MAX_ALT_CHARS = 1000
 # It is read again for every picture.
 _MAX_BASE_CHARS = 8192
 
+# Of one picture, the largest.
+_MAX_SIZES = 5
+
+# URLs as written, the best first, and the text.
+_Found = tuple[list[str], str]
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -44,14 +50,16 @@ class Picture:
     Attributes:
         url: absolute, without fragment; what is no URL of the web is as written.
         alt: its text for people who do not see it; of a link, the link's title; else empty.
+        others: where the page offers the same picture, too, in other sizes; the largest first.
     """
 
     url: str
     alt: str = ""
+    others: tuple[str, ...] = ()
 
 
 def find_pictures(html: bytes, content_type: str, url: str, *, links: bool = False) -> list[Picture]:
-    """Every picture of a page, once, in the page's order; of several sizes the largest.
+    """Every picture of a page, once, in the page's order; of several sizes the largest first.
 
     Args:
         html: the page, in any encoding and any state.
@@ -72,14 +80,14 @@ def find_pictures(html: bytes, content_type: str, url: str, *, links: bool = Fal
     return _once(found, base if is_web(base) else url)
 
 
-def _once(found: list[tuple[str, str]], base: str) -> list[Picture]:
-    """Yield each URL once, at its first place, with the first text that it has anywhere."""
+def _once(found: list[_Found], base: str) -> list[Picture]:
+    """Return each URL once, at its first place, with the first text and the first other sizes that it has anywhere."""
     pictures: dict[str, Picture] = {}
-    for href, alt in found:
-        if href.strip():
-            picture = Picture(absolute(href, base), alt.strip()[:_MAX_ALT_CHARS])
-            if not pictures.setdefault(picture.url, picture).alt:
-                pictures[picture.url] = picture
+    for hrefs, alt in found:
+        if urls := [absolute(href, base) for href in hrefs if href.strip()]:
+            before = pictures.get(urls[0], Picture(urls[0]))
+            others = before.others or tuple(dict.fromkeys(urls[1:]))
+            pictures[urls[0]] = Picture(urls[0], before.alt or alt.strip()[:_MAX_ALT_CHARS], others)
     return [*pictures.values()]
 
 
@@ -89,13 +97,13 @@ class _Reader:
 
     Attributes:
         base: of ``<base href>``, the first.
-        shown: (URL as written, text) of the pictures.
+        shown: of the pictures.
         linked: the same of links to image files.
     """
 
     base: str = ""
-    shown: list[tuple[str, str]] = field(default_factory=list)
-    linked: list[tuple[str, str]] = field(default_factory=list)
+    shown: list[_Found] = field(default_factory=list)
+    linked: list[_Found] = field(default_factory=list)
     _sources: list[Candidate] = field(default_factory=list)
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
@@ -109,11 +117,11 @@ class _Reader:
             self._sources = []
         elif tag == "meta":
             if _PREVIEWS & {attributes.get("property", "").lower(), attributes.get("name", "").lower()}:
-                self.shown.append((attributes.get("content", ""), ""))
+                self.shown.append(([attributes.get("content", "")], ""))
         elif tag == "base":
             self.base = self.base or attributes.get("href", "")
         elif tag == "a" and _PATH_END.split(attributes.get("href", "").strip())[0].lower().endswith(SUFFIXES):
-            self.linked.append((attributes["href"], attributes.get("title", "")))
+            self.linked.append(([attributes["href"]], attributes.get("title", "")))
 
     def end(self, tag: str) -> None:
         """A tag ends."""
@@ -127,9 +135,11 @@ class _Reader:
         own = [*_lazy_srcsets(attributes), *_lazy_srcs(attributes)] or [*_standard(attributes)]
         candidates = [*self._sources, *own]
         self._sources = []
+        # What stands in the page itself is what is shown until the picture is there.
+        candidates = [each for each in candidates if not _is_data(each)] or candidates
         if candidates:
-            best = max(candidates, key=lambda each: (not _is_data(each), each.width, each.density))
-            self.shown.append((best.url, attributes.get("alt", "")))
+            sizes = sorted(candidates, key=lambda each: (each.width, each.density), reverse=True)[:_MAX_SIZES]
+            self.shown.append(([each.url for each in sizes], attributes.get("alt", "")))
 
 
 def _lazy_srcsets(attributes: Mapping[str, str]) -> list[Candidate]:

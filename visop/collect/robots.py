@@ -12,6 +12,7 @@ from functools import partial
 
 from protego import Protego
 
+from visop.collect.busy import HostBusy
 from visop.collect.urls import absolute, is_web, origin
 from visop.errors import FetchUnavailable, UrlRejected, VisopError
 from visop.images.fetch import Answer
@@ -78,6 +79,8 @@ def read_rules(url: str, ask: Callable[[str], Answer]) -> Rules:
         answer = _follow(f"{origin(url)}/robots.txt", ask)
     except UrlRejected as error:
         return Rules(_refusal=partial(UrlRejected, str(error)))
+    except HostBusy:  # nothing is known of the rules yet
+        raise
     except VisopError as error:
         return _unknown(f"robots.txt cannot be read, so nothing is fetched from this host: {error}")
     if 400 <= answer.status < 500 and answer.status != _TOO_MANY_REQUESTS:

@@ -6,11 +6,13 @@ import codecs
 import csv
 import io
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 from visop.errors import ImageTooLarge, InvalidInput, UsageError, VisopError
 
@@ -21,9 +23,40 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", "
 _COLUMNS = ("url", "path", "file", "image", "input", "name")
 
 
+# What stands before the path in a URL of a file on this machine (RFC 8089), and what in one on another.
+_FILE_URL = re.compile(r"file:(?://(?:localhost)?(?=/)|(?=/(?!/)))", re.IGNORECASE)
+_OTHER_MACHINE = re.compile(r"file://", re.IGNORECASE)
+
+
 def is_url(name: str) -> bool:
     """Whether an input is an address and not a path."""
     return name.lower().startswith(("http://", "https://"))
+
+
+def path_of(name: str) -> str | None:
+    """Return the path that a name of the index, a path or a ``file:`` URL of this machine, stands for; else None.
+
+    Does the reverse of ``stored_name``.
+    """
+    if is_url(name):
+        return None
+    if found := _FILE_URL.match(name):
+        return os.fsdecode(unquote_to_bytes(name[found.end() :]))
+    return None if _OTHER_MACHINE.match(name) else name
+
+
+def stored_name(path: str) -> str:
+    """Return a path as the index keeps it: as it is, or, if it is not valid text, as a ``file:`` URL."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return Path(path).as_uri()
+    return path
+
+
+def typed_path(name: str) -> str:
+    """Return the path that somebody means who typed it: of a ``file:`` URL, and with ``~`` for the home folder."""
+    return name if os.path.lexists(name) else os.path.expanduser(path_of(name) or name)
 
 
 def find_inputs(names: Sequence[str], *, keep_unreadable: bool = False) -> list[str]:

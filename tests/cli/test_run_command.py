@@ -105,6 +105,11 @@ def test_a_folder_that_is_not_there_stops_before_a_model_is_loaded(served: Any) 
         served("--pictures", "/no/such")
 
 
+def test_a_uri_that_means_nothing_stops_before_a_model_is_loaded(served: Any) -> None:
+    with pytest.raises(UsageError, match=r"^uri foo: must end in .db"):
+        served("--uri", "foo")
+
+
 def test_its_help_needs_nothing_heavy() -> None:
     heavy = {"keras", "openvino", "pymilvus", "PIL", "requests", "fastapi"}
     code = f"import visop.cli.run, sys; print(*sorted(set(sys.modules) & {heavy}))"

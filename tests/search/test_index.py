@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from tests.search.conftest import colour_of, contents, make_old, picture_file, write_pictures
+from tests.search.conftest import SERVER, colour_of, contents, make_old, picture_file, write_pictures
 from tests.toys import RAISES
 from visop.errors import InvalidInput, ModelFailed, UsageError
 from visop.search.errors import NoSuchIndex, WrongFilter
@@ -180,19 +180,34 @@ def test_a_filter_narrows_the_search(index, folder):
     (folder / "wide.png").write_bytes(picture_file((200, 10, 10), (300, 20)))
     index.add([folder])
     assert [match.picture.width for match in index.search(folder / "1.png", 5, "width >= 300")] == [300]
-    with pytest.raises(WrongFilter, match=r"^filter widht > 3: "):
+    with pytest.raises(WrongFilter, match=r"^filter widht > 3: ") as caught:
         index.search(folder / "1.png", 5, "widht > 3")
+    assert "vector" not in str(caught.value)
 
 
 def test_searching_what_is_not_there_says_what_to_do(index, folder):
-    with pytest.raises(NoSuchIndex, match=r"has no index 'test'; there are: none. `visop index` makes one"):
+    with pytest.raises(NoSuchIndex, match=r"there is no .*test.db; `visop index` makes one" if not SERVER else "none"):
         index.search(folder / "1.png")
+
+
+def test_what_only_reads_makes_no_file(index, lite_uri):
+    assert (index.count(), index.operator) == (0, None)
+    with pytest.raises(NoSuchIndex):
+        index.get("0" * 64)
+    assert not os.path.exists(lite_uri)
+
+
+def test_a_query_that_is_no_file_is_wrong_usage(index, folder):
+    index.add([folder])
+    with pytest.raises(UsageError, match=r"^nosuch.png: cannot be read: No such file or directory"):
+        index.search("nosuch.png")
+    assert index.search((folder / "3.png").as_uri(), 1)[0].picture.names == (str(folder / "3.png"),)
 
 
 @pytest.mark.parametrize("k", [0, 16385])
 def test_a_k_that_milvus_does_not_take_is_refused(index, folder, k):
     index.add([folder])
-    with pytest.raises(InvalidInput, match=f"k is {k}: must be from 1 to 16384"):
+    with pytest.raises(UsageError, match=f"^k {k}: must be from 1 to 16384"):
         index.search(folder / "1.png", k)
 
 

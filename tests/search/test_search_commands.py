@@ -223,6 +223,9 @@ def test_a_name_cannot_write_to_the_terminal(run, tmp_path, capsys):
         (["index", "a.png", "--prune"], "--prune: takes out what is gone from folders"),
         (["index", ".", "--errors", "no/e.csv"], "--errors no/e.csv: must be a file in a folder that is there"),
         (["search", "a.png", "--filter", "widht > 3"], "--filter widht > 3: "),
+        (["search", "a.png", "--k", "100000"], "--k 100000: must be from 1 to 16384"),
+        (["search", "b.png", "--uri", "visop.db/"], "b.png: cannot be read: No such file or directory"),
+        (["index", ".", "--uri", "https://"], "--uri https://: must be http://HOST:PORT of a Milvus"),
     ],
     ids=lambda each: each[-2] if isinstance(each, list) else "",
 )
@@ -231,6 +234,6 @@ def test_a_command_names_its_flag_where_python_names_the_argument(words, said, t
     monkeypatch.setenv("OP_CACHE_DIR", str(tmp_path / "cache"))
     write_pictures(tmp_path, 1)
     (tmp_path / "0.png").rename(tmp_path / "a.png")
-    assert main(["index", "a.png", "--uri", "visop.db", *ENCODER]) == 0
+    assert main(["index", "a.png", "--uri", "visop.db", "--quiet", *ENCODER]) == 0
     assert main([*words, *ENCODER]) == 2
     assert capsys.readouterr().err.startswith(f"visop: {said}")

@@ -7,7 +7,8 @@ from tests.images.wire import answer, open_wire
 from tests.search.conftest import write_pictures
 from visop.errors import FetchFailed, ImageTooLarge, InvalidInput, UrlRejected
 from visop.search.digests import Digests
-from visop.search.reader import Reader, path_of, stored_name
+from visop.search.reader import Reader
+from visop.sources import path_of, stored_name
 
 
 @pytest.fixture

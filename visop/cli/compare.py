@@ -91,10 +91,10 @@ def _read(name: str, operator: Encoder, settings: Settings) -> Image:
     from visop.errors import InvalidInput
     from visop.images.decode import ImageLimits, decode_image
     from visop.images.fetch import Fetcher
-    from visop.sources import read_input
+    from visop.sources import read_input, typed_path
 
     try:
-        data = read_input(name, settings.max_image_bytes)
+        data = read_input(typed_path(name), settings.max_image_bytes)
         if isinstance(data, str):
             with Fetcher.of(settings) as fetcher:
                 data = fetcher.fetch(data)

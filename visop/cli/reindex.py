@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Reindex, with a bar; the exit status."""
     with imports("to search: pip install 'visop[search]'"):
         from visop.search.failures import Failures
-        from visop.search.milvus.store import check_there
+        from visop.search.milvus.place import check_there
     check_there(uri_of(arguments))
     if not arguments.quiet:
         tell_retries()
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _reindex(arguments: argparse.Namespace, failures: Failures) -> int:
     done = _remake(arguments, failures)
-    from visop.search.milvus.store import shown_uri
+    from visop.search.milvus.place import shown_uri
 
     where = f"{shown_uri(arguments.uri)}, index {arguments.name}"
     if done is None:

@@ -71,10 +71,12 @@ def run(arguments: argparse.Namespace) -> int:
     effective = _settings(arguments)
     _check_pictures(arguments.pictures)
     with imports("to search in a browser: pip install 'visop[web]'"):
+        from visop.search.milvus.place import file_of
         from visop.serving.lifecycle import serve
         from visop.web.search_server import SearchOptions, open_search
     is_default = arguments.uri is None
     uri = uri_of(arguments)
+    file_of(uri)  # a wrong one is refused before the model is loaded
     options = SearchOptions(
         uri=uri,
         name=arguments.name,

@@ -30,7 +30,11 @@ _NOTES = """\
 The score is in the metric of the index: for L2 a distance from 0 (the same) to 2, for IP and COSINE the cosine. If the
 encoder's card has a calibrated threshold, or --calibration has one, pictures that reach it are marked as copies.
 
-A filter is an expression of Milvus over width, height, bytes, modified and added (seconds since 1970), and names.
+A filter is an expression of Milvus over width, height, bytes, modified and added (seconds since 1970), names and id,
+the SHA-256 of the file.
+
+exit status:
+  0 searched, also if nothing was found    1 the search failed    2 wrong usage, such as a picture that is not there
 
 examples:
   visop search cat.jpg
@@ -45,7 +49,9 @@ def add_parser(commands: Commands) -> None:
     parser = add_command(commands, "search", run, "find the pictures that are most like one", _NOTES)
     parser.add_argument("picture", metavar="PICTURE", help="a file or an http(s) URL")
     add_index_flags(parser)
-    parser.add_argument("--k", type=whole(1), default=10, metavar="N", help="how many pictures to find (default 10)")
+    parser.add_argument(
+        "--k", type=whole(1), default=10, metavar="N", help="how many pictures to find, at most 16384 (default 10)"
+    )
     parser.add_argument(
         "--filter", default="", metavar="EXPR", help="search only pictures that match, such as 'width >= 1000'"
     )

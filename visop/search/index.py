@@ -13,7 +13,7 @@ from typing import Any, Self
 from visop.contract import OperatorInfo, Vector
 from visop.encoding.pool import Encoders, open_encoders
 from visop.encoding.same_encoder import check_same_encoder
-from visop.errors import InvalidInput, UsageError, VisopError
+from visop.errors import UsageError, VisopError
 from visop.images.thumbnail import as_file
 from visop.search import DEFAULT_NAME, DEFAULT_URI
 from visop.search.calibration import copy_threshold
@@ -25,15 +25,17 @@ from visop.search.limits import DEFAULT_LIMITS, BatchLimits
 from visop.search.match import Match, match_of
 from visop.search.milvus.collection import Collection
 from visop.search.milvus.index_types import parse_index_type
+from visop.search.milvus.place import check_there
 from visop.search.milvus.schema import Picture
-from visop.search.milvus.store import Store, collection_name
+from visop.search.milvus.store import Store, check_name, collection_name
 from visop.search.prune import prune
 from visop.search.reader import Reader, read_bytes
 from visop.search.removal import Removed, remove
 from visop.settings import Settings, load_settings
-from visop.sources import gather, is_url
+from visop.sources import gather, is_url, typed_path
 
-_MAX_K = 16384
+#: The most pictures that Milvus finds at once.
+MAX_K = 16384
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,13 @@ class Index:
     The encoder is loaded when it is first needed, and stays.
     """
 
-    def __init__(self, store: Store, name: str, settings: Settings, operators: Sequence[str]) -> None:
-        self._store, self.name, self._settings, self._operators = store, name, settings, operators
+    def __init__(
+        self, open_store: Callable[[], Store], uri: str, name: str, settings: Settings, operators: Sequence[str]
+    ) -> None:
+        self._open_store, self.uri, self.name = open_store, uri, name
+        self._settings, self._operators = settings, operators
         self._stack = ExitStack()
-        self._stack.callback(store.close)
+        self._opened: Store | None = None
         self._encoders: Encoders | None = None
         self._collection: Collection | None = None
         self._threshold: float | None = None
@@ -99,10 +104,13 @@ class Index:
             UsageError: the URI or the name cannot be used.
         """
         settings = settings or load_settings(os.environ).settings
-        index = cls(Store(uri, token, limits), name, settings, operators)
+        check_name(name)
+        index = cls(lambda: Store(uri, token, limits), uri, name, settings, operators)
         index._encoders = encoders
         try:
-            index._refresh()
+            index._find()
+        except NoSuchIndex:
+            pass
         except BaseException:
             index.close()
             raise
@@ -159,6 +167,7 @@ class Index:
         if prune_folders and not found.folders:
             why = "takes out what is gone from folders, and there is none among the inputs"
             raise UsageError("prune_folders", "", why)
+        self._store()  # whether it can be opened shows before an encoder is loaded
         encoders = self._open_encoders()
         collection = self._made(encoders.operator, len(found.names), index_type)
         on_start(len(found.names))
@@ -212,7 +221,7 @@ class Index:
 
         Args:
             image: a path, a URL, the bytes of a file, a Pillow image, or an array (height, width, 3) uint8 RGB.
-            k: how many, 1 to 16384.
+            k: how many, 1 to ``MAX_K``.
             filter: a condition, such as ``width >= 1000 and modified > 1700000000``; see docs/how-to/search.md.
 
         Raises:
@@ -235,8 +244,8 @@ class Index:
 
     def search_vector(self, vector: Vector, k: int = 10, filter: str = "") -> list[Match]:  # noqa: A002
         """Search with a vector of the same encoder, (dimension,) float32 of unit length; else as ``search``."""
-        if not 1 <= k <= _MAX_K:
-            raise InvalidInput(f"k is {k}: must be from 1 to {_MAX_K}")
+        if not 1 <= k <= MAX_K:
+            raise UsageError("k", k, f"must be from 1 to {MAX_K}")
         collection = self._there()
         (hits,) = collection.search([vector], k, filter)
         threshold = self._copy_threshold(collection.operator)
@@ -260,16 +269,21 @@ class Index:
         """The collection that holds the index. Raises NoSuchIndex if it is not there yet."""
         return self._there()
 
-    def _refresh(self) -> None:
-        try:
-            self._collection = self._store.find(self.name)
-        except NoSuchIndex:
-            self._collection = None
-
     def _there(self) -> Collection:
-        if self._collection is None:
-            self._collection = self._store.find(self.name)
+        return self._collection or self._find()
+
+    def _find(self) -> Collection:
+        if self._opened is None:
+            check_there(self.uri)
+        self._collection = self._store().find(self.name)
         return self._collection
+
+    def _store(self) -> Store:
+        """Open the store when it is first needed: a file of Milvus Lite that is not there would be made."""
+        with self._loading:
+            if self._opened is None:
+                self._opened = self._stack.enter_context(self._open_store())
+            return self._opened
 
     def _open_encoders(self) -> Encoders:
         with self._loading:
@@ -279,29 +293,29 @@ class Index:
 
     def _made(self, operator: OperatorInfo, inputs: int, index_type: str) -> Collection:
         begun_as = "FLAT" if index_type == "auto" else index_type
-        chosen = self._store.connection.choose_index_type(begun_as, inputs, operator.dimension)
+        chosen = self._store().connection.choose_index_type(begun_as, inputs, operator.dimension)
         if self._collection is not None:
             self._check(self._collection.operator, operator)
             return self._collection
         # Killed before the alias was there, the next run takes up the collection.
-        if 1 in self._store.numbers(self.name):
-            self._check(self._store.open(collection_name(self.name, 1)).operator, operator)
+        if 1 in self._store().numbers(self.name):
+            self._check(self._store().open(collection_name(self.name, 1)).operator, operator)
         else:
-            self._store.create(self.name, 1, operator, chosen)
-        self._store.point(self.name, 1)
+            self._store().create(self.name, 1, operator, chosen)
+        self._store().point(self.name, 1)
         return self._there()
 
     def _check(self, there: OperatorInfo, here: OperatorInfo) -> None:
         advice = "Use the first, or `visop reindex` to make new vectors of all pictures"
         check_same_encoder(
-            there, here, f"the index {self.name} at {self._store.connection.uri}", "this encoder", advice
+            there, here, f"the index {self.name} at {self._store().connection.uri}", "this encoder", advice
         )
 
     def _tune(self, collection: Collection, index_type: str) -> None:
         """Build the index type that fits the number of pictures: at the end of a run, so that it is built once."""
         collection.settle()
         now, dimension = collection.index_type, collection.operator.dimension
-        wanted = self._store.connection.choose_index_type(index_type, collection.count(), dimension)
+        wanted = self._store().connection.choose_index_type(index_type, collection.count(), dimension)
         if index_type == "auto":
             is_to_build = now.kind == "FLAT" != wanted.kind
         else:
@@ -322,9 +336,9 @@ def _as_input(image: Any, max_bytes: int) -> bytes | str:
         return image
     if isinstance(image, str | Path):
         try:
-            return read_bytes(os.path.expanduser(image), max_bytes)
+            return read_bytes(typed_path(os.fspath(image)), max_bytes)
         except VisopError as error:
-            raise InvalidInput(f"{image}: {error}") from error
+            raise UsageError("", image, str(error)) from error
     return as_file(image)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from visop.search.milvus.schema import Picture
-from visop.search.reader import path_of
+from visop.sources import path_of
 
 
 def is_gone(picture: Picture) -> bool:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from visop.search.digests import Digests
 from visop.search.milvus.collection import Collection
 from visop.search.milvus.schema import Picture
-from visop.search.reader import path_of
 from visop.search.removal import Loss, take_out
+from visop.sources import path_of
 
 
 def prune(collection: Collection, folders: Sequence[str], digests: Digests) -> int:

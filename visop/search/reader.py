@@ -6,10 +6,8 @@ import hashlib
 import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import unquote_to_bytes
 
 from visop.client.remote_waits import with_patience
 from visop.errors import InvalidInput, UrlRejected, VisopError
@@ -17,7 +15,7 @@ from visop.images.fetch import Fetcher
 from visop.search.digests import Digests
 from visop.search.milvus.schema import MAX_NAME_BYTES
 from visop.settings import Settings
-from visop.sources import is_url, read_input
+from visop.sources import is_url, path_of, read_input, stored_name
 
 # A URL has no size or time of change before it is fetched; the memory of digests has it under this size and time 0.
 _URL_SIZE = -1
@@ -128,22 +126,6 @@ def read_bytes(name: str, max_bytes: int) -> bytes:
     if isinstance(data, str):
         raise InvalidInput("not a file")
     return data
-
-
-def stored_name(path: str) -> str:
-    """Return a path as the index keeps it: as it is, or, if it is not valid text, as a ``file:`` URL."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return Path(path).as_uri()
-    return path
-
-
-def path_of(name: str) -> str | None:
-    """Do the reverse of ``stored_name``; None for a web address."""
-    if name.startswith("file://"):
-        return os.fsdecode(unquote_to_bytes(name.removeprefix("file://")))
-    return None if is_url(name) else name
 
 
 def _check_name(name: str) -> None:

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from visop.errors import UsageError
 from visop.search.milvus.collection import Collection
 from visop.search.milvus.schema import Picture, Row
-from visop.search.reader import path_of
-from visop.sources import is_url
+from visop.sources import is_url, path_of
 
 # Contents that are looked up and taken out in one step, so that others who write wait no longer than that.
 _TOGETHER = 256

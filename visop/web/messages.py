@@ -12,8 +12,8 @@ from visop.http.body import Body, read_texts
 from visop.search.match import Match
 from visop.search.milvus.schema import ID_CHARS, Picture
 from visop.search.presence import is_gone
-from visop.search.reader import path_of
 from visop.serving.pipeline import Input
+from visop.sources import path_of
 
 ID_PATTERN = f"^[0-9a-f]{{{ID_CHARS}}}$"
 

@@ -16,8 +16,8 @@ from visop.errors import NotFound
 from visop.http.problems import Gone
 from visop.search.milvus.schema import Picture
 from visop.search.presence import is_gone
-from visop.search.reader import path_of
 from visop.settings import Settings
+from visop.sources import path_of
 from visop.web.web_files import WebFiles
 
 # The first bytes of a file -> the media type that a browser is told. Files of any other kind are downloads.

@@ -67,13 +67,6 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
         Store(str(tmp_path / "none" / "x.db"))
 
 
-def test_a_file_of_an_older_milvus_lite_is_left_alone(tmp_path):
-    (tmp_path / "old.db").write_bytes(b"SQLite format 3\0")
-    with pytest.raises(StoreDamaged, match="not Milvus Lite 3"):
-        Store(str(tmp_path / "old.db"))
-    assert (tmp_path / "old.db").read_bytes() == b"SQLite format 3\0"
-
-
 def spoil_schema(path):
     next(path.rglob("schema.json")).write_text("junk")
 

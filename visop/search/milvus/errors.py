@@ -102,7 +102,7 @@ def _of_milvus(error: MilvusException, uri: str, collection: str, expression: st
     if error.code == _NOT_LOADED:
         return StoreUnreachable(f"{uri}: the index over {collection} is being built; try again in a moment")
     if expression and (error.code in _INVALID or error.is_input_error or _NO_EXPRESSION in text):
-        return WrongFilter(expression, text)
+        return WrongFilter(expression, text.replace("'vector', ", ""))  # one of the fields, which no filter can use
     if expression and (reason := next((_LITE_NO_EXPRESSION[each] for each in _LITE_NO_EXPRESSION if each in text), "")):
         return WrongFilter(expression, reason)
     if index_type and error.code in (*_INVALID, _UNEXPECTED):

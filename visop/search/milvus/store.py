@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import weakref
 from contextlib import ExitStack, nullcontext
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from visop import address
@@ -21,6 +20,7 @@ from visop.search.milvus.errors import be_quiet, damaged, translated
 from visop.search.milvus.index_types import IndexType
 from visop.search.milvus.library import MilvusClient
 from visop.search.milvus.lite import serve_lite, write_lock
+from visop.search.milvus.place import file_of, shown_uri
 from visop.search.milvus.schema import about, operator_of_text
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,199}")
@@ -165,10 +165,8 @@ class Store:
 
     def _connect(self, uri: str, token: str, limits: BatchLimits) -> Connection:
         server, options = uri, {}
-        if "://" not in uri:
-            if not uri.endswith(".db"):
-                raise UsageError("uri", uri, "must end in .db, or be http://HOST:PORT of a Milvus")
-            server, log = self._stack.enter_context(serve_lite(Path(uri).expanduser()))
+        if (path := file_of(uri)) is not None:
+            server, log = self._stack.enter_context(serve_lite(path))
             self._loss = log.messages
         if address.leads_here(urlsplit(server).netloc.rpartition("@")[2]):
             options = {"grpc.enable_http_proxy": 0}  # it is on this machine, whatever the web is behind
@@ -184,12 +182,6 @@ class Store:
         with translated(self.connection.uri):
             names: list[str] = self._client.list_collections(timeout=CALL_S)
             return names
-
-
-def check_there(uri: str) -> None:
-    """Raise NoSuchIndex for a file of Milvus Lite that is not there: a ``Store`` would make it."""
-    if "://" not in uri and uri.endswith(".db") and not Path(uri).expanduser().exists():
-        raise NoSuchIndex(f"there is no {uri}; `visop index` makes one")
 
 
 def collection_name(index: str, number: int) -> str:
@@ -208,11 +200,3 @@ def _split(collection: str) -> tuple[str, int]:
     """``photos__2`` -> ``photos``, 2; number 0 if it is no collection of ours."""
     index, _, number = collection.rpartition("__")
     return (index, int(number)) if index and number.isdecimal() else (collection, 0)
-
-
-def shown_uri(uri: str) -> str:
-    """Return a URI without credentials, for messages."""
-    if "://" not in uri:
-        return uri
-    parts = urlsplit(uri)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -34,7 +34,8 @@ from PIL import Image as PILImage
 from benchmarks.photos import jpeg_photos
 from benchmarks.raw_engine import image_limits
 from benchmarks.report import machine_facts, markdown_table
-from visop.images.decode import decode_base64, decode_image
+from visop.images.base64_text import decode_base64
+from visop.images.decode import decode_image
 from visop.models.registry import MODELS, find_model
 from visop.serving.operators import load_operator
 from visop.settings import Settings

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import base64
 import io
-import itertools
 import struct
 import threading
 import warnings
 import zlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +14,7 @@ from PIL import ImageOps, _imaging
 
 from tests.conftest import note
 from visop.errors import ImageDecodeError, ImageTooLarge, UsageError, VisopError
-from visop.images.decode import ImageLimits, decode_base64, decode_image, resize_image
+from visop.images.decode import ImageLimits, decode_image, resize_image
 from visop.images.limits import MeteredFile
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO")
@@ -65,67 +62,6 @@ def tiff_of(*tags: tuple[int, int, int, int], tail: bytes = b"") -> bytes:
     entries = sorted([*basic, *tags])
     body = b"".join(struct.pack("<HHLL", *entry) for entry in entries)
     return b"II*\0" + struct.pack("<LH", 8, len(entries)) + body + bytes(4) + tail
-
-
-# Base64
-
-
-@pytest.mark.parametrize(
-    "form",
-    [
-        pytest.param(lambda data: base64.b64encode(data).decode(), id="standard"),
-        pytest.param(lambda data: base64.urlsafe_b64encode(data).decode(), id="url-safe"),
-        pytest.param(lambda data: base64.b64encode(data).decode().rstrip("="), id="no padding"),
-        pytest.param(lambda data: base64.urlsafe_b64encode(data).decode().rstrip("="), id="url-safe, no padding"),
-        pytest.param(lambda data: base64.encodebytes(data).decode(), id="76 columns"),
-        pytest.param(lambda data: base64.encodebytes(data).decode().replace("\n", "\r\n"), id="CRLF"),
-        pytest.param(lambda data: f"  {base64.b64encode(data).decode()}\n", id="white space around"),
-        pytest.param(lambda data: "data:image/png;base64," + base64.b64encode(data).decode(), id="data URI"),
-        pytest.param(lambda data: "DATA:Image/X;a=b;BASE64," + base64.b64encode(data).decode(), id="DATA URI"),
-        pytest.param(lambda data: "data:image/png;base64," + base64.encodebytes(data).decode(), id="data URI, columns"),
-    ],
-)
-@pytest.mark.parametrize("size", [1, 2, 3, 250])
-def test_base64_is_taken_in_every_common_form(form: Callable[[bytes], str], size: int) -> None:
-    data = bytes(itertools.islice(itertools.cycle(range(255, -1, -1)), size))  # begins with "/" and "_"
-    assert decode_base64(form(data), 10_000) == data
-
-
-@pytest.mark.parametrize("text", ["????", "Q", "QUJDR", "Q=JD", "QUJD\x00", "QÜJD", "ＱＵＪＤ", "\ud800", "%2B%2B"])
-def test_what_is_not_base64_is_refused(text: str) -> None:
-    with pytest.raises(ImageDecodeError, match=r"^not valid base64$"):
-        decode_base64(text, 100)
-
-
-@pytest.mark.parametrize("text", ["", "   \n", "data:image/png;base64,"])
-def test_an_empty_input_is_refused(text: str) -> None:
-    with pytest.raises(ImageDecodeError, match="empty"):
-        decode_base64(text, 100)
-
-
-@pytest.mark.parametrize(
-    "header", ["data:text/html;base64,", "data:image/png,", "data:,", "data:", f"data:image/{'x' * 300};base64,"]
-)
-def test_a_data_uri_of_another_form_is_refused(header: str) -> None:
-    with pytest.raises(ImageDecodeError, match="data URI"):
-        decode_base64(header + "QUJD", 100)
-
-
-@pytest.mark.parametrize("size", [97, 98, 99, 100])
-def test_base64_of_just_the_limit_passes_and_a_byte_more_does_not(size: int) -> None:
-    lines = base64.encodebytes(bytes(size)).decode()
-    assert decode_base64(lines, size) == bytes(size)
-    with pytest.raises(ImageTooLarge, match=rf"image has {size} bytes, the limit is {size - 1}"):
-        decode_base64(base64.b64encode(bytes(size)).decode(), size - 1)
-
-
-def test_base64_over_the_limit_is_refused_by_its_length_before_it_is_decoded() -> None:
-    with pytest.raises(ImageTooLarge, match="image has 750,000 bytes, the limit is 1,000"):
-        decode_base64("?" * 1_000_000, 1000)
-
-
-def test_white_space_does_not_count() -> None:
-    assert decode_base64("QUJD" + " \n" * 100_000, 3) == b"ABC"
 
 
 # Formats and modes

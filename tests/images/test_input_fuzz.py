@@ -24,7 +24,8 @@ from PIL import Image as PILImage
 
 from tests.images.web import PRIVATE_SPELLINGS, Resolver
 from visop.errors import UrlRejected, VisopError
-from visop.images.decode import ImageLimits, decode_base64, decode_image, resize_image
+from visop.images.base64_text import decode_base64
+from visop.images.decode import ImageLimits, decode_image, resize_image
 from visop.images.fetch import Fetcher
 
 COUNTS = pytest.mark.parametrize(

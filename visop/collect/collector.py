@@ -15,7 +15,8 @@ from visop.collect.page import Picture, find_pictures
 from visop.collect.robots import Disallowed
 from visop.collect.urls import absolute
 from visop.errors import FetchFailed, ImageDecodeError, ImageTooLarge, UrlRejected, VisopError
-from visop.images.decode import ImageLimits, decode_base64, decode_image
+from visop.images.base64_text import decode_base64
+from visop.images.decode import ImageLimits, decode_image
 
 # Of a page, the beginning is read, as search engines do. Reading this much takes 3 s at worst.
 _MAX_PAGE_BYTES = 4 * 1024 * 1024

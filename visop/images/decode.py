@@ -1,4 +1,4 @@
-"""Decode base64 text and image files into RGB arrays, and resize the arrays.
+"""Decode image files into RGB arrays, and resize the arrays.
 
 Inputs are treated as hostile: every limit is checked before the work that it bounds, and every exception from Pillow
 is replaced by a ``VisopError`` with a message that is safe to send to a client.
@@ -19,7 +19,6 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
-import pybase64
 
 # Importing a reader registers it. Without these imports, Pillow would import all of its forty readers the first time
 # it meets a format that is not registered.
@@ -36,18 +35,13 @@ from PIL import (  # noqa: F401
 
 from visop.contract import Image
 from visop.errors import ImageDecodeError, ImageTooLarge, SettingsError, VisopError, drop_locals
-from visop.images.limits import MeteredFile, check_exif, check_file, check_header
+from visop.images.limits import MeteredFile, check_exif, check_file, check_header, check_size
 from visop.images.tiff import Tiff
 from visop.settings import Settings
 
 # The formats whose readers have been fuzzed. Other readers start programs and write files (EPS), or decode in Python
 # (BLP, DDS).
 _FORMATS = frozenset({"BMP", "GIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP"})
-
-_DATA_URI = re.compile(r"data:image/[^,]*;base64,", re.IGNORECASE)
-_MAX_DATA_URI_HEADER = 256
-_WHITESPACE = b" \t\r\n\v\f"
-_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 _RESAMPLING = {"bilinear": PIL.Image.Resampling.BILINEAR, "nearest": PIL.Image.Resampling.NEAREST}
 
@@ -103,29 +97,6 @@ class ImageLimits:
                 raise SettingsError("formats", name, f"must be one of {', '.join(sorted(_FORMATS))}")
 
 
-def decode_base64(text: str, max_bytes: int) -> bytes:
-    """Decode base64 in the standard or the URL-safe alphabet.
-
-    Padding is optional, white space is ignored, and the text may start with ``data:image/*;base64,``.
-
-    Raises:
-        ImageTooLarge: the result would exceed ``max_bytes``; checked against the length of the text, before decoding.
-        ImageDecodeError: the text is not base64, or is a data URI of another form.
-    """
-    payload: str | bytes = _strip_data_uri(text)
-    longest = (max_bytes + 2) // 3 * 4
-    try:
-        if len(payload) > longest:  # perhaps only because of white space
-            payload = _plain_base64(payload)
-            if len(payload) > longest:
-                raise ImageTooLarge(f"image has {len(payload) * 3 // 4:,} bytes, the limit is {max_bytes:,}")
-        data = _b64decode(payload)
-    except ValueError:
-        raise ImageDecodeError("not valid base64") from None
-    _check_size(data, max_bytes)
-    return data
-
-
 def decode_image(data: bytes, limits: ImageLimits, decode_side: int | None = None) -> Image:
     """Decode an image file completely and turn it upright. Only the first frame of an animation or page is decoded.
 
@@ -145,7 +116,7 @@ def decode_image(data: bytes, limits: ImageLimits, decode_side: int | None = Non
         ImageTooLarge: the file exceeds the limit on bytes, pixels or frames, or was built to be expensive.
         ImageDecodeError: the file is not an image in an accepted format, or is damaged or incomplete.
     """
-    _check_size(data, limits.max_bytes)
+    check_size(data, limits.max_bytes)
     _prepare_pillow(limits.max_pixels)
     try:
         return _decode(data, limits, decode_side)
@@ -172,37 +143,6 @@ def resize_image(image: Image, height: int, width: int, method: Literal["bilinea
     if image.shape[:2] == (height, width):
         return image
     return np.asarray(PIL.Image.fromarray(image).resize((width, height), _RESAMPLING[method]))
-
-
-def _strip_data_uri(text: str) -> str:
-    if text[:5].lower() != "data:":
-        return text
-    header = _DATA_URI.match(text, 0, _MAX_DATA_URI_HEADER)
-    if header is None:
-        raise ImageDecodeError("a data URI must begin with data:image/...;base64,")
-    return text[header.end() :]
-
-
-def _b64decode(payload: str | bytes) -> bytes:
-    """Try the strict decoder first, 30 times as fast as ``base64``, and rewrite only other forms. Raises ValueError."""
-    try:
-        return pybase64.b64decode(payload, validate=True)
-    except ValueError:
-        plain = _plain_base64(payload)
-        return pybase64.b64decode(plain + b"=" * (-len(plain) % 4), validate=True)
-
-
-def _plain_base64(payload: str | bytes) -> bytes:
-    """Remove white space and padding, and map to the standard alphabet. Raises ValueError if the text is not ASCII."""
-    octets = payload.encode("ascii") if isinstance(payload, str) else payload
-    return octets.translate(_URL_SAFE, _WHITESPACE).rstrip(b"=")
-
-
-def _check_size(data: bytes, max_bytes: int) -> None:
-    if not data:
-        raise ImageDecodeError("image is empty")
-    if len(data) > max_bytes:
-        raise ImageTooLarge(f"image has {len(data):,} bytes, the limit is {max_bytes:,}")
 
 
 def _prepare_pillow(max_pixels: int) -> None:

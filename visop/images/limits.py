@@ -117,6 +117,14 @@ def check_header(image: Any, max_pixels: int) -> None:
         raise ImageDecodeError("image is a BMP with run-length compression, which is not accepted")
 
 
+def check_size(data: bytes, max_bytes: int) -> None:
+    """Refuse a file without content, or with more than ``max_bytes``. Raises ImageDecodeError or ImageTooLarge."""
+    if not data:
+        raise ImageDecodeError("image is empty")
+    if len(data) > max_bytes:
+        raise ImageTooLarge(f"image has {len(data):,} bytes, the limit is {max_bytes:,}")
+
+
 def check_exif(exif: bytes) -> None:
     """Refuse implausibly large Exif data. Raises ImageTooLarge."""
     _check_count("bytes of Exif", len(exif), _MAX_EXIF_BYTES)

@@ -43,7 +43,7 @@ class ExecuteRequest(_message.Message):
 
     @_builtins.property
     def datas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """original. Image files in base64, plain or as data:image/*;base64,..."""
+        """original. Image files in base64, plain or as data URIs."""
 
     @_builtins.property
     def images(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:

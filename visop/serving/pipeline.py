@@ -27,7 +27,8 @@ from visop.errors import (
     UrlRejected,
     VisopError,
 )
-from visop.images.decode import ImageLimits, decode_base64, decode_image
+from visop.images.base64_text import decode_base64
+from visop.images.decode import ImageLimits, decode_image
 from visop.images.fetch import Fetcher
 from visop.machine import usable_cores
 from visop.serving.admission import InputAdmission

@@ -34,7 +34,7 @@ class SearchRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"id": _ID_EXAMPLE, "k": 10}]})
 
     url: str | None = Field(None, description="http or https address of an image file.")
-    data: str | None = Field(None, description="An image file in base64, bare or as `data:image/*;base64,...`")
+    data: str | None = Field(None, description="An image file in base64, bare or as a data URI (`data:;base64,...`)")
     id: str | None = Field(None, description="A picture of the index, which is not encoded again.", pattern=ID_PATTERN)
     k: int = Field(10, ge=1, le=MAX_K, description="How many pictures to find.")
     filter: str = Field(

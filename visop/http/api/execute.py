@@ -34,7 +34,7 @@ class ExecuteRequest(BaseModel):
     )
 
     urls: Texts = Field([], description="http or https addresses of image files.")
-    datas: Texts = Field([], description="Image files in base64, bare or as `data:image/*;base64,...`")
+    datas: Texts = Field([], description="Image files in base64, bare or as data URIs (`data:;base64,...`)")
     images: Texts = Field([], description="Image files in base64; in a form, the files themselves.")
     partial: bool = Field(
         False,

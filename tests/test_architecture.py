@@ -83,6 +83,7 @@ ONLY = {
     "uvicorn": {"visop/http"},
     "jinja2": {"visop/templates.py"},
     "pymilvus": {"visop/search/milvus/library.py"},
+    "watchfiles": {"visop/web/watching.py"},
 }
 
 # Who may import the stubs: whoever speaks gRPC.

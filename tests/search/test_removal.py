@@ -29,7 +29,7 @@ def shared(tmp_path_factory):
     with Pipeline(operator, settings) as pipeline:
         encoders = Encoders(operator.info(), 100_000, {"toy": LocalEncoder(operator.info(), pipeline)})
         with Index.open(str(home / "test.db"), "test", settings=settings, encoders=encoders) as index:
-            with pytest.raises(NoSuchIndex, match="has no index 'test'"):
+            with pytest.raises(NoSuchIndex, match="`visop index` makes one"):
                 index.remove(filter="width > 0")
             index.add([])
             yield index, operator

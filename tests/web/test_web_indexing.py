@@ -14,7 +14,7 @@ from visop.errors import DeadlinePassed, OtherEncoder
 from visop.search.index import Added
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
-from visop.web.indexing import Indexing, Progress
+from visop.web.indexing import Batch, Indexing, Progress
 from visop.web.search_server import SearchOptions, open_routes
 
 
@@ -62,7 +62,7 @@ def test_the_end_of_the_server_ends_indexing_between_two_pictures(tmp_path: Path
         def count(self) -> int:
             return 0
 
-    with Indexing(Endless(), [["x"]], 0, tmp_path / "errors.csv") as indexing:  # type: ignore[arg-type]
+    with Indexing(Endless(), [Batch(["x"])], 0, tmp_path / "errors.csv") as indexing:  # type: ignore[arg-type]
         assert indexing.progress().state == "running"
     assert indexing.progress().state == "idle"
 
@@ -89,7 +89,7 @@ def test_indexing_comes_again_when_the_operator_had_no_time(tmp_path: Path) -> N
             return 2
 
     index = Busy()
-    with Indexing(index, [["a", "b"]], 0, tmp_path / "errors.csv", pause_s=0.0) as indexing:  # type: ignore[arg-type]
+    with Indexing(index, [Batch(["a", "b"])], 0, tmp_path / "errors.csv", pause_s=0.0) as indexing:  # type: ignore[arg-type]
         while indexing.progress().state == "running":
             pass
     assert indexing.progress() == Progress("done", done=2, total=2)

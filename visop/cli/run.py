@@ -29,6 +29,10 @@ The index is a file, or a Milvus server. --pictures are indexed in the backgroun
 once, and the next start continues where this one stopped. Without --pictures, and without an index in {DEFAULT_URI}, a
 few example pictures are drawn and shown.
 
+The index follows the folders of --pictures, at the start and while it runs: what is added can be found seconds later,
+what is renamed is not encoded again, and what is deleted is taken out. Pictures of a folder that is gone or empty stay,
+marked, because that is more often a disk that is not there; `visop remove FOLDER` takes them out.
+
 Every other setting of the operator is an environment variable; `visop info` lists them.
 
 examples:
@@ -50,6 +54,8 @@ def add_parser(commands: Commands) -> None:
         help="pictures to index in the background: a folder, a file, a URL, a LIST.txt or LIST.csv; repeat it for more",
     )
     add_old_spelling(parser, "--photos", pictures)
+    quietly = "index --pictures once, at the start, and do not follow what changes in these folders later"
+    parser.add_argument("--no-watch", dest="watch", action="store_false", help=quietly)
     add_index_flags(parser)
     parser.add_argument(
         "--uploads",
@@ -81,6 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         uri=uri,
         name=arguments.name,
         pictures=[os.path.expanduser(each) for each in arguments.pictures],
+        watch=arguments.watch,
         examples=not arguments.pictures and is_default and not os.path.exists(uri),
         uploads=_uploads(arguments.uploads, effective.settings.http_host),
         calibration=arguments.calibration,

@@ -13,8 +13,9 @@ from typing import Literal, Self
 from visop.contract import Vector
 from visop.encoding.local import LocalEncoder
 from visop.errors import DeadlinePassed, Overloaded, ShuttingDown, VisopError
-from visop.search.failures import Failures
-from visop.search.index import Index
+from visop.search.index import Added, Index
+from visop.search.recheck import recheck
+from visop.web.failure_list import FailureList, ListedFailures
 
 logger = logging.getLogger("visop.web")
 
@@ -23,6 +24,8 @@ logger = logging.getLogger("visop.web")
 _BATCH = 2
 
 _STOP_S = 10.0
+
+_NOTHING = Added(new=0, known=0, named=0, failed=0, removed=0)
 
 
 class BackgroundEncoder:
@@ -61,24 +64,54 @@ class Progress:
     message: str = ""
 
 
+@dataclass(frozen=True)
+class Batch:
+    """What is to be done in one go.
+
+    Attributes:
+        inputs: to add, as ``Index.add`` takes them.
+        prune: whether what is gone from the folders among the inputs is taken out.
+        changed: absolute paths of files and folders that may be gone, or have another content.
+        is_last: whether nothing else is known to be left to do after it.
+    """
+
+    inputs: Sequence[str]
+    prune: bool = False
+    changed: Sequence[str] = ()
+    is_last: bool = False
+
+
 class Indexing:
     """A context manager that indexes from entering to leaving. A start after a stop continues where it was stopped.
 
     Args:
         index: to add to.
-        batches: the inputs of one call of ``Index.add`` each; iterating may take time.
+        batches: what to do; iterating may take time, and need not end before ``stopping`` is set.
         expected: how many inputs all batches have together, if that is known.
         errors: where to write a CSV of the inputs that could not be indexed.
+        stopping: set when this is left; given if the batches wait for it, and go on until then.
         pause_s: how long to wait before trying again while the operator is overloaded.
+
+    Attributes:
+        failures: the inputs that could not be indexed.
+        is_watching: whether more may come to be done at any time.
     """
 
     def __init__(
-        self, index: Index, batches: Iterable[Sequence[str]], expected: int, errors: Path, *, pause_s: float = 2.0
+        self,
+        index: Index,
+        batches: Iterable[Batch],
+        expected: int,
+        errors: Path,
+        stopping: threading.Event | None = None,
+        *,
+        pause_s: float = 2.0,
     ) -> None:
         self._index, self._batches, self._errors, self._pause_s = index, batches, errors, pause_s
-        self._listed_in: Path | None = None
+        self.is_watching = stopping is not None
+        self._stopping = stopping or threading.Event()
+        self.failures = FailureList()
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
         self._progress = Progress("running", total=expected)
         self._begun_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="visop-index", daemon=True)
@@ -94,7 +127,7 @@ class Indexing:
     def progress(self) -> Progress:
         """How far indexing is now."""
         with self._lock:
-            now = self._progress
+            now = replace(self._progress, failed=self.failures.count)
         if now.state != "running" or not now.done:
             return now
         per_input_s = (time.monotonic() - self._begun_at) / now.done
@@ -102,37 +135,75 @@ class Indexing:
 
     def _run(self) -> None:
         try:
-            for inputs in self._batches:
-                self._add(inputs)
-            self._update(state="done")
-            failed = self._progress.failed
-            where = f"; {self._listed_in} says why" if failed and self._listed_in else ""
-            logger.info("indexed: %d pictures, %d inputs failed%s", self._index.count(), failed, where)
+            for batch in self._batches:
+                self._do(batch)
+            if self._progress.state == "running":
+                self._update(state="idle" if self._stopping.is_set() else "done")
         except ShuttingDown:
             self._update(state="idle")
-        except VisopError as error:
-            logger.error("indexing stopped: %s", getattr(error, "detail", error))
-            self._update(state="failed", message=str(error))
         except Exception:
             logger.exception("indexing stopped")
             self._update(state="failed", message="internal error; the log says more")
 
-    def _add(self, inputs: Sequence[str]) -> None:
+    def _do(self, batch: Batch) -> None:
+        """Do one batch. One that fails does not stop those that come after it, such as what changes later."""
+        self._begin()
+        if batch.prune:
+            self.failures.clear()
+        self.failures.forget(batch.changed)
+        try:
+            added = self._add(batch) if batch.inputs else _NOTHING
+            removed = added.removed + (self._recheck(batch.changed) if batch.changed else 0)
+        except ShuttingDown:
+            raise
+        except VisopError as error:
+            logger.error("indexing stopped: %s", getattr(error, "detail", error))
+            self._update(state="failed", message=str(error))
+        else:
+            if batch.is_last:
+                self._update(state="done")
+            self._log(batch, added, removed)
+
+    def _begin(self) -> None:
+        """Count anew after everything was done; go on counting else."""
+        if self._progress.state != "running":
+            self._begun_at = time.monotonic()
+            self._update(state="running", done=0, total=0, message="")
+
+    def _add(self, batch: Batch) -> Added:
         """Add one batch; try again for as long as the operator is overloaded."""
         before = self._progress
         while True:
-            failures = Failures(self._errors, or_count=True)
+            errors = None if batch.changed else self._errors
+            failures = ListedFailures(errors, self.failures)
             try:
-                added = self._index.add(inputs, failures=failures, on_start=self._start, on_done=self._on_done)
+                return self._index.add(
+                    batch.inputs,
+                    prune_folders=batch.prune,
+                    failures=failures,
+                    on_start=self._start,
+                    on_done=self._on_done,
+                )
             except (Overloaded, DeadlinePassed) as error:
                 logger.info("indexing waits: %s", error)
-                self._update(done=before.done, failed=before.failed)
+                self._update(done=before.done)
                 if self._stopping.wait(self._pause_s):
                     raise ShuttingDown("the server is shutting down") from None
-            else:
-                self._update(failed=before.failed + added.failed)
-                self._listed_in = failures.path
-                return
+
+    def _recheck(self, changed: Sequence[str]) -> int:
+        done = recheck(self._index.collection, changed)
+        for folder in done.held_back:
+            why = (
+                "is gone or empty; its pictures stay in the index until they are back, or `visop remove` takes them out"
+            )
+            logger.warning("%s: %s", folder, why)
+        return done.removed
+
+    def _log(self, batch: Batch, added: Added, removed: int) -> None:
+        is_listed = added.failed and not batch.changed and self._errors.is_file()
+        where = f"; {self._errors} says why" if is_listed else ""
+        facts = f"{added.new} new, {added.named} under new names, {removed} removed, {added.failed} failed"
+        logger.info("indexed: %s; %d pictures in all%s", facts, self._index.count(), where)
 
     def _start(self, inputs: int) -> None:
         self._update(total=max(self._progress.total, self._progress.done + inputs))

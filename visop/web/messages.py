@@ -117,9 +117,24 @@ class IndexingStatus(BaseModel):
     state: Literal["idle", "running", "done", "failed"]
     done: int = Field(description="Inputs that were indexed, or failed.")
     total: int = Field(description="Inputs that are known so far.")
-    failed: int = Field(description="Inputs that could not be indexed; the server's log says where they are listed.")
+    failed: int = Field(description="Inputs that could not be indexed, as far as is known now.")
     seconds_left: int | None = Field(description="null if unknown.")
     message: str = Field(description="Why it stopped.")
+
+
+class FailedInput(BaseModel):
+    """An input that could not be indexed."""
+
+    name: str = Field(description="Path or URL.")
+    code: str = Field(description="Its code, as that of a problem.", examples=["INVALID_ARGUMENT"])
+    reason: str = Field(examples=["not an image"])
+
+
+class FailuresReply(BaseModel):
+    """The inputs that could not be indexed."""
+
+    count: int = Field(description="How many there are.")
+    failures: list[FailedInput] = Field(description="The first of them.")
 
 
 class IndexStatus(BaseModel):
@@ -132,6 +147,10 @@ class IndexStatus(BaseModel):
     uploads: bool = Field(description="Whether pictures can be uploaded and removed.")
     fetch: bool = Field(description="Whether URLs are fetched.")
     max_image_bytes: int = Field(description="Of one picture.")
+    watching: bool = Field(
+        description="Whether indexing follows what changes in folders, and may begin again any time."
+    )
+    failures_told: bool = Field(description="Whether `GET /v1/index/failures` says which inputs failed.")
     indexing: IndexingStatus
 
 

@@ -19,6 +19,7 @@ from visop.web.assets import page_router
 from visop.web.file_answer import FileAnswer
 from visop.web.messages import (
     ID_PATTERN,
+    FailuresReply,
     FoundPicture,
     IndexStatus,
     PicturesReply,
@@ -108,6 +109,13 @@ def _search_router(service: SearchService, endpoint: Endpoint) -> APIRouter:
     async def status(request: Request) -> IndexStatus:
         """How many pictures there are, and how far indexing in the background is."""
         return await endpoint.look(request, service.status)
+
+    @router.get(
+        "/v1/index/failures", summary="What could not be indexed", responses=problem_answers(*READ_PROBLEMS, 403)
+    )
+    async def failures(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> FailuresReply:
+        """Files and URLs, and why; only to this machine. What was mended, or is gone, is not among them any more."""
+        return await endpoint.look(request, lambda: service.failures(limit))
 
     return router
 

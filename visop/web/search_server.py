@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,13 +24,14 @@ from visop.serving.pipeline import Pipeline
 from visop.serving.server import MakeCompanion
 from visop.settings import Settings
 from visop.synthetic.examples import COUNT, write_examples
-from visop.web.indexing import BackgroundEncoder, Indexing
+from visop.web.indexing import BackgroundEncoder, Batch, Indexing
 from visop.web.originals import Originals
 from visop.web.removals import Removals
 from visop.web.routes import search_routes
 from visop.web.service import SearchService
 from visop.web.thumbnails import Thumbnails
 from visop.web.uploads import Uploads
+from visop.web.watching import Watch, WatchTimes
 
 _EXAMPLES = "examples"
 
@@ -40,22 +43,27 @@ class SearchOptions:
     Attributes:
         uri: of the store.
         name: of the index.
-        pictures: inputs to index in the background, as ``Index.add`` takes them; none: what is there is served.
+        pictures: inputs to index in the background, as ``Index.add`` takes them; none: what is there is served. What is
+            gone from the folders among them is taken out.
+        watch: whether to follow what changes in these folders while the server runs.
         examples: search example pictures, which are made, in place of an index.
         uploads: the folder for pictures that are uploaded; None takes none.
         calibration: ``calibration.json`` of ``visop evaluate``, in place of the encoder's card.
         fpr: false-positive rate of the verdict on copies.
         token: for a Milvus that asks for one.
+        times: how long is waited for what while folders are watched.
     """
 
     uri: str
     name: str
     pictures: Sequence[str] = ()
+    watch: bool = False
     examples: bool = False
     uploads: Path | None = None
     calibration: Path | None = None
     fpr: float = DEFAULT_FPR
     token: str = ""
+    times: WatchTimes = WatchTimes()
 
 
 @contextmanager
@@ -94,14 +102,10 @@ def open_routes(options: SearchOptions, settings: Settings, operator: Encoder, p
         originals = stack.enter_context(Originals(settings))
         thumbnails = Thumbnails(cache / "thumbnails", originals, ImageLimits.of(settings))
         uploads = Uploads(index, originals, options.uploads)
-        given = [options.pictures] if options.pictures else []
-        batches = _example_batches(cache / _EXAMPLES) if options.examples else given
         service = SearchService(
             index=index,
             threshold=threshold,
-            indexing=stack.enter_context(
-                Indexing(index, batches, COUNT if options.examples else 0, cache / f"{name}.errors.csv")
-            ),
+            indexing=stack.enter_context(_indexing(options, index, cache)),
             originals=originals,
             thumbnails=thumbnails,
             uploads=uploads,
@@ -118,5 +122,17 @@ def _examples_store(cache: Path, operator: OperatorInfo) -> tuple[str, str]:
     return str(cache / f"{_EXAMPLES}-{digest}.db"), _EXAMPLES
 
 
-def _example_batches(folder: Path) -> Iterable[Sequence[str]]:
-    return ([str(path) for path in paths] for paths in write_examples(folder))
+def _example_batches(folder: Path) -> Iterable[Batch]:
+    return (Batch([str(path) for path in paths]) for paths in write_examples(folder))
+
+
+def _indexing(options: SearchOptions, index: Index, cache: Path) -> Indexing:
+    errors = cache / f"{index.name}.errors.csv"
+    if options.examples:
+        return Indexing(index, _example_batches(cache / _EXAMPLES), COUNT, errors)
+    has_folders = any(map(os.path.isdir, options.pictures))
+    if options.watch and has_folders:
+        stopping = threading.Event()
+        ours = [os.path.abspath(each) + os.sep for each in (options.uri, cache)]
+        return Indexing(index, Watch(options.pictures, ours, stopping, options.times).batches(), 0, errors, stopping)
+    return Indexing(index, [Batch(options.pictures, prune=has_folders)] if options.pictures else [], 0, errors)

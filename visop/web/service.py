@@ -7,13 +7,15 @@ from dataclasses import asdict, dataclass
 
 from visop.address import is_loopback
 from visop.contract import Vector
-from visop.errors import NotFound
+from visop.errors import NotAllowed, NotFound
 from visop.search.index import Index
 from visop.search.milvus.schema import Picture
 from visop.settings import Settings
 from visop.web.filters import check_public
 from visop.web.indexing import Indexing
 from visop.web.messages import (
+    FailedInput,
+    FailuresReply,
     FoundMatch,
     FoundPicture,
     IndexingStatus,
@@ -131,8 +133,20 @@ class SearchService:
             uploads=self.uploads.allowed,
             fetch=self.settings.fetch,
             max_image_bytes=self.settings.max_image_bytes,
+            watching=self.indexing.is_watching,
+            failures_told=self.whole_names,
             indexing=progress,
         )
+
+    def failures(self, limit: int) -> FailuresReply:
+        """The inputs that could not be indexed. Raises NotAllowed where folders are not told."""
+        if not self.whole_names:
+            raise NotAllowed(
+                "which files could not be read is told to this machine only; the server's log says it, too"
+            )
+        failures = self.indexing.failures
+        found = [FailedInput(**asdict(each)) for each in failures.first(limit)]
+        return FailuresReply(count=failures.count, failures=found)
 
 
 def _no_picture(id_: str) -> NotFound:

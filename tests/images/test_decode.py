@@ -99,14 +99,14 @@ def test_the_array_is_contiguous_and_read_only_rgb() -> None:
     [
         ("1", 1, "PNG", (255, 255, 255)),
         ("L", 77, "PNG", (77, 77, 77)),
-        ("LA", (77, 10), "PNG", (77, 77, 77)),
+        ("LA", (77, 51), "PNG", (219, 219, 219)),
         ("P", 0, "PNG", (0, 0, 0)),
-        ("RGBA", (10, 20, 30, 0), "PNG", (10, 20, 30)),
-        ("RGBA", (10, 20, 30, 128), "TIFF", (10, 20, 30)),
+        ("RGBA", (10, 20, 30, 0), "PNG", (255, 255, 255)),
+        ("RGBA", (10, 20, 30, 128), "TIFF", (132, 137, 142)),
         ("CMYK", (255, 0, 0, 0), "TIFF", (0, 255, 255)),
         ("L", 77, "GIF", (77, 77, 77)),
         ("1", 1, "TIFF", (255, 255, 255)),
-        ("I", 5, "TIFF", (0, 0, 0)),
+        ("I", 5, "TIFF", (5, 5, 5)),
         ("LAB", (255, 128, 128), "TIFF", (255, 255, 255)),
     ],
 )
@@ -133,13 +133,7 @@ def test_a_palette_with_transparency_becomes_rgb_without_a_warning() -> None:
     data = encode(image, "PNG", transparency=bytes(range(16)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert (decode_image(data, limits()) == np.asarray(image.convert("RGB"))).all()
-
-
-def test_alpha_is_dropped_as_keras_does() -> None:
-    image = picture()
-    image.putalpha(PILImage.linear_gradient("L").resize(image.size))
-    assert (decode_image(encode(image, "PNG"), limits()) == np.asarray(picture())).all()
+        assert decode_image(data, limits()).min() >= 239  # nearly white: the alpha of every entry is 15 or less
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
@@ -161,23 +155,11 @@ def test_grey_of_12_bits_uses_the_whole_range() -> None:
     assert decode_image(data, limits())[0, :2].tolist() == [[255] * 3, [128] * 3]
 
 
-def test_floating_point_is_spread_over_the_whole_range_whatever_else_it_holds() -> None:
-    values = np.array([[-1.5, np.nan, 0.0, np.inf, 1.5, -np.inf]], np.float32)
-    image = decode_image(encode(PILImage.fromarray(values), "TIFF"), limits())
-    assert image[0, :, 0].tolist() == [0, 0, 127, 0, 255, 0]
-
-
 def test_a_signalling_nan_is_no_error() -> None:
-    values = np.array([[1, 0, 3]], np.float32)
+    values = np.array([[1, 0, 0.2]], np.float32)
     values.view(np.uint32)[0, 1] = 0x7F800001
     image = decode_image(encode(PILImage.fromarray(values), "TIFF"), limits())
-    assert image[0, :, 0].tolist() == [0, 0, 255]
-
-
-@pytest.mark.parametrize("values", [[np.nan, np.nan], [3.4e38, 3.4e38], [-3.4e38, 3.4e38]])
-def test_a_flat_or_extreme_floating_point_picture_is_no_error(values: list[float]) -> None:
-    image = decode_image(encode(PILImage.fromarray(np.array([values], np.float32)), "TIFF"), limits())
-    assert image[0, 0].tolist() == [0, 0, 0]
+    assert image[0, :, 0].tolist() == [255, 0, 51]
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF", "MPO"])

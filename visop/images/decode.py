@@ -11,20 +11,17 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import PIL.Image
 
 # Importing a reader registers it. Without these imports, Pillow would import all of its forty readers the first time
 # it meets a format that is not registered.
 from PIL import (  # noqa: F401
     BmpImagePlugin,
-    ExifTags,
     GifImagePlugin,
     JpegImagePlugin,
     PngImagePlugin,
@@ -35,8 +32,15 @@ from PIL import (  # noqa: F401
 
 from visop.contract import Image
 from visop.errors import ImageDecodeError, ImageTooLarge, SettingsError, VisopError, drop_locals
-from visop.images.limits import MeteredFile, check_exif, check_file, check_header, check_size
+from visop.images.alpha import on_white, split_alpha
+from visop.images.bmp_alpha import prepare_bmp
+from visop.images.colour import to_srgb
+from visop.images.described_colour import profile_of
+from visop.images.grey import grey_of_eight_bits, is_deep
+from visop.images.limits import MeteredFile, check_file, check_header, check_size
+from visop.images.orientation import orientation, turn_upright
 from visop.images.tiff import Tiff
+from visop.images.tiff_samples import prepare_tiff
 from visop.settings import Settings
 
 # The formats whose readers have been fuzzed. Other readers start programs and write files (EPS), or decode in Python
@@ -45,16 +49,8 @@ _FORMATS = frozenset({"BMP", "GIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP"})
 
 _RESAMPLING = {"bilinear": PIL.Image.Resampling.BILINEAR, "nearest": PIL.Image.Resampling.NEAREST}
 
-# EXIF orientation -> the transposition that turns the picture upright (CIPA DC-008, Orientation).
-_UPRIGHT = {
-    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
-    3: PIL.Image.Transpose.ROTATE_180,
-    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
-    5: PIL.Image.Transpose.TRANSPOSE,
-    6: PIL.Image.Transpose.ROTATE_270,
-    7: PIL.Image.Transpose.TRANSVERSE,
-    8: PIL.Image.Transpose.ROTATE_90,
-}
+# Where the header of a PNG says how many bits a sample has.
+_PNG_BIT_DEPTH = 24
 
 _STRIP_PIXELS = 2**20
 
@@ -100,8 +96,9 @@ class ImageLimits:
 def decode_image(data: bytes, limits: ImageLimits, decode_side: int | None = None) -> Image:
     """Decode an image file completely and turn it upright. Only the first frame of an animation or page is decoded.
 
-    The alpha channel is dropped, as ``keras.utils.load_img`` does, so that a picture gets the same vector here as
-    from the same model in Keras. Grey of more than 8 bits is scaled to 8; ``load_img`` would clip it to white.
+    The result is what a browser shows of the picture: colours are converted to sRGB, and what is transparent is
+    composed on white. Grey of more than 8 bits is scaled to 8. For an opaque picture in sRGB it is bit for bit what
+    ``keras.utils.load_img`` gives, so that such a picture gets the same vector here as from the same model in Keras.
 
     Args:
         data: the file.
@@ -168,10 +165,18 @@ def _decode(data: bytes, limits: ImageLimits, decode_side: int | None) -> Image:
         _check_frames(image, data, limits.max_frames)
         if decode_side is not None:
             image.draft(None, (decode_side, decode_side))
+        profile = profile_of(image, data)
+        _prepare_samples(image, data)
         image.load()
-        upright = _UPRIGHT.get(orientation(image))
-        picture = _to_rgb(image)
-        return _to_array(picture if upright is None else picture.transpose(upright))
+        return _to_array(turn_upright(_to_rgb(image, data, profile), orientation(image, data)))
+
+
+def _prepare_samples(image: Any, data: bytes) -> None:
+    """Correct how Pillow will read the samples of an opened picture. Raises ImageDecodeError where it cannot."""
+    if image.format == "TIFF":
+        prepare_tiff(image)
+    if image.format == "BMP":
+        prepare_bmp(image, data)
 
 
 def _check_frames(image: Any, data: bytes, max_frames: int) -> None:
@@ -181,47 +186,13 @@ def _check_frames(image: Any, data: bytes, max_frames: int) -> None:
         raise ImageTooLarge(f"image has {frames:,} frames, the limit is {max_frames:,}")
 
 
-def orientation(image: PIL.Image.Image) -> int:
-    """Return the EXIF orientation, 1 (upright) to 8 (CIPA DC-008). Raises ImageTooLarge for implausibly large Exif."""
-    check_exif(image.info.get("exif", b""))
-    try:
-        value = image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # noqa: BLE001 - Exif is often malformed; the picture is then used as stored
-        return 1
-    return value if isinstance(value, int) else 1
-
-
-def _to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
-    if image.mode == "RGB":
-        return image  # ``convert`` would copy it
-    if image.mode.startswith("I;16"):
-        return _grey(image, lambda values: values >> (_grey_bits(image) - 8))
-    if image.mode in ("I", "F"):
-        return _grey(image, _stretch)
-    return image.convert("LA").convert("RGB") if image.mode == "La" else image.convert("RGB")
-
-
-def _grey(image: PIL.Image.Image, scale: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> PIL.Image.Image:
-    return PIL.Image.fromarray(scale(np.asarray(image)).astype(np.uint8)).convert("RGB")
-
-
-def _grey_bits(image: Any) -> int:
-    """Bits per sample of a 16-bit mode: 12 for some TIFFs, else 16."""
-    return 12 if getattr(image, "tag_v2", {}).get(ExifTags.Base.BitsPerSample) == (12,) else 16
-
-
-def _stretch(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Map 32-bit values, which have no fixed range, linearly to 0 (darkest) to 255 (brightest); NaN becomes 0."""
-    with np.errstate(all="ignore"):  # signalling NaNs raise a warning
-        values = values.astype(np.float64)
-    values[~np.isfinite(values)] = np.nan
-    low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
-    if not high > low:  # one single value, or only NaN
-        return np.zeros_like(values)
-    values -= low
-    values *= 255 / (high - low)
-    values[np.isnan(values)] = 0
-    return values
+def _to_rgb(image: PIL.Image.Image, data: bytes, profile: bytes | None) -> PIL.Image.Image:
+    """Convert a loaded picture to what a browser shows of it: sRGB, on white."""
+    if image.mode == "RGB" and "transparency" not in image.info:  # nearly all photographs
+        return to_srgb(image, profile)
+    bits = data[_PNG_BIT_DEPTH] if image.format == "PNG" else 8
+    colours, alpha = split_alpha(grey_of_eight_bits(image) if is_deep(image) else image, bits)
+    return on_white(to_srgb(colours, profile), alpha)
 
 
 def _to_array(image: PIL.Image.Image) -> Image:

@@ -12,10 +12,8 @@ import numpy as np
 from PIL import Image
 
 from visop.errors import InvalidInput
-from visop.images.decode import ImageLimits, decode_image, orientation
-
-# EXIF orientations with width and height swapped (CIPA DC-008).
-_TURNED = (5, 6, 7, 8)
+from visop.images.decode import ImageLimits, decode_image
+from visop.images.orientation import upright_size
 
 
 def size_of(data: bytes) -> tuple[int, int]:
@@ -24,14 +22,11 @@ def size_of(data: bytes) -> tuple[int, int]:
     Returns (0, 0) if Pillow cannot read it: a custom operator may accept formats that Pillow does not, and a remote
     operator may accept pictures that are too large here.
     """
-    width, height, turned = 0, 0, 1
     with suppress(Exception), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with Image.open(io.BytesIO(data)) as picture:
-            width, height = picture.size
-            # The Exif of a PNG can follow the pixels, and Pillow would decode them to find it.
-            turned = orientation(picture) if picture.format != "PNG" or "exif" in picture.info else 1
-    return (height, width) if turned in _TURNED else (width, height)
+            return upright_size(picture, data)
+    return 0, 0
 
 
 def thumbnail(data: bytes, limits: ImageLimits, side: int) -> Image.Image:

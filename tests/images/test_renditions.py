@@ -1,0 +1,115 @@
+"""One picture in every format and mode: what comes out is what a browser shows, or the picture is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image as PILImage
+
+from benchmarks.renditions import Rendition, luma, png, renditions, saved, tiff, wide
+from visop.errors import ImageDecodeError
+from visop.images.decode import ImageLimits, decode_image
+from visop.settings import Settings
+
+LIMITS = ImageLimits.of(Settings(formats=("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO")))
+PHOTOGRAPH = np.asarray(PILImage.fromarray(skimage.data.astronaut()).resize((64, 48)))
+
+# Mean difference in grey levels. What is lossy are the files, of JPEG and of five bits a sample.
+CLOSE, LOSSY = 2.0, 4.0
+
+
+@pytest.mark.parametrize("rendition", list(renditions(PHOTOGRAPH)), ids=str)
+def test_a_rendition_is_decoded_to_what_a_browser_shows(rendition: Rendition) -> None:
+    image = decode_image(rendition.data, LIMITS)
+    lossy = rendition.format == "JPEG" or rendition.what.startswith(("15", "16"))
+    assert np.abs(image.astype(int) - rendition.expected).mean() < (LOSSY if lossy else CLOSE)
+
+
+@pytest.mark.slow
+def test_a_rendition_gets_the_vector_of_the_plain_picture() -> None:
+    from visop.serving.operators import load_operator
+
+    operator = load_operator(Settings(model="embedded", precision="f32"))
+    operator.load()
+    photograph = np.asarray(PILImage.fromarray(skimage.data.astronaut()).resize((320, 240)))
+
+    def vector(data: bytes) -> Any:
+        return np.asarray(operator.bulk_execute([decode_image(data, LIMITS, operator.decode_side)])[0])
+
+    for rendition in renditions(photograph):
+        plain = saved(rendition.expected, "PNG")
+        assert vector(rendition.data) @ vector(plain) >= 0.99, str(rendition)
+
+
+# What is refused
+
+GREY = luma(PHOTOGRAPH)
+SIGNED = GREY.astype(np.int16) - 100
+LAB = np.zeros((3, 48, 64), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (
+            tiff(SIGNED, photometric="minisblack"),
+            "grey values from -100 to .*, which do not say what is black and what",
+        ),
+        (tiff(GREY * np.float32(3.7), photometric="minisblack"), "grey values from .*, which do not say"),
+        (tiff(GREY.astype(np.uint32) * 1000, photometric="minisblack"), "grey values from .*, which do not say"),
+        (tiff(GREY.astype(np.int8), photometric="minisblack"), "signed samples of 8 bits"),
+        (tiff(LAB, photometric="cielab", planarconfig="separate"), "separate planes in LAB of 8 bits"),
+        (tiff(LAB, photometric="ycbcr", planarconfig="separate", subsampling=(1, 1)), "separate planes in YCbCr"),
+    ],
+    ids=["signed", "wide floating point", "20 bits in 32", "signed bytes", "planes of Lab", "planes of YCbCr"],
+)
+def test_what_would_become_another_picture_is_refused_in_words_that_say_what_it_is(data: bytes, words: str) -> None:
+    with pytest.raises(ImageDecodeError, match=words):
+        decode_image(data, LIMITS)
+
+
+# The palest and the darkest
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.0, 0.0], [0, 0]),
+        ([0.25, 1.0], [64, 255]),
+        ([-0.02, 1.04], [0, 255]),
+        ([np.nan, np.inf], [0, 0]),
+        ([0, 9], [0, 9]),
+    ],
+)
+def test_floating_point_keeps_its_values_and_is_not_spread_over_the_range(values: Any, expected: list[int]) -> None:
+    image = decode_image(tiff(np.array([values], np.float32), photometric="minisblack"), LIMITS)
+    assert image[0, :, 0].tolist() == expected
+
+
+def test_four_logos_on_transparency_are_four_pictures() -> None:
+    # The colour below the transparent pixels is the same black as the logo: only alpha shows its shape.
+    shapes = [np.zeros((32, 32), np.uint8) for _ in range(4)]
+    for number, shape in enumerate(shapes):
+        shape[number * 8 : number * 8 + 8] = 255
+    files = [png(np.dstack([np.zeros((32, 32, 3), np.uint8), shape]), 8, 6) for shape in shapes]
+    images = [decode_image(file, LIMITS) for file in files]
+    assert [(image[..., 0] == 0).sum() for image in images] == [256] * 4
+    assert len({image.tobytes() for image in images}) == 4
+
+
+def test_an_opaque_alpha_changes_no_bit() -> None:
+    opaque = np.dstack([PHOTOGRAPH, np.full(PHOTOGRAPH.shape[:2], 255, np.uint8)])
+    assert (decode_image(png(opaque, 8, 6), LIMITS) == PHOTOGRAPH).all()
+    assert (decode_image(png(wide(opaque), 16, 6), LIMITS) == PHOTOGRAPH).all()
+
+
+def test_what_the_first_frame_of_a_gif_leaves_free_is_white() -> None:
+    data = bytearray(saved(PILImage.new("L", (8, 8), 0), "GIF"))
+    data[6:10] = (16).to_bytes(2, "little") * 2
+    image = decode_image(bytes(data), LIMITS)
+    assert image[:8, :8].max() == 0
+    assert image[8:].min() == 255
+    assert image[:, 8:].min() == 255

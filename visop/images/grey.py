@@ -1,0 +1,88 @@
+"""Bring grey of more than 8 bits to 8 bits.
+
+16 bits have a range that is known, and so have 12. Wider values have not: a floating-point picture may hold 0 to 1, or
+metres above the sea. They are taken if their values say what is white, and refused if not, because to spread them
+over the range would make another picture of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+
+from visop.errors import ImageDecodeError
+
+Values = npt.NDArray[Any]
+
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339  # TIFF tags
+_WHITE_IS_ZERO, _UNSIGNED = 0, 1
+
+# How far a floating-point picture may go beyond black and white: filters overshoot.
+_OVERSHOOT = 0.1
+
+
+def is_deep(image: PIL.Image.Image) -> bool:
+    """Return whether a loaded picture has grey of more than 8 bits."""
+    return image.mode.startswith("I") or image.mode == "F"
+
+
+def grey_of_eight_bits(image: PIL.Image.Image) -> PIL.Image.Image:
+    """Bring a picture for which ``is_deep`` is true to mode L, or LA if one of its greys is transparent (PNG).
+
+    Raises:
+        ImageDecodeError: the values do not say what is white.
+    """
+    tags = getattr(image, "tag_v2", {})
+    values = np.asarray(image)
+    if image.mode.startswith("I;16"):
+        scaled = (values >> (4 if tags.get(_BITS_PER_SAMPLE) == (12,) else 8)).astype(np.uint8)
+    else:
+        scaled = _scale(_unsigned(values, tags), _whites(image.mode, tags))
+    if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        scaled = 255 - scaled
+    grey = PIL.Image.fromarray(scaled)
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        grey.putalpha(PIL.Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8)))
+    return grey
+
+
+def _unsigned(values: Values, tags: Any) -> Values:
+    """Undo that Pillow reads 32 bits as signed."""
+    if values.dtype.kind == "i" and tags.get(_SAMPLE_FORMAT, (_UNSIGNED,)) == (_UNSIGNED,):
+        return values.view(np.uint32)
+    return values
+
+
+def _whites(mode: str, tags: Any) -> tuple[int, ...]:
+    """Return what may be white, from the smallest: that of 8 bits, of 16, and of the samples themselves."""
+    if mode == "F":
+        return 1, 255, 65535
+    if tags.get(_SAMPLE_FORMAT, (_UNSIGNED,)) == (_UNSIGNED,):
+        return 255, 65535, 2**32 - 1
+    return (255, 32767) if tags.get(_BITS_PER_SAMPLE) == (16,) else (255, 65535)
+
+
+def _scale(values: Values, whites: tuple[int, ...]) -> Values:
+    """Scale to 0 to 255 by the smallest white that no value exceeds; what is not a number becomes black."""
+    with np.errstate(all="ignore"):  # signalling NaNs raise a warning
+        values = values.astype(np.float64)
+    values[~np.isfinite(values)] = 0
+    low, high = values.min(), values.max()
+    slack = _OVERSHOOT if whites[0] == 1 else 0
+    white = next((white for white in whites if high <= white + (slack if white == 1 else 0)), None)
+    if low < -slack or white is None or (white > 1 and low < 0) or not _plausible(values, high, white):
+        raise ImageDecodeError(
+            f"image has grey values from {low:g} to {high:g}, which do not say what is black and what is white"
+        )
+    return np.rint(np.clip(values * (255 / white), 0, 255)).astype(np.uint8)
+
+
+def _plausible(values: Values, high: float, white: int) -> bool:
+    """Return whether a white fits: above 1 values are whole numbers, and 32 bits are used to at least a half."""
+    if white == 1:
+        return True
+    return bool((values == np.floor(values)).all()) and (white < 2**32 - 1 or high >= 2**31)

@@ -90,17 +90,21 @@ def _rows(document: Json, schema: Json, prefix: str) -> Iterator[list[str]]:
 
 def _kind(document: Json, schema: Json) -> str:
     schema = _resolved(document, schema)
+    default = schema.get("default")
+    if isinstance(default, bool | int | float | str) and default != "":
+        told = default if isinstance(default, str) else json.dumps(default)
+        return f"{_type(document, schema)}, default {code(told)}"
+    return _type(document, schema)
+
+
+def _type(document: Json, schema: Json) -> str:
     if "anyOf" in schema:
         return " or ".join(_kind(document, each) for each in schema["anyOf"])
     if "enum" in schema:
         return " or ".join(map(code, schema["enum"]))
     if schema.get("type") == "array":
         return f"{_kind(document, schema['items'])} []"
-    if schema.get("format") == "binary":
-        return "file"
-    default = schema.get("default")
-    told = f", default {code(json.dumps(default))}" if default not in (None, "", []) else ""
-    return f"{schema.get('type', 'any')}{told}"
+    return "file" if schema.get("format") == "binary" else str(schema.get("type", "any"))
 
 
 def _resolved(document: Json, schema: Json) -> Json:

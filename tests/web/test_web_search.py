@@ -141,3 +141,18 @@ def test_a_filter_that_cannot_be_evaluated_is_its_senders_fault(
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_ARGUMENT")
     assert reason in answer.json()["detail"]
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_null_stands_for_a_field_that_is_absent(site: Site) -> None:
+    found = site.search(id=site.ids()["5.png"], url=None, data=None, k=None, filter=None)
+    assert len(found.json()["matches"]) == 10
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [("/v1/pictures?limit=0", "limit"), ("/v1/pictures?limit=x", "limit"), ("/v1/pictures/x", "id")],
+)
+def test_a_wrong_parameter_is_named_as_it_is_written(site: Site, path: str, field: str) -> None:
+    problem = site.web.get(path).json()
+    assert problem["field"] == field
+    assert problem["detail"].startswith(f"{field}: must ")

@@ -205,8 +205,11 @@ def _on_http_error(request: Request, error: HTTPException) -> Response:
 
 
 def _on_validation_error(_: Request, error: RequestValidationError) -> Response:
-    """What a route declares that FastAPI parses, such as the parameters of a query."""
-    return problem_of(wrong_message(error.errors()))
+    """What a route declares that FastAPI parses, such as the parameters of a query.
+
+    FastAPI puts before a field's name where it stands: ``query``, ``path`` or ``body``.
+    """
+    return problem_of(wrong_message([each | {"loc": each["loc"][1:]} for each in error.errors()]))
 
 
 def _on_anything(_: Request, error: Exception) -> Response:

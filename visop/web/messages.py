@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from visop.errors import InvalidInput
 from visop.http.body import Body, read_texts
+from visop.http.message import Message
 from visop.search.match import Match
 from visop.search.milvus.schema import ID_CHARS, Picture
 from visop.search.presence import is_gone
@@ -28,7 +29,7 @@ _VALUES = 64
 _ID_EXAMPLE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
-class SearchRequest(BaseModel):
+class SearchRequest(Message):
     """A picture to search with, as exactly one of `url`, `data` and `id`; in a form, `image` is the file itself."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"id": _ID_EXAMPLE, "k": 10}]})

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from visop.http.body import Body
+from visop.http.message import Message
 from visop.search.milvus.schema import MAX_NAME_BYTES
 from visop.web.messages import ID_PATTERN, MAX_FILTER_CHARS, FoundPicture
 
@@ -20,7 +21,7 @@ _Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_BYTES
 _Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 
 
-class RemovalRequest(BaseModel):
+class RemovalRequest(Message):
     """What to take out of the index: everything that is meant by any of the fields."""
 
     model_config = ConfigDict(

@@ -89,3 +89,23 @@ def test_a_call_is_one_line_in_the_log(web: httpx.Client, caplog: pytest.LogCapt
         web.post("/v1/execute", json={"datas": [make_base64()]}, headers={"X-Request-Id": "one-line"})
     fields = next(fields for fields in map(fields_of, caplog.records) if fields["id"] == "one-line")
     assert (fields["rpc"], fields["code"], fields["items"]) == ("POST /v1/execute", "OK", 1)
+
+
+def test_null_stands_for_a_field_that_is_absent(both: Both) -> None:
+    _, web = both
+    given = {"datas": [make_base64((3, 4, 0))], "images": None, "urls": None, "partial": None}
+    assert json_format.ParseDict(given, rpc_pb2.ExecuteRequest()).datas
+    np.testing.assert_allclose(vectors(web.post("/v1/execute", json=given)), [unit((3, 4, 0))], atol=1e-6)
+    nothing = web.post("/v1/execute", json=dict.fromkeys(given))
+    assert (nothing.status_code, nothing.json()["nums"]) == (200, "0")
+
+
+@pytest.mark.parametrize("field", ["urls", "datas", "images"])
+def test_null_in_a_list_is_an_error_with_its_place(web: httpx.Client, field: str) -> None:
+    problem = web.post("/v1/execute", json={field: [make_base64(), None]}).json()
+    assert (problem["field"], problem["detail"]) == (f"{field}[1]", f"{field}[1]: must be a string")
+
+
+def test_null_for_no_field_at_all_is_none(web: httpx.Client) -> None:
+    assert web.post("/v1/execute", content=b"null", headers={"Content-Type": "application/json"}).status_code == 400
+    assert web.post("/v1/execute", json={"nothing": 1}).json()["field"] == "nothing"

@@ -80,7 +80,25 @@ def test_a_dimension_that_the_operator_does_not_have_is_refused(web: httpx.Clien
 def test_bad_inputs_are_named_as_they_were_sent(web: httpx.Client) -> None:
     problem = embed(web, inputs=["https://169.254.169.254/x", make_base64(), "ftp://example.org/x", "cats"]).json()
     assert [violation["field"] for violation in problem["violations"]] == ["inputs[0]", "inputs[2]", "inputs[3]"]
-    assert "inputs[3]: not an image" in problem["detail"] or "inputs[3]: not valid base64" in problem["detail"]
+    words = "neither a URL (http://..., https://...) nor an image file in base64 or as a data URI"
+    assert f"inputs[3]: {words}" in problem["detail"]
+
+
+@pytest.mark.parametrize("text", ["hello", "cats", "", "example.org/cat.jpg", "a text about a cat"])
+def test_a_text_is_told_what_is_taken(web: httpx.Client, text: str) -> None:
+    assert embed(web, inputs=text).json()["detail"].startswith("inputs[0]: neither a URL (http://..., https://...) nor")
+
+
+@pytest.mark.parametrize("text", ["data:image/png;base64,aGVsbG8gd29ybGQgaGVsbG8gd29ybGQ=", make_base64()[:-40]])
+def test_what_may_be_an_image_file_is_told_what_is_wrong_with_it(web: httpx.Client, text: str) -> None:
+    assert "neither" not in embed(web, inputs=text).json()["detail"]
+
+
+def test_null_stands_for_a_field_that_is_absent(web: httpx.Client) -> None:
+    data, names = make_base64((3, 4, 0)), ("normalize", "truncate", "truncation_direction", "prompt_name", "dimensions")
+    assert embed(web, inputs=data, **dict.fromkeys(names)).json() == embed(web, inputs=data).json()
+    assert embed(web, inputs=None).json()["detail"] == "inputs: is missing"
+    assert embed(web, inputs=[None]).json()["field"] == "inputs[0]"
 
 
 def test_no_inputs_answer_no_vectors(web: httpx.Client) -> None:

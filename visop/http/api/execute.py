@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field
 from visop.errors import InvalidInput, UsageError, VisopError
 from visop.http.body import FORM, JSON, Body, to_json
 from visop.http.endpoint import Endpoint, Results, Task
+from visop.http.message import Message
 from visop.http.openapi import CALL_PROBLEMS, answers, body_of
 from visop.rpc.statuses import code_of
 from visop.serving.convert import ExecuteInputs, inputs_of, refuse_bad
@@ -26,7 +27,7 @@ Texts = Annotated[list[str], FailFast()]
 _DATA_EXAMPLE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 
 
-class ExecuteRequest(BaseModel):
+class ExecuteRequest(Message):
     """Results stand in field order: all urls, then all datas, then all images."""
 
     model_config = ConfigDict(

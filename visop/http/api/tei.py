@@ -9,11 +9,13 @@ from typing import Annotated, Literal
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, FailFast, Field, WithJsonSchema
 
-from visop.errors import UsageError
+from visop.contract import Vector
+from visop.errors import ImageDecodeError, InvalidInput, UsageError, VisopError
 from visop.http.body import JSON, Body, to_json
 from visop.http.endpoint import Endpoint, Results, Task
+from visop.http.message import Message
 from visop.http.openapi import CALL_PROBLEMS, answers, body_of
 from visop.serving.convert import refuse_bad
 from visop.serving.pipeline import Input
@@ -21,6 +23,9 @@ from visop.serving.pipeline import Input
 # What Milvus 2.6 posts when a collection with a text-embedding function is created, to see that the function works and
 # that its vectors have the dimension of their field (`Check` in internal/util/function/embedding of its source).
 _PROBE = ["check"]
+
+# Of a GIF of one pixel, in base64.
+_SMALLEST_IMAGE_CHARS = 35
 
 TextOrTexts = Annotated[
     list[str],
@@ -30,7 +35,7 @@ TextOrTexts = Annotated[
 ]
 
 
-class EmbedRequest(BaseModel):
+class EmbedRequest(Message):
     """As text-embeddings-inference takes it. What is said there of texts has no effect on pictures."""
 
     model_config = ConfigDict(
@@ -85,10 +90,18 @@ def _parse(body: Body, max_items: int, dimension: int) -> Task:
     inputs = [Input(f"inputs[{index}]", text, is_url=_is_url(text)) for index, text in enumerate(request.inputs)]
 
     def answer(results: Results) -> bytes:
-        refuse_bad(inputs, results)
-        return to_json(results)
+        told = [_in_other_words(*each) for each in zip(request.inputs, results, strict=True)]
+        refuse_bad(inputs, told)
+        return to_json(told)
 
     return Task(inputs, answer)
+
+
+def _in_other_words(text: str, result: Vector | VisopError) -> Vector | VisopError:
+    """Say of a text that cannot be an image file what is taken here; decoding it would only call it bad base64."""
+    if isinstance(result, ImageDecodeError) and not _is_url(text) and len(text) < _SMALLEST_IMAGE_CHARS:
+        return InvalidInput("neither a URL (http://..., https://...) nor an image file in base64 or as a data URI")
+    return result
 
 
 def _is_url(text: str) -> bool:

@@ -400,6 +400,118 @@ def test_pictures_are_added_and_found(open_page: Callable[..., Page], tmp_path: 
         expect(page.locator("#keep")).to_be_hidden()
 
 
+def test_a_picture_is_removed_with_the_keyboard_and_put_back(page: Page, shared: Site) -> None:
+    find(page, 4)
+    names = first_names(page, 10)
+    page.get_by_role("button", name="Open 4.png").press("Enter")
+    page.get_by_role("button", name="Remove…").press("Enter")
+    question = page.get_by_role("dialog", name="Remove 4.png from the index?")
+    expect(question).to_have_accessible_description(re.compile("Its file stays where it is, unless it was uploaded"))
+    expect(question.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("ArrowRight")  # turns no picture below the question
+    page.keyboard.press("Escape")
+    expect(question).to_be_hidden()
+    expect(page.get_by_role("dialog").get_by_role("heading")).to_have_text("4.png")
+    expect(page.get_by_role("button", name="Remove…")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Shift+Tab")
+    expect(question.get_by_role("button", name="Remove")).to_be_focused()
+    assert Axe().run(page).violations_count == 0
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").filter(has_text="4.png was removed from the index.")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.locator("#count")).to_have_text("9 pictures")
+    assert first_names(page, 10) == names[1:]
+    assert (shared.folder / "4.png").exists()
+    expect(page.get_by_role("button", name="Undo")).to_be_focused()
+    assert Axe().run(page).violations_count == 0
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").filter(has_text="4.png is in the index again.")).to_be_visible()
+    expect(page.locator("#count")).to_have_text("10 pictures")
+    assert first_names(page, 10) == names
+    page.keyboard.press("Enter")
+    expect(page.locator("#removed")).to_be_hidden()
+    find(page, 5)
+    assert "4.png" in first_names(page, 10)
+
+
+def test_an_upload_that_is_removed_is_not_offered_back(open_page: Callable[..., Page], tmp_path: Path) -> None:
+    with open_test_site(tmp_path, 2) as site:
+        site.web.post("/v1/index", files={"images": make_image((200, 1, 1))})
+        page = open_page(site)
+        page.get_by_role("button", name="Open upload-").click()
+        page.get_by_role("button", name="Remove…").click()
+        page.locator("#removal-yes").click()
+        expect(page.locator("#removed-text")).to_contain_text("was removed from the index.")
+        expect(page.locator("#undo")).to_be_hidden()
+        expect(page.locator(".card")).to_have_count(2)
+        assert list((tmp_path / "uploads").iterdir()) == []
+
+
+def test_what_somebody_else_removed_is_told_in_words(open_page: Callable[..., Page], tmp_path: Path) -> None:
+    with open_test_site(tmp_path, 2) as site:
+        page = open_page(site)
+        page.get_by_role("button", name="Open 1.png").click()
+        site.web.delete(f"/v1/pictures/{site.ids()['1.png']}")
+        page.get_by_role("button", name="Remove…").click()
+        page.locator("#removal-yes").click()
+        expect(page.get_by_role("alert")).to_contain_text("No picture")
+        expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_a_picture_whose_file_is_gone_is_shown_as_that(open_page: Callable[..., Page], tmp_path: Path) -> None:
+    with open_test_site(tmp_path, 3, options={"uploads": None}) as site:
+        page = open_page(site)
+        expect(page.locator(".card")).to_have_count(3)
+        assert page.locator(".card img").evaluate_all("all => Promise.all(all.map(each => each.decode()))")
+        (site.folder / "1.png").unlink()
+        page.reload()
+        card = page.locator(".card", has_text="1.png")
+        expect(card.get_by_text("file is gone")).to_be_visible()
+        expect(page.get_by_text("file is gone").locator("visible=true")).to_have_count(1)
+        expect(card.locator("img")).to_have_css("filter", "grayscale(1)")
+        page.get_by_role("button", name="Open 1.png, whose file is gone").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_text("It was there when it was indexed.")).to_be_visible()
+        expect(dialog.get_by_role("link", name="Open the file")).to_be_hidden()
+        expect(dialog.get_by_role("button", name="Remove…")).to_be_hidden()  # where uploads are off
+        assert Axe().run(page).violations_count == 0
+
+
+def test_the_page_says_which_files_could_not_be_read(open_page: Callable[..., Page], tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for name in ("a.jpg", "<b>.jpg"):
+        (tmp_path / "photos" / name).write_bytes(f"bad {name}".encode())
+    with open_test_site(tmp_path, 1) as site:
+        page = open_page(site)
+        expect(page.locator("#indexing-text")).to_have_text("2 files could not be read.")
+        page.get_by_text("Which, and why").press("Enter")
+        expect(page.locator("#failures-list li")).to_have_count(2)
+        expect(page.locator("#failures-list")).to_contain_text(f"{site.folder}/a.jpg: not an image")
+        expect(page.locator("#failures-list")).to_contain_text("<b>.jpg")
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+
+
+def test_the_page_of_others_is_not_told_which_files_could_not_be_read(page: Page, shared: Site) -> None:
+    indexing = shared.status()["indexing"] | {"failed": 2}
+    told = {"indexing": indexing, "failures_told": False}
+    page.route("**/v1/index/status", lambda route: route.fulfill(json=shared.status() | told))
+    page.reload()
+    words = "2 files could not be read; the server's log says which."
+    expect(page.locator("#indexing-text")).to_have_text(words)
+    expect(page.locator("#failures")).to_be_hidden()
+
+
+def test_what_happens_to_a_folder_is_seen_on_the_page(open_page: Callable[..., Page], tmp_path: Path) -> None:
+    with open_test_site(tmp_path, 2, options={"watch": True}) as site:
+        page = open_page(site)
+        expect(page.locator("#count")).to_have_text("2 pictures")
+        (site.folder / "2.png").write_bytes(picture_file(colour_of(2)))
+        expect(page.locator("#count")).to_have_text("3 pictures", timeout=20_000)
+        expect(page.get_by_role("button", name="Open 2.png")).to_be_visible()
+
+
 def test_an_empty_index_says_what_to_do(open_page: Callable[..., Page], tmp_path: Path) -> None:
     with open_test_site(tmp_path, 0, options={"uploads": None}) as site:
         page = open_page(site)

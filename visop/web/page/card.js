@@ -9,8 +9,9 @@ export function card(picture, metric) {
   const made = $("card").content.cloneNode(true).firstElementChild;
   made.dataset.id = picture.id;
   fill(made.querySelector("img"), thumbnail(picture, 320), "");
+  made.classList.toggle("is-missing", picture.gone);
   showWords(made, picture, metric);
-  nameControls(made, shortName(picture));
+  nameControls(made, shortName(picture) + (picture.gone ? ", whose file is gone" : ""));
   return made;
 }
 
@@ -19,6 +20,7 @@ function showWords(made, picture, metric) {
   made.querySelector(".name").textContent = shortName(picture);
   made.querySelector(".name").title = picture.names.join("\n");
   made.querySelector(".copy").hidden = !picture.copy;
+  made.querySelector(".missing").hidden = !picture.gone;
   made.querySelector(".number").textContent = isMatch ? spokenScore(picture, metric) : "";
   made.querySelector(".score").hidden = !isMatch;
 }

@@ -6,8 +6,9 @@ import { shortName } from "./words.js";
 
 const TRIES = 5;
 
-/** A picture of the index, large. */
-export const pictureImage = (picture) => fill(new Image(), thumbnail(picture, 1280), shortName(picture));
+/** A picture of the index, large; of one whose file is gone, what the grid still has. */
+export const pictureImage = (picture) =>
+  fill(new Image(), thumbnail(picture, picture.gone ? 320 : 1280), shortName(picture));
 
 /** What was searched with. */
 export function queryImage({ picture, image }, name) {

@@ -1,6 +1,7 @@
 // How many pictures are in the index, and how far indexing is.
 
 import { $ } from "./dom.js";
+import { showFailures } from "./failures.js";
 import { say, showProblem } from "./notices.js";
 import { showEmpty } from "./results.js";
 import { call } from "./server.js";
@@ -11,13 +12,13 @@ import { capital, counted, spokenTime } from "./words.js";
 const POLL_MS = 1000;
 const RETRY_MS = 5000;
 
-/** Follow the index until indexing has ended. */
+/** Follow the index until indexing has ended, and then more slowly if it may begin again. */
 export async function watch() {
   let wait = POLL_MS;
   try {
     await refresh();
     const { status, view } = state;
-    if (status.indexing.state !== "running") wait = 0;
+    if (status.indexing.state !== "running") wait = status.watching ? RETRY_MS : 0;
     if (!view.query && !isStartFull() && status.count > view.pictures.length) {
       await showStart();
     }
@@ -49,6 +50,7 @@ function showIndexing(indexing) {
   $("indexing").hidden = !isRunning && indexing.state !== "failed" &&
     !indexing.failed;
   $("indexing-text").textContent = spokenIndexing(indexing);
+  showFailures();
   $("bar").hidden = !isRunning;
   if (indexing.total) {
     $("bar").max = indexing.total;
@@ -59,11 +61,14 @@ function showIndexing(indexing) {
 }
 
 function spokenIndexing(
-  { state, done, total, failed, seconds_left: left, message },
+  { state: stage, done, total, failed, seconds_left: left, message },
 ) {
-  if (state === "failed") return `Indexing stopped: ${message}`;
-  const bad = failed ? `${counted(failed, "file")} could not be read; the server's log says which` : "";
-  if (state !== "running") return bad && `${capital(bad)}.`;
+  const told = state.status.failures_told;
+  if (stage === "failed") return `Indexing stopped: ${message}`;
+  const bad = failed
+    ? `${counted(failed, "file")} could not be read${told ? "" : "; the server's log says which"}`
+    : "";
+  if (stage !== "running") return bad && `${capital(bad)}.`;
   if (!total) return "Looking for pictures…";
   const rest = left === null || done >= total ? "" : `, about ${spokenTime(left)} left`;
   return `Indexing: ${done.toLocaleString()} of ${counted(total, "picture")}${rest}${bad ? `. ${bad}` : ""}`;

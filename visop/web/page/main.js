@@ -3,10 +3,12 @@
 import { add, keep } from "./adding.js";
 import { clearSelection, compare, select } from "./compare.js";
 import { $ } from "./dom.js";
+import { fillFailures } from "./failures.js";
 import { watch } from "./indexing.js";
 import { listenToDrops, onPaste, takeFiles } from "./input.js";
 import { begin, onPopState } from "./navigation.js";
 import { dismissProblem, showProblem } from "./notices.js";
+import { askToRemove, dismissRemoved, remove, undo } from "./removing.js";
 import { searchAddress, searchFile, searchForMore, searchPicture } from "./search.js";
 import { state } from "./state.js";
 import { openPicture, openViewer, step, toggleSelected } from "./viewer.js";
@@ -51,10 +53,19 @@ function listenToViewer() {
     $("viewer").close();
     searchPicture(openPicture());
   });
+  $("viewer-remove").addEventListener("click", () => askToRemove(openPicture()));
   for (const dialog of document.querySelectorAll("dialog")) {
     dialog.querySelector(".close").addEventListener("click", () => dialog.close());
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close()); // beside its content
   }
+}
+
+function listenToRemoval() {
+  $("removal-yes").addEventListener("click", remove);
+  $("removal-no").addEventListener("click", () => $("removal").close());
+  $("undo").addEventListener("click", undo);
+  $("dismiss-removed").addEventListener("click", dismissRemoved);
+  $("failures").addEventListener("toggle", fillFailures);
 }
 
 function listenToKeys() {
@@ -63,14 +74,16 @@ function listenToKeys() {
     if (key === "Escape" && !document.querySelector("dialog[open]")) {
       dismissProblem();
     }
-    if (key === "ArrowLeft" && $("viewer").open) step(-1);
-    if (key === "ArrowRight" && $("viewer").open) step(1);
+    if ($("removal").open || !$("viewer").open) return;
+    if (key === "ArrowLeft") step(-1);
+    if (key === "ArrowRight") step(1);
   });
 }
 
 listenToSearch();
 listenToGrid();
 listenToViewer();
+listenToRemoval();
 listenToKeys();
 addEventListener("popstate", onPopState);
 watch();

@@ -10,20 +10,28 @@ import { sentences } from "./words.js";
 export const PER_STEP = 24;
 export const MOST = 240;
 
+let whole = state.view; // with the pictures that were removed since
+
 export function show(view) {
   const isAnother = view.query !== state.view.query;
-  state.view = view;
-  const { query, pictures, k } = view;
+  whole = view;
+  state.view = { ...view, pictures: view.pictures.filter(isThere) };
+  const { query, pictures, k } = state.view;
   document.body.classList.toggle("searching", Boolean(query));
   document.title = query ? `${query.name} – search by picture` : "Search by picture";
   if (isAnother) showQuery(query);
   showNote(view);
   $("keep").hidden = !(query?.file && state.status?.uploads && !query.kept);
-  $("more").hidden = !query || pictures.length < k || k >= MOST;
+  $("more").hidden = !query || view.pictures.length < k || k >= MOST;
   $("grid").replaceChildren();
   showCards(pictures);
   showEmpty();
 }
+
+/** Show what is shown once more, after something was removed or put back. */
+export const showAgain = () => show(whole);
+
+const isThere = ({ id }) => !state.removed.has(id);
 
 function showQuery(query) {
   $("shown").hidden = !query;
@@ -58,6 +66,7 @@ function noteOnCopies(pictures) {
 
 /** Add pictures at the end, so that none moves or loses the focus. */
 export function addPictures(pictures) {
+  whole = { ...whole, pictures: [...whole.pictures, ...pictures] };
   state.view = { ...state.view, pictures: [...state.view.pictures, ...pictures] };
   showCards(pictures);
 }

@@ -4,6 +4,9 @@ export const state = {
   /** The index as the server last described it, or null before it has. Written by indexing.js. */
   status: null,
 
+  /** The ids of pictures that were removed on this page. Written by removing.js. @type {Set<string>} */
+  removed: new Set(),
+
   /**
    * What the grid shows: its pictures and, for a search, its query, metric, threshold and k. Written by results.js.
    * @type {any}

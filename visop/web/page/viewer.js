@@ -35,7 +35,11 @@ function showPicture() {
   const picture = openPicture();
   $("viewer-name").textContent = shortName(picture);
   $("viewer-picture").replaceChildren(pictureImage(picture));
+  $("viewer-picture").classList.toggle("is-missing", picture.gone);
+  $("viewer-missing").hidden = !picture.gone;
   $("viewer-file").href = `v1/pictures/${picture.id}`;
+  $("viewer-file").hidden = picture.gone;
+  $("viewer-remove").hidden = !state.status?.uploads;
   $("before").setAttribute("aria-disabled", viewed.at === 0); // a button that is really disabled loses the focus
   $("after").setAttribute("aria-disabled", viewed.at === viewed.pictures.length - 1);
   $("viewer-facts").replaceChildren(...factsOf(picture).flatMap(factElements));

@@ -29,14 +29,17 @@ class ServerProcess:
         answered_after_s: seconds from the start of the process to the last answer that ``wait`` returned.
     """
 
-    def __init__(self, command: Sequence[str], environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, command: Sequence[str], environ: Mapping[str, str] | None = None, address: str | None = None
+    ) -> None:
         """Start the server.
 
         Args:
             command: the arguments of ``python``; the server must listen on the address in OP_ENDPOINT.
             environ: variables for the server, in addition to those of this process without OP_ variables.
+            address: HOST:PORT on the loopback; None takes a free port.
         """
-        self.address = f"127.0.0.1:{_free_port()}"
+        self.address = address or f"127.0.0.1:{free_port()}"
         self.answered_after_s = 0.0
         self._children: dict[int, int] = {}
         self._log = tempfile.TemporaryFile("a+")  # noqa: SIM115 - lives as long as the process
@@ -145,6 +148,7 @@ def _status_kib(pid: int, field: str) -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith(f"{field}:")), 0)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nothing listens on now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

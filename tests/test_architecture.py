@@ -78,7 +78,8 @@ ONLY = {
     },
     "requests": {"visop/images/fetch.py"},
     "urllib3": {"visop/images/fetch.py"},
-    "socket": {"visop/images/fetch.py", "visop/http/server.py"},  # the latter only listens
+    # Only the first opens connections: the second listens, the third ends those that gRPC accepted.
+    "socket": {"visop/images/fetch.py", "visop/http/server.py", "visop/serving/connections.py"},
     "fastapi": {"visop/http", "visop/web"},
     "uvicorn": {"visop/http"},
     "jinja2": {"visop/templates.py"},

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -79,27 +80,28 @@ def test_a_model_that_is_broken_is_not_ready(start_both: Callable[..., Both]) ->
     assert web.get("/healthz").status_code == 200
 
 
-def test_draining_finishes_what_is_in_flight_and_refuses_the_rest(start_both: Callable[..., Both]) -> None:
+def test_draining_finishes_what_is_in_hand_and_closes_every_connection(start_both: Callable[..., Both]) -> None:
     operator = ToyOperator()
     server, web = start_both(operator)
-    with ThreadPoolExecutor() as pool, raw(server) as idle:
+    body = json.dumps({"datas": [make_base64()]}).encode()
+    with ThreadPoolExecutor() as pool, raw(server) as idle, raw(server) as sending:
         idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert "connection" not in read_answer(idle).headers
         held = held_call(pool, operator, web)
+        head = f"POST /v1/execute HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+        sending.sendall(head.encode() + b"Content-Type: application/json\r\nExpect: 100-continue\r\n\r\n")
+        assert sending.recv(100).startswith(b"HTTP/1.1 100")  # it is being received
         stopped = pool.submit(server.server.stop)
-        while (ready := web.get("/readyz")).status_code == 200:
-            pass
-        assert (ready.status_code, ready.json()["detail"]) == (503, "not ready: shutting down")
-        assert ready.headers["connection"] == "close"
-        refused = web.post("/v1/execute", json={"datas": [make_base64()]})
-        assert (refused.status_code, refused.json()["code"]) == (503, "UNAVAILABLE")
-        assert refused.json()["detail"] == "the operator is shutting down; send the rest again"
-        operator.gate.set()
-        assert held().json()["nums"] == "1"
-        stopped.result(20)
         assert read_all(idle) == b""  # the connection that was kept alive is closed
-    with pytest.raises(httpx.ConnectError):
-        web.get("/healthz")
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(web.base_url)
+        operator.gate.set()
+        assert (held().json()["nums"], held().headers["connection"]) == ("1", "close")
+        assert not stopped.done()
+        sending.sendall(body)
+        answer = read_answer(sending)
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        stopped.result(20)
 
 
 def test_both_protocols_count_against_one_limit(start_both: Callable[..., Both]) -> None:

@@ -1,11 +1,45 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
-from visop.errors import Overloaded
-from visop.serving.admission import InputAdmission
+from visop.errors import Overloaded, ShuttingDown
+from visop.serving.admission import CallAdmission, InputAdmission
+
+
+def test_while_draining_a_late_call_is_served_and_once_all_are_answered_none_is() -> None:
+    calls, ends = CallAdmission(4), list[Callable[[], None]]()
+
+    def at_end(end: Callable[[], None]) -> bool:
+        ends.append(end)
+        return True
+
+    with calls.entered(at_end=at_end):
+        calls.drain()
+        with pytest.raises(ShuttingDown):
+            calls.check()
+        with calls.entered(late=True):
+            assert calls.accepted == 2
+    assert calls.accepted == 0
+    assert not calls.wait_answered(0.01)  # the answer of the first is not sent yet
+    ends[0]()
+    assert calls.wait_answered(5)
+    with pytest.raises(ShuttingDown):
+        calls.check(late=True)
+
+
+def test_a_request_that_is_being_received_is_waited_for() -> None:
+    calls = CallAdmission(1)
+    with calls.received():
+        calls.drain()
+        assert not calls.wait_answered(0.01)
+        with calls.entered(late=True):
+            pass
+    assert calls.wait_answered(0)
+    with pytest.raises(ShuttingDown), calls.received():
+        pass
 
 
 def test_what_does_not_fit_is_refused_as_a_whole() -> None:

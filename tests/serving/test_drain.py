@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -12,7 +13,7 @@ from visop.serving.drain import drain
 def test_accepted_calls_are_waited_for_and_new_ones_are_refused() -> None:
     calls, streams_ended = CallAdmission(2), threading.Event()
     with calls.entered():
-        draining = threading.Thread(target=drain, args=(calls, streams_ended.set, 60))
+        draining = threading.Thread(target=drain, args=(calls, streams_ended.set, pytest.fail, 60))
         draining.start()
         assert streams_ended.wait(10)
         with pytest.raises(ShuttingDown):
@@ -25,5 +26,7 @@ def test_accepted_calls_are_waited_for_and_new_ones_are_refused() -> None:
 def test_a_call_that_does_not_end_is_waited_for_no_longer_than_the_time_limit() -> None:
     calls = CallAdmission(1)
     with calls.entered():
-        drain(calls, lambda: None, timeout_s=0.05)
+        sent_away: list[float] = []
+        drain(calls, lambda: None, lambda: sent_away.append(time.monotonic()), timeout_s=0.1)
         assert calls.accepted == 1
+        assert 0.03 < time.monotonic() - sent_away[0] < 5  # half of the time was left

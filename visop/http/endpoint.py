@@ -64,7 +64,7 @@ class Endpoint:
         self._pipeline, self._calls, self._limit_s = pipeline, calls, settings.request_timeout_s
         self._pool = ThreadPoolExecutor(settings.max_calls, "visop-http")
         self._lookups = ThreadPoolExecutor(_LOOKUPS, "visop-http-look")
-        self._deadlines = Deadlines(lambda: draining() if calls.closed else None)
+        self._deadlines = Deadlines(lambda: draining() if calls.draining else None)
 
     def give_up(self) -> None:
         """Answer what is still being served with ShuttingDown. In the thread of the event loop."""
@@ -78,11 +78,11 @@ class Endpoint:
     @property
     def closing(self) -> bool:
         """Whether the operator is draining."""
-        return self._calls.closed
+        return self._calls.draining
 
     def trouble(self) -> str | None:
         """Why new calls would fail, or None: as the gRPC health service says."""
-        return "shutting down" if self._calls.closed else self._pipeline.trouble()
+        return "shutting down" if self._calls.draining else self._pipeline.trouble()
 
     async def serve(self, request: Request, parse: Callable[[Body], Task]) -> Response:
         """Serve one request.
@@ -94,13 +94,14 @@ class Endpoint:
         Raises:
             VisopError: as the same call over gRPC.
         """
-        with self._logged(request) as log:
+        with self._logged(request) as log, self._calls.received():
             timeout_s = timeout_of(request.headers, self._limit_s)
             deadline = time.monotonic() + timeout_s
-            self._calls.check()  # before the body is received
+            # Before the body is received. While draining no connection takes a second request, so this one is served.
+            self._calls.check(late=True)
             async with self._deadlines.within(timeout_s + _GRACE_S):
                 data = [await _read(request)]
-                with self._calls.entered():
+                with self._calls.entered(late=True):
                     # Popped, so that a large body is not kept while its inputs wait for the model.
                     content_type = request.headers.get("content-type", "")
                     task = await _in_thread(self._pool, partial(parse, Body(data.pop(), content_type)))
@@ -118,7 +119,7 @@ class Endpoint:
             make: makes the answer, in a thread; may block.
 
         Raises:
-            VisopError: what ``make`` raises; or the deadline passed, or the operator is draining.
+            VisopError: what ``make`` raises; or the deadline passed, or the operator is closed.
         """
         if self._calls.closed:
             raise draining()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 import socket  # noqa: TID251 - it listens; nothing goes out
@@ -57,33 +58,46 @@ class HttpServer:
         app = build_app(self._endpoint, identity, settings, extend, timeouts)
         self._socket = _listen(settings)
         self.address = f"{settings.http_endpoint.rpartition(':')[0]}:{self._socket.getsockname()[1]}"
-        self._server = _Server(_config(app, timeouts), self._endpoint)
+        self._server = _Server(_config(app, timeouts), self._endpoint, timeouts.stop_s)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="visop-http-loop")
 
     def start(self) -> None:
         """Take requests."""
         self._thread.start()
 
+    def drain(self) -> None:
+        """Take no new connections, and end each with the answer to the request in hand. Returns at once."""
+        self._server.should_exit = True
+
     def stop(self) -> None:
         """Take no new connections, send the last answers, close. Idempotent."""
         self._server.should_exit = True
         if self._thread.ident is not None:
+            self._server.is_over.set()
             self._thread.join()
         self._socket.close()
         self._endpoint.close()
 
 
 class _Server(uvicorn.Server):
-    """Answers the requests that have not ended when it stops; uvicorn would cut them off."""
+    """Waits for the requests in hand until ``is_over``, and then answers those that are left; uvicorn cuts them off."""
 
-    def __init__(self, config: uvicorn.Config, endpoint: Endpoint) -> None:
+    def __init__(self, config: uvicorn.Config, endpoint: Endpoint, stop_s: float) -> None:
         super().__init__(config)
-        self._endpoint = endpoint
+        self._endpoint, self._stop_s = endpoint, stop_s
+        self.is_over = threading.Event()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Called by uvicorn, in its event loop, once it is to stop."""
-        self._endpoint.give_up()
+        """Called by uvicorn, in its event loop, once it is to take no new connections."""
+        ending = asyncio.create_task(self._end_requests())
         await super().shutdown(sockets)
+        ending.cancel()
+
+    async def _end_requests(self) -> None:
+        await asyncio.to_thread(self.is_over.wait)
+        self._endpoint.give_up()
+        await asyncio.sleep(self._stop_s)
+        self.force_exit = True
 
 
 def _config(app: object, timeouts: Timeouts) -> uvicorn.Config:
@@ -100,7 +114,6 @@ def _config(app: object, timeouts: Timeouts) -> uvicorn.Config:
         # The address in the log is the one that connected, whatever a header says.
         proxy_headers=False,
         timeout_keep_alive=timeouts.keep_alive_s,
-        timeout_graceful_shutdown=timeouts.stop_s,
         h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
     )
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from visop.errors import Overloaded, ShuttingDown
 
+#: Takes what is to be called at the end of a call; False if that is over already.
+AtEnd = Callable[[Callable[[], None]], bool]
+
 
 class CallAdmission:
-    """Counts the calls being served, over every protocol. Once closed, those finish and new ones are refused."""
+    """Counts the calls being served, over every protocol, and knows when all have their answers.
+
+    A server stops in two steps. While it drains, new calls are refused; those that could not go elsewhere are still
+    served. Once it is closed, every call is refused.
+    """
 
     def __init__(self, max_calls: int) -> None:
         self._max_calls = max_calls
-        self._lock = threading.Lock()
-        self._accepted = 0
-        self._closed = False
+        self._changed = threading.Condition()
+        self._accepted = self._unanswered = 0
+        self._draining = self._closed = False
 
     @property
     def accepted(self) -> int:
@@ -24,38 +31,87 @@ class CallAdmission:
         return self._accepted
 
     @property
+    def draining(self) -> bool:
+        """Whether new calls are refused, because the operator stops."""
+        return self._draining
+
+    @property
     def closed(self) -> bool:
-        """Whether the operator is draining."""
+        """Whether every call is refused."""
         return self._closed
 
-    def close(self) -> None:
+    def drain(self) -> None:
         """Refuse new calls from now on."""
-        with self._lock:
-            self._closed = True
+        with self._changed:
+            self._draining = True
 
-    def check(self) -> None:
+    def close(self) -> None:
+        """Refuse every call from now on."""
+        with self._changed:
+            self._draining = self._closed = True
+
+    def wait_answered(self, timeout_s: float) -> bool:
+        """Wait until no call is without its answer, and close in that moment. False if the time passed before."""
+        with self._changed:
+            answered = self._changed.wait_for(lambda: self._unanswered == 0, timeout_s)
+            self._closed = self._closed or answered
+            return answered
+
+    def check(self, *, late: bool = False) -> None:
         """Say whether a call that came now would be served, before anything is spent on it.
+
+        Args:
+            late: serve it even while draining: it cannot go elsewhere.
 
         Raises:
             ShuttingDown: the operator is draining.
             Overloaded: too many calls are being served.
         """
-        if self._closed:
+        if self._closed or (self._draining and not late):
             raise draining()
         if self._accepted >= self._max_calls:
             raise Overloaded(f"{self._accepted} calls are being served, which is the limit")
 
     @contextmanager
-    def entered(self) -> Iterator[None]:
-        """Count one call while it is served. Raises as ``check`` does."""
-        with self._lock:
-            self.check()
+    def entered(self, *, late: bool = False, at_end: AtEnd | None = None) -> Iterator[None]:
+        """Count one call while it is served, and wait for its answer when draining. Raises as ``check`` does.
+
+        Args:
+            late: as for ``check``.
+            at_end: calls back once the answer has been sent; None if it has been at the end of the block.
+        """
+        with self._changed:
+            self.check(late=late)
             self._accepted += 1
+            self._unanswered += 1
         try:
             yield
         finally:
-            with self._lock:
+            with self._changed:
                 self._accepted -= 1
+            if at_end is None or not at_end(self._answered):
+                self._answered()
+
+    @contextmanager
+    def received(self) -> Iterator[None]:
+        """Wait for a request when draining that is still being received, and will be entered late.
+
+        Raises:
+            ShuttingDown: the operator is closed.
+        """
+        with self._changed:
+            if self._closed:
+                raise draining()
+            self._unanswered += 1
+        try:
+            yield
+        finally:
+            self._answered()
+
+    def _answered(self) -> None:
+        with self._changed:
+            self._unanswered -= 1
+            self._changed.notify_all()
 
 
 def draining() -> ShuttingDown:

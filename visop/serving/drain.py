@@ -1,32 +1,31 @@
-"""Drain a server: refuse new calls, and let those that were accepted finish."""
+"""Drain a server: send new calls elsewhere, and let those that were accepted finish."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from visop.serving.admission import CallAdmission
 
-#: How long callers that try again at once get to be refused properly, in seconds.
-REFUSAL_S = 0.2
 
-_CHECK_S = 0.02
+def drain(
+    calls: CallAdmission, end_streams: Callable[[], None], send_goaway: Callable[[], object], timeout_s: float
+) -> None:
+    """Return when the last accepted call has its answer, or after ``timeout_s``; the port can then be closed.
 
-
-def drain(calls: CallAdmission, end_streams: Callable[[], None], timeout_s: float) -> None:
-    """Return when the last accepted call has ended, or after ``timeout_s``; the port can then be closed.
+    At first only new calls are refused, so that clients try them elsewhere. Those that cannot go elsewhere are served,
+    however long the calls in hand take. A server that is never idle in half of the time sends its clients away instead.
 
     Only Execute and streams are waited for: a client that watches health holds its call open for ever.
 
     Args:
-        calls: is closed, so that every new call is refused with ShuttingDown.
+        calls: refuses new calls with ShuttingDown from now on, and is closed in the end.
         end_streams: ends open streams once they have answered what they read.
+        send_goaway: tells all clients to open other connections, and lets calls that were accepted finish.
         timeout_s: the longest wait for accepted calls, in seconds.
     """
-    calls.close()
+    calls.drain()
     end_streams()
-    ends = time.monotonic() + timeout_s
-    while calls.accepted and time.monotonic() < ends:
-        time.sleep(_CHECK_S)
-    # Closing the port cuts off calls that gRPC has received and not handed over yet.
-    time.sleep(REFUSAL_S)
+    if not calls.wait_answered(timeout_s / 2):
+        send_goaway()
+        calls.wait_answered(timeout_s / 2)
+    calls.close()

@@ -8,16 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import grpc
+from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from visop import address
 from visop.contract import Encoder
 from visop.errors import SettingsError
-from visop.rpc import rpc_pb2_grpc
+from visop.rpc import rpc_pb2, rpc_pb2_grpc
 from visop.serving.admission import CallAdmission
+from visop.serving.connections import close_port
 from visop.serving.convert import identity_json, identity_of
-from visop.serving.drain import REFUSAL_S, drain
+from visop.serving.drain import drain
 from visop.serving.pipeline import Pipeline
 from visop.serving.servicer import SERVICE_NAME, OperatorServicer
 from visop.settings import Settings
@@ -25,6 +27,8 @@ from visop.settings import Settings
 # Threads beyond those that Execute may hold, so that health and identity answer at any load.
 _SPARE_THREADS = 16
 _HEALTH_INTERVAL_S = 0.5
+# For calls that gRPC still holds when all connections have ended.
+_STOP_S = 0.2
 
 
 class Companion(Protocol):
@@ -40,6 +44,9 @@ class Companion(Protocol):
 
     def start(self) -> None:
         """Take requests."""
+
+    def drain(self) -> None:
+        """Take no new connections, and end each with the answer to the request in hand. Returns at once."""
 
     def stop(self) -> None:
         """Send the last answers and close. Called once no call is in flight. Idempotent."""
@@ -76,11 +83,11 @@ class Server:
         self._health = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._grpc)
+        reflection.enable_server_reflection(names, self._grpc, pool=_described())
         self._companions = [make(pipeline, self._calls, identity_json(identity), settings) for make in companions]
         self.companion_addresses = {companion.name: companion.address for companion in self._companions}
         self._published: bool | None = None
-        self._stopping = threading.Event()
+        self._stop_lock, self._stopping = threading.Lock(), threading.Event()
         self._monitor = threading.Thread(target=self._watch_health, name="visop-health", daemon=True)
 
     def __enter__(self) -> Server:
@@ -96,10 +103,19 @@ class Server:
 
     def stop(self) -> None:
         """Report not serving, drain, and close the ports. Idempotent."""
+        with self._stop_lock:
+            if not self._stopping.is_set():
+                self._stop()
+
+    def _stop(self) -> None:
         self._stopping.set()
         self._health.enter_graceful_shutdown()
-        drain(self._calls, self._servicer.end_streams, self._settings.drain_timeout_s)
-        stopped = self._grpc.stop(REFUSAL_S)
+        for companion in self._companions:
+            companion.drain()
+        timeout_s = self._settings.drain_timeout_s
+        drain(self._calls, self._servicer.end_streams, lambda: self._grpc.stop(timeout_s), timeout_s)
+        close_port(self.port)
+        stopped = self._grpc.stop(_STOP_S)
         for companion in self._companions:
             companion.stop()
         stopped.wait()
@@ -129,6 +145,14 @@ class Server:
         status = health_pb2.HealthCheckResponse.SERVING if well else health_pb2.HealthCheckResponse.NOT_SERVING
         for name in ("", SERVICE_NAME):
             self._health.set(name, status)
+
+
+def _described() -> DescriptorPool:
+    """Everything that reflection describes. The messages of visop are in a pool of their own."""
+    pool = DescriptorPool()
+    for module in (rpc_pb2, health_pb2, reflection_pb2):
+        pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
+    return pool
 
 
 def _options(settings: Settings) -> list[tuple[str, int]]:

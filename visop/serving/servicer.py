@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -25,6 +25,11 @@ from visop.settings import Settings
 
 SERVICE_NAME = "omnisearch.Operator"
 
+_REQUEST_ID = "x-request-id"
+# gRPC's own clients count in it what they tried (https://github.com/grpc/proposal/blob/master/A6-client-retries.md).
+_TRIED_BEFORE = "grpc-previous-rpc-attempts"
+# Of larger calls gRPC's clients keep no copy, and so never try them again (GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE).
+_RETRIED_BYTES = 250_000
 # A client whose policy is to retry UNAVAILABLE would send a whole call again because the server of one URL is busy.
 # This keeps it from that (https://github.com/grpc/proposal/blob/master/A6-client-retries.md, "Pushback"); the details
 # of the status say what failed, and when to send that again.
@@ -53,11 +58,13 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
 
     def Execute(self, request: rpc_pb2.ExecuteRequest, context: grpc.ServicerContext) -> rpc_pb2.ExecuteReply:
         """One vector for each input, or the error of the whole call."""
-        with self._boundary("Execute", context) as log, self._calls.entered():
+        with self._boundary("Execute", context) as log, self._entered(context, request.ByteSize()):
             call = self._pipeline.start(inputs_of(request), context.time_remaining())
             if not context.add_callback(call.cancel):
                 call.cancel()  # the caller has left already
-            return _answer(call, request, log)
+            reply = _answer(call, request, log)
+            _send_request_id(context, log)
+            return reply
 
     def ExecuteStream(
         self, request_iterator: Iterator[rpc_pb2.ExecuteRequest], context: grpc.ServicerContext
@@ -77,14 +84,18 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         # One callback for the whole stream: gRPC keeps every callback until the end, and so all that it refers to.
         context.add_callback(cancel)
         size, idle_s = self._settings.stream_window, self._settings.request_timeout_s
+        first = True
         with (
             self._boundary("ExecuteStream", context) as log,
-            self._calls.entered(),
+            self._entered(context),
             self._open(Window(request_iterator, start, size=size, idle_s=idle_s)) as window,
         ):
             for call, request in window:
                 reply = _answer(call, request, log)
                 under_way.popleft()
+                if first:
+                    _send_request_id(context, log)
+                    first = False
                 yield reply
 
     def Healthy(self, request: rpc_pb2.HealthyRequest, context: grpc.ServicerContext) -> rpc_pb2.HealthyReply:
@@ -96,11 +107,19 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         """What this operator is; made once."""
         return self._identity
 
+    def _entered(self, context: grpc.ServicerContext, size: int = 0) -> AbstractContextManager[None]:
+        """Count a call until gRPC has sent its answer. One that would not be tried again is served while draining.
+
+        Such are calls that may have been tried often enough, and those too large for a client to keep for another try.
+        """
+        late = size > _RETRIED_BYTES or _TRIED_BEFORE in dict(context.invocation_metadata())
+        return self._calls.entered(late=late, at_end=context.add_callback)
+
     @contextmanager
     def _open(self, window: _StreamWindow) -> Iterator[_StreamWindow]:
         with self._lock:
             self._windows.add(window)
-            if self._calls.closed:
+            if self._calls.draining:
                 window.end(draining())
         try:
             with window:
@@ -111,9 +130,11 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
 
     @contextmanager
     def _boundary(self, rpc: str, context: grpc.ServicerContext) -> Iterator[RequestLog]:
-        """Known errors become a status with their text, anything else one with a fixed text. Logs one line per call."""
+        """Known errors become a status with their text, anything else one with a fixed text. Logs one line per call.
+
+        Nothing may be sent before the first answer: clients try a call again only if its status came alone.
+        """
         log = RequestLog(rpc, _request_id(context), context.peer())
-        context.send_initial_metadata((("x-request-id", log.request_id),))
         error: VisopError
         try:
             yield log
@@ -131,13 +152,17 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
             else:
                 error = CallerGone("the caller left")  # reading from a stream that is gone raises
         log.end(code_of(error).name, error)
-        _abort(context, error)
+        _abort(context, error, log)
 
 
 def _answer(call: Call, request: rpc_pb2.ExecuteRequest, log: RequestLog) -> rpc_pb2.ExecuteReply:
     results = call.results()
     log.add(call, results)
     return reply_of(call.inputs, results, partial=request.partial)
+
+
+def _send_request_id(context: grpc.ServicerContext, log: RequestLog) -> None:
+    context.send_initial_metadata(((_REQUEST_ID, log.request_id),))
 
 
 @dataclass(frozen=True)
@@ -149,11 +174,12 @@ class _Status(grpc.Status):
     trailing_metadata: tuple[tuple[str, str | bytes], ...]
 
 
-def _abort(context: grpc.ServicerContext, error: VisopError) -> NoReturn:
+def _abort(context: grpc.ServicerContext, error: VisopError, log: RequestLog) -> NoReturn:
     status = rpc_status.to_status(status_of(error))
-    trailers = (*status.trailing_metadata, *(_NO_RETRY if isinstance(error, BadItems) else ()))
+    trailers = ((_REQUEST_ID, log.request_id), *status.trailing_metadata)
+    trailers += _NO_RETRY if isinstance(error, BadItems) else ()
     context.abort_with_status(_Status(status.code, status.details, trailers))
 
 
 def _request_id(context: grpc.ServicerContext) -> str:
-    return request_id_of(dict(context.invocation_metadata()).get("x-request-id"))
+    return request_id_of(dict(context.invocation_metadata()).get(_REQUEST_ID))

@@ -135,9 +135,12 @@ fix: .venv/stamp-dev ## Format, mend what the linter can mend, and refresh what 
 	.venv/bin/deno lint --fix --quiet
 	$(COG) -r $(COGGED)
 
-# $(call protoc,DIRECTORY): the stubs of rpc/rpc.proto in DIRECTORY/visop/rpc.
+# $(call protoc,DIRECTORY): the stubs of rpc/rpc.proto in DIRECTORY/visop/rpc. Their messages are in a pool of their own,
+# because a process may have messages of the same names in protobuf's: those of a client of the original contract.
 protoc = PATH="$$PWD/.venv-proto/bin:$$PATH" .venv-proto/bin/python -m grpc_tools.protoc -Ivisop/rpc=rpc visop/rpc/rpc.proto \
-	--python_out=$(1) --grpc_python_out=$(1) --mypy_out=quiet:$(1) --mypy_grpc_out=quiet:$(1)
+	--python_out=$(1) --grpc_python_out=$(1) --mypy_out=quiet:$(1) --mypy_grpc_out=quiet:$(1) && \
+	sed -i.bak 's/_descriptor_pool\.Default()/_descriptor_pool.DescriptorPool()/' $(1)/visop/rpc/rpc_pb2.py && \
+	rm $(1)/visop/rpc/rpc_pb2.py.bak
 
 proto: .venv-proto/stamp ## Generate the stubs from rpc/rpc.proto
 	$(call protoc,.)

@@ -135,7 +135,8 @@ class Settings:
     )
     max_frames: int = _setting(1000, "Frames of an animation; only the first is used.", **_at_least(1))
     formats: tuple[str, ...] = _setting(
-        ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO"), "Picture formats that are decoded, comma-separated."
+        ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "AVIF"),
+        "Picture formats that are decoded, comma-separated.",
     )
     fetch: bool = _setting(True, "Whether URLs are accepted.")
     fetch_allow: tuple[str, ...] = _setting(

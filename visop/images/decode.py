@@ -21,6 +21,7 @@ import PIL.Image
 # Importing a reader registers it. Without these imports, Pillow would import all of its forty readers the first time
 # it meets a format that is not registered.
 from PIL import (  # noqa: F401
+    AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
     JpegImagePlugin,
@@ -35,7 +36,9 @@ from visop.errors import ImageDecodeError, ImageTooLarge, SettingsError, VisopEr
 from visop.images.alpha import on_white, split_alpha
 from visop.images.bmp_alpha import prepare_bmp
 from visop.images.colour import to_srgb
+from visop.images.damage import check_bytes, load
 from visop.images.described_colour import profile_of
+from visop.images.formats import sniff
 from visop.images.grey import grey_of_eight_bits, is_deep
 from visop.images.limits import MeteredFile, check_file, check_header, check_size
 from visop.images.orientation import orientation, turn_upright
@@ -45,7 +48,7 @@ from visop.settings import Settings
 
 # The formats whose readers have been fuzzed. Other readers start programs and write files (EPS), or decode in Python
 # (BLP, DDS).
-_FORMATS = frozenset({"BMP", "GIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP"})
+_FORMATS = frozenset({"AVIF", "BMP", "GIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP"})
 
 _RESAMPLING = {"bilinear": PIL.Image.Resampling.BILINEAR, "nearest": PIL.Image.Resampling.NEAREST}
 
@@ -157,6 +160,7 @@ def _prepare_pillow(max_pixels: int) -> None:
 
 def _decode(data: bytes, limits: ImageLimits, decode_side: int | None) -> Image:
     check_file(data)
+    data = check_bytes(data, sniff(data))
     readers = tuple(dict.fromkeys("JPEG" if name == "MPO" else name for name in limits.formats))
     with closing(PIL.Image.open(MeteredFile(data), formats=readers)) as image:
         if image.format not in limits.formats:  # JPEG and MPO share a reader
@@ -167,7 +171,7 @@ def _decode(data: bytes, limits: ImageLimits, decode_side: int | None) -> Image:
             image.draft(None, (decode_side, decode_side))
         profile = profile_of(image, data)
         _prepare_samples(image, data)
-        image.load()
+        load(image, data)
         return _to_array(turn_upright(_to_rgb(image, data, profile), orientation(image, data)))
 
 

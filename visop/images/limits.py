@@ -56,17 +56,25 @@ class MeteredFile(io.BytesIO):
     Pillow walks through segments, chunks, tags and frames in Python while holding the GIL, with one or more reads for
     each: 20 MiB of empty JPEG comments take 5 s. Ordinary files need one read per few thousand bytes; a GIF needs one
     per 128 bytes.
+
+    Args:
+        data: the content.
+        slow_bytes: so many bytes at the end are read one at a time, and none of them together with one before; the
+            position then tells how many of them a decoder needed.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, slow_bytes: int = 0) -> None:
         super().__init__(data)
         self._reads_left = 100_000 + len(data) // 64
+        self._fast_bytes = len(data) - slow_bytes
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read as ``io.BytesIO`` does. Raises ImageDecodeError once the number of reads exceeds the limit."""
         self._reads_left -= 1
         if self._reads_left < 0:
             raise ImageDecodeError("image consists of too many small pieces")
+        if self._fast_bytes < len(self.getbuffer()) and size is not None and size > 0:
+            size = min(size, max(1, self._fast_bytes - self.tell()))
         return super().read(size)
 
 

@@ -1,0 +1,101 @@
+"""Decode a JPEG strictly. libjpeg fills what is missing or corrupt with grey and warns; Pillow drops the warnings.
+
+simplejpeg calls the same library (libjpeg-turbo), gives the same pixels, and raises its first warning as an error.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+import simplejpeg
+
+from visop.errors import ImageDecodeError
+from visop.images.jpeg_segments import MARKER, START_OF_SCAN, has_all_scans, segments
+
+_END_OF_IMAGE = b"\xff\xd9"
+
+# Pillow's modes in the words of simplejpeg.
+_COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
+
+# How many bytes libjpeg reads ahead; it does not count those of them that are left over.
+_READ_AHEAD = 8
+
+# For how many reasons a file is mended and decoded again.
+_MENDS = 3
+
+
+def load_jpeg(image: Any, data: bytes) -> None:
+    """Decode a JPEG into an opened image, in place of its ``load``.
+
+    What does no harm is tolerated: an end mark that is missing, and zeros between the picture and its end mark, as some
+    cameras write.
+
+    Args:
+        image: a ``PIL.JpegImagePlugin.JpegImageFile`` or an MPO, opened, perhaps after ``draft``; it is changed.
+        data: the file.
+
+    Raises:
+        ImageDecodeError: the compressed data are corrupt, end early or do not fit the size of the picture.
+    """
+    if not has_all_scans(data):
+        raise _damaged("some of its scans are missing")
+    pixels = _decode(data, _COLOUR_SPACES[image.mode], image.size, _MENDS)
+    if pixels is None:
+        image.load()
+        return
+    rawmode = image.tile[0].args[0]  # CMYK is stored inverted
+    image.im = PIL.Image.frombuffer(image.mode, image.size, pixels, "raw", rawmode, 0, 1).im
+    image.tile = []
+
+
+def is_whole_jpeg(data: bytes) -> bool:
+    """Return whether a JPEG, such as a strip of a TIFF, decodes without a warning that counts."""
+    try:
+        _decode(data, "RGB", (1, 1), _MENDS)
+    except ImageDecodeError:
+        return False
+    return has_all_scans(data)
+
+
+def _decode(data: bytes, colours: str, size: tuple[int, int], mends: int) -> npt.NDArray[np.uint8] | None:
+    """Decode at the scale that gives this size; None if the sampling of the colours is none that simplejpeg knows."""
+    try:
+        return simplejpeg.decode_jpeg(data, colours, min_width=size[0], min_height=size[1], strict=True)
+    except ValueError as error:
+        message = str(error)
+    if "subsampling" in message:
+        return None
+    mended = _mend(data, message) if mends else None
+    if mended is None:
+        early = "premature end" in message.lower()
+        raise _damaged("its compressed data end early" if early else "its compressed data are corrupt")
+    return _decode(mended, colours, size, mends - 1)
+
+
+def _damaged(why: str) -> ImageDecodeError:
+    return ImageDecodeError(f"image is a damaged JPEG: {why}")
+
+
+def _mend(data: bytes, warning: str) -> bytes | None:
+    """Return the file without what a warning is about, if that does no harm, else None."""
+    if "Premature end of JPEG file" in warning:
+        return data + _END_OF_IMAGE
+    if "extraneous bytes before marker 0xd9" in warning:
+        return _without_padding(data, int(warning.partition(":")[2].split()[0]))
+    if "unknown JFIF revision" in warning:
+        return data.replace(b"JFIF\0" + data[11:12], b"JFIF\0\x01", 1)
+    return None
+
+
+def _without_padding(data: bytes, count: int) -> bytes | None:
+    """Drop so many bytes before the end mark if they are zeros and follow few others.
+
+    Zeros in place of pixels are decoded, too, while there is something to decode: then many precede those left over.
+    """
+    scan = max(at for kind, at in segments(data) if kind == START_OF_SCAN)
+    end = next(marker.start() for marker in MARKER.finditer(data, scan) if marker[0] == _END_OF_IMAGE)
+    zeros = end - scan - len(data[scan:end].rstrip(b"\0"))
+    return data[: end - count] + data[end:] if count <= zeros <= count + _READ_AHEAD else None

@@ -1,0 +1,105 @@
+"""Check the strips and tiles of a TIFF. libtiff unpacks as many bytes as it needs and looks no further.
+
+So it never comes to the checksums of deflate and LZMA, and decodes JPEG without saying what it made up.
+"""
+
+from __future__ import annotations
+
+import lzma
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from visop.errors import ImageDecodeError
+from visop.images.jpeg import is_whole_jpeg
+from visop.images.zeros import Rows, has_torn_zeros
+
+# Tags: (offsets, byte counts) of strips and of tiles.
+_PLACES = ((273, 279), (324, 325))
+_TILE_WIDTH, _TILE_LENGTH, _JPEG_TABLES = 322, 323, 347
+
+# Four samples of 32 bits.
+_MAX_BYTES_PER_PIXEL = 16
+
+_PIECE = 2**20
+
+
+def check_strips(image: Any, data: bytes) -> None:
+    """Check the strips or tiles of a TIFF that is opened and not yet decoded.
+
+    Raises:
+        ImageDecodeError: one is damaged, or lies outside the file.
+    """
+    strips = list(_strips(image.tag_v2))
+    if any(start + size > len(data) for start, size in strips):
+        raise _damaged("its pixels end early")
+    if not all(_is_whole(image, data[start : start + size]) for start, size in strips):
+        raise _damaged("its compressed data are corrupt")
+    if image.info.get("compression") == "raw" and _is_torn(image, data, strips):
+        raise _damaged("a part of its pixels is zeros")
+
+
+def _strips(tags: Any) -> Iterator[tuple[int, int]]:
+    """Yield the position and size of every strip or tile."""
+    for offsets, counts in _PLACES:
+        if offsets in tags and counts in tags:
+            yield from zip(_values(tags[offsets]), _values(tags[counts]), strict=False)
+
+
+def _values(value: Any) -> tuple[int, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _is_whole(image: Any, strip: bytes) -> bool:
+    """Whether the compressed data of a strip are whole, as far as their format tells."""
+    match image.info.get("compression"):
+        case "tiff_deflate" | "tiff_adobe_deflate":
+            return _inflates(strip, _max_bytes(image))
+        case "lzma":
+            return _unpacks_as_lzma(strip, _max_bytes(image))
+        case "jpeg":
+            tables = image.tag_v2.get(_JPEG_TABLES, b"")
+            return is_whole_jpeg(tables[:-2] + strip[2:] if tables else strip)
+    return True
+
+
+def _max_bytes(image: Any) -> int:
+    """What a strip or tile unpacks to at most."""
+    tile = image.tag_v2.get(_TILE_WIDTH, 0) * image.tag_v2.get(_TILE_LENGTH, 0)
+    return _MAX_BYTES_PER_PIXEL * max(image.width * image.height, tile)
+
+
+def _inflates(strip: bytes, max_bytes: int) -> bool:
+    unpacker, total = zlib.decompressobj(), 0
+    try:
+        while strip and not unpacker.eof and total <= max_bytes:
+            total += len(unpacker.decompress(strip, _PIECE))
+            strip = unpacker.unconsumed_tail
+        unpacker.flush(_PIECE)
+    except zlib.error:
+        return False
+    return unpacker.eof
+
+
+def _unpacks_as_lzma(strip: bytes, max_bytes: int) -> bool:
+    unpacker, total = lzma.LZMADecompressor(), 0
+    try:
+        total += len(unpacker.decompress(strip, _PIECE))
+        while not unpacker.eof and not unpacker.needs_input and total <= max_bytes:
+            total += len(unpacker.decompress(b"", _PIECE))
+    except lzma.LZMAError:
+        return False
+    return unpacker.eof
+
+
+def _is_torn(image: Any, data: bytes, strips: list[tuple[int, int]]) -> bool:
+    """Whether zeros took the place of pixels without compression, in strips that follow one another."""
+    starts = sorted(strips)
+    follow = all(start + size == after for (start, size), (after, _) in zip(starts, starts[1:], strict=False))
+    total = sum(size for _, size in strips)
+    stride = max(1, total // image.height)
+    return follow and has_torn_zeros(data, Rows(starts[0][0], starts[0][0] + total, stride, stride // image.width or 1))
+
+
+def _damaged(why: str) -> ImageDecodeError:
+    return ImageDecodeError(f"image is a damaged TIFF: {why}")

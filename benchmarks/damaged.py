@@ -206,8 +206,9 @@ def _vectors(encoder: BuiltInEncoder, images: Sequence[Image]) -> npt.NDArray[np
     """Return unit vectors, (N, dimension)."""
     inputs = [encoder.preprocess(image) for image in images]
     batches = [inputs[at : at + encoder.max_batch] for at in range(0, len(inputs), encoder.max_batch)]
-    vectors = np.concatenate([encoder.infer(np.stack(batch)) for batch in batches]).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = np.concatenate([encoder.infer(np.stack(batch)) for batch in batches])
+    unit: npt.NDArray[np.float32] = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 def _row(name: str, damage: str, tally: Tally) -> tuple[str, ...]:

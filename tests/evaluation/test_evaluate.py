@@ -59,7 +59,7 @@ def test_bad_files_and_files_with_the_same_pixels_are_left_out_and_named(folder:
         "other-format.bmp": "04.png",
     }
     assert {Path(path).name: reason for path, reason in gallery.skipped.items()} == {
-        "broken.jpg": "image is damaged or incomplete"
+        "broken.jpg": "image is a damaged PNG: its data end early"
     }
     assert len(outcome.rankings["noise"].first) == PICTURES
     assert len(done) == PICTURES + 3

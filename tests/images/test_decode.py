@@ -212,11 +212,9 @@ def test_a_senseless_orientation_is_ignored(entry: tuple[int, int, int]) -> None
 # What is refused
 
 
-@pytest.mark.parametrize("data", [b"\0", b"hello", b"<html></html>", b"%!PS-Adobe-3.0 EPSF-3.0\n", b"P6 1 1 255\nabc"])
+@pytest.mark.parametrize("data", [b"\0", b"hello", b"<html></html>", b"\1\2\3", b"P6 1 1 255\nabc"])
 def test_what_is_not_an_image_is_refused_with_the_formats_that_are_accepted(data: bytes) -> None:
-    with pytest.raises(
-        ImageDecodeError, match=r"not an image, or .* \(accepted: JPEG, PNG, WEBP, GIF, BMP, TIFF, MPO\)"
-    ):
+    with pytest.raises(ImageDecodeError, match=r"\(accepted: JPEG, PNG, WEBP, GIF, BMP, TIFF, MPO; OP_FORMATS\)"):
         decode_image(data, limits())
 
 
@@ -231,7 +229,7 @@ def test_a_format_that_is_not_listed_is_refused(kind: str) -> None:
 
 @pytest.mark.parametrize("name", ["EPS", "jpeg", "HEIC", ""])
 def test_a_format_that_can_never_be_accepted_stops_the_start(name: str) -> None:
-    with pytest.raises(UsageError, match=rf"OP_FORMATS={name}: must be one of BMP, GIF, JPEG"):
+    with pytest.raises(UsageError, match=rf"OP_FORMATS={name}: must be one of AVIF, BMP, GIF, JPEG"):
         limits(formats=("PNG", name))
 
 
@@ -244,8 +242,8 @@ def test_a_truncated_file_is_refused(kind: str, part: float) -> None:
 
 
 def test_the_words_of_the_library_are_not_passed_on() -> None:
-    with pytest.raises(ImageDecodeError, match=r"^image is damaged or incomplete$"):
-        decode_image(encode(picture(), "PNG")[:-40], limits())
+    with pytest.raises(ImageDecodeError, match=r"^image is a damaged or incomplete GIF$"):
+        decode_image(encode(picture(), "GIF")[:-40], limits())
 
 
 def test_an_empty_file_is_refused() -> None:
@@ -341,10 +339,10 @@ def test_a_png_of_very_many_colour_profiles_is_refused() -> None:
         decode_image(after_png_header(encode(picture(), "PNG"), profile * 50), limits())
 
 
-def test_a_png_whose_text_unpacks_to_very_much_is_refused() -> None:
+def test_a_text_of_a_png_that_unpacks_to_very_much_is_left_out() -> None:
     text = png_chunk(b"zTXt", b"x\0\0" + zlib.compress(bytes(2**20 - 1)))
-    with pytest.raises(ImageDecodeError):
-        decode_image(after_png_header(encode(picture(), "PNG"), text * 100), limits())
+    image = decode_image(after_png_header(encode(picture(), "PNG"), text * 100), limits())
+    assert (image == np.asarray(picture())).all()
 
 
 def test_a_gif_of_very_many_blocks_is_refused() -> None:
@@ -408,7 +406,7 @@ def test_a_run_length_bmp_is_refused() -> None:
 def test_an_honest_file_is_read_in_far_fewer_pieces_than_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     files: list[MeteredFile] = []
     honest = MeteredFile.__init__
-    monkeypatch.setattr(MeteredFile, "__init__", lambda self, data: honest(note(files, self), data))
+    monkeypatch.setattr(MeteredFile, "__init__", lambda self, *args: honest(note(files, self), *args))
     noise = PILImage.effect_noise((1000, 800), 60)
     for kind, options in [("PNG", {}), ("JPEG", {}), ("TIFF", {}), ("GIF", {"save_all": True})]:
         more = {"append_images": [noise] * 5} if options else {}
@@ -421,7 +419,7 @@ def test_an_error_keeps_no_pixels_alive() -> None:
         stats = _imaging.get_stats()
         return stats["allocated_blocks"] - stats["freed_blocks"]
 
-    data = encode(picture(2000, 1500), "JPEG")
+    data = encode(picture(1000, 800).convert("L"), "GIF")
     decode_image(data, limits())
     before = blocks()
     with pytest.raises(ImageDecodeError) as caught:

@@ -87,8 +87,8 @@ def mixed(picture_server: str) -> tuple[Request, dict[str, str], dict[int, tuple
     )
     reasons = {
         "urls[1]": "not",
-        "datas[1]": "damaged or incomplete",
-        "datas[3]": "not an image",
+        "datas[1]": "damaged JPEG",
+        "datas[3]": "text, not a picture",
         "images[0]": "the limit is 50,000,000",
     }
     return request, reasons, colours

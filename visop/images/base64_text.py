@@ -66,7 +66,7 @@ def _of_base64(payload: str | bytes, max_bytes: int) -> bytes:
             pass
     plain = _plain(payload)
     if len(plain) > longest:
-        raise ImageTooLarge(f"image has {len(plain) * 3 // 4:,} bytes, the limit is {max_bytes:,}")
+        raise ImageTooLarge(f"image has {len(plain) * 3 // 4:,} bytes, the limit is {max_bytes:,} (OP_MAX_IMAGE_BYTES)")
     return pybase64.b64decode(plain + b"=" * (-len(plain) % 4), validate=True)
 
 

@@ -27,7 +27,6 @@ from PIL import (  # noqa: F401
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
-    UnidentifiedImageError,
     WebPImagePlugin,
 )
 
@@ -42,6 +41,7 @@ from visop.images.formats import sniff
 from visop.images.grey import grey_of_eight_bits, is_deep
 from visop.images.limits import MeteredFile, check_file, check_header, check_size
 from visop.images.orientation import orientation, turn_upright
+from visop.images.refusals import check_accepted, not_accepted, not_identified
 from visop.images.tiff import Tiff
 from visop.images.tiff_samples import prepare_tiff
 from visop.settings import Settings
@@ -125,7 +125,7 @@ def decode_image(data: bytes, limits: ImageLimits, decode_side: int | None = Non
         raise
     except Exception as error:  # parsers raise a dozen kinds of exceptions, MemoryError among them
         drop_locals(error)
-        raise _translate(error, limits) from error
+        raise _translate(error, data, limits) from error
 
 
 def resize_image(image: Image, height: int, width: int, method: Literal["bilinear", "nearest"]) -> Image:
@@ -159,12 +159,12 @@ def _prepare_pillow(max_pixels: int) -> None:
 
 
 def _decode(data: bytes, limits: ImageLimits, decode_side: int | None) -> Image:
+    kind = check_accepted(data, limits.formats)
     check_file(data)
-    data = check_bytes(data, sniff(data))
-    readers = tuple(dict.fromkeys("JPEG" if name == "MPO" else name for name in limits.formats))
-    with closing(PIL.Image.open(MeteredFile(data), formats=readers)) as image:
+    data = check_bytes(data, kind)
+    with closing(PIL.Image.open(MeteredFile(data), formats=(kind,))) as image:
         if image.format not in limits.formats:  # JPEG and MPO share a reader
-            raise UnidentifiedImageError
+            raise not_accepted(str(image.format), limits.formats)
         check_header(image, limits.max_pixels)
         _check_frames(image, data, limits.max_frames)
         if decode_side is not None:
@@ -187,7 +187,7 @@ def _check_frames(image: Any, data: bytes, max_frames: int) -> None:
     """Check the number of frames. A TIFF is counted by our own reader, because Pillow's count takes quadratic time."""
     frames = Tiff(data).count_pages(max_frames + 1) if image.format == "TIFF" else getattr(image, "n_frames", 1)
     if frames > max_frames:
-        raise ImageTooLarge(f"image has {frames:,} frames, the limit is {max_frames:,}")
+        raise ImageTooLarge(f"image has {frames:,} frames, the limit is {max_frames:,} (OP_MAX_FRAMES)")
 
 
 def _to_rgb(image: PIL.Image.Image, data: bytes, profile: bytes | None) -> PIL.Image.Image:
@@ -210,11 +210,12 @@ def _to_array(image: PIL.Image.Image) -> Image:
     return array
 
 
-def _translate(error: Exception, limits: ImageLimits) -> VisopError:
+def _translate(error: Exception, data: bytes, limits: ImageLimits) -> VisopError:
     if isinstance(error, PIL.Image.DecompressionBombError):
         least = 2 * (PIL.Image.MAX_IMAGE_PIXELS or 0)
-        return ImageTooLarge(f"image has more than {least:,} pixels, the limit is {limits.max_pixels:,}")
-    if isinstance(error, UnidentifiedImageError):
-        formats = ", ".join(limits.formats)
-        return ImageDecodeError(f"not an image, or in a format that is not accepted (accepted: {formats})")
-    return ImageDecodeError("image is damaged or incomplete")
+        return ImageTooLarge(
+            f"image has more than {least:,} pixels, the limit is {limits.max_pixels:,} (OP_MAX_PIXELS)"
+        )
+    if isinstance(error, PIL.UnidentifiedImageError):  # of a format that is known
+        return not_identified(data)
+    return ImageDecodeError(f"image is a damaged or incomplete {sniff(data) or 'file'}")

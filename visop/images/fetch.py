@@ -217,13 +217,13 @@ class Fetcher:
         if not 200 <= response.status_code < 300:
             raise _refusal(response.status_code, retry_after_s(response.headers))
         if (declared := response.raw.length_remaining or 0) > self._max_bytes:
-            raise ImageTooLarge(f"image has {declared:,} bytes, the limit is {self._max_bytes:,}")
+            raise ImageTooLarge(f"image has {declared:,} bytes, the limit is {self._max_bytes:,} (OP_MAX_IMAGE_BYTES)")
         chunks, size = [], 0
         for chunk in response.iter_content(_CHUNK_BYTES):
             chunks.append(chunk)
             size += len(chunk)
             if size > self._max_bytes:
-                raise ImageTooLarge(f"image has more bytes than the limit of {self._max_bytes:,}")
+                raise ImageTooLarge(f"image has more bytes than the limit of {self._max_bytes:,} (OP_MAX_IMAGE_BYTES)")
         if not size:
             raise FetchFailed("the remote server answered with an empty body")
         return b"".join(chunks)

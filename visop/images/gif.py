@@ -28,7 +28,7 @@ def load_gif(image: Any, data: bytes) -> None:
     last, end = _last_blocks(data, image.tile[0].offset)
     content = b"".join(data[at + 1 : at + 1 + data[at]] for at in last)
     pieces = b"".join(b"\1" + content[at : at + 1] for at in range(len(content)))
-    image.fp = file = MeteredFile(data[: last[0] if last else end] + pieces + b"\0", slow_bytes=len(pieces) + 1)
+    image.fp = file = MeteredFile(data[: last[0] if last else end] + pieces + b"\0", len(pieces) + 1)
     image.load()
     if (len(file.getbuffer()) - 1 - file.tell()) // 2 > _MAX_BYTES_LEFT:
         raise ImageDecodeError("image is a damaged GIF: its compressed data are corrupt")

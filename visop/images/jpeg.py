@@ -63,7 +63,8 @@ def is_whole_jpeg(data: bytes) -> bool:
 def _decode(data: bytes, colours: str, size: tuple[int, int], mends: int) -> npt.NDArray[np.uint8] | None:
     """Decode at the scale that gives this size; None if the sampling of the colours is none that simplejpeg knows."""
     try:
-        return simplejpeg.decode_jpeg(data, colours, min_width=size[0], min_height=size[1], strict=True)
+        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, colours, min_width=size[0], min_height=size[1])
+        return pixels
     except ValueError as error:
         message = str(error)
     if "subsampling" in message:

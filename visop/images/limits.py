@@ -112,7 +112,7 @@ def check_header(image: Any, max_pixels: int) -> None:
     """
     width, height = image.size
     if width * height > max_pixels:
-        raise ImageTooLarge(f"image has {width * height:,} pixels, the limit is {max_pixels:,}")
+        raise ImageTooLarge(f"image has {width * height:,} pixels, the limit is {max_pixels:,} (OP_MAX_PIXELS)")
     if max(width, height) > _MAX_SIDE:
         raise ImageTooLarge(f"image is {width:,} x {height:,} pixels, the limit for a side is {_MAX_SIDE:,}")
     compression = image.info.get("compression")
@@ -130,7 +130,7 @@ def check_size(data: bytes, max_bytes: int) -> None:
     if not data:
         raise ImageDecodeError("image is empty")
     if len(data) > max_bytes:
-        raise ImageTooLarge(f"image has {len(data):,} bytes, the limit is {max_bytes:,}")
+        raise ImageTooLarge(f"image has {len(data):,} bytes, the limit is {max_bytes:,} (OP_MAX_IMAGE_BYTES)")
 
 
 def check_exif(exif: bytes) -> None:
@@ -153,7 +153,9 @@ def _check_tile(tags: Any, max_pixels: int) -> None:
     if not isinstance(width, int) or not isinstance(length, int):
         raise ImageDecodeError("image has tiles without a valid size")
     if width * length > max_pixels:
-        raise ImageTooLarge(f"image has a tile of {width * length:,} pixels, the limit is {max_pixels:,}")
+        raise ImageTooLarge(
+            f"image has a tile of {width * length:,} pixels, the limit is {max_pixels:,} (OP_MAX_PIXELS)"
+        )
 
 
 def _check_count(what: str, count: int, limit: int) -> None:

@@ -1,4 +1,4 @@
-"""Count the pages and values in the directories of a TIFF, without building the values (TIFF 6.0, section 2).
+"""Look into the directories of a TIFF without building their values (TIFF 6.0, section 2).
 
 Pillow builds a Python object for every value of every tag that it reads, and a tile for every strip: 20 MB of them
 take 7 to 15 s and a gigabyte. So visop counts them first.
@@ -6,6 +6,7 @@ take 7 to 15 s and a gigabyte. So visop counts them first.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from struct import Struct
 
 # BYTE, ASCII, SBYTE and UNDEFINED: Pillow reads these as one bytes object, whatever their length.
@@ -14,6 +15,14 @@ _BLOBS = frozenset({1, 2, 6, 7})
 # The Exif, GPS and Interoperability directories, which Pillow reads with the page, and the types of pointers to them.
 _SUBDIRECTORIES = frozenset({34665, 34853, 40965})
 _POINTERS = {3: "H", 4: "L", 8: "H", 9: "L", 13: "L"}
+
+# Adobe DNG Specification; TIFF/EP, section 5: what a camera's sensor saw, in colours that are still to be made.
+_PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 262, 330, 50706
+_SENSOR = frozenset({32803, 34892})
+_MAX_SUB_IFDS = 8
+
+_BITS, _SAMPLES, _SAMPLE_FORMAT = 258, 277, 339
+_FORMS = {1: "unsigned", 2: "signed", 3: "floating point", 5: "complex", 6: "complex"}
 
 
 class Tiff:
@@ -37,6 +46,44 @@ class Tiff:
     def count_values(self) -> int:
         """Count the values of all tags of the first page, without byte strings."""
         return self._count_values(self._first, depth=2)
+
+    def is_raw(self) -> bool:
+        """Whether this is a camera's raw file: it says so (DNG), or holds the pixels of a colour filter array."""
+        first = dict(self._entries(self._first))
+        below = [self._read("L", at) for at in self._pointed(first)]
+        return _DNG_VERSION in first or any(self._is_sensor(directory) for directory in [self._first, *below])
+
+    def samples(self) -> str:
+        """Describe the samples of the first page: ``with 3 samples of 64 bits, floating point, per pixel``."""
+        count, bits, form = (self._number(tag, 1) for tag in (_SAMPLES, _BITS, _SAMPLE_FORMAT))
+        return f"with {count} sample{'s' * (count != 1)} of {bits} bits, {_FORMS.get(form, 'undefined')}, per pixel"
+
+    def _number(self, tag: int, default: int) -> int:
+        """Return the first value of a tag of the first page, of 16 bits."""
+        entry = dict(self._entries(self._first)).get(tag)
+        if entry is None:
+            return default
+        fits = self._read("L", entry + 4) <= 2  # in the entry itself
+        return self._read("H", entry + 8 if fits else self._read("L", entry + 8))
+
+    def _is_sensor(self, directory: int) -> bool:
+        entry = dict(self._entries(directory)).get(_PHOTOMETRIC)
+        return entry is not None and self._read("H", entry + 8) in _SENSOR
+
+    def _entries(self, directory: int) -> Iterator[tuple[int, int]]:
+        """Yield the tags of a directory, and where their entries are."""
+        for index in range(self._read("H", directory)):
+            entry = directory + 2 + 12 * index
+            yield self._read("H", entry), entry
+
+    def _pointed(self, entries: Mapping[int, int]) -> range:
+        """Return where the pointers to the first subdirectories of a page are."""
+        entry = entries.get(_SUB_IFDS)
+        if entry is None:
+            return range(0)
+        count = self._read("L", entry + 4)
+        start = entry + 8 if count == 1 else self._read("L", entry + 8)
+        return range(start, start + 4 * min(count, _MAX_SUB_IFDS), 4)
 
     def _count_values(self, directory: int, depth: int) -> int:
         total = 0

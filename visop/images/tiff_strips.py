@@ -8,6 +8,7 @@ from __future__ import annotations
 import lzma
 import zlib
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from visop.errors import ImageDecodeError
@@ -66,7 +67,7 @@ def _is_whole(image: Any, strip: bytes) -> bool:
 def _max_bytes(image: Any) -> int:
     """What a strip or tile unpacks to at most."""
     tile = image.tag_v2.get(_TILE_WIDTH, 0) * image.tag_v2.get(_TILE_LENGTH, 0)
-    return _MAX_BYTES_PER_PIXEL * max(image.width * image.height, tile)
+    return int(_MAX_BYTES_PER_PIXEL * max(image.width * image.height, tile))
 
 
 def _inflates(strip: bytes, max_bytes: int) -> bool:
@@ -95,7 +96,7 @@ def _unpacks_as_lzma(strip: bytes, max_bytes: int) -> bool:
 def _is_torn(image: Any, data: bytes, strips: list[tuple[int, int]]) -> bool:
     """Whether zeros took the place of pixels without compression, in strips that follow one another."""
     starts = sorted(strips)
-    follow = all(start + size == after for (start, size), (after, _) in zip(starts, starts[1:], strict=False))
+    follow = all(start + size == after for (start, size), (after, _) in pairwise(starts))
     total = sum(size for _, size in strips)
     stride = max(1, total // image.height)
     return follow and has_torn_zeros(data, Rows(starts[0][0], starts[0][0] + total, stride, stride // image.width or 1))

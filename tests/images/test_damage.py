@@ -1,0 +1,228 @@
+"""A damaged file is refused, or what is decoded of it is the whole picture."""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+import subprocess
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as PILImage
+from PIL import ImageOps
+
+from visop.errors import ImageDecodeError
+from visop.images.decode import ImageLimits, decode_image
+from visop.images.jpeg_segments import has_all_scans
+from visop.synthetic.generate import generate_picture
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "AVIF")
+LIMITS = ImageLimits(max_bytes=2**24, max_pixels=50_000_000, max_frames=100, formats=FORMATS)
+
+PICTURE = PILImage.fromarray(generate_picture(5, 256))
+ENDS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"\0\0\0\0IEND\xaeB`\x82", "GIF": b"\0;"}
+
+# Formats of which damage is found wherever it is.
+CHECKED = [
+    ("JPEG", {}),
+    ("JPEG", {"progressive": True}),
+    ("JPEG", {"restart_marker_rows": 1}),
+    ("MPO", {"save_all": True, "append_images": [PICTURE.rotate(180)]}),
+    ("PNG", {}),
+    ("GIF", {}),
+    ("WEBP", {}),
+    ("WEBP", {"lossless": True}),
+    ("WEBP", {"save_all": True, "append_images": [PICTURE.rotate(180)]}),
+    ("AVIF", {"speed": 9}),
+    ("TIFF", {"compression": "tiff_adobe_deflate"}),
+    ("TIFF", {"compression": "lzma"}),
+    ("TIFF", {"compression": "tiff_lzw"}),
+    ("TIFF", {"compression": "jpeg"}),
+]
+UNCOMPRESSED: list[tuple[str, dict[str, Any]]] = [("BMP", {}), ("TIFF", {})]
+
+
+def encode(image: PILImage.Image, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def middle(data: bytes, piece: bytes) -> bytes:
+    """Overwrite bytes in the first third of a file, which is its first picture where there are several."""
+    start = len(data) // 4
+    return data[:start] + piece + data[start + len(piece) :]
+
+
+def with_end(data: bytes, end: bytes) -> bytes:
+    """Zeros from the first third on, but for the end mark."""
+    start = len(data) // 3
+    return data[:start] + bytes(len(data) - start - len(end)) + end
+
+
+def assert_refused(data: bytes) -> None:
+    with pytest.raises(ImageDecodeError, match="damaged"):
+        decode_image(data, LIMITS)
+
+
+@pytest.mark.parametrize(("kind", "options"), [*CHECKED, *UNCOMPRESSED], ids=str)
+def test_half_a_file_is_refused(kind: str, options: dict[str, Any]) -> None:
+    data = encode(PICTURE, kind, **options)
+    assert decode_image(data, LIMITS).shape[:2] == (PICTURE.height, PICTURE.width)
+    third = len(data) // 3
+    assert_refused(data[:third])
+    assert_refused(data[:third] + ENDS.get(kind, b""))
+    assert_refused(data[:third] + bytes(len(data) - third))
+    assert_refused(with_end(data, ENDS.get(kind, b"")))
+
+
+@pytest.mark.parametrize(("kind", "options"), CHECKED, ids=str)
+def test_noise_and_zeros_in_the_middle_are_refused(kind: str, options: dict[str, Any]) -> None:
+    data = encode(PICTURE, kind, **options)
+    size = min(4096, len(data) // 10)
+    assert_refused(middle(data, bytes(size)))
+    assert_refused(middle(data, random.Random(0).randbytes(size)))
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "AVIF", "PNG"])
+def test_an_honest_file_is_decoded_whatever_it_shows(kind: str) -> None:
+    flats = [PILImage.new(mode, (300, 200), colour) for mode, colour in (("L", 0), ("L", 255), ("RGB", "teal"))]
+    for image in (*flats, PICTURE.resize((1, 1)), PICTURE.resize((17, 3)), PICTURE.quantize(5).convert("RGB")):
+        file = encode(image, kind, **({"speed": 10} if kind == "AVIF" else {}))
+        assert decode_image(file, LIMITS).shape == (image.height, image.width, 3)
+
+
+# JPEG
+
+
+def jpeg(**options: Any) -> bytes:
+    return encode(PICTURE, "JPEG", **options)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda data: data[:-2], id="no end mark"),
+        pytest.param(lambda data: data[:-1], id="half an end mark"),
+        pytest.param(lambda data: data[:-2] + bytes(3) + data[-2:], id="zeros before the end mark"),
+        pytest.param(lambda data: data[:-2] + bytes(500) + data[-2:], id="many zeros before the end mark"),
+        pytest.param(lambda data: data[:-2] + bytes(64), id="zeros and no end mark"),
+        pytest.param(lambda data: data[:-2] + b"\xff\xff" + data[-2:], id="filling before the end mark"),
+        pytest.param(lambda data: data + b"a film", id="something behind it"),
+        pytest.param(lambda data: data[:11] + b"\x07" + data[12:-2], id="another JFIF, no end mark"),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=str)
+def test_a_whole_jpeg_is_decoded_whatever_is_around_it(
+    change: Callable[[bytes], bytes], options: dict[str, Any]
+) -> None:
+    data = jpeg(**options)
+    np.testing.assert_array_equal(decode_image(change(data), LIMITS), decode_image(data, LIMITS))
+
+
+def test_a_jpeg_without_some_of_its_scans_is_refused() -> None:
+    data = jpeg(progressive=True)
+    scans = [at for at in range(len(data)) if data[at : at + 2] == b"\xff\xda"]
+    assert has_all_scans(data)
+    for scan in scans[1:]:
+        with pytest.raises(ImageDecodeError, match="damaged JPEG: some of its scans are missing"):
+            decode_image(data[:scan] + b"\xff\xd9", LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("mode", "options"), [("L", {}), ("CMYK", {}), ("RGB", {"subsampling": 0}), ("RGB", {"progressive": True})]
+)
+@pytest.mark.parametrize("side", [None, 64])
+def test_the_strict_decoder_gives_the_pixels_of_pillow(mode: str, options: dict[str, Any], side: int | None) -> None:
+    data = encode(PICTURE.convert(mode), "JPEG", **options)
+    with PILImage.open(io.BytesIO(data)) as expected:
+        if side:
+            expected.draft(None, (side, side))
+        np.testing.assert_array_equal(decode_image(data, LIMITS, side), np.asarray(expected.convert("RGB")))
+
+
+@pytest.mark.parametrize("sampling", ["3x1", "4x1", "2x4"])
+def test_a_jpeg_of_unusual_sampling_is_decoded(sampling: str) -> None:
+    try:
+        ppm = encode(PICTURE, "PPM")
+        data = subprocess.run(["cjpeg", "-sample", sampling], input=ppm, capture_output=True, check=True).stdout
+    except FileNotFoundError:
+        pytest.skip("no cjpeg on this machine to make such a file with")
+    np.testing.assert_array_equal(decode_image(data, LIMITS), np.asarray(PILImage.open(io.BytesIO(data))))
+
+
+# PNG
+
+
+def chunk(kind: bytes, body: bytes, checksum: int = 0) -> bytes:
+    right = zlib.crc32(kind + body)
+    return struct.pack(">L", len(body)) + kind + body + struct.pack(">L", right ^ checksum)
+
+
+def png(rows: bytes, *chunks: bytes, width: int = 4, height: int = 4, interlace: int = 0) -> bytes:
+    header = chunk(b"IHDR", struct.pack(">LLBBBBB", width, height, 8, 0, 0, 0, interlace))
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+ROWS = b"\0\x80\x90\xa0\xb0" * 4
+
+
+@pytest.mark.parametrize("kind", [b"pHYs", b"tEXt", b"zTXt", b"tIME", b"bKGD", b"sPLT", b"abCd"])
+def test_a_wrong_checksum_where_nobody_looks_does_no_harm(kind: bytes) -> None:
+    assert decode_image(png(ROWS, chunk(kind, b"123456789", checksum=1)), LIMITS)[0, 0].tolist() == [128] * 3
+
+
+@pytest.mark.parametrize("kind", [b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"iCCP", b"eXIf", b"ABCD"])
+def test_a_wrong_checksum_in_what_decides_about_the_looks_is_refused(kind: bytes) -> None:
+    with pytest.raises(ImageDecodeError, match=rf"damaged PNG: its {kind.decode()} chunk has a wrong checksum"):
+        decode_image(png(ROWS, chunk(kind, b"123456", checksum=1)), LIMITS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        chunk(b"tEXt", b"a\0" + b"x" * 2_000_000),
+        chunk(b"zTXt", b"a\0\0" + zlib.compress(b"x" * 2_000_000)),
+        chunk(b"iTXt", b"a\0\1\0\0\0" + zlib.compress(b"x" * 2_000_000)),
+    ],
+    ids=["tEXt", "zTXt", "iTXt"],
+)
+def test_a_png_with_a_very_long_text_is_decoded(text: bytes) -> None:
+    assert decode_image(png(ROWS, text), LIMITS)[0].max() == 0xB0
+
+
+@pytest.mark.parametrize("interlace", [0, 1])
+def test_a_png_with_fewer_rows_than_it_says_is_refused(interlace: int) -> None:
+    with pytest.raises(ImageDecodeError, match=r"damaged.* PNG"):
+        decode_image(png(ROWS[:10], interlace=interlace), LIMITS)
+
+
+def test_a_png_without_its_end_is_decoded() -> None:
+    data = png(ROWS)
+    np.testing.assert_array_equal(decode_image(data[:-12], LIMITS), decode_image(data, LIMITS))
+
+
+def test_a_black_png_is_decoded() -> None:
+    assert decode_image(png(bytes(20)), LIMITS).max() == 0
+
+
+# Without compression
+
+
+@pytest.mark.parametrize("kind", ["BMP", "TIFF"])
+def test_black_is_no_damage(kind: str) -> None:
+    framed = ImageOps.expand(PICTURE, border=5)
+    barred = PILImage.new("RGB", (256, 256))
+    barred.paste(PICTURE, (0, 56))
+    turned = PICTURE.rotate(2, expand=True, resample=PILImage.Resampling.BICUBIC)
+    for image in (framed, barred, turned, PICTURE.convert("1"), PILImage.new("RGB", (50, 50))):
+        assert decode_image(encode(image, kind), LIMITS).shape == (image.height, image.width, 3)
+
+
+def test_a_bmp_that_lacks_a_byte_is_refused() -> None:
+    with pytest.raises(ImageDecodeError, match="damaged BMP: its pixels end early"):
+        decode_image(encode(PICTURE.resize((255, 99)), "BMP")[:-1], LIMITS)

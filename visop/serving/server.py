@@ -20,6 +20,7 @@ from visop.serving.admission import CallAdmission
 from visop.serving.connections import close_port
 from visop.serving.convert import identity_json, identity_of
 from visop.serving.drain import drain
+from visop.serving.malformed import RefuseMalformed
 from visop.serving.pipeline import Pipeline
 from visop.serving.servicer import SERVICE_NAME, OperatorServicer
 from visop.settings import Settings
@@ -73,7 +74,9 @@ class Server:
         threads = settings.max_calls + _SPARE_THREADS
         self._pool = ThreadPoolExecutor(threads, "visop-grpc")
         # gRPC itself refuses a call that finds no thread; it would wait in a queue without a bound.
-        self._grpc = grpc.server(self._pool, options=_options(settings), maximum_concurrent_rpcs=threads)
+        self._grpc = grpc.server(
+            self._pool, [], [RefuseMalformed()], options=_options(settings), maximum_concurrent_rpcs=threads
+        )
         self.port = self._bind()
         self.address = address.join(settings.host, self.port)
         self.advertised = settings.advertised(self.port)

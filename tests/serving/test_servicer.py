@@ -88,7 +88,7 @@ def mixed(picture_server: str) -> tuple[Request, dict[str, str], dict[int, tuple
     reasons = {
         "urls[1]": "not",
         "datas[1]": "damaged JPEG",
-        "datas[3]": "text, not a picture",
+        "datas[3]": "not an image, but text",
         "images[0]": "the limit is 50,000,000",
     }
     return request, reasons, colours

@@ -61,7 +61,7 @@ def check_accepted(data: bytes, formats: Sequence[str]) -> str:
     """
     kind = sniff(data)
     if kind is None:
-        raise ImageDecodeError(f"{_other(data)}, not a picture (accepted: {', '.join(formats)}; OP_FORMATS)")
+        raise ImageDecodeError(f"not an image, {_other(data)} (accepted: {', '.join(formats)}; OP_FORMATS)")
     if kind not in formats and not (kind == "JPEG" and "MPO" in formats):
         raise not_accepted(kind, formats)
     variant = _variant(data, kind)
@@ -113,20 +113,20 @@ def _is_raw(data: bytes) -> bool:
 
 
 def _other(data: bytes) -> str:
-    """Name a file that is no picture."""
+    """Say what a file is that is no picture."""
     head = data[:_HEAD]
     if head[4:8] == b"ftyp":
-        return "a video (MP4 or QuickTime)"
+        return "but a video (MP4 or QuickTime)"
     if head[:4] == b"RIFF" and head[8:12] in _RIFF:
-        return _RIFF[head[8:12]]
+        return f"but {_RIFF[head[8:12]]}"
     for start, what in _OTHERS:
         if head.startswith(start):
-            return what
+            return f"but {what}"
     if _HTML.match(head):
-        return "a web page (HTML)"
+        return "but a web page (HTML)"
     if not head.strip(b"\0"):
-        return "nothing but zeros"
-    return "text" if _TEXT.fullmatch(head) else "a file of an unknown kind"
+        return "only zeros"
+    return "but text" if _TEXT.fullmatch(head) else "or of a format that is not known"
 
 
 def _article(kind: str) -> str:

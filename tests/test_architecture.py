@@ -44,8 +44,8 @@ BELOW = {
     "progress": set(),
     "stacking": {"errors"},
     "contract": {"errors", "stacking", "vectors"},
-    "sources": {"errors"},
-    "images": _CORE,
+    "sources": {"errors", "images"},  # what a file is
+    "images": _CORE - {"sources"},
     "synthetic": _CORE,
     "models": _CORE | {"images"},
     "serving": _CORE | {"rpc", "images"},

@@ -61,8 +61,24 @@ def test_bad_files_are_written_down_beside_and_exit_with_one(run, folder, tmp_pa
     assert run("index", folder, "--errors", tmp_path / "e.csv") == 1
     captured = capsys.readouterr()
     assert "14 new" in captured.out
-    assert f"6 inputs failed; {tmp_path}/e.csv says why" in captured.err
+    assert f"6 inputs failed; {tmp_path}/e.csv says why\n  6 x not an image" in captured.err
     assert (tmp_path / "e.csv").read_text().count("INVALID_ARGUMENT") == 6
+
+
+def test_pictures_that_are_not_accepted_are_named_and_what_is_passed_over_is_counted(run, tmp_path, capsys):
+    folder = tmp_path / "phone"
+    write_pictures(folder, 1)[0].rename(folder / "a")
+    write_pictures(folder / ".thumbnails", 2)
+    (folder / "notes").write_text("words")
+    for number in range(3):
+        (folder / f"{number}.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0heicmif1" + bytes(number))
+    assert run("index", folder, "--errors", tmp_path / "e.csv") == 1
+    out, err = capsys.readouterr()
+    assert "1 new" in out
+    assert f"3 inputs failed; {tmp_path}/e.csv says why\n  3 x " in err
+    assert "passed over: 1 files that are no pictures; 1 hidden or excluded (.thumbnails)" in err
+    assert (tmp_path / "e.csv").read_text().count(".HEIC,") == 3
+    assert run("index", folder, "--exclude", "*.heic", "--errors", tmp_path / "e.csv") == 0
 
 
 def test_an_error_file_of_an_earlier_run_does_not_stay(run, folder, tmp_path):

@@ -110,7 +110,7 @@ def test_what_is_uploaded_can_be_indexed_as_a_folder(
 ) -> None:
     site = start_site(0)
     upload(site, make_image(kind=kind))
-    assert find_inputs([str(tmp_path / "uploads")]) == [str(path) for path in (tmp_path / "uploads").iterdir()]
+    assert find_inputs([str(tmp_path / "uploads")]).names == [str(path) for path in (tmp_path / "uploads").iterdir()]
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -15,6 +16,9 @@ FAILED, WRONG_USAGE, UNFINISHED, INTERRUPTED = 1, 2, 3, 130
 
 #: What ``resumable`` says where nothing is special.
 KEPT = "What is done is kept; the same command goes on from there."
+
+# So many of the reasons for which inputs failed are told.
+_REASONS = 3
 
 
 @contextmanager
@@ -63,6 +67,12 @@ def complain(text: object, status: int) -> int:
     """Say what is wrong; the exit status."""
     note(text)
     return status
+
+
+def complain_of_inputs(text: str, reasons: Counter[str]) -> int:
+    """Say that inputs failed, and below it the most common reasons; the exit status."""
+    lines = (f"\n  {count} x {printable(words)}" for words, count in reasons.most_common(_REASONS))
+    return complain(f"{text}{''.join(lines)}", FAILED)
 
 
 def note(text: object) -> None:

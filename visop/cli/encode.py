@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visop.cli.console import FAILED, complain, imports, resumable, tell_retries
+from visop.cli.console import complain_of_inputs, imports, resumable, tell_retries
 from visop.cli.flags import Commands, add_command, whole
+from visop.cli.folder_flags import FOLDER_NOTES, add_folder_flags, find_options, tell_passed
 from visop.cli.operator_flags import add_local_operator, add_running_operator, check_local_flags
 from visop.cli.settings_flags import read_settings
 from visop.errors import UsageError
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from visop.encoding.run import StreamEncoder
     from visop.encoding.vector_file import Outputs
 
-_NOTES = """\
+_NOTES = f"""\
+{FOLDER_NOTES}
+
 files written:
   OUT.npy           float32, one row per picture that could be encoded; numpy.load(..., mmap_mode="r") opens any size
   OUT.csv           row, input: which picture each row came from
@@ -47,6 +50,7 @@ def add_parser(commands: Commands) -> None:
         "--out", dest="vectors", required=True, type=Path, metavar="OUT.npy", help="where the vectors go"
     )
     add_running_operator(parser, "a running operator that encodes (default: one in this process)")
+    add_folder_flags(parser)
     parser.add_argument("--list", type=Path, metavar="FILE", help="more files and URLs, one per line; - is stdin")
     parser.add_argument(
         "--errors", type=Path, metavar="FILE", help="where the failures are listed (default OUT.errors.csv)"
@@ -69,7 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
     from visop.sources import find_inputs, read_list
 
     outputs = Outputs(arguments.vectors, arguments.errors or arguments.vectors.with_suffix(".errors.csv"))
-    names = find_inputs(arguments.inputs, keep_unreadable=True) + (read_list(arguments.list) if arguments.list else [])
+    found = find_inputs(arguments.inputs, find_options(arguments), keep_unreadable=True)
+    tell_passed(found.passed, quiet=arguments.quiet)
+    names = found.names + (read_list(arguments.list) if arguments.list else [])
     if not names:
         raise UsageError("", "", "nothing to encode: no pictures in the folders, and no files or URLs")
     if not arguments.quiet:
@@ -92,7 +98,8 @@ def _encode(names: Sequence[str], outputs: Outputs, arguments: argparse.Namespac
     if not arguments.quiet:
         print(f"{file.good} vectors of dimension {operator.dimension} in {outputs.vectors}")
     if file.bad:
-        return complain(f"{file.bad} of {file.good + file.bad} inputs failed; {outputs.errors} says why", FAILED)
+        failed = f"{file.bad} of {file.good + file.bad} inputs failed; {outputs.errors} says why"
+        return complain_of_inputs(failed, file.reasons)
     return 0
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from visop.cli.console import FAILED, imports, note
 from visop.cli.flags import Commands, add_command, whole
+from visop.cli.folder_flags import add_folder_flags, find_options, tell_passed
 from visop.cli.old_spellings import tell_new_spelling
 from visop.cli.operator_flags import host_port
 from visop.errors import UsageError
@@ -78,6 +79,7 @@ def add_parser(commands: Commands) -> None:
         metavar="FOLDER",
         help="where the files go; made if it is not there (default: evaluation)",
     )
+    add_folder_flags(parser, lists=False)
     parser.add_argument(
         "--limit", type=whole(1), metavar="N", help="use at most this many pictures, chosen by the seed (default: all)"
     )
@@ -188,7 +190,9 @@ def _job(arguments: argparse.Namespace) -> Job:
     transformations = choose_transformations(names)
     if not os.path.isdir(arguments.folder):
         raise UsageError("folder", arguments.folder, "must be a folder of pictures")
-    paths = find_inputs([arguments.folder])
+    found = find_inputs([arguments.folder], find_options(arguments))
+    tell_passed(found.passed)
+    paths = found.names
     if arguments.limit and arguments.limit < len(paths):
         chosen = np.random.default_rng(arguments.seed).choice(len(paths), arguments.limit, replace=False)
         paths = [paths[index] for index in sorted(chosen)]

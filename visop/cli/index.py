@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visop.cli.console import FAILED, complain, resumable, tell_retries
+from visop.cli.console import complain_of_inputs, resumable, tell_retries
 from visop.cli.flags import Commands, add_command
+from visop.cli.folder_flags import FOLDER_NOTES, add_folder_flags, find_options, tell_passed
 from visop.cli.index_flags import EXIT_STATUS, add_encoder_flags, add_index_flags, open_index
 
 if TYPE_CHECKING:
@@ -20,8 +21,11 @@ A picture is known by its content: indexing a folder again encodes only what is 
 again, and the same picture under two names is one entry with two names. A picture that cannot be read never stops a
 run.
 
-A LIST.txt has a path or a URL per line. A LIST.csv has them in a column called url, path, file, image, input or name,
-or else in its first column. A URL is fetched once: the index keeps what it showed then.
+{FOLDER_NOTES}
+
+A LIST.txt has a path or a URL per line, relative to the working folder; # begins a comment. In a table, LIST.csv, .tsv
+or .jsonl, the column is found by its header (image_path, filename, url, ...) or by what is in it. A URL is fetched
+once: the index keeps what it showed then.
 
 {EXIT_STATUS}
 examples:
@@ -36,6 +40,7 @@ def add_parser(commands: Commands) -> None:
     parser = add_command(commands, "index", run, "make pictures searchable, or bring an index up to date", _NOTES)
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="folders, files, http(s) URLs, LIST.txt, LIST.csv")
     add_index_flags(parser)
+    add_folder_flags(parser)
     gone = "remove pictures that are no longer in the folders given"
     parser.add_argument("--prune", dest="prune_folders", action="store_true", help=gone)
     parser.add_argument(
@@ -66,8 +71,9 @@ def _index(arguments: argparse.Namespace, failures: Failures) -> int:
     added = _add(arguments, failures)
     if not arguments.quiet:
         sys.stdout.write(_summary(arguments, added))
+    tell_passed(added.passed, quiet=arguments.quiet)
     if added.failed:
-        return complain(f"{added.failed} inputs failed; {failures.path} says why", FAILED)
+        return complain_of_inputs(f"{added.failed} inputs failed; {failures.path} says why", failures.reasons)
     return 0
 
 
@@ -80,6 +86,7 @@ def _add(arguments: argparse.Namespace, failures: Failures) -> Added:
     ):
         return index.add(
             arguments.inputs,
+            options=find_options(arguments),
             prune_folders=arguments.prune_folders,
             index_type=arguments.index_type,
             failures=failures,

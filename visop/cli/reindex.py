@@ -57,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     with imports("to search: pip install 'visop[search]'"):
         from visop.search.failures import Failures
         from visop.search.milvus.place import check_there
+        from visop.search.milvus.store import Store  # noqa: F401 - whether it can be
     check_there(uri_of(arguments))
     if not arguments.quiet:
         tell_retries()

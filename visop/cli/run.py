@@ -12,6 +12,7 @@ from pathlib import Path
 from visop.address import is_loopback, is_wildcard, join, split
 from visop.cli.console import imports
 from visop.cli.flags import Commands, add_calibration, add_command
+from visop.cli.folder_flags import add_folder_flags, find_options
 from visop.cli.index_flags import add_index_flags, token, uri_of
 from visop.cli.old_spellings import add_old_spelling
 from visop.cli.operator_flags import add_local_operator
@@ -19,6 +20,7 @@ from visop.cli.settings_flags import add_settings, given_settings
 from visop.errors import UsageError
 from visop.search import DEFAULT_URI
 from visop.settings import Effective, load_settings
+from visop.sources import is_url, typed_path
 
 DEFAULT_HTTP = "127.0.0.1:8080"
 DEFAULT_UPLOADS = "visop-uploads"
@@ -56,6 +58,7 @@ def add_parser(commands: Commands) -> None:
     add_old_spelling(parser, "--photos", pictures)
     quietly = "index --pictures once, at the start, and do not follow what changes in these folders later"
     parser.add_argument("--no-watch", dest="watch", action="store_false", help=quietly)
+    add_folder_flags(parser)
     add_index_flags(parser)
     parser.add_argument(
         "--uploads",
@@ -86,7 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
     options = SearchOptions(
         uri=uri,
         name=arguments.name,
-        pictures=[os.path.expanduser(each) for each in arguments.pictures],
+        pictures=[typed_path(each) for each in arguments.pictures],
+        find=find_options(arguments),
         watch=arguments.watch,
         examples=not arguments.pictures and is_default and not os.path.exists(uri),
         uploads=_uploads(arguments.uploads, effective.settings.http_host),
@@ -115,8 +119,8 @@ def _settings(arguments: argparse.Namespace) -> Effective:
 
 def _check_pictures(pictures: list[str]) -> None:
     """Find out before the model is loaded what would stop indexing at its start."""
-    for each in pictures:
-        if "://" not in each and not os.path.exists(os.path.expanduser(each)):
+    for each in map(typed_path, pictures):
+        if not is_url(each) and not os.path.exists(each):
             raise UsageError("pictures", each, "no such folder or file")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from visop.cli.console import imports, resumable
 from visop.cli.flags import Commands, add_command
+from visop.cli.folder_flags import add_folder_flags, find_options
 from visop.cli.settings_flags import add_settings, read_settings
 from visop.errors import SettingsError, UsageError
 
@@ -88,6 +89,7 @@ def add_parser(commands: Commands) -> None:
         metavar="FILE.json",
         help="words for the encoder's card: any of name, summary, for, not_for",
     )
+    add_folder_flags(parser, lists=False)
     parser.add_argument("--restart", action="store_true", help="start again, and replace what is there")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     hints = get_type_hints(Recipe)
@@ -127,7 +129,7 @@ def _run(arguments: argparse.Namespace) -> int:
         from visop.training.train import train
 
     def work() -> int:
-        how = {"says": says, "restart": arguments.restart, "quiet": arguments.quiet}
+        how = {"options": find_options(arguments), "says": says, "restart": arguments.restart, "quiet": arguments.quiet}
         card = train(arguments.folder, arguments.out, selection, recipe, limits, **how)
         print(f"{arguments.out}: recall@1 {card['metrics']['recall_at_1']['mean']:.3f} over all transformations")
         return 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from visop.cli.console import imports, note
 from visop.cli.flags import Commands, add_command, whole
+from visop.cli.folder_flags import add_folder_flags, find_options, tell_passed
 from visop.cli.settings_flags import ENCODER_SETTINGS, add_settings, read_settings
 from visop.errors import UsageError
 
@@ -46,6 +47,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--dimension", type=whole(1), metavar="D", help="keep this many dimensions (default: all in which they vary)"
     )
+    add_folder_flags(parser, lists=False)
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
     add_settings(parser.add_argument_group("the encoder to whiten"), _SETTINGS)
 
@@ -59,7 +61,9 @@ def _run(arguments: argparse.Namespace) -> int:
     if not os.path.isdir(arguments.folder):
         raise UsageError("folder", arguments.folder, "no such folder")
     settings = replace(read_settings(arguments).settings, operator=BUILT_IN, precision="f32")
-    base, names = find_base(settings), find_inputs([arguments.folder])
+    base, found = find_base(settings), find_inputs([arguments.folder], find_options(arguments))
+    tell_passed(found.passed, quiet=arguments.quiet)
+    names = found.names
     check_request(arguments.out, arguments.dimension, len(names), base)
     learning = _learn(base, settings, names, quiet=arguments.quiet)
     _warn_of_few(learning.moments.count, arguments.dimension or base.spec.dimension)

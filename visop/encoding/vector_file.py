@@ -109,6 +109,7 @@ class VectorFile:
         done: how often each input is done already, by its name.
         good: rows so far.
         bad: inputs without a row so far.
+        reasons: how many of them there are of each reason.
 
     Raises:
         UsageError: the file is finished, or of another operator, or another process writes it.
@@ -118,6 +119,7 @@ class VectorFile:
         self._outputs, self._operator = outputs, operator
         self.done: Counter[str] = Counter()
         self.good = self.bad = 0
+        self.reasons: Counter[str] = Counter()
         self._synced_at = time.monotonic()
         if outputs.vectors.exists() and not (outputs.journal.exists() or restart):
             self._refuse_finished()
@@ -188,6 +190,7 @@ class VectorFile:
     def _count(self, entry: dict[str, Any]) -> None:
         if "code" in entry:
             self.bad += 1
+            self.reasons[entry.get("reason", "")] += 1
         else:
             self.good += 1
 

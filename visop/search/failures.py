@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,7 @@ class Failures:
     Attributes:
         path: None if failures are only counted.
         count: how many there are.
+        reasons: how many there are of each reason.
 
     Raises:
         UsageError: the file cannot be written, or is something else; from ``add`` as well, if that shows only then.
@@ -37,6 +39,7 @@ class Failures:
 
     def __init__(self, errors: Path | None, *, or_count: bool = False) -> None:
         self.path, self.count = errors, 0
+        self.reasons: Counter[str] = Counter()
         self._or_count = or_count
         self._file: IO[str] | None = None
         self._writer: Any = None
@@ -59,6 +62,7 @@ class Failures:
         """Add a failed input; it is in the file when this returns, even if the process dies."""
         with self._lock:
             self.count += 1
+            self.reasons[str(error)] += 1
             if self.path is not None:
                 with self._attempted(self.path):
                     self._write(self.path, (name, code_of(error).name, str(error)))

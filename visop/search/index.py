@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,7 +32,7 @@ from visop.search.prune import prune
 from visop.search.reader import Reader, read_bytes
 from visop.search.removal import Removed, remove
 from visop.settings import Settings, load_settings
-from visop.sources import gather, is_url, typed_path
+from visop.sources import DEFAULT_OPTIONS, FindOptions, PassedOver, gather, is_url, typed_path
 
 #: The most pictures that Milvus finds at once.
 MAX_K = 16384
@@ -48,6 +48,7 @@ class Added:
         named: of those, inputs whose name was new for their content.
         failed: inputs that could not be indexed.
         removed: contents that were pruned.
+        passed: what folders hold and was not taken.
     """
 
     new: int
@@ -55,6 +56,7 @@ class Added:
     named: int
     failed: int
     removed: int
+    passed: PassedOver = field(default_factory=PassedOver)
 
 
 class Index:
@@ -143,6 +145,7 @@ class Index:
         self,
         inputs: str | Path | Sequence[str | Path],
         *,
+        options: FindOptions = DEFAULT_OPTIONS,
         prune_folders: bool = False,
         index_type: str = "auto",
         failures: Failures | None = None,
@@ -152,7 +155,8 @@ class Index:
         """Add pictures to the index; those that it has already cost almost nothing.
 
         Args:
-            inputs: folders, files, URLs, and lists of them (``.txt``, ``.csv``).
+            inputs: folders, files, URLs, and lists and tables of them, as ``find_inputs`` takes them.
+            options: how they are looked for: what is left out of folders, whether links are followed.
             prune_folders: then take out what is no longer in the folders among them.
             index_type: ``auto``, or as ``parse_index_type`` reads it.
             failures: gets the inputs that could not be indexed.
@@ -163,7 +167,7 @@ class Index:
             OtherEncoder: the vectors that are there are of another encoder; nothing was changed.
             VisopError: the run could not go on; what is done is kept, and the next call goes on from there.
         """
-        found = gather(_texts(inputs))
+        found = gather(_texts(inputs), options)
         if prune_folders and not found.folders:
             why = "takes out what is gone from folders, and there is none among the inputs"
             raise UsageError("prune_folders", "", why)
@@ -179,7 +183,7 @@ class Index:
             progress = Ingest(collection, encoders, reader, errors, on_done).run(found.names)
             removed = prune(collection, found.folders, digests) if prune_folders else 0
         self._tune(collection, index_type)
-        return _added(progress, removed)
+        return _added(progress, removed, found.passed)
 
     def remove(
         self,
@@ -346,5 +350,5 @@ def _texts(given: str | Path | Sequence[str | Path]) -> list[str]:
     return [os.fspath(each) for each in ([given] if isinstance(given, str | Path) else given)]
 
 
-def _added(progress: Progress, removed: int) -> Added:
-    return Added(progress.new, progress.known, progress.named, progress.failed, removed)
+def _added(progress: Progress, removed: int, passed: PassedOver) -> Added:
+    return Added(progress.new, progress.known, progress.named, progress.failed, removed, passed)

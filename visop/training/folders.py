@@ -12,7 +12,7 @@ from pathlib import Path
 
 from visop.errors import UsageError
 from visop.files import file_sha256
-from visop.sources import find_inputs
+from visop.sources import DEFAULT_OPTIONS, FindOptions, find_inputs
 from visop.training.recipe import Labels
 
 logger = logging.getLogger(__name__)
@@ -40,15 +40,23 @@ class Pictures:
         return groups
 
 
-def find_pictures(folder: Path, labels: Labels) -> Pictures:
+def find_pictures(folder: Path, labels: Labels, options: FindOptions = DEFAULT_OPTIONS) -> Pictures:
     """Find the pictures below a folder. Of files with the same content, only the first counts.
+
+    Args:
+        folder: the folder.
+        labels: what an identity is.
+        options: what is left out of the folder.
 
     Raises:
         UsageError: there is no such folder, nothing in it, or labels are to be folders and there are none.
     """
     if not folder.is_dir():
         raise UsageError("", folder, "no such folder")
-    paths = _distinct([Path(name) for name in find_inputs([str(folder)])])
+    found = find_inputs([str(folder)], options)
+    if str(found.passed):
+        logger.info("passed over: %s", found.passed)
+    paths = _distinct([Path(name) for name in found.names])
     if not paths:
         raise UsageError("", folder, "no pictures in it")
     if labels == "pictures":

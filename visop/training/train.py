@@ -18,6 +18,7 @@ from visop.images.decode import ImageLimits
 from visop.machine import usable_cores
 from visop.models.encoder_file import made_now, write_encoder_file
 from visop.models.selection import Selection
+from visop.sources import DEFAULT_OPTIONS, FindOptions
 from visop.training import losses
 from visop.training.batches import Batches, Plan, Reader, stream, unhidden
 from visop.training.callbacks import Bar, EpochEnd
@@ -44,6 +45,7 @@ def train(
     recipe: Recipe,
     limits: ImageLimits,
     *,
+    options: FindOptions = DEFAULT_OPTIONS,
     says: Mapping[str, Any] | None = None,
     restart: bool = False,
     quiet: bool = False,
@@ -56,6 +58,7 @@ def train(
         selection: the model and the weights to start from, and the resizing.
         recipe: how.
         limits: on pictures.
+        options: what is left out of the folder.
         says: entries of the card that a person wrote, such as ``name``, ``summary``, ``for`` and ``not_for``.
         restart: begin anew, over what there is.
         quiet: no progress bar.
@@ -68,7 +71,7 @@ def train(
         WeightsError: the weights do not fit the model.
         TrainingFailed: the run cannot go on; says why.
     """
-    training, held_out = split(find_pictures(folder, recipe.labels), recipe.held_out, folder)
+    training, held_out = split(find_pictures(folder, recipe.labels, options), recipe.held_out, folder)
     logger.info("%d pictures to train on, %d held out", len(training.paths), len(held_out.paths))
     resized = _at_side(selection, recipe.side)
     recipe = replace(recipe, precision=use_precision(recipe.precision))

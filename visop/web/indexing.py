@@ -15,6 +15,7 @@ from visop.encoding.local import LocalEncoder
 from visop.errors import DeadlinePassed, Overloaded, ShuttingDown, VisopError
 from visop.search.index import Added, Index
 from visop.search.recheck import recheck
+from visop.sources import DEFAULT_OPTIONS, FindOptions
 from visop.web.failure_list import FailureList, ListedFailures
 
 logger = logging.getLogger("visop.web")
@@ -70,12 +71,14 @@ class Batch:
 
     Attributes:
         inputs: to add, as ``Index.add`` takes them.
+        options: how pictures are looked for.
         prune: whether what is gone from the folders among the inputs is taken out.
         changed: absolute paths of files and folders that may be gone, or have another content.
         is_last: whether nothing else is known to be left to do after it.
     """
 
     inputs: Sequence[str]
+    options: FindOptions = DEFAULT_OPTIONS
     prune: bool = False
     changed: Sequence[str] = ()
     is_last: bool = False
@@ -179,6 +182,7 @@ class Indexing:
             try:
                 return self._index.add(
                     batch.inputs,
+                    options=batch.options,
                     prune_folders=batch.prune,
                     failures=failures,
                     on_start=self._start,
@@ -203,6 +207,7 @@ class Indexing:
         is_listed = added.failed and not batch.changed and self._errors.is_file()
         where = f"; {self._errors} says why" if is_listed else ""
         facts = f"{added.new} new, {added.named} under new names, {removed} removed, {added.failed} failed"
+        facts += f"; passed over: {added.passed}" if str(added.passed) else ""
         logger.info("indexed: %s; %d pictures in all%s", facts, self._index.count(), where)
 
     def _start(self, inputs: int) -> None:

@@ -23,6 +23,7 @@ from visop.search.index import Index
 from visop.serving.pipeline import Pipeline
 from visop.serving.server import MakeCompanion
 from visop.settings import Settings
+from visop.sources import DEFAULT_OPTIONS, FindOptions
 from visop.synthetic.examples import COUNT, write_examples
 from visop.web.indexing import BackgroundEncoder, Batch, Indexing
 from visop.web.originals import Originals
@@ -45,6 +46,7 @@ class SearchOptions:
         name: of the index.
         pictures: inputs to index in the background, as ``Index.add`` takes them; none: what is there is served. What is
             gone from the folders among them is taken out.
+        find: how pictures are looked for.
         watch: whether to follow what changes in these folders while the server runs.
         examples: search example pictures, which are made, in place of an index.
         uploads: the folder for pictures that are uploaded; None takes none.
@@ -57,6 +59,7 @@ class SearchOptions:
     uri: str
     name: str
     pictures: Sequence[str] = ()
+    find: FindOptions = DEFAULT_OPTIONS
     watch: bool = False
     examples: bool = False
     uploads: Path | None = None
@@ -134,5 +137,7 @@ def _indexing(options: SearchOptions, index: Index, cache: Path) -> Indexing:
     if options.watch and has_folders:
         stopping = threading.Event()
         ours = [os.path.abspath(each) + os.sep for each in (options.uri, cache)]
-        return Indexing(index, Watch(options.pictures, ours, stopping, options.times).batches(), 0, errors, stopping)
-    return Indexing(index, [Batch(options.pictures, prune=has_folders)] if options.pictures else [], 0, errors)
+        watch = Watch(options.pictures, ours, stopping, options.times, options=options.find)
+        return Indexing(index, watch.batches(), 0, errors, stopping)
+    batches = [Batch(options.pictures, options.find, prune=has_folders)] if options.pictures else []
+    return Indexing(index, batches, 0, errors)

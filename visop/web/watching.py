@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import watchfiles
 
-from visop.sources import SUFFIXES, find_inputs
+from visop.sources import DEFAULT_OPTIONS, FindOptions, find_inputs, is_picture
 from visop.web.indexing import Batch
 from visop.web.quiet import QuietPaths
 
@@ -53,6 +53,7 @@ class Watch:
         ignored: absolute paths below them that are of no interest, such as the store.
         stopping: ends it.
         times: how long is waited for what.
+        options: how pictures are looked for.
         polling: whether to look at all files from the start instead of having changes reported.
     """
 
@@ -63,12 +64,14 @@ class Watch:
         stopping: threading.Event,
         times: WatchTimes = WatchTimes(),
         *,
+        options: FindOptions = DEFAULT_OPTIONS,
         polling: bool = False,
     ) -> None:
         logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it would log every change
         self._inputs, self._stopping, self._times, self._is_polling = inputs, stopping, times, polling
         self._folders = [os.path.abspath(each) for each in inputs if os.path.isdir(each)]
         self._ignored = tuple(ignored)
+        self._options, self._excluded = options, options.excluded()
         self._quiet = QuietPaths(times.quiet)
 
     def batches(self) -> Iterator[Batch]:
@@ -112,24 +115,28 @@ class Watch:
 
     def _everything(self) -> Batch:
         there = [each for each in self._inputs if "://" in each or os.path.exists(each)]
-        return Batch(there, prune=any(map(os.path.isdir, there)), is_last=True)
+        return Batch(there, self._options, prune=any(map(os.path.isdir, there)), is_last=True)
 
     def _quiet_batch(self) -> Batch | None:
         ready = self._quiet.take()
         folders = [path for path in ready if os.path.isdir(path)]
         # A folder that came with files in it is reported without them; they may still be written.
-        self._quiet.note(find_inputs(folders, keep_unreadable=True))
+        self._quiet.note(find_inputs(folders, self._options, keep_unreadable=True).names)
         changed = [path for path in ready if path not in folders]
-        files = [path for path in changed if _is_picture(path) and os.path.isfile(path)]
-        return Batch(files, changed=changed, is_last=True) if changed else None
+        files = [path for path in changed if os.path.isfile(path) and is_picture(path)]
+        return Batch(files, self._options, changed=changed, is_last=True) if changed else None
 
     def _concerns(self, change: watchfiles.Change, path: str) -> bool:
         """Whether a change can matter: a file of pictures, a folder that came, or whatever is gone."""
-        if path.startswith(self._ignored):
+        if path.startswith(self._ignored) or self._is_left_out(path):
             return False
         if os.path.isdir(path):
             return change is watchfiles.Change.added
-        return _is_picture(path) or change is watchfiles.Change.deleted
+        return change is watchfiles.Change.deleted or is_picture(path)
+
+    def _is_left_out(self, path: str) -> bool:
+        roots = [folder for folder in self._folders if path.startswith(os.path.join(folder, ""))]
+        return bool(roots) and all(self._excluded.leaves_out_path(path, root) for root in roots)
 
     def _identities(self) -> list[tuple[int, int] | None]:
         """What each folder is: another disk in its place is another folder."""
@@ -146,10 +153,6 @@ class Watch:
             )
         else:
             logger.warning("the folders cannot be watched: %s; trying again", error)
-
-
-def _is_picture(path: str) -> bool:
-    return path.lower().endswith(SUFFIXES)
 
 
 def _identity(folder: str) -> tuple[int, int] | None:

@@ -1,0 +1,148 @@
+"""Find the column of a table that names pictures, by its header or else by what is in it, and read it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from visop.errors import UsageError
+from visop.sources.folders import SUFFIXES
+from visop.sources.lists import read_text
+from visop.sources.names import is_url, listed_name
+
+#: How the names of tables end.
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson")
+
+# Headers of the column that names pictures, in lower case and without spaces or signs. Where there are several, the
+# first of these counts.
+_HEADERS = (
+    "imageurl", "pictureurl", "photourl", "imgurl", "fileurl", "downloadurl", "url", "uri", "imageuri", "link",
+    "href", "imagelink", "imagepath", "picturepath", "photopath", "imgpath", "filepath", "fullpath", "absolutepath",
+    "path", "sourcefile", "imagefile", "picturefile", "photofile", "file", "imagefilename", "filename", "image",
+    "picture", "photo", "img", "imgsrc", "imagesrc", "src", "source", "input", "imagename", "picturename",
+    "photoname", "location", "name",
+)  # fmt: skip
+
+_DELIMITERS = ",;\t|"
+
+# Excel writes the delimiter into the first line.
+_SEP = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
+
+# So many rows are looked at to find out what is in which column.
+_SAMPLE = 200
+
+_Row = Sequence[str]
+
+
+def read_table(path: Path, column: str = "") -> list[str]:
+    """Return the paths and URLs in a table; empty cells are left out.
+
+    Args:
+        path: CSV, also with semicolons, tabs or bars; TSV; or JSON Lines, objects or texts.
+        column: the header of the column; empty finds it.
+
+    Raises:
+        UsageError: the file cannot be read, or it does not show which column is meant.
+    """
+    rows = _json_rows(path) if path.suffix.lower() in (".jsonl", ".ndjson") else _csv_rows(path)
+    rows = [row for row in ([cell.strip() for cell in row] for row in rows) if any(row)]
+    if not rows:
+        return []
+    number, has_header = _named(path, rows, column) if column else _found(path, rows)
+    cells = (row[number] for row in rows[has_header:] if len(row) > number)
+    return [listed_name(cell) for cell in cells if cell]
+
+
+def _named(path: Path, rows: Sequence[_Row], column: str) -> tuple[int, bool]:
+    headers = [_plain(cell) for cell in rows[0]]
+    if column in rows[0]:
+        return list(rows[0]).index(column), True
+    if _plain(column) and _plain(column) in headers:
+        return headers.index(_plain(column)), True
+    raise UsageError("column", column, f"{path} has the columns {', '.join(rows[0])}")
+
+
+def _found(path: Path, rows: Sequence[_Row]) -> tuple[int, bool]:
+    """Return the number of the column, and whether the first row is a header."""
+    headers = [_plain(cell) for cell in rows[0]]
+    known = [headers.index(name) for name in _HEADERS if name in headers]
+    if known:
+        return next((number for number in known if _holds_names(rows[1:], number)), known[0]), True
+    width = max(len(row) for row in rows[:_SAMPLE])
+    number = next((number for number in range(width) if _holds_names(rows[1:] or rows, number)), 0)
+    has_header = _holds_names(rows[1:], number) and not _is_name(_cell(rows[0], number))
+    if width > 1 and not _holds_names(rows[has_header:], number):
+        why = f"{path} has the columns {', '.join(rows[0])}, and none is known to name pictures; say which one does"
+        raise UsageError("column", "", why)
+    return number, has_header
+
+
+def _holds_names(rows: Sequence[_Row], number: int) -> bool:
+    """Whether most cells of a column look like the path or the URL of a picture."""
+    cells = [cell for row in rows[:_SAMPLE] if (cell := _cell(row, number))]
+    return sum(map(_is_name, cells)) * 2 > len(cells)
+
+
+def _is_name(cell: str) -> bool:
+    """Whether a cell looks like the path or the URL of a picture."""
+    if is_url(cell) or cell.lower().startswith("file:") or cell.lower().endswith(SUFFIXES):
+        return True
+    return len(cell) < 4096 and "\0" not in cell and Path(cell).is_file()
+
+
+def _cell(row: _Row, number: int) -> str:
+    return row[number] if len(row) > number else ""
+
+
+def _plain(header: str) -> str:
+    return re.sub(r"[\W_]+", "", header.lower())
+
+
+def _csv_rows(path: Path) -> list[list[str]]:
+    text = read_text(path)
+    said = _SEP.match(text)
+    text = text[said.end() :] if said else text
+    delimiter = said[1] if said else "\t" if path.suffix.lower() == ".tsv" else _delimiter_of(text)
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    except csv.Error as error:
+        raise UsageError("", path, f"not CSV: {error}") from None
+    while rows and (not rows[0] or (len(rows[0]) == 1 and rows[0][0].startswith("#"))):  # comments at its top
+        rows.pop(0)
+    return rows
+
+
+def _delimiter_of(text: str) -> str:
+    """Return the delimiter that makes a known header, or else the most columns of the same number in all rows."""
+
+    def score(delimiter: str) -> tuple[bool, int]:
+        rows = [row for row in islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), _SAMPLE) if row]
+        widths = {len(row) for row in rows}
+        is_known = bool(rows) and len(rows[0]) > 1 and any(_plain(cell) in _HEADERS for cell in rows[0])
+        return is_known, min(widths) if len(widths) == 1 else 0
+
+    return max(_DELIMITERS, key=score)
+
+
+def _json_rows(path: Path) -> list[list[str]]:
+    rows = []
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        if line.strip():
+            try:
+                rows.append(json.loads(line))
+            except ValueError as error:
+                raise UsageError("", path, f"line {number} is not JSON: {error}") from None
+    headers = list(dict.fromkeys(key for row in rows[:_SAMPLE] if isinstance(row, dict) for key in row))
+    if not headers:
+        return [[_text(row)] for row in rows]
+    return [headers, *([_text(row.get(key)) for key in headers] for row in rows if isinstance(row, dict))]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value)

@@ -78,8 +78,14 @@ ONLY = {
     },
     "requests": {"visop/images/fetch.py"},
     "urllib3": {"visop/images/fetch.py"},
-    # Only the first opens connections: the second listens, the third ends those that gRPC accepted.
-    "socket": {"visop/images/fetch.py", "visop/http/server.py", "visop/serving/connections.py"},
+    # Only the first opens connections: the second listens, the third ends those that gRPC accepted, and the last asks
+    # whether somebody listens at a socket of this machine.
+    "socket": {
+        "visop/images/fetch.py",
+        "visop/http/server.py",
+        "visop/serving/connections.py",
+        "visop/search/milvus/local_socket.py",
+    },
     "fastapi": {"visop/http", "visop/web"},
     "uvicorn": {"visop/http"},
     "jinja2": {"visop/templates.py"},

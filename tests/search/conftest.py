@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from milvus_lite.adapter.grpc.server import start_server_in_thread
 from PIL import Image as PILImage
 
 from tests.toys import ToyOperator
@@ -68,6 +69,15 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def lite_uri(tmp_path: Path) -> str:
     return str(tmp_path / "test.db")
+
+
+@pytest.fixture
+def lite_server(lite_uri: str) -> Iterator[str]:
+    """The address of a server that somebody else runs with a file: ``milvus-lite server``."""
+    server, database, port = start_server_in_thread(lite_uri)
+    yield f"http://127.0.0.1:{port}"
+    server.stop(0).wait()
+    database.close()
 
 
 @pytest.fixture

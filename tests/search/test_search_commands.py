@@ -9,7 +9,6 @@ from tests.conftest import run_command
 from tests.search.conftest import SERVER, write_pictures
 from visop.cli.main import main
 from visop.errors import UsageError, VisopError
-from visop.search.milvus.lite import serve_lite
 
 ENCODER = ["--class", "tests.toys:ToyOperator"]
 
@@ -190,16 +189,15 @@ def test_a_reindex_with_losses_says_what_to_do_and_leaves_the_index(run, folder,
     assert run("search", folder / "3.png", "--k", 1, encoder=other) == 0
 
 
-def test_no_summary_shows_a_password(folder, lite_uri, capsys, monkeypatch, tmp_path):
+def test_no_summary_shows_a_password(folder, lite_server, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("OP_CACHE_DIR", str(tmp_path / "cache"))
-    with serve_lite(Path(lite_uri)) as (address, _):
-        secret = address.replace("http://", "http://root:hunter2@")
-        for command in (("index", folder), ("reindex",)):
-            assert run_command(*command, "--uri", secret, "--index", "test", *ENCODER) == 0
-            assert capsys.readouterr().out.startswith(f"{address}, index test: ")
-        other = ["--class", "tests.search.test_reindex:Other"]
-        assert run_command("reindex", "--uri", secret, "--index", "test", *other) == 0
-        assert capsys.readouterr().out.startswith(f"{address}, index test: 10 vectors made again")
+    secret = lite_server.replace("http://", "http://root:hunter2@")
+    for command in (("index", folder), ("reindex",)):
+        assert run_command(*command, "--uri", secret, "--index", "test", *ENCODER) == 0
+        assert capsys.readouterr().out.startswith(f"{lite_server}, index test: ")
+    other = ["--class", "tests.search.test_reindex:Other"]
+    assert run_command("reindex", "--uri", secret, "--index", "test", *other) == 0
+    assert capsys.readouterr().out.startswith(f"{lite_server}, index test: 10 vectors made again")
 
 
 def test_a_flag_for_the_operator_in_this_process_does_not_go_with_a_running_one(run, folder, capsys):
@@ -212,13 +210,12 @@ def test_the_flag_that_is_complained_of_is_the_one_that_was_typed(run, folder, c
     assert capsys.readouterr().out.startswith("--class: has no effect")
 
 
-@pytest.mark.skipif(bool(SERVER), reason="a server is not locked")
+@pytest.mark.skipif(bool(SERVER), reason="a server is no file")
 def test_a_run_that_cannot_go_on_says_that_what_is_done_is_kept(run, folder, uri, capsys):
-    from visop.search.milvus.store import Store
-
-    with Store(uri):
-        assert run("index", folder) == 3
-    assert "is open in another process" in (err := capsys.readouterr().err)
+    run("index", folder, "--quiet")
+    next(Path(uri).rglob("schema.json")).write_text("junk")
+    assert run("index", folder) == 3
+    assert "is damaged" in (err := capsys.readouterr().err)
     assert "the same command goes on from there" in err
 
 

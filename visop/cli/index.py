@@ -27,6 +27,9 @@ A LIST.txt has a path or a URL per line, relative to the working folder; # begin
 or .jsonl, the column is found by its header (image_path, filename, url, ...) or by what is in it. A URL is fetched
 once: the index keeps what it showed then.
 
+It works while `visop run` or other commands use the same index. With `-e 127.0.0.1:50051`, the operator of `visop run`
+encodes, and no second encoder is loaded.
+
 {EXIT_STATUS}
 examples:
   visop index pictures/                                      into visop.db, with the encoder in this process

@@ -19,8 +19,8 @@ _NOTES = f"""\
 Vectors of two encoders cannot be compared, so another encoder needs new vectors of every picture. They are made in a
 new collection beside the old one, which answers searches until the new one is complete; then the index is switched over
 and the old collection is deleted. Pictures are read again from where they were found. As long as some cannot be read,
-the index stays as it was, and the same command continues from there; --accept-losses switches over without them. Do not
-index anything meanwhile: it would be in the old collection only.
+the index stays as it was, and the same command continues from there; --accept-losses switches over without them. What
+other commands add and remove meanwhile comes along. A `visop run` with the former encoder has to be started again.
 
 {EXIT_STATUS}
 examples:

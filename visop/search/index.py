@@ -74,6 +74,7 @@ class Index:
         self._opened: Store | None = None
         self._encoders: Encoders | None = None
         self._collection: Collection | None = None
+        self._stamp = -1
         self._threshold: float | None = None
         self._is_threshold_known = False
         self._loading = threading.Lock()
@@ -110,9 +111,7 @@ class Index:
         index = cls(lambda: Store(uri, token, limits), uri, name, settings, operators)
         index._encoders = encoders
         try:
-            index._find()
-        except NoSuchIndex:
-            pass
+            index._found()
         except BaseException:
             index.close()
             raise
@@ -131,11 +130,13 @@ class Index:
     @property
     def operator(self) -> OperatorInfo | None:
         """The operator that made the vectors of the index; None if there is no index yet."""
-        return self._collection.operator if self._collection else None
+        collection = self._found()
+        return collection.operator if collection else None
 
     def count(self) -> int:
         """Return the number of contents."""
-        return self._collection.count() if self._collection else 0
+        collection = self._found()
+        return collection.count() if collection else 0
 
     def get(self, id_: str) -> Picture | None:
         """Return a picture by the SHA-256 of its content; None if the index does not have it."""
@@ -180,7 +181,8 @@ class Index:
             Reader(self._settings, digests, encoders.max_image_bytes) as reader,
             failures or Failures(None) as errors,
         ):
-            progress = Ingest(collection, encoders, reader, errors, on_done).run(found.names)
+            ingest = Ingest(collection, encoders, reader, errors, on_done, lambda: self._check_served(collection))
+            progress = ingest.run(found.names)
             removed = prune(collection, found.folders, digests) if prune_folders else 0
         self._tune(collection, index_type)
         return _added(progress, removed, found.passed)
@@ -230,7 +232,7 @@ class Index:
 
         Raises:
             NoSuchIndex: it is not there yet.
-            OtherEncoder: it has vectors of another encoder.
+            OtherEncoder: it has vectors of another encoder, perhaps by now.
             WrongFilter: the filter is no condition over the fields of an index.
             VisopError: the image cannot be encoded.
         """
@@ -251,6 +253,8 @@ class Index:
         if not 1 <= k <= MAX_K:
             raise UsageError("k", k, f"must be from 1 to {MAX_K}")
         collection = self._there()
+        if self._encoders is not None:  # another process may have made the index anew, with another encoder
+            self._check(collection.operator, self._encoders.operator)
         (hits,) = collection.search([vector], k, filter)
         threshold = self._copy_threshold(collection.operator)
         return [match_of(hit, collection.operator.metric_type, threshold) for hit in hits]
@@ -273,21 +277,36 @@ class Index:
         """The collection that holds the index. Raises NoSuchIndex if it is not there yet."""
         return self._there()
 
-    def _there(self) -> Collection:
-        return self._collection or self._find()
+    def _found(self) -> Collection | None:
+        """The collection that holds the index; None if it is not there yet."""
+        try:
+            return self._there()
+        except NoSuchIndex:
+            return None
 
-    def _find(self) -> Collection:
+    def _there(self) -> Collection:
+        """The collection that holds the index now: another process may have made one, or built its index anew."""
         if self._opened is None:
             check_there(self.uri)
-        self._collection = self._store().find(self.name)
+        stamp = self._store().connection.stamp()
+        if self._collection is None or stamp != self._stamp:
+            self._collection = self._looked_up(self._collection)
+            self._stamp = stamp
         return self._collection
+
+    def _looked_up(self, before: Collection | None) -> Collection:
+        if before is None or self._store().target_of(self.name) != before.name:
+            return self._store().find(self.name)
+        before.refresh()
+        return before
 
     def _store(self) -> Store:
         """Open the store when it is first needed: a file of Milvus Lite that is not there would be made."""
-        with self._loading:
-            if self._opened is None:
-                self._opened = self._stack.enter_context(self._open_store())
-            return self._opened
+        if self._opened is None:
+            with self._loading:
+                if self._opened is None:
+                    self._opened = self._stack.enter_context(self._open_store())
+        return self._opened
 
     def _open_encoders(self) -> Encoders:
         with self._loading:
@@ -298,16 +317,17 @@ class Index:
     def _made(self, operator: OperatorInfo, inputs: int, index_type: str) -> Collection:
         begun_as = "FLAT" if index_type == "auto" else index_type
         chosen = self._store().connection.choose_index_type(begun_as, inputs, operator.dimension)
-        if self._collection is not None:
-            self._check(self._collection.operator, operator)
-            return self._collection
-        # Killed before the alias was there, the next run takes up the collection.
-        if 1 in self._store().numbers(self.name):
-            self._check(self._store().open(collection_name(self.name, 1)).operator, operator)
-        else:
-            self._store().create(self.name, 1, operator, chosen)
-        self._store().point(self.name, 1)
-        return self._there()
+        with self._store().connection.changing:
+            if (there := self._found()) is not None:
+                self._check(there.operator, operator)
+                return there
+            # Killed before the alias was there, the next run takes up the collection.
+            if 1 in self._store().numbers(self.name):
+                self._check(self._store().open(collection_name(self.name, 1)).operator, operator)
+            else:
+                self._store().create(self.name, 1, operator, chosen)
+            self._store().point(self.name, 1)
+            return self._there()
 
     def _check(self, there: OperatorInfo, here: OperatorInfo) -> None:
         advice = "Use the first, or `visop reindex` to make new vectors of all pictures"
@@ -315,17 +335,24 @@ class Index:
             there, here, f"the index {self.name} at {self._store().connection.uri}", "this encoder", advice
         )
 
+    def _check_served(self, collection: Collection) -> None:
+        """Raise NoSuchIndex if the index is in another collection by now: a reindex in another process is done."""
+        if self._there().name != collection.name:
+            raise NoSuchIndex(f"the index {self.name} at {self._store().connection.uri} was made anew by a reindex")
+
     def _tune(self, collection: Collection, index_type: str) -> None:
         """Build the index type that fits the number of pictures: at the end of a run, so that it is built once."""
         collection.settle()
-        now, dimension = collection.index_type, collection.operator.dimension
-        wanted = self._store().connection.choose_index_type(index_type, collection.count(), dimension)
-        if index_type == "auto":
-            is_to_build = now.kind == "FLAT" != wanted.kind
-        else:
-            is_to_build = not now.has(parse_index_type(index_type))
-        if is_to_build:
-            collection.rebuild_index(wanted)
+        with collection.changing:
+            collection.refresh()
+            now, dimension = collection.index_type, collection.operator.dimension
+            wanted = self._store().connection.choose_index_type(index_type, collection.count(), dimension)
+            if index_type == "auto":
+                is_to_build = now.kind == "FLAT" != wanted.kind
+            else:
+                is_to_build = not now.has(parse_index_type(index_type))
+            if is_to_build:
+                collection.rebuild_index(wanted)
 
 
 @dataclass(frozen=True)

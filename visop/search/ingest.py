@@ -61,6 +61,7 @@ class Ingest:
         reader: reads the inputs.
         failures: gets the inputs that could not be indexed.
         on_done: called after each input, from any thread.
+        check: called before each write; raises if the collection is not that of the index any more.
     """
 
     def __init__(
@@ -70,9 +71,10 @@ class Ingest:
         reader: Reader,
         failures: Failures,
         on_done: Callable[[], object] = lambda: None,
+        check: Callable[[], object] = lambda: None,
     ) -> None:
         self._collection, self._encoders, self._reader = collection, encoders, reader
-        self._failures, self._on_done = failures, on_done
+        self._failures, self._on_done, self._check = failures, on_done, check
         self._limits = collection.limits
         self.progress = Progress()
         # Contents are looked up in one thread, ahead of the encoders, and written in another, behind them, so that the
@@ -235,6 +237,7 @@ class Ingest:
     def _write(self, rows: Sequence[Row]) -> None:
         """Write the rows, and the new names of contents that are in the index."""
         with self._lock:
+            self._check()
             self._upsert(self._joined(rows))
             for row in rows:
                 del self._begun[row.picture.id]
@@ -245,7 +248,7 @@ class Ingest:
 
     def _joined(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Return the rows joined with what others wrote about them since they were looked up."""
-        if not self._collection.is_shared:
+        if not rows:
             return rows
         there = self._collection.known([row.picture.id for row in rows])
         return [replace(row, picture=joined(row.picture, there.get(row.picture.id, row.picture))) for row in rows]

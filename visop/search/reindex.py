@@ -16,6 +16,9 @@ from visop.search.milvus.schema import Picture, Row
 from visop.search.milvus.store import Store, collection_name
 from visop.search.reader import Reader
 
+# A picture has its time when it was encoded, and may be written so much later.
+_UNDER_WAY_S = 60
+
 
 @dataclass(frozen=True)
 class Reindexed:
@@ -61,6 +64,8 @@ class Reindex:
         self._old = store.find(index)
         self._limits = store.connection.limits
         self._kept = 0
+        self._failed: set[str] = set()
+        self._begun_at = int(time.time())
 
     @property
     def is_needed(self) -> bool:
@@ -106,7 +111,9 @@ class Reindex:
         chosen = self._store.connection.choose_index_type(index_type, new.count(), new.operator.dimension)
         if not new.index_type.has(chosen):
             new.rebuild_index(chosen)
-        self._store.point(self._index, number)
+        with self._store.connection.changing:
+            made += self._catch_up(new)
+            self._store.point(self._index, number)
         if not keep:
             self._drop_others(number)
         return self._result(made, new, is_switched=True)
@@ -127,10 +134,35 @@ class Reindex:
         if number not in self._store.numbers(self._index):
             return self._store.create(self._index, number, self._encoders.operator, IndexType("FLAT"))
         new = self._store.open(collection_name(self._index, number))
+        self._follow_all(new)
+        return new
+
+    def _catch_up(self, new: Collection) -> int:
+        """Do in the new collection what others did in the index since it was read; return how many vectors were made.
+
+        The caller holds the lock under which they do. That a content was only renamed does not show here.
+        """
+        if self._is_complete(new):
+            return 0
+        kept = self._kept
+        self._follow_all(new)
+        made = self._fill(new, lambda: None)
+        self._kept = kept
+        return made
+
+    def _is_complete(self, new: Collection) -> bool:
+        """Whether the new collection has what came into the index since the beginning, and nothing that went."""
+        for page in self._old.pictures(expression=f"added >= {self._begun_at - _UNDER_WAY_S}"):
+            for chunk in self._chunks(page):
+                ids = [picture.id for picture in chunk if picture.id not in self._failed]
+                if len(new.known(ids)) < len(ids):
+                    return False
+        return new.count() + len(self._failed) == self._old.count()
+
+    def _follow_all(self, new: Collection) -> None:
         for page in new.pictures(self._limits.page):
             for chunk in self._chunks(page):
                 self._follow(new, chunk)
-        return new
 
     def _follow(self, new: Collection, chunk: Sequence[Picture]) -> None:
         """Apply to the new collection what changed in the index since an earlier run: deleted pictures, other names."""
@@ -151,7 +183,7 @@ class Reindex:
         made, written_at = 0, time.monotonic()
         for item, result in self._encoders.encode(self._to_do(new, on_done)):
             if isinstance(result, VisopError):
-                self._failures.add(item.picture.names[0], result)
+                self._fail(item.picture, result)
             else:
                 rows.append(Row(item.picture, result))
                 made += 1
@@ -169,7 +201,7 @@ class Reindex:
                 done = new.known([picture.id for picture in chunk])
                 self._kept += len(done)
                 for picture in chunk:
-                    if picture.id in done:
+                    if picture.id in done or picture.id in self._failed:
                         on_done()
                     elif (data := self._read(picture)) is not None:
                         yield _Reread(picture, data)
@@ -191,8 +223,12 @@ class Reindex:
                 return content.data
             else:
                 reasons.append("holds another picture by now")
-        self._failures.add(picture.names[0], InvalidInput("; ".join(dict.fromkeys(reasons))))
+        self._fail(picture, InvalidInput("; ".join(dict.fromkeys(reasons))))
         return None
+
+    def _fail(self, picture: Picture, error: VisopError) -> None:
+        self._failed.add(picture.id)
+        self._failures.add(picture.names[0], error)
 
 
 def _number(collection: str) -> int:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from visop.errors import NotFound, Unreachable, UsageError, VisopError
+from visop.errors import NotFound, OtherEncoder, Unreachable, UsageError, VisopError
 from visop.search.errors import NoSuchIndex, StoreError, StoreUnreachable, WrongFilter
 
 logger = logging.getLogger("visop.web")
@@ -27,7 +27,7 @@ def safe_errors() -> Iterator[None]:
     except WrongFilter as error:
         reason = error.why[:_MAX_REASON_CHARS]
         raise UsageError("filter", "", f"is no expression over the fields of an index: {reason}") from None
-    except NoSuchIndex as error:
+    except (NoSuchIndex, OtherEncoder) as error:
         logger.warning("%s", error)
         raise NotFound("there is no index any more: it was deleted, or made anew; start the server again") from None
     except StoreUnreachable as error:

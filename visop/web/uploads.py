@@ -52,8 +52,6 @@ class Uploads:
         self._index, self._originals, self._folder = index, originals, folder
         # Held while a file and its row come or go, so that a row is never left without its file.
         self._lock = threading.Lock()
-        if self.allowed:
-            index.collection.is_shared = True
 
     @property
     def allowed(self) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from milvus_lite.db import MilvusLite
 from milvus_lite.engine.collection import Collection as LiteCollection
 
 from tests.search.conftest import contents
@@ -18,7 +19,7 @@ from visop.contract import OperatorInfo
 from visop.errors import UsageError
 from visop.search.errors import StoreDamaged, StoreReadOnly, StoreUnreachable
 from visop.search.milvus.index_types import IndexType
-from visop.search.milvus.lite import serve_lite
+from visop.search.milvus.lite import open_lite
 from visop.search.milvus.schema import Picture, Row
 from visop.search.milvus.store import Store
 
@@ -57,9 +58,13 @@ def test_an_index_type_of_servers_is_refused_before_anything_is_made(index, fold
     assert index.add([folder]).new == 9
 
 
-def test_a_file_that_another_process_has_open_says_so(store, uri):
-    with pytest.raises(StoreUnreachable, match="is open in another process"):
-        Store(uri)
+def test_a_file_that_another_program_has_open_says_so(uri):
+    with (
+        MilvusLite(uri),
+        pytest.raises(StoreUnreachable, match="is open in another process that does not share it"),
+        open_lite(Path(uri), wait_s=0.2),
+    ):
+        pass
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
@@ -94,7 +99,6 @@ def test_a_damaged_file_is_said_to_be_damaged(filled, spoil):
 _FILL = """
 import resource, signal, sys
 import numpy as np
-from visop.search.milvus.lite import serve_lite
 from visop.search.milvus.store import Store
 from visop.search.milvus.schema import Picture, Row
 from visop.search.errors import StoreFull
@@ -188,9 +192,8 @@ def point(number):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_a_proxy_for_the_web_is_not_asked_for_a_server_of_this_machine(uri, monkeypatch, host):
-    with serve_lite(Path(uri)) as (address, _):
-        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-        monkeypatch.delenv("no_proxy", raising=False)
-        with Store(address.replace("127.0.0.1", host)) as store:
-            assert store.indexes() == []
+def test_a_proxy_for_the_web_is_not_asked_for_a_server_of_this_machine(lite_server, monkeypatch, host):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with Store(lite_server.replace("127.0.0.1", host)) as store:
+        assert store.indexes() == []

@@ -94,9 +94,7 @@ def test_what_was_written_is_found_at_once(make):
         assert collection.count() == number + 1
 
 
-def test_what_was_written_is_there_for_another_connection(make, uri, store):
-    if store.connection.is_lite:
-        pytest.skip("Milvus Lite is for one process at a time")
+def test_what_was_written_is_there_for_another_connection(make, uri):
     collection = make(1)
     with Store(uri) as other:
         there = other.open("circle__1")

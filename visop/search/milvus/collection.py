@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -18,7 +17,8 @@ from visop.errors import UsageError
 from visop.search.limits import BatchLimits
 from visop.search.milvus.errors import translated
 from visop.search.milvus.index_types import LITE_TYPES, IndexType, choose_index_type, flat_up_to
-from visop.search.milvus.library import DataType, MilvusClient
+from visop.search.milvus.library import DataType, MilvusClient, MilvusException
+from visop.search.milvus.process_lock import ProcessLock
 from visop.search.milvus.schema import ID_CHARS, MAX_NAME_BYTES, MAX_NAMES, PICTURE_FIELDS, Picture, Row
 
 # Of the vectors, and of the index over them.
@@ -27,6 +27,9 @@ _FIELD = "vector"
 CALL_S = 60.0
 # Building an index over millions of vectors takes a while, and the call waits for it.
 BUILD_S = 3600.0
+
+# What Milvus Lite says of an index that is there.
+_ALREADY = "index already exists"
 
 _ID = re.compile(f"[0-9a-f]{{{ID_CHARS}}}")
 
@@ -47,15 +50,27 @@ class Connection:
         client: of pymilvus.
         uri: where it is, without credentials, for messages.
         is_lite: whether it is Milvus Lite.
-        writing: held by whoever writes rows; see ``lite.write_lock``.
+        is_file: whether it is a file of Milvus Lite, and no server.
+        writing: held by whoever writes rows.
+        changing: held while something is looked up and then changed accordingly; in a file, among all processes.
         limits: on what is done at once.
     """
 
     client: MilvusClient
     uri: str
     is_lite: bool
+    is_file: bool
     writing: AbstractContextManager[object]
+    changing: ProcessLock
     limits: BatchLimits
+
+    def stamp(self) -> int:
+        """Return a number that is another one when what was found of an index may be out of date.
+
+        That is its collection and its index type. A file has a note of each change; of a server nothing tells, so that
+        the number changes every second.
+        """
+        return self.changing.changes() if self.is_file else int(time.monotonic())
 
     def check_index_type(self, index_type: IndexType) -> None:
         """Raise UsageError for an index type that this Milvus is known not to have, before anything is done."""
@@ -87,7 +102,16 @@ class Connection:
         params = MilvusClient.prepare_index_params()
         params.add_index(_FIELD, index_type=index_type.kind, index_name=_FIELD, metric_type=metric, params=build)
         with translated(self.uri, collection, index_type=str(index_type)):
-            self.client.create_index(collection, params, timeout=BUILD_S)
+            try:
+                self.client.create_index(collection, params, timeout=BUILD_S)
+            except MilvusException as error:
+                # The process that had the file open may have died after it noted the index: the next one has built it.
+                if not (self.is_file and _ALREADY in str(error) and self._kind(collection) == index_type.kind):
+                    raise
+
+    def _kind(self, collection: str) -> str:
+        facts = self.client.describe_index(collection, _FIELD, timeout=CALL_S)
+        return str(facts["index_type"]) if facts else ""
 
 
 @dataclass(frozen=True)
@@ -110,17 +134,20 @@ class Collection:
         name: of the collection in Milvus.
         operator: what made the vectors.
         changing: held while rows are looked up and then written accordingly.
-        is_shared: whether others write while ``Index.add`` runs.
         limits: on what is done at once.
     """
 
     def __init__(self, connection: Connection, name: str, operator: OperatorInfo) -> None:
         self._connection, self._client, self.name, self.operator = connection, connection.client, name, operator
-        self.changing, self.is_shared = threading.Lock(), False
+        self.changing = connection.changing
         self.limits = connection.limits
         self._unsettled = 0
         self._has_written = False
         self._deleted_at = -math.inf
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Find out the index type anew: another process may have built another one."""
         self.index_type = self._describe_index()
 
     def upsert(self, rows: Sequence[Row]) -> None:
@@ -207,6 +234,7 @@ class Collection:
         finally:
             with self._translated():
                 self._client.load_collection(self.name, timeout=BUILD_S)
+            self.changing.note_change()
 
     def _search(self, vectors: Sequence[Vector], k: int, fields: Sequence[str], expression: str) -> Any:
         def ask(params: dict[str, int]) -> Any:

@@ -112,6 +112,11 @@ def _of_milvus(error: MilvusException, uri: str, collection: str, expression: st
 
 def unreachable(uri: str) -> StoreUnreachable:
     """Make the error for a Milvus that does not answer."""
+    if "://" not in uri:
+        return StoreUnreachable(
+            f"the process that has {uri} open does not answer, or ended and could not be replaced. What was confirmed "
+            "is safe; give the command again"
+        )
     return StoreUnreachable(
         f"no Milvus answers at {uri}: is it running, and are host and port right? "
         "(curl http://HOST:9091/healthz asks a Milvus server)"

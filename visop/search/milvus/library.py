@@ -23,10 +23,12 @@ def _logging_left_alone() -> Iterator[None]:
 
 
 with _logging_left_alone():
-    from milvus_lite.adapter.grpc.server import start_server_in_thread
+    from milvus_lite.adapter.grpc.servicer import MilvusServicer
+    from milvus_lite.db import MilvusLite
     from milvus_lite.exceptions import DataDirLockedError
     from pymilvus import DataType, MilvusClient, MilvusException
     from pymilvus.exceptions import ErrorCode, MilvusUnavailableException
+    from pymilvus.grpc_gen.milvus_pb2_grpc import add_MilvusServiceServicer_to_server as add_milvus_servicer
 
 __all__ = [
     "DataDirLockedError",
@@ -34,6 +36,8 @@ __all__ = [
     "ErrorCode",
     "MilvusClient",
     "MilvusException",
+    "MilvusLite",
+    "MilvusServicer",
     "MilvusUnavailableException",
-    "start_server_in_thread",
+    "add_milvus_servicer",
 ]

@@ -1,23 +1,66 @@
-"""Run Milvus Lite: Milvus in this process, with its data in a folder that is called NAME.db."""
+"""Open a Milvus Lite file: a folder that is called NAME.db, which one process at a time can open.
+
+That process serves it to others, so that several can use it at once. When it ends, one of them opens the file, and the
+calls of all others go on there: gRPC holds them back meanwhile.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from visop.errors import UsageError
 from visop.search.errors import StoreUnreachable
-from visop.search.milvus.errors import damaged, of_text
-from visop.search.milvus.library import DataDirLockedError, start_server_in_thread
+from visop.search.milvus.errors import of_text
+from visop.search.milvus.library import DataDirLockedError
+from visop.search.milvus.lite_server import LiteServer, address_of
+from visop.search.milvus.local_socket import answers, find_link
 
-_STOP_S = 2.0
+_log = logging.getLogger(__name__)
+
+# How long to wait for a process that is just opening or closing the file.
+_WAIT_S = 10.0
+_POLL_S = 0.1
 
 # Milvus Lite only warns of rows that are lost, with this.
 _LOSS = "manifest references missing"
+
+#: An interval of gRPC that is off.
+NEVER_MS = 2**31 - 1
+
+#: Options of a channel to a file. A call that meets no server waits for the next one, and one whose server dies is sent
+#: again: what we call may be done twice. (https://github.com/grpc/proposal/blob/master/A6-client-retries.md)
+CHANNEL: Mapping[str, Any] = {
+    "grpc.service_config": json.dumps(
+        {
+            "methodConfig": [
+                {
+                    "name": [{}],
+                    "waitForReady": True,
+                    "retryPolicy": {
+                        "maxAttempts": 5,
+                        "initialBackoff": "0.05s",
+                        "maxBackoff": "1s",
+                        "backoffMultiplier": 2,
+                        "retryableStatusCodes": ["UNAVAILABLE"],
+                    },
+                }
+            ]
+        }
+    ),
+    # A call that is larger is not sent again.
+    "grpc.per_rpc_retry_buffer_size": 64 << 20,
+    "grpc.initial_reconnect_backoff_ms": 50,
+    "grpc.min_reconnect_backoff_ms": 50,
+    "grpc.max_reconnect_backoff_ms": 200,
+    # The system says when a process on this machine has died.
+    "grpc.keepalive_time_ms": NEVER_MS,
+}
 
 
 class LossLog(logging.Handler):
@@ -33,25 +76,82 @@ class LossLog(logging.Handler):
             self.messages.append(message)
 
 
-def write_lock() -> AbstractContextManager[object]:
-    """Make the lock under which rows of a Milvus Lite are written and counted.
+class LiteFile:
+    """A Milvus Lite file that this process serves, or that another one serves to it.
 
-    Its journal is not made for two threads at once, and fails with "current_seq is monotonic" or worse. A server needs
-    no such lock.
+    Attributes:
+        address: for pymilvus; stays the same when another process takes over.
     """
-    return threading.Lock()
+
+    def __init__(self, path: Path, wait_s: float) -> None:
+        self._path = path
+        self._closing = threading.Event()
+        self._successor: threading.Thread | None = None
+        self._server = self._opened()
+        until = time.monotonic() + wait_s
+        while self._server is None:
+            link = find_link(path)
+            if link is not None and answers(link):
+                self._attach(link)
+                return
+            if time.monotonic() > until:
+                raise _locked(path)
+            time.sleep(_POLL_S)
+            self._server = self._opened()
+        self.address = self._server.address
+
+    @property
+    def is_served_here(self) -> bool:
+        """Whether this process has the file open."""
+        return self._server is not None
+
+    def close(self) -> None:
+        """Close the file, or leave it to the process that has it open."""
+        self._closing.set()
+        if self._successor is not None:
+            self._successor.join()
+        if self._server is not None:
+            self._server.close()
+
+    def _attach(self, link: Path) -> None:
+        self.address = address_of(link)
+        self._successor = threading.Thread(target=self._succeed, args=(link,), name="visop-successor", daemon=True)
+        self._successor.start()
+
+    def _succeed(self, link: Path) -> None:
+        """Open the file when the process that has it open ends."""
+        while self._server is None and not self._closing.wait(_POLL_S):
+            if not self._path.exists():  # opening would make it
+                return
+            try:
+                self._server = self._opened(link)
+            except Exception as error:  # noqa: BLE001 - whatever it is, calls go on waiting until their time is up
+                _log.warning("%s cannot be opened in place of the process that ended: %s", self._path, error)
+                return
+
+    def _opened(self, link: Path | None = None) -> LiteServer | None:
+        """Open the file; None if another process has it open."""
+        try:
+            return LiteServer(self._path, link)
+        except DataDirLockedError:
+            return None
+        except OSError as error:
+            raise of_text(f"[Errno {error.errno}] {error.strerror}", str(self._path)) from None
 
 
 @contextmanager
-def serve_lite(path: Path) -> Iterator[tuple[str, LossLog]]:
-    """Open a Milvus Lite file, made if it is not there; yields an address for pymilvus.
+def open_lite(path: Path, *, wait_s: float = _WAIT_S) -> Iterator[tuple[LiteFile, LossLog]]:
+    """Open a Milvus Lite file, made if it is not there, or use it through the process that has it open.
 
-    Started here and not by ``MilvusClient(path)``, which keeps the reason of a failure to itself and the file locked
+    Opened here and not by ``MilvusClient(path)``, which keeps the reason of an error to itself and the file locked
     until this process ends.
 
+    Args:
+        path: of the file.
+        wait_s: how long to wait if another process has it open and does not answer.
+
     Raises:
-        UsageError: there is no such folder to put it in, or the path is a file of an older Milvus Lite.
-        StoreUnreachable: it is open elsewhere.
+        StoreUnreachable: it is open elsewhere, and not to be used from here.
         StoreReadOnly: it cannot be written.
         StoreDamaged: it cannot be read.
     """
@@ -61,38 +161,18 @@ def serve_lite(path: Path) -> Iterator[tuple[str, LossLog]]:
     logger.setLevel(logging.WARNING)
     logger.propagate = False
     try:
-        server, database, port = _start(path)
+        file = LiteFile(path, wait_s)
         try:
-            yield f"http://127.0.0.1:{port}", log
+            yield file, log
         finally:
-            server.stop(_STOP_S).wait()
-            _close(database, path)
+            file.close()
     finally:
         logger.removeHandler(log)
 
 
-def _start(path: Path) -> tuple[Any, Any, int]:
-    if not path.parent.is_dir():
-        raise UsageError("uri", path, f"there is no folder {path.parent}")
-    if path.is_file():
-        raise damaged(str(path), "a file and not a folder, so not Milvus Lite 3; those of version 2 cannot be read")
-    try:
-        started: tuple[Any, Any, int] = start_server_in_thread(str(path))
-    except DataDirLockedError:
-        raise StoreUnreachable(
-            f"{path} is open in another process (perhaps `visop run`, or another run), and Milvus Lite is for one at "
-            "a time: wait for it or stop it, or run a Milvus server, whose URI is http://HOST:19530"
-        ) from None
-    except OSError as error:
-        raise of_text(f"[Errno {error.errno}] {error.strerror}", str(path)) from None
-    return started
-
-
-def _close(database: Any, path: Path) -> None:
-    """Write what is only in memory. A full disk shows here, too; what cannot be written stays in Milvus's journal."""
-    try:
-        database.close()
-    except RuntimeError:  # at the end of the interpreter, threads can no longer be started; its journal has all
-        return
-    except OSError as error:
-        raise of_text(f"[Errno {error.errno}] {error.strerror}", str(path)) from None
+def _locked(path: Path) -> StoreUnreachable:
+    return StoreUnreachable(
+        f"{path} is open in another process that does not share it: one on another machine or in another container, of "
+        "another user, of an earlier version, or one that is just ending. Wait for it or stop it. Several machines can "
+        "share a Milvus server, whose URI is http://HOST:19530"
+    )

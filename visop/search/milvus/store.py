@@ -6,8 +6,12 @@ An index NAME is an alias of a collection ``NAME__1``, so that a reindex can fil
 from __future__ import annotations
 
 import re
+import threading
 import weakref
+from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from visop import address
@@ -19,8 +23,9 @@ from visop.search.milvus.collection import BUILD_S, CALL_S, Collection, Connecti
 from visop.search.milvus.errors import be_quiet, damaged, translated
 from visop.search.milvus.index_types import IndexType
 from visop.search.milvus.library import MilvusClient
-from visop.search.milvus.lite import serve_lite, write_lock
+from visop.search.milvus.lite import CHANNEL, NEVER_MS, open_lite
 from visop.search.milvus.place import file_of, shown_uri
+from visop.search.milvus.process_lock import ProcessLock
 from visop.search.milvus.schema import about, operator_of_text
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,199}")
@@ -29,6 +34,9 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,199}")
 _PROPERTY, _OLD_PROPERTY = "visop", "opkit"
 
 _CONNECT_S = 10.0
+
+# The lock in a file of Milvus Lite: see ``Collection.changing``.
+_CHANGING = "changing.lock"
 
 # Reads see all that anybody wrote before: an upsert that missed a name would lose it. To be sure, a server waits 0.2 s
 # for its next time tick, which is too long for a search: see ``Collection._search``. This is set for the collection
@@ -101,9 +109,8 @@ class Store:
             operator = operator_of_text(text, collection)
             if self._loss:
                 raise damaged(self.connection.uri, "; ".join(self._loss))
-            if not self._client.list_indexes(collection, timeout=CALL_S):  # killed before it had one
-                self.connection.build_index(collection, IndexType("FLAT"), operator.metric_type)
-            self._client.load_collection(collection, timeout=BUILD_S)
+            if not self._is_ready(collection):
+                self._make_ready(collection, operator)
             return Collection(self.connection, collection, operator)
 
     def create(self, index: str, number: int, operator: OperatorInfo, index_type: IndexType) -> Collection:
@@ -156,6 +163,7 @@ class Store:
         move = self._client.create_alias if self.target_of(index) is None else self._client.alter_alias
         with translated(self.connection.uri, name):
             move(name, index, timeout=CALL_S)
+        self.connection.changing.note_change()
 
     def drop(self, index: str, number: int) -> None:
         """Delete a collection."""
@@ -164,24 +172,53 @@ class Store:
             self._client.drop_collection(name, timeout=CALL_S)
 
     def _connect(self, uri: str, token: str, limits: BatchLimits) -> Connection:
-        server, options = uri, {}
+        server, changing = uri, ProcessLock()
         if (path := file_of(uri)) is not None:
-            server, log = self._stack.enter_context(serve_lite(path))
-            self._loss = log.messages
-        if address.leads_here(urlsplit(server).netloc.rpartition("@")[2]):
-            options = {"grpc.enable_http_proxy": 0}  # it is on this machine, whatever the web is behind
+            server, changing = self._opened(path)
         shown = shown_uri(uri)
         with translated(shown):
-            client = MilvusClient(server, token=token, timeout=_CONNECT_S, grpc_options=options)
+            # Not one that it shares with whoever uses the same address: that would stay open after its end.
+            client = MilvusClient(server, token, timeout=_CONNECT_S, grpc_options=_options(server), dedicated=True)
             self._stack.callback(client.close)
-            # It may also be a server: `milvus-lite server`.
             is_lite = client.get_server_version(timeout=_CONNECT_S).startswith("milvus_lite")
-        return Connection(client, shown, is_lite, write_lock() if is_lite else nullcontext(), limits)
+        # `milvus-lite server` does not make those who write take turns.
+        writing = threading.Lock() if is_lite and server == uri else nullcontext()
+        return Connection(client, shown, is_lite, server != uri, writing, changing, limits)
+
+    def _opened(self, path: Path) -> tuple[str, ProcessLock]:
+        """Open a file of Milvus Lite: its address, and the lock of all processes that use it."""
+        file, log = self._stack.enter_context(open_lite(path))
+        self._loss = log.messages
+        with translated(str(path)):
+            changing = ProcessLock(path / _CHANGING)
+        self._stack.callback(changing.close)
+        return file.address, changing
+
+    def _is_ready(self, collection: str) -> bool:
+        """Whether a collection can be searched."""
+        state = self._client.get_load_state(collection, timeout=CALL_S)["state"]
+        return bool(state.name == "Loaded" and self._client.list_indexes(collection, timeout=CALL_S))
+
+    def _make_ready(self, collection: str, operator: OperatorInfo) -> None:
+        """Load a collection; if another process is building its index, when that is done."""
+        with self.connection.changing:
+            if not self._client.list_indexes(collection, timeout=CALL_S):  # killed before it had one
+                self.connection.build_index(collection, IndexType("FLAT"), operator.metric_type)
+            self._client.load_collection(collection, timeout=BUILD_S)
 
     def _collections(self) -> list[str]:
         with translated(self.connection.uri):
             names: list[str] = self._client.list_collections(timeout=CALL_S)
             return names
+
+
+def _options(server: str) -> Mapping[str, Any]:
+    """Return options of the channel to a Milvus."""
+    if server.startswith("unix:"):
+        return CHANNEL
+    # On this machine no proxy is asked, whatever the web is behind, and nothing forgets a connection that is idle.
+    is_here = address.leads_here(urlsplit(server).netloc.rpartition("@")[2])
+    return {"grpc.enable_http_proxy": 0, "grpc.keepalive_time_ms": NEVER_MS} if is_here else {}
 
 
 def collection_name(index: str, number: int) -> str:

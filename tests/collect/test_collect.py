@@ -292,3 +292,14 @@ def test_the_command_is_known_without_its_libraries() -> None:
     code = f"import visop.cli.collect, sys; print(*sorted(set(sys.modules) & {heavy}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "WEBP", "TIFF"])
+def test_a_picture_of_every_format_that_is_decoded_is_kept(
+    web: PagesSite, collect: Collect, tmp_path: Path, kind: str
+) -> None:
+    web.paths["/a"] = sends(picture(1, kind=kind), f"image/{kind.lower()}")
+    srcset = f"<picture><source type=image/{kind.lower()} srcset=/a><img src=/gone.png></picture>"
+    assert collect(web.page("/", srcset)) == 0
+    (file,) = saved(tmp_path / "out")
+    assert file.endswith({"AVIF": ".avif", "WEBP": ".webp", "TIFF": ".tif"}[kind])

@@ -47,8 +47,12 @@ def urls(html: str | bytes, content_type: str = "text/html; charset=utf-8", link
         ("<img src=a.jpg srcset='data:image/gif;base64,R0lG 1x'>", "http://example.org/dir/a.jpg"),
         ("<picture><source srcset='l.webp 800w'><img src=s.jpg></picture>", "http://example.org/dir/l.webp"),
         (
-            "<picture><source type=image/avif srcset='l.avif 9x'><img src=s.jpg></picture>",
+            "<picture><source type=image/jxl srcset='l.jxl 9x'><img src=s.jpg></picture>",
             "http://example.org/dir/s.jpg",
+        ),
+        (
+            "<picture><source type=image/avif srcset='l.avif 9x'><img src=s.jpg></picture>",
+            "http://example.org/dir/l.avif",
         ),
         ("<picture><source srcset='x.jpg 9x'></picture><img src=s.jpg>", "http://example.org/dir/s.jpg"),
         ("<video><source src=film.mp4></video><img src=s.jpg>", "http://example.org/dir/s.jpg"),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
-
-import PIL.Image
+from visop.images.formats import sniff
 
 _EXTENSIONS = {
+    "AVIF": ".avif",
     "BMP": ".bmp",
     "GIF": ".gif",
+    "HEIF": ".heic",
     "JPEG": ".jpg",
-    "MPO": ".jpg",  # what phones write: a JPEG with more pictures behind it
     "PNG": ".png",
     "TIFF": ".tif",
     "WEBP": ".webp",
@@ -20,7 +19,6 @@ _EXTENSIONS = {
 NOT_DECODED = frozenset(
     {
         "image/apng",
-        "image/avif",
         "image/heic",
         "image/heif",
         "image/jxl",
@@ -40,10 +38,9 @@ def media_type(text: str) -> str:
 
 
 def extension(data: bytes) -> str:
-    """The extension of an image file, by its content.
+    """The extension of an image file, by its content; empty if it is of no format that is known.
 
     Args:
-        data: a file that ``visop.images.decode`` has decoded, so that its header is harmless.
+        data: a file that ``visop.images.decode`` has decoded.
     """
-    with PIL.Image.open(io.BytesIO(data), formats=[name for name in _EXTENSIONS if name != "MPO"]) as image:
-        return _EXTENSIONS[str(image.format)]
+    return _EXTENSIONS.get(sniff(data) or "", "")

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from tests.search.conftest import contents, picture_file, write_pictures
-from visop.search.digests import Digests
+from visop.search.digests import URL_STATE, Digests
 from visop.search.errors import StoreFull
 from visop.search.failures import Failures
 from visop.search.limits import BatchLimits
@@ -52,7 +52,7 @@ def remember(settings):
     def put(colour, *urls):
         with Digests(settings.cache_dir / "digests.sqlite") as digests:
             for url in urls:
-                digests.put(url, -1, 0, hashlib.sha256(picture_file(colour)).hexdigest())
+                digests.put(url, URL_STATE, hashlib.sha256(picture_file(colour)).hexdigest())
 
     return put
 

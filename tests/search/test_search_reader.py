@@ -7,7 +7,7 @@ from tests.images.wire import answer, open_wire
 from tests.search.conftest import write_pictures
 from visop.errors import FetchFailed, ImageTooLarge, InvalidInput, UrlRejected
 from visop.search.digests import Digests
-from visop.search.reader import Reader
+from visop.search.reader import Content, Reader
 from visop.sources import path_of, stored_name
 
 
@@ -22,6 +22,27 @@ def test_a_file_that_is_known_is_not_read_again(reader, tmp_path):
     first, second = reader.identify(str(path)), reader.identify(str(path))
     assert first.id == second.id == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (first.data, second.data) == (path.read_bytes(), b"")
+
+
+@pytest.mark.parametrize("how", ["in place", "by another file"])
+def test_a_content_that_changed_under_the_same_size_and_time_is_noticed(reader, tmp_path, how):
+    (path,) = write_pictures(tmp_path, 1)
+    before, facts = reader.identify(str(path)), os.stat(path)
+    other = path if how == "in place" else tmp_path / "other"
+    other.write_bytes(path.read_bytes()[::-1])
+    os.utime(other, ns=(facts.st_mtime_ns, facts.st_mtime_ns))
+    os.replace(other, path)
+    assert (os.stat(path).st_size, os.stat(path).st_mtime_ns) == (facts.st_size, facts.st_mtime_ns)
+    assert reader.identify(str(path)).id == hashlib.sha256(path.read_bytes()).hexdigest() != before.id
+
+
+def test_what_is_known_is_read_again_if_asked_for(settings, tmp_path, picture_server):
+    (path,) = write_pictures(tmp_path, 1)
+    with Digests(tmp_path / "d.sqlite") as digests, Reader(settings, digests, 10_000, reread=True) as reader:
+        for name in (str(path), f"{picture_server}/1-2-3.png") * 2:
+            content = reader.identify(name)
+            assert isinstance(content, Content)
+            assert content.data
 
 
 def test_what_an_index_keeps_is_read_again_under_any_name(reader, tmp_path):

@@ -46,6 +46,8 @@ def add_parser(commands: Commands) -> None:
     add_folder_flags(parser)
     gone = "remove pictures that are no longer in the folders given"
     parser.add_argument("--prune", dest="prune_folders", action="store_true", help=gone)
+    again = "read all files and fetch all URLs again, also those that seem not to have changed"
+    parser.add_argument("--reread", action="store_true", help=again)
     parser.add_argument(
         "--errors", type=Path, metavar="FILE", help="where the failures are listed, as CSV (default NAME.errors.csv)"
     )
@@ -91,6 +93,7 @@ def _add(arguments: argparse.Namespace, failures: Failures) -> Added:
             arguments.inputs,
             options=find_options(arguments),
             prune_folders=arguments.prune_folders,
+            reread=arguments.reread,
             index_type=arguments.index_type,
             failures=failures,
             on_start=bar.reset,

@@ -148,6 +148,7 @@ class Index:
         *,
         options: FindOptions = DEFAULT_OPTIONS,
         prune_folders: bool = False,
+        reread: bool = False,
         index_type: str = "auto",
         failures: Failures | None = None,
         on_start: Callable[[int], object] = lambda _: None,
@@ -159,6 +160,7 @@ class Index:
             inputs: folders, files, URLs, and lists and tables of them, as ``find_inputs`` takes them.
             options: how they are looked for: what is left out of folders, whether links are followed.
             prune_folders: then take out what is no longer in the folders among them.
+            reread: read files and fetch URLs again that are known, and may have changed without a trace.
             index_type: ``auto``, or as ``parse_index_type`` reads it.
             failures: gets the inputs that could not be indexed.
             on_start: called with the number of inputs.
@@ -178,7 +180,7 @@ class Index:
         on_start(len(found.names))
         with (
             Digests(self._settings.cache_dir.expanduser() / "digests.sqlite") as digests,
-            Reader(self._settings, digests, encoders.max_image_bytes) as reader,
+            Reader(self._settings, digests, encoders.max_image_bytes, reread=reread) as reader,
             failures or Failures(None) as errors,
         ):
             ingest = Ingest(collection, encoders, reader, errors, on_done, lambda: self._check_served(collection))

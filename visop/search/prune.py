@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from visop.search.digests import Digests
+from visop.search.digests import Digests, FileState
 from visop.search.milvus.collection import Collection
 from visop.search.milvus.schema import Picture
 from visop.search.removal import Loss, take_out
@@ -47,5 +47,5 @@ def _is_there(name: str, picture: Picture, roots: tuple[str, ...], digests: Dige
         facts.st_size != picture.bytes
     ):  # also decides where the file could not be read, so that its content is not known
         return False
-    now = digests.get(path, facts.st_size, facts.st_mtime_ns)
+    now = digests.get(path, FileState.of(facts))
     return now is None or now == picture.id

@@ -12,13 +12,10 @@ from typing import Self
 from visop.client.remote_waits import with_patience
 from visop.errors import InvalidInput, UrlRejected, VisopError
 from visop.images.fetch import Fetcher
-from visop.search.digests import Digests
+from visop.search.digests import URL_STATE, Digests, FileState
 from visop.search.milvus.schema import MAX_NAME_BYTES
 from visop.settings import Settings
 from visop.sources import is_url, path_of, read_input, stored_name
-
-# A URL has no size or time of change before it is fetched; the memory of digests has it under this size and time 0.
-_URL_SIZE = -1
 
 
 @dataclass(frozen=True)
@@ -47,11 +44,12 @@ class Reader:
         settings: what may be fetched, and how long it may take.
         digests: the memory of files that did not change.
         max_bytes: of one file.
+        reread: read and fetch everything, whatever is remembered.
     """
 
-    def __init__(self, settings: Settings, digests: Digests, max_bytes: int) -> None:
+    def __init__(self, settings: Settings, digests: Digests, max_bytes: int, *, reread: bool = False) -> None:
         self._fetcher, self._may_fetch = Fetcher.of(settings), settings.fetch
-        self._digests, self._max_bytes = digests, max_bytes
+        self._digests, self._max_bytes, self._reread = digests, max_bytes, reread
 
     def __enter__(self) -> Self:
         return self
@@ -63,7 +61,7 @@ class Reader:
 
     def identify(self, name: str) -> Content | VisopError:
         """Identify the content of an input, a path or a URL, without reading it if it is known."""
-        return self._identify(name, anew=False)
+        return self._identify(name, anew=self._reread)
 
     def read_again(self, name: str) -> Content | VisopError:
         """Read what is now under a name of the index (``Content.name``)."""
@@ -81,15 +79,14 @@ class Reader:
         path = os.path.abspath(name)
         _check_name(path)
         facts = _stat(path)
-        size, modified_ns = (facts.st_size, facts.st_mtime_ns) if facts else (0, 0)
-        digest = None if anew or facts is None else self._digests.get(path, size, modified_ns)
+        digest = None if anew or facts is None else self._digests.get(path, FileState.of(facts))
         data = b""
         if digest is None:
             data = read_bytes(path, self._max_bytes)
             digest = hashlib.sha256(data).hexdigest()
-            if len(data) == size:
-                self._digests.put(path, size, modified_ns, digest)
-        return Content(stored_name(path), digest, modified_ns // 10**9, data)
+            if facts is not None and len(data) == facts.st_size:
+                self._digests.put(path, FileState.of(facts), digest)
+        return Content(stored_name(path), digest, facts.st_mtime_ns // 10**9 if facts else 0, data)
 
     def _fetch(self, url: str) -> bytes:
         """Fetch a URL; again, if its server is busy and says when to come back."""
@@ -109,12 +106,12 @@ class Reader:
         if not self._may_fetch:
             raise UrlRejected("URLs are not fetched here: OP_FETCH is off")
         _check_name(url)
-        digest = None if anew else self._digests.get(url, _URL_SIZE, 0)
+        digest = None if anew else self._digests.get(url, URL_STATE)
         data = b""
         if digest is None:
             data = self._fetch(url)
             digest = hashlib.sha256(data).hexdigest()
-            self._digests.put(url, _URL_SIZE, 0, digest)
+            self._digests.put(url, URL_STATE, digest)
         return Content(url, digest, int(time.time()), data)
 
 

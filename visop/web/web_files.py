@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from visop.errors import Overloaded, VisopError
 from visop.images.fetch import Fetcher
@@ -20,7 +20,8 @@ _PLACES = 16
 # How many URLs of one picture are tried.
 _MOST_URLS = 8
 
-# How long a picture that could not be fetched is left alone, and how many such pictures are remembered.
+# How long a picture that could not be fetched is left alone, if its server does not ask for more (Retry-After), and how
+# many such pictures are remembered.
 _REST_S = 60.0
 _MOST_AT_REST = 10_000
 
@@ -30,10 +31,12 @@ class WebFiles:
 
     Args:
         settings: say what may be fetched, and how long a fetch may take; here, all URLs of a picture share that time.
+        clock: seconds, monotonic.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._fetcher, self._may_fetch, self._limit_s = Fetcher.of(settings), settings.fetch, settings.fetch_timeout_s
+        self._clock = clock
         self._places = threading.BoundedSemaphore(_PLACES)
         self._lock = threading.Lock()
         # The id of a picture -> until when it is left alone; the oldest first.
@@ -62,24 +65,27 @@ class WebFiles:
         return None if data is None else _Held(data, self._places.release)
 
     def _fetch(self, id_: str, urls: Sequence[str]) -> bytes | None:
-        ends = time.monotonic() + self._limit_s
+        ends, rest_s = time.monotonic() + self._limit_s, _REST_S
         for index, url in enumerate(urls):
-            with suppress(VisopError):
+            try:
                 # A URL that does not answer leaves time for the next.
                 data = self._fetcher.fetch(url, (ends - time.monotonic()) / (len(urls) - index))
-                if hashlib.sha256(data).hexdigest() == id_:
-                    return data
-        self._let_rest(id_)
+            except VisopError as error:
+                rest_s = max(rest_s, error.retry_after_s or 0.0)
+                continue
+            if hashlib.sha256(data).hexdigest() == id_:
+                return data
+        self._let_rest(id_, rest_s)
         return None
 
     def _rests(self, id_: str) -> bool:
         with self._lock:
-            return time.monotonic() < self._resting.get(id_, 0.0)
+            return self._clock() < self._resting.get(id_, -math.inf)
 
-    def _let_rest(self, id_: str) -> None:
+    def _let_rest(self, id_: str, rest_s: float) -> None:
         with self._lock:
             self._resting.pop(id_, None)
-            self._resting[id_] = time.monotonic() + _REST_S
+            self._resting[id_] = self._clock() + rest_s
             if len(self._resting) > _MOST_AT_REST:
                 del self._resting[next(iter(self._resting))]
 

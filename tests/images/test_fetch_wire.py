@@ -43,6 +43,7 @@ LED_TO = {
     "a b[1].jpg": "/from/a%20b[1].jpg",
     "b\xc3\xbccher": "/from/b%C3%BCcher",  # UTF-8 on the wire
     "b\xfccher": "/from/b%FCcher",  # Latin-1 on the wire
+    "b\xc3\xa0": "/from/b%C3%A0",  # its last byte is a space, in Latin-1
     "\\there": "/there",
     "there\\too": "/from/there/too",
     "/signed%2Fname?sig=a+b%3D": "/signed%2Fname?sig=a+b%3D",

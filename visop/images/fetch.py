@@ -10,10 +10,8 @@ URLs come from strangers, so three rules are enforced at the socket, below all p
 
 The code uses the transport adapter of ``requests`` on urllib3 with its own connection classes, and no
 ``requests.Session``: there are no cookies, no netrc, no proxies from the environment, and none of the session's
-redirect code, which reads the whole body of a redirect, whatever its size. A URL is sent as a browser sends it (the
-WHATWG URL standard, by the parser that Node.js uses), and not as ``requests`` and urllib3 rewrite it: a signature is
-over the bytes of the URL, and some servers tell ``%7E`` from ``~``. Of the existing libraries against SSRF, Advocate
-(archived since 2023) and ssrfguard check at the same place, and safehttpx queries a fixed public resolver;
+redirect code, which reads the whole body of a redirect, whatever its size. Of the existing libraries against SSRF,
+Advocate (archived since 2023) and ssrfguard check at the same place, and safehttpx queries a fixed public resolver;
 each would replace ``_connect`` and ``addresses.py``, but not the limits on time and size.
 """
 
@@ -32,12 +30,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from http.client import HTTPException, HTTPResponse, parse_headers
 from ipaddress import ip_address
-from re import IGNORECASE
-from re import compile as regex
 from typing import Any
 
 import requests
-from ada_url import URL
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import SSLError
@@ -46,12 +41,12 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
-from visop.errors import FetchFailed, FetchUnavailable, ImageTooLarge, UrlRejected, VisopError, drop_locals
+from visop.errors import FetchFailed, FetchUnavailable, ImageTooLarge, VisopError, drop_locals
 from visop.images.addresses import AllowList, refuse_private
 from visop.images.retry_after import retry_after_s
+from visop.images.web_url import canonical, redirect_target
 from visop.settings import Settings
 
-_MAX_URL_CHARS = 8192
 _CHUNK_BYTES = 64 * 1024
 
 # Idle connections that are kept: for this many hosts, this many each.
@@ -70,14 +65,6 @@ _SWITCHING_PROTOCOLS = 101
 # Authentication Required.
 _TEMPORARY = frozenset({408, 425, 429, *range(500, 600)} - {501, 505, 511})
 _WAIT_S = 1.0
-
-# Parsers disagree about these, which is how checks are bypassed.
-_AMBIGUOUS = regex(r"[\x00-\x1f\x7f]|^ | $")
-_SCHEME = regex(r"[a-z][a-z0-9+.-]*:", IGNORECASE)
-_WEB = regex(r"https?://(?=[^/?#])", IGNORECASE)
-_BACKSLASH_IN_HOST = regex(r"(?:[^/?#]*:)?(?:\\[/\\]|/\\|//[^/?#]*\\)")
-_USERINFO = regex(r"[^/]*//[^/?#]*@")
-_HOST = regex(r"[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9_.])?|\[[0-9a-f:.]+\]")
 
 
 @dataclass(frozen=True)
@@ -172,7 +159,7 @@ class Fetcher:
             FetchUnavailable: the name does not resolve, the connection failed, or the time is up.
         """
         with self._attempted(self._timeout_s):
-            url = _canonical(url)
+            url = canonical(url)
             with closing(self._get(url, accept)) as response:
                 status, kind = response.status_code, response.headers.get("Content-Type", "")
                 body = _beginning(response, max_bytes) if 200 <= status < 300 else b""
@@ -197,7 +184,7 @@ class Fetcher:
 
     def _follow(self, url: str) -> bytes:
         for _ in range(self._max_redirects + 1):
-            url = _canonical(url)
+            url = canonical(url)
             with closing(self._get(url, _ACCEPT)) as response:
                 if (target := _redirect(url, response)) is None:
                     return self._body(response)
@@ -241,16 +228,7 @@ def _refusal(status: int, asked_s: float | None) -> VisopError:
 def _redirect(url: str, response: requests.Response) -> str | None:
     """Return the absolute URL that an answer redirects to; None if it is not a redirect."""
     location = response.headers.get("Location")
-    if response.status_code not in _REDIRECTS or not location:
-        return None
-    # http.client decodes headers as Latin-1, of which every character is a byte; browsers escape those above ASCII.
-    target = "".join(each if each.isascii() else f"%{ord(each):02X}" for each in location.strip())
-    if _SCHEME.match(target) or _BACKSLASH_IN_HOST.match(target):
-        return target
-    try:
-        return str(URL(target, url).href)
-    except ValueError:
-        return target
+    return redirect_target(location, url) if location and response.status_code in _REDIRECTS else None
 
 
 def _beginning(response: requests.Response, max_bytes: int) -> bytes:
@@ -261,34 +239,6 @@ def _beginning(response: requests.Response, max_bytes: int) -> bytes:
         if len(body) >= max_bytes:
             break
     return bytes(body[:max_bytes])
-
-
-def _canonical(url: str) -> str:
-    """Check a URL's form and write it as a browser sends it, without its fragment: ``/a b`` as ``/a%20b``.
-
-    What later parsers read of it, scheme, host and port, is then beyond doubt.
-
-    Raises:
-        UrlRejected: says what is wrong, without quoting the URL, because it may contain credentials.
-    """
-    if len(url) > _MAX_URL_CHARS:
-        raise UrlRejected(f"URL has {len(url):,} characters, the limit is {_MAX_URL_CHARS:,}")
-    if _AMBIGUOUS.search(url):
-        raise UrlRejected("URL contains a control character, or begins or ends with a space")
-    if not _WEB.match(url):
-        raise UrlRejected("URL has a scheme that is not allowed, or no host (allowed: http://HOST, https://HOST)")
-    if _BACKSLASH_IN_HOST.match(url):
-        raise UrlRejected("URL contains a backslash before its path")
-    if _USERINFO.match(url):
-        raise UrlRejected("URL contains a user name or password, which is not allowed")
-    try:
-        parts = URL(url)
-        parts.hash = ""
-    except ValueError:
-        raise UrlRejected("URL is not well-formed") from None
-    if not _HOST.fullmatch(parts.hostname) or parts.port == "0":
-        raise UrlRejected("URL has no valid host and port")
-    return str(parts.href)
 
 
 def _translate(error: Exception, attempt: _Attempt) -> VisopError:

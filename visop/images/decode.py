@@ -32,13 +32,11 @@ from PIL import (  # noqa: F401
 
 from visop.contract import Image
 from visop.errors import ImageDecodeError, ImageTooLarge, SettingsError, VisopError, drop_locals
-from visop.images.alpha import on_white, split_alpha
+from visop.images.appearance import appearance
 from visop.images.bmp_alpha import prepare_bmp
-from visop.images.colour import to_srgb
 from visop.images.damage import check_bytes, load
 from visop.images.described_colour import profile_of
 from visop.images.formats import sniff
-from visop.images.grey import grey_of_eight_bits, is_deep
 from visop.images.limits import MeteredFile, check_file, check_header, check_size
 from visop.images.orientation import orientation, turn_upright
 from visop.images.refusals import check_accepted, not_accepted, not_identified
@@ -46,9 +44,9 @@ from visop.images.tiff import Tiff
 from visop.images.tiff_samples import prepare_tiff
 from visop.settings import Settings
 
-# The formats whose readers have been fuzzed. Other readers start programs and write files (EPS), or decode in Python
-# (BLP, DDS).
-_FORMATS = frozenset({"AVIF", "BMP", "GIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP"})
+#: The formats that can be accepted, because their readers have been fuzzed. Other readers start programs and write
+#: files (EPS), or decode in Python (BLP, DDS).
+FORMATS = frozenset({"AVIF", "BMP", "GIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP"})
 
 _RESAMPLING = {"bilinear": PIL.Image.Resampling.BILINEAR, "nearest": PIL.Image.Resampling.NEAREST}
 
@@ -92,8 +90,8 @@ class ImageLimits:
     def __post_init__(self) -> None:
         """Check ``formats``."""
         for name in self.formats:
-            if name not in _FORMATS:
-                raise SettingsError("formats", name, f"must be one of {', '.join(sorted(_FORMATS))}")
+            if name not in FORMATS:
+                raise SettingsError("formats", name, f"must be one of {', '.join(sorted(FORMATS))}")
 
 
 def decode_image(data: bytes, limits: ImageLimits, decode_side: int | None = None) -> Image:
@@ -172,7 +170,8 @@ def _decode(data: bytes, limits: ImageLimits, decode_side: int | None) -> Image:
         profile = profile_of(image, data)
         _prepare_samples(image, data)
         load(image, data)
-        return _to_array(turn_upright(_to_rgb(image, data, profile), orientation(image, data)))
+        bits = data[_PNG_BIT_DEPTH] if image.format == "PNG" else 8
+        return _to_array(turn_upright(appearance(image, profile, bits), orientation(image, data)))
 
 
 def _prepare_samples(image: Any, data: bytes) -> None:
@@ -188,15 +187,6 @@ def _check_frames(image: Any, data: bytes, max_frames: int) -> None:
     frames = Tiff(data).count_pages(max_frames + 1) if image.format == "TIFF" else getattr(image, "n_frames", 1)
     if frames > max_frames:
         raise ImageTooLarge(f"image has {frames:,} frames, the limit is {max_frames:,} (OP_MAX_FRAMES)")
-
-
-def _to_rgb(image: PIL.Image.Image, data: bytes, profile: bytes | None) -> PIL.Image.Image:
-    """Convert a loaded picture to what a browser shows of it: sRGB, on white."""
-    if image.mode == "RGB" and "transparency" not in image.info:  # nearly all photographs
-        return to_srgb(image, profile)
-    bits = data[_PNG_BIT_DEPTH] if image.format == "PNG" else 8
-    colours, alpha = split_alpha(grey_of_eight_bits(image) if is_deep(image) else image, bits)
-    return on_white(to_srgb(colours, profile), alpha)
 
 
 def _to_array(image: PIL.Image.Image) -> Image:

@@ -25,21 +25,23 @@ _UPRIGHT = {
 _ON_ITS_SIDE = (5, 6, 7, 8)
 
 
-def orientation(image: PIL.Image.Image, data: bytes) -> int:
+def orientation(image: PIL.Image.Image, data: bytes | None = None) -> int:
     """Return the orientation of an opened picture, 1 (upright) to 8.
 
     A TIFF is always 1: Pillow counts its size upright when it opens it, and turns it when it loads it.
 
     Args:
         image: opened, loaded or not.
-        data: its file.
+        data: its file, in which a PNG may have its Exif after the pixels; without it, a PNG has to be loaded.
 
     Raises:
         ImageTooLarge: the Exif is implausibly large.
     """
     if image.format == "TIFF":
         return 1
-    exif = find_chunk(data, b"eXIf") if image.format == "PNG" else image.info.get("exif", b"")
+    exif = image.info.get("exif", b"")
+    if image.format == "PNG" and data is not None:
+        exif = find_chunk(data, b"eXIf")
     check_exif(exif)
     try:
         record = PIL.Image.Exif()

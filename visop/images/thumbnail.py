@@ -12,19 +12,23 @@ import numpy as np
 from PIL import Image
 
 from visop.errors import InvalidInput
-from visop.images.decode import ImageLimits, decode_image
-from visop.images.orientation import upright_size
+from visop.images.appearance import appearance
+from visop.images.decode import FORMATS, ImageLimits, decode_image
+from visop.images.orientation import orientation, turn_upright, upright_size
+
+# Not all of Pillow's readers: that of EPS, for one, starts another program.
+_READERS = tuple(FORMATS - {"MPO"})  # which is read as JPEG
 
 
 def size_of(data: bytes) -> tuple[int, int]:
     """Read width and height in pixels, upright, from the header of a picture that was accepted before.
 
-    Returns (0, 0) if Pillow cannot read it: a custom operator may accept formats that Pillow does not, and a remote
-    operator may accept pictures that are too large here.
+    Returns (0, 0) if it cannot: a custom operator may accept formats that visop does not read, and a remote operator
+    may accept pictures that are too large here.
     """
     with suppress(Exception), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(data)) as picture:
+        with Image.open(io.BytesIO(data), formats=_READERS) as picture:
             return upright_size(picture, data)
     return 0, 0
 
@@ -50,8 +54,11 @@ def data_uri(data: bytes, limits: ImageLimits, side: int) -> str:
 def as_file(picture: Any) -> bytes:
     """Encode a Pillow image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4), as a PNG file, which is lossless.
 
+    It becomes what a browser would show of the file of the image: in sRGB, on white, upright.
+
     Raises:
         InvalidInput: ``picture`` is neither.
+        ImageDecodeError: it is grey of more than 16 bits, of which nothing says what is white.
     """
     if not isinstance(picture, Image.Image):
         array = np.asarray(picture)
@@ -60,6 +67,8 @@ def as_file(picture: Any) -> bytes:
                 f"an array of shape {array.shape} and {array.dtype}: must be (height, width, 3) uint8, RGB"
             )
         picture = Image.fromarray(array)
+    picture.load()
+    shown = appearance(picture, picture.info.get("icc_profile"))
     file = io.BytesIO()
-    picture.convert("RGB").save(file, "PNG", compress_level=1)
+    turn_upright(shown, orientation(picture)).save(file, "PNG", compress_level=1, icc_profile=None)
     return file.getvalue()

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from tests.conftest import make_image
+from tests.search.conftest import write_pictures
 from tests.toys import ToyOperator
 from tests.web.conftest import Site, open_test_site
-from visop.errors import DeadlinePassed, OtherEncoder
+from visop.errors import DeadlinePassed, OtherEncoder, ShuttingDown, UsageError, VisopError
+from visop.search.errors import StoreUnreachable
 from visop.search.index import Added
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
@@ -94,6 +97,42 @@ def test_indexing_comes_again_when_the_operator_had_no_time(tmp_path: Path) -> N
             pass
     assert indexing.progress() == Progress("done", done=2, total=2)
     assert index.calls == [["a", "b"]] * 2
+
+
+def test_changes_that_the_store_cannot_take_are_not_lost_and_files_that_went_stop_none(tmp_path: Path) -> None:
+    (path,) = write_pictures(tmp_path, 1)
+    stopping = threading.Event()
+
+    class Away:
+        """An index whose store cannot be reached once, and that is told of a file which is gone once."""
+
+        name = "away"
+        errors: ClassVar[list[VisopError]] = [StoreUnreachable("away"), UsageError("", "x", "no such file or folder")]
+
+        def __init__(self) -> None:
+            self.calls: list[object] = []
+
+        def add(self, inputs: list[str], **_: object) -> Added:
+            self.calls.append(inputs)
+            if self.errors:
+                if len(self.errors) == 1:
+                    gone.unlink()
+                raise self.errors.pop(0)
+            return Added(new=1, known=0, named=0, failed=0, removed=0)
+
+        @property
+        def collection(self) -> Any:
+            stopping.set()
+            raise ShuttingDown("enough")
+
+    gone = tmp_path / "gone.png"
+    gone.write_bytes(b"x")
+    index, inputs = Away(), [str(path), str(gone)]
+    batch = Batch(inputs, changed=inputs, is_last=True)
+    with Indexing(index, [batch], 0, tmp_path / "e.csv", stopping, pause_s=0.0) as indexing:  # type: ignore[arg-type]
+        while indexing.progress().state != "idle":
+            pass
+    assert index.calls == [inputs, inputs, [str(path)]]
 
 
 @pytest.mark.parametrize(("host", "tells"), [("127.0.0.1", True), ("0.0.0.0", False)])

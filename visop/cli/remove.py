@@ -24,8 +24,8 @@ that folder is indexed again; move the file, too, or give `visop index --prune` 
 
 A name is a path or a URL as `visop search` prints it; the file need not be there any more. A folder stands for every
 picture below it. A content that is known under other names as well keeps those, and stays. By --id or --filter, it goes
-with all its names. A filter is an expression of Milvus over width, height, bytes, modified and added (seconds since
-1970), and names, as for `visop search`.
+with all its names. It works while `visop run` or other commands use the same index. A filter is an expression of Milvus
+over width, height, bytes, modified and added (seconds since 1970), and names, as for `visop search`.
 
 exit status:
   0 all removed    1 something that was named is not in the index    2 wrong usage    130 Ctrl-C

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +13,8 @@ from typing import Literal, Self
 
 from visop.contract import Vector
 from visop.encoding.local import LocalEncoder
-from visop.errors import DeadlinePassed, Overloaded, ShuttingDown, VisopError
+from visop.errors import DeadlinePassed, Overloaded, ShuttingDown, UsageError, VisopError
+from visop.search.errors import StoreError
 from visop.search.index import Added, Index
 from visop.search.recheck import recheck
 from visop.sources import DEFAULT_OPTIONS, FindOptions
@@ -25,6 +27,9 @@ logger = logging.getLogger("visop.web")
 _BATCH = 2
 
 _STOP_S = 10.0
+
+# As many pauses are made for a store that cannot be reached or written.
+_STORE_PAUSES = 5
 
 _NOTHING = Added(new=0, known=0, named=0, failed=0, removed=0)
 
@@ -149,7 +154,17 @@ class Indexing:
             self._update(state="failed", message="internal error; the log says more")
 
     def _do(self, batch: Batch) -> None:
-        """Do one batch. One that fails does not stop those that come after it, such as what changes later."""
+        """Do one batch. One that fails does not stop those that come after it, such as what changes later.
+
+        While changes are followed, one that the store cannot take is tried until it can: it is not reported again.
+        """
+        while error := self._attempted(batch):
+            if not (self.is_watching and isinstance(error, StoreError)):
+                return
+            self._wait(_STORE_PAUSES * self._pause_s)
+
+    def _attempted(self, batch: Batch) -> VisopError | None:
+        """Try a batch; why it failed."""
         self._begin()
         if batch.prune:
             self.failures.clear()
@@ -162,10 +177,11 @@ class Indexing:
         except VisopError as error:
             logger.error("indexing stopped: %s", getattr(error, "detail", error))
             self._update(state="failed", message=str(error))
-        else:
-            if batch.is_last:
-                self._update(state="done")
-            self._log(batch, added, removed)
+            return error
+        if batch.is_last:
+            self._update(state="done")
+        self._log(batch, added, removed)
+        return None
 
     def _begin(self) -> None:
         """Count anew after everything was done; go on counting else."""
@@ -174,14 +190,15 @@ class Indexing:
             self._update(state="running", done=0, total=0, message="")
 
     def _add(self, batch: Batch) -> Added:
-        """Add one batch; try again for as long as the operator is overloaded."""
+        """Add one batch; try again for as long as the operator is overloaded, and without files that went meanwhile."""
         before = self._progress
         while True:
+            inputs = [each for each in batch.inputs if os.path.isfile(each)] if batch.changed else batch.inputs
             errors = None if batch.changed else self._errors
             failures = ListedFailures(errors, self.failures)
             try:
                 return self._index.add(
-                    batch.inputs,
+                    inputs,
                     options=batch.options,
                     prune_folders=batch.prune,
                     failures=failures,
@@ -191,8 +208,15 @@ class Indexing:
             except (Overloaded, DeadlinePassed) as error:
                 logger.info("indexing waits: %s", error)
                 self._update(done=before.done)
-                if self._stopping.wait(self._pause_s):
-                    raise ShuttingDown("the server is shutting down") from None
+                self._wait(self._pause_s)
+            except UsageError:
+                if all(map(os.path.lexists, inputs)):  # else one is gone since a moment ago
+                    raise
+                self._update(done=before.done)
+
+    def _wait(self, seconds: float) -> None:
+        if self._stopping.wait(seconds):
+            raise ShuttingDown("the server is shutting down")
 
     def _recheck(self, changed: Sequence[str]) -> int:
         done = recheck(self._index.collection, changed)
@@ -204,6 +228,8 @@ class Indexing:
         return done.removed
 
     def _log(self, batch: Batch, added: Added, removed: int) -> None:
+        if batch.changed and not (added.new or added.named or removed or added.failed):
+            return  # a file was touched, say
         is_listed = added.failed and not batch.changed and self._errors.is_file()
         where = f"; {self._errors} says why" if is_listed else ""
         facts = f"{added.new} new, {added.named} under new names, {removed} removed, {added.failed} failed"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import watchfiles
 
 from visop.sources import DEFAULT_OPTIONS, FindOptions, find_inputs, is_picture
+from visop.sources.tables import TABLES
 from visop.web.indexing import Batch
 from visop.web.quiet import QuietPaths
 
@@ -18,6 +19,9 @@ logger = logging.getLogger("visop.web")
 
 # What watchfiles raises beside OSError: its own error of the Rust part is a RuntimeError.
 _ERRORS = (OSError, RuntimeError)
+
+# As an input of its own, a picture with such a name would be read as a list; it comes in at the next start.
+_LISTS = (".txt", *TABLES)
 
 # It reports paths as text, and stops at a name that is none.
 _NO_TEXT = "decode path"
@@ -123,7 +127,7 @@ class Watch:
         # A folder that came with files in it is reported without them; they may still be written.
         self._quiet.note(find_inputs(folders, self._options, keep_unreadable=True).names)
         changed = [path for path in ready if path not in folders]
-        files = [path for path in changed if os.path.isfile(path) and is_picture(path)]
+        files = [path for path in changed if os.path.isfile(path) and is_picture(path) and not path.endswith(_LISTS)]
         return Batch(files, self._options, changed=changed, is_last=True) if changed else None
 
     def _concerns(self, change: watchfiles.Change, path: str) -> bool:

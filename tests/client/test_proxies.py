@@ -10,7 +10,7 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 
 import pytest
 
-from tests.conftest import Running, make_image, run_command
+from tests.conftest import Running, make_image, run_command, running
 from visop.client import HEALTHY, Backoff, Client
 from visop.errors import DeadlinePassed, Unreachable
 
@@ -64,6 +64,12 @@ def proxy_to(address: str) -> Iterator[Proxy]:
         thread.join()
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[Running]:
+    with running() as server:
+        yield server
+
+
 @pytest.fixture(autouse=True)
 def dead_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment of a company's shell, or of a container that Docker gives its proxy: here, one that is dead."""
@@ -76,17 +82,15 @@ def dead_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "target", ["127.0.0.1:{}", "localhost:{}", "dns:///localhost:{}", "ipv4:127.0.0.1:{}", "0.0.0.0:{}"]
 )
-def test_this_machine_is_called_without_a_proxy(running_server: Running, target: str) -> None:
-    with Client(target.format(running_server.server.port), backoff=Backoff(retries=0), timeout_s=20) as client:
+def test_this_machine_is_called_without_a_proxy(server: Running, target: str) -> None:
+    with Client(target.format(server.server.port), backoff=Backoff(retries=0), timeout_s=20) as client:
         assert client.health() == HEALTHY
         assert client.encode(images=[make_image()]).shape == (1, 3)
 
 
-def test_the_health_check_of_a_container_asks_no_proxy(
-    running_server: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert run_command("health", "-e", running_server.address) == 0
-    monkeypatch.setenv("OP_ENDPOINT", f"operator.example:{running_server.server.port}")
+def test_the_health_check_of_a_container_asks_no_proxy(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_command("health", "-e", server.address) == 0
+    monkeypatch.setenv("OP_ENDPOINT", f"operator.example:{server.server.port}")
     monkeypatch.setenv("OP_BIND", "127.0.0.1")
     assert run_command("health") == 0
 
@@ -100,10 +104,8 @@ def test_the_health_check_asks_no_proxy_for_this_machine_by_another_address(monk
         assert proxy.asked == []
 
 
-def test_an_operator_elsewhere_is_called_through_the_proxy(
-    running_server: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with proxy_to(running_server.address) as proxy:
+def test_an_operator_elsewhere_is_called_through_the_proxy(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    with proxy_to(server.address) as proxy:
         monkeypatch.setenv("grpc_proxy", f"http://127.0.0.1:{proxy.server_address[1]}")
         with Client("operator.example:50051", timeout_s=20) as client:
             assert client.health() == HEALTHY

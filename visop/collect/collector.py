@@ -128,24 +128,27 @@ class Collector:
         return find_pictures(answer.body, answer.content_type, answer.url, links=self._options.links)
 
     def _take(self, picture: Picture, page: str) -> None:
-        """Keep a picture, in the largest size that can be had; else write down what was wrong with the largest."""
-        first_error: VisopError | None = None
+        """Keep a picture in the largest size that can be had."""
+        errors: list[VisopError] = []
         for url in (picture.url, *picture.others):
             try:
-                self._take_size(replace(picture, url=url), page, again=first_error is None)
+                self._take_size(replace(picture, url=url), page, again=not errors)
             except HostBusy as error:
                 self.left[str(error)] += 1
                 return
             except VisopError as error:
-                first_error = first_error or error
+                errors.append(error)
             else:
-                if first_error is not None:
-                    reason = f"{first_error}; another size of it was taken"
-                    self._folder.note_loss(picture, page, "skipped", reason)
-                return
-        if first_error is not None:
-            outcome: Outcome = "skipped" if isinstance(first_error, _SKIPPED) else "failed"
-            self._folder.note_loss(picture, page, outcome, str(first_error))
+                break
+        if errors:
+            self._note_lost(picture, page, errors[0], is_there=len(errors) <= len(picture.others))
+
+    def _note_lost(self, picture: Picture, page: str, error: VisopError, *, is_there: bool) -> None:
+        """Write down what was wrong with the largest size; ``is_there``: another one was taken in its place."""
+        outcome: Outcome = "skipped" if is_there or isinstance(error, _SKIPPED) else "failed"
+        self._folder.note_loss(
+            picture, page, outcome, f"{error}; another size of it was taken" if is_there else str(error)
+        )
 
     def _take_size(self, picture: Picture, page: str, *, again: bool) -> None:
         """Keep one size of a picture; ``again``: also if it is known. Raises VisopError if it cannot be had."""

@@ -71,6 +71,7 @@ def test_what_one_removes_the_other_finds_no_more(first, second, folder):
     assert (str(folder / "2.png"),) not in found
 
 
+@pytest.mark.slow
 def test_an_index_type_that_one_builds_is_known_to_the_other(first, second, folder):
     first.add([folder])
     assert second.collection.index_type.kind == "FLAT"
@@ -96,6 +97,7 @@ def test_an_index_that_another_made_anew_is_not_searched_with_vectors_of_the_for
             attempt()
 
 
+@pytest.mark.slow
 def test_what_others_add_and_remove_during_a_reindex_comes_along(first, folder, tmp_path, reindex, open_index):
     first.add([folder])
     write_pictures(tmp_path / "more", 1, first=500)
@@ -113,6 +115,7 @@ def test_what_others_add_and_remove_during_a_reindex_comes_along(first, folder, 
     assert sorted(names) == sorted(map(str, expected))
 
 
+@pytest.mark.slow
 def test_a_run_ends_when_another_process_has_made_the_index_anew(first, folder, tmp_path, reindex):
     first.add([folder])
     write_pictures(tmp_path / "more", 5, first=500)
@@ -155,6 +158,7 @@ def test_when_the_one_that_has_the_file_ends_the_other_goes_on(open_index, folde
         assert len(contents(store.find("test"))) == 10
 
 
+@pytest.mark.slow
 def test_a_call_under_way_goes_on_in_the_next_process(open_index, folder, tmp_path):
     write_pictures(folder, 200)
     first = open_index()

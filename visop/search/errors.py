@@ -10,7 +10,7 @@ class StoreError(VisopError):
 
 
 class StoreUnreachable(StoreError):
-    """No Milvus answers there, or another process has the file open; trying again may help."""
+    """No Milvus answers there, or a process has the file open that does not share it; trying again may help."""
 
 
 class StoreDamaged(StoreError):

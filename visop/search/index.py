@@ -62,6 +62,8 @@ class Added:
 class Index:
     """Pictures that can be searched. A context manager; may be used from several threads, with one that adds.
 
+    Several processes on one machine may have the same index open: each finds at once what another did.
+
     The encoder is loaded when it is first needed, and stays.
     """
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from milvus_lite.db import MilvusLite
+from milvus_lite.engine import collection as lite_collection
 from milvus_lite.engine.collection import Collection as LiteCollection
 
 from tests.search.conftest import contents
@@ -168,6 +169,27 @@ def test_threads_that_write_at_once_take_turns(store, monkeypatch):
         list(pool.map(write, (0, 100, 200)))
     assert met == []
     assert collection.count() == 0
+
+
+def test_rows_on_their_way_into_a_segment_are_seen(store, monkeypatch):
+    """Milvus Lite takes them out of memory before they are in the segment; it is slowed down here in between."""
+    collection = store.create("points", 1, OperatorInfo("toy", "toy", 2, "L2"), IndexType("FLAT"))
+    collection.upsert([point(number) for number in range(10)])
+    flushes = threading.Event()
+    flush = lite_collection.execute_flush
+
+    def slowly(*arguments, **named):
+        flushes.set()
+        time.sleep(0.1)
+        return flush(*arguments, **named)
+
+    monkeypatch.setattr(lite_collection, "execute_flush", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        settled = pool.submit(collection.settle)
+        assert flushes.wait(10)
+        assert collection.count() == len(collection.search([point(3).vector], 10)[0]) == 10
+        assert len(collection.known([point(3).picture.id])) == 1
+        settled.result()
 
 
 def slow(method, inside, met):

@@ -90,5 +90,9 @@ def test_where_names_of_temporary_files_are_too_long_for_a_socket_they_go_elsewh
     (tmp_path / ("x" * 100)).mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("x" * 100)))
     link = claim_link(database)
-    with closing(listen(link)):
-        assert answers(link)
+    try:
+        with closing(listen(link)):
+            assert answers(link)
+    finally:
+        link.resolve().unlink()
+        link.unlink()

@@ -43,7 +43,7 @@ def test_one_thread_at_a_time_is_in_it_and_may_enter_again(path):
         assert entered.is_set()
 
 
-def test_the_death_of_a_process_lets_go_of_it(path):
+def test_the_death_of_a_process_lets_go_of_it_and_a_long_wait_is_explained(path, caplog):
     command = [sys.executable, "-c", _HOLD, str(path)]
     process = subprocess.Popen(command, cwd=Path(__file__).parents[3], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -51,7 +51,7 @@ def test_the_death_of_a_process_lets_go_of_it(path):
     entered = threading.Event()
 
     def enter():
-        with closing(ProcessLock(path)) as lock, lock:
+        with closing(ProcessLock(path, patience_s=0.01)) as lock, lock:
             entered.set()
 
     waiting = threading.Thread(target=enter)
@@ -62,6 +62,7 @@ def test_the_death_of_a_process_lets_go_of_it(path):
     process.stdout.close()
     assert entered.wait(10)
     waiting.join()
+    assert f"{path}: waiting for another process" in caplog.text
 
 
 def test_all_are_told_of_a_change(path):

@@ -128,6 +128,8 @@ class LiteFile:
             except Exception as error:  # noqa: BLE001 - whatever it is, calls go on waiting until their time is up
                 _log.warning("%s cannot be opened in place of the process that ended: %s", self._path, error)
                 return
+        if self._server is not None:
+            _log.info("%s: the process that had it open ended; this one has it open now", self._path)
 
     def _opened(self, link: Path | None = None) -> LiteServer | None:
         """Open the file; None if another process has it open."""

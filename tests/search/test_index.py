@@ -9,10 +9,12 @@ from PIL import Image as PILImage
 from tests.search.conftest import SERVER, colour_of, contents, make_old, picture_file, write_pictures
 from tests.toys import RAISES
 from visop.errors import InvalidInput, ModelFailed, UsageError
+from visop.search.absent_disks import Away
 from visop.search.errors import NoSuchIndex, WrongFilter
 from visop.search.failures import Failures
 from visop.search.index import Index
 from visop.search.limits import BatchLimits
+from visop.sources import FindOptions
 
 
 def test_a_picture_is_found_by_every_kind_of_image(index, folder, picture_server):
@@ -141,6 +143,50 @@ def test_an_empty_folder_is_refused_before_anything_is_pruned(index, folder):
     with pytest.raises(UsageError, match="folder with no pictures below it; nothing was changed"):
         index.add([folder], prune_folders=True)
     assert index.count() == 10
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty folder", "a few of its pictures"])
+def test_a_disk_that_is_not_there_is_not_pruned_and_the_rest_is(index, folder, tmp_path, left):
+    disk = write_pictures(folder / "nas" / "2020", 5, first=20)
+    index.add([folder])
+    (folder / "1.png").unlink()
+    if left == "a few of its pictures":
+        for path in disk[1:]:
+            path.unlink()
+    else:
+        (folder / "nas").rename(tmp_path / "away")
+        if left == "an empty folder":
+            (folder / "nas").mkdir()
+    added = index.add([folder], prune_folders=True)
+    missing = 4 if left == "a few of its pictures" else 5
+    place = folder / "nas" / ("2020" if left == "a few of its pictures" else "")
+    assert (added.removed, index.count(), added.away) == (1, 14, [Away(str(place), missing)])
+    added = index.add([folder], prune_missing=True)
+    assert (added.removed, index.count(), added.away) == (missing, 14 - missing, [])
+
+
+def test_a_folder_that_was_renamed_is_pruned_without_a_question(index, folder):
+    write_pictures(folder / "trip", 5, first=20)
+    index.add([folder])
+    (folder / "trip").rename(folder / "holiday")
+    added = index.add([folder], prune_folders=True)
+    assert (added.named, added.removed, index.count(), added.away) == (5, 0, 15, [])
+    assert index.search(folder / "holiday" / "21.png", 1)[0].picture.names == (str(folder / "holiday" / "21.png"),)
+
+
+def test_an_empty_folder_is_pruned_if_asked_for(index, folder):
+    index.add([folder])
+    for path in folder.iterdir():
+        path.unlink()
+    assert index.add([folder], prune_missing=True).removed == 10
+
+
+def test_pruning_takes_out_what_is_left_out_of_folders_now(index, folder):
+    write_pictures(folder / ".thumbnails", 2, first=20)
+    index.add([folder], options=FindOptions(default_excludes=False))
+    assert index.count() == 12
+    assert index.add([folder, folder / ".thumbnails"], prune_folders=True).removed == 0
+    assert index.add([folder], prune_folders=True).removed == 2
 
 
 def test_pruning_needs_a_folder(index, folder):

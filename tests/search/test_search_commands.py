@@ -80,6 +80,20 @@ def test_pictures_that_are_not_accepted_are_named_and_what_is_passed_over_is_cou
     assert run("index", folder, "--exclude", "*.heic", "--errors", tmp_path / "e.csv") == 0
 
 
+def test_a_disk_that_is_not_mounted_is_named_and_what_takes_it_out(run, folder, tmp_path, capsys):
+    write_pictures(folder / "nas", 3, first=20)
+    run("index", folder, "--quiet")
+    (folder / "nas").rename(tmp_path / "away")
+    capsys.readouterr()
+    assert run("index", folder, "--prune") == 0
+    out, err = capsys.readouterr()
+    assert "0 removed" in out
+    assert "3 missing pictures were not pruned" in err
+    assert f"--prune-missing takes them out:\n  {folder}/nas: 3\n" in err
+    run("index", folder, "--prune-missing")
+    assert "3 removed" in capsys.readouterr().out
+
+
 def test_an_error_file_of_an_earlier_run_does_not_stay(run, folder, tmp_path):
     (folder / "bad.jpg").write_bytes(b"bad")
     run("index", folder, "--errors", tmp_path / "e.csv")

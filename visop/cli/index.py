@@ -7,12 +7,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visop.cli.console import complain_of_inputs, resumable, tell_retries
+from visop.cli.console import complain_of_inputs, note, resumable, tell_retries
 from visop.cli.flags import Commands, add_command
 from visop.cli.folder_flags import FOLDER_NOTES, add_folder_flags, find_options, tell_passed
 from visop.cli.index_flags import EXIT_STATUS, add_encoder_flags, add_index_flags, open_index
+from visop.sources import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from visop.search.absent_disks import Away
     from visop.search.failures import Failures
     from visop.search.index import Added
 
@@ -46,6 +50,8 @@ def add_parser(commands: Commands) -> None:
     add_folder_flags(parser)
     gone = "remove pictures that are no longer in the folders given"
     parser.add_argument("--prune", dest="prune_folders", action="store_true", help=gone)
+    away = "with --prune, also those of folders that lost most of their pictures, such as a disk that is not mounted"
+    parser.add_argument("--prune-missing", action="store_true", help=away)
     again = "read all files and fetch all URLs again, also those that seem not to have changed"
     parser.add_argument("--reread", action="store_true", help=again)
     parser.add_argument(
@@ -77,9 +83,21 @@ def _index(arguments: argparse.Namespace, failures: Failures) -> int:
     if not arguments.quiet:
         sys.stdout.write(_summary(arguments, added))
     tell_passed(added.passed, quiet=arguments.quiet)
+    if added.away:
+        note(_kept(added.away))
     if added.failed:
         return complain_of_inputs(f"{added.failed} inputs failed; {failures.path} says why", failures.reasons)
     return 0
+
+
+def _kept(away: Sequence[Away]) -> str:
+    """Say what was not pruned."""
+    places = "".join(f"\n  {printable(each.folder)}: {each.missing}" for each in away)
+    count = sum(each.missing for each in away)
+    return (
+        f"{count} missing pictures were not pruned: their folders lost most of what they had, as a disk does that is "
+        f"not mounted. If they are gone for good, --prune-missing takes them out:{places}"
+    )
 
 
 def _add(arguments: argparse.Namespace, failures: Failures) -> Added:
@@ -93,6 +111,7 @@ def _add(arguments: argparse.Namespace, failures: Failures) -> Added:
             arguments.inputs,
             options=find_options(arguments),
             prune_folders=arguments.prune_folders,
+            prune_missing=arguments.prune_missing,
             reread=arguments.reread,
             index_type=arguments.index_type,
             failures=failures,
@@ -106,5 +125,5 @@ def _summary(arguments: argparse.Namespace, added: Added) -> str:
 
     facts = [f"{added.new} new", f"{added.known} known already"]
     facts += [f"{added.named} of them under new names"] if added.named else []
-    facts += [f"{added.removed} removed"] if arguments.prune_folders else []
+    facts += [f"{added.removed} removed"] if arguments.prune_folders or arguments.prune_missing else []
     return f"{shown_uri(arguments.uri)}, index {arguments.name}: {', '.join(facts)}\n"

@@ -16,6 +16,7 @@ from visop.encoding.same_encoder import check_same_encoder
 from visop.errors import UsageError, VisopError
 from visop.images.thumbnail import as_file
 from visop.search import DEFAULT_NAME, DEFAULT_URI
+from visop.search.absent_disks import Away
 from visop.search.calibration import copy_threshold
 from visop.search.digests import Digests
 from visop.search.errors import NoSuchIndex
@@ -28,7 +29,7 @@ from visop.search.milvus.index_types import parse_index_type
 from visop.search.milvus.place import check_there
 from visop.search.milvus.schema import Picture
 from visop.search.milvus.store import Store, check_name, collection_name
-from visop.search.prune import prune
+from visop.search.prune import FilesNow, Pruned, prune
 from visop.search.reader import Reader, read_bytes
 from visop.search.removal import Removed, remove
 from visop.settings import Settings, load_settings
@@ -49,6 +50,7 @@ class Added:
         failed: inputs that could not be indexed.
         removed: contents that were pruned.
         passed: what folders hold and was not taken.
+        away: folders that were not pruned, because they lost most of their pictures.
     """
 
     new: int
@@ -57,6 +59,7 @@ class Added:
     failed: int
     removed: int
     passed: PassedOver = field(default_factory=PassedOver)
+    away: Sequence[Away] = ()
 
 
 class Index:
@@ -150,6 +153,7 @@ class Index:
         *,
         options: FindOptions = DEFAULT_OPTIONS,
         prune_folders: bool = False,
+        prune_missing: bool = False,
         reread: bool = False,
         index_type: str = "auto",
         failures: Failures | None = None,
@@ -161,7 +165,9 @@ class Index:
         Args:
             inputs: folders, files, URLs, and lists and tables of them, as ``find_inputs`` takes them.
             options: how they are looked for: what is left out of folders, whether links are followed.
-            prune_folders: then take out what is no longer in the folders among them.
+            prune_folders: then take out what is no longer in the folders among them. What is below a folder that lost
+                most of its pictures stays: it may be a disk that is not mounted.
+            prune_missing: take that out, too.
             reread: read files and fetch URLs again that are known, and may have changed without a trace.
             index_type: ``auto``, or as ``parse_index_type`` reads it.
             failures: gets the inputs that could not be indexed.
@@ -172,7 +178,8 @@ class Index:
             OtherEncoder: the vectors that are there are of another encoder; nothing was changed.
             VisopError: the run could not go on; what is done is kept, and the next call goes on from there.
         """
-        found = gather(_texts(inputs), options)
+        prune_folders = prune_folders or prune_missing
+        found = gather(_texts(inputs), options, may_be_empty=prune_missing)
         if prune_folders and not found.folders:
             why = "takes out what is gone from folders, and there is none among the inputs"
             raise UsageError("prune_folders", "", why)
@@ -187,9 +194,12 @@ class Index:
         ):
             ingest = Ingest(collection, encoders, reader, errors, on_done, lambda: self._check_served(collection))
             progress = ingest.run(found.names)
-            removed = prune(collection, found.folders, digests) if prune_folders else 0
+            pruned = Pruned(0, ())
+            if prune_folders:
+                files = FilesNow(found.folders, frozenset(found.names), options.excluded(), digests)
+                pruned = prune(collection, files, even_if_away=prune_missing)
         self._tune(collection, index_type)
-        return _added(progress, removed, found.passed)
+        return _added(progress, pruned, found.passed)
 
     def remove(
         self,
@@ -381,5 +391,6 @@ def _texts(given: str | Path | Sequence[str | Path]) -> list[str]:
     return [os.fspath(each) for each in ([given] if isinstance(given, str | Path) else given)]
 
 
-def _added(progress: Progress, removed: int, passed: PassedOver) -> Added:
-    return Added(progress.new, progress.known, progress.named, progress.failed, removed, passed)
+def _added(progress: Progress, pruned: Pruned, passed: PassedOver) -> Added:
+    counts = progress.new, progress.known, progress.named, progress.failed, pruned.removed
+    return Added(*counts, passed, pruned.away)

@@ -221,15 +221,14 @@ class Indexing:
     def _recheck(self, changed: Sequence[str]) -> int:
         done = recheck(self._index.collection, changed)
         for folder in done.held_back:
-            why = (
-                "is gone or empty; its pictures stay in the index until they are back, or `visop remove` takes them out"
-            )
-            logger.warning("%s: %s", folder, why)
+            _tell_away(folder, "is gone or empty")
         return done.removed
 
     def _log(self, batch: Batch, added: Added, removed: int) -> None:
         if batch.changed and not (added.new or added.named or removed or added.failed):
             return  # a file was touched, say
+        for away in added.away:
+            _tell_away(away.folder, f"lost {away.missing} pictures, most of what it had")
         is_listed = added.failed and not batch.changed and self._errors.is_file()
         where = f"; {self._errors} says why" if is_listed else ""
         facts = f"{added.new} new, {added.named} under new names, {removed} removed, {added.failed} failed"
@@ -248,3 +247,8 @@ class Indexing:
     def _update(self, **changes: object) -> None:
         with self._lock:
             self._progress = replace(self._progress, **changes)  # type: ignore[arg-type]  # its own fields
+
+
+def _tell_away(folder: str, what: str) -> None:
+    why = "its pictures stay in the index until they are back, or `visop remove` takes them out"
+    logger.warning("%s: %s; %s", folder, what, why)

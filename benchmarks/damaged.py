@@ -30,6 +30,7 @@ from benchmarks.report import machine_facts, markdown_table
 from visop.contract import Image
 from visop.errors import VisopError
 from visop.images.decode import ImageLimits, decode_image
+from visop.images.heif import has_heif
 from visop.models.built_in_encoder import BuiltInEncoder
 from visop.settings import Settings
 from visop.synthetic.generate import generate_picture
@@ -53,6 +54,7 @@ FORMATS: Mapping[str, tuple[str, Sequence[Mapping[str, Any]]]] = {
     "TIFF, uncompressed": ("TIFF", [{}]),
     "BMP": ("BMP", [{}]),
     "AVIF": ("AVIF", [{"quality": q, "speed": 9} for q in (50, 75)]),
+    **({"HEIF": ("HEIF", [{"quality": q} for q in (50, 75)])} if has_heif() else {}),
 }
 
 # Without compression and checksum, any bytes are a legal picture.

@@ -131,12 +131,15 @@ class Settings:
     )
     max_image_bytes: int = _setting(20 * MIB, "Size of one encoded picture.", **_at_least(1))
     max_pixels: int = _setting(
-        50_000_000, "Width x height of one picture, checked before it is decoded.", **_at_least(1)
+        67_000_000,
+        "Width x height of one picture, checked before it is decoded. A JPEG that is decoded at a reduced scale may "
+        "have four times as many, unless it is progressive.",
+        **_at_least(1),
     )
     max_frames: int = _setting(1000, "Frames of an animation; only the first is used.", **_at_least(1))
     formats: tuple[str, ...] = _setting(
-        ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "AVIF"),
-        "Picture formats that are decoded, comma-separated.",
+        ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "AVIF", "HEIF"),
+        "Picture formats that are decoded, comma-separated. HEIF (HEIC, as phones write) needs the extra visop[heic].",
     )
     fetch: bool = _setting(True, "Whether URLs are accepted.")
     fetch_allow: tuple[str, ...] = _setting(

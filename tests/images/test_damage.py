@@ -8,6 +8,7 @@ import struct
 import subprocess
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,11 @@ import pytest
 from PIL import Image as PILImage
 from PIL import ImageOps
 
-from visop.errors import ImageDecodeError
+from visop.errors import ImageDecodeError, ImageTooLarge
+from visop.images.av1 import largest_size
+from visop.images.boxes import find_pictures
 from visop.images.decode import ImageLimits, decode_image
+from visop.images.heif import has_heif
 from visop.images.jpeg_segments import has_all_scans
 from visop.synthetic.generate import generate_picture
 
@@ -226,3 +230,35 @@ def test_black_is_no_damage(kind: str) -> None:
 def test_a_bmp_that_lacks_a_byte_is_refused() -> None:
     with pytest.raises(ImageDecodeError, match="damaged BMP: its pixels end early"):
         decode_image(encode(PICTURE.resize((255, 99)), "BMP")[:-1], LIMITS)
+
+
+# AVIF, HEIF
+
+
+def test_an_avif_whose_coded_picture_is_larger_than_it_says_is_refused() -> None:
+    data = encode(PILImage.new("RGB", (1000, 1000), "teal"), "AVIF", speed=10)
+    size = data.index(b"ispe") + 8
+    liar = data[:size] + struct.pack(">LL", 16, 16) + data[size + 8 :]
+    with pytest.raises(ImageTooLarge, match=r"image has 1,000,000 pixels, the limit is 999,999 \(OP_MAX_PIXELS\)"):
+        decode_image(liar, replace(LIMITS, max_pixels=999_999))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"subsampling": "4:4:4"}, {"save_all": True, "append_images": [PICTURE] * 2}, {"range": "limited"}],
+    ids=lambda options: str(list(options)),
+)
+def test_the_size_of_an_avif_is_found_in_its_coded_data(options: dict[str, Any]) -> None:
+    data = encode(PICTURE, "AVIF", speed=10, **options)
+    pictures = find_pictures(data)
+    assert {largest_size(data, *place) for place in pictures.starts} == {PICTURE.size}
+    assert (pictures.main is None) == ("save_all" in options)
+
+
+def test_a_heic_is_decoded_where_its_package_is_installed() -> None:
+    assert has_heif()
+    data = encode(PICTURE, "HEIF", quality=90)
+    image = decode_image(data, replace(LIMITS, formats=("HEIF",)))
+    assert np.abs(image.astype(int) - np.asarray(PICTURE)).mean() < 4
+    with pytest.raises(ImageDecodeError, match="damaged HEIF"):
+        decode_image(middle(data, bytes(1000)), replace(LIMITS, formats=("HEIF",)))

@@ -229,7 +229,7 @@ def test_a_format_that_is_not_listed_is_refused(kind: str) -> None:
 
 @pytest.mark.parametrize("name", ["EPS", "jpeg", "HEIC", ""])
 def test_a_format_that_can_never_be_accepted_stops_the_start(name: str) -> None:
-    with pytest.raises(UsageError, match=rf"OP_FORMATS={name}: must be one of AVIF, BMP, GIF, JPEG"):
+    with pytest.raises(UsageError, match=rf"OP_FORMATS={name}: must be one of AVIF, BMP, GIF, HEIF, JPEG"):
         limits(formats=("PNG", name))
 
 
@@ -271,7 +271,7 @@ def test_a_picture_that_pillow_refuses_first_is_too_large_too(width: int, height
 def test_our_limit_may_be_above_that_of_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PILImage, "MAX_IMAGE_PIXELS", 100)
     assert decode_image(encode(picture(), "PNG"), limits(max_pixels=1200)).shape == (30, 40, 3)
-    assert PILImage.MAX_IMAGE_PIXELS == 1200
+    assert PILImage.MAX_IMAGE_PIXELS == 2400  # Pillow refuses what has twice as many
 
 
 def test_a_limit_of_pillow_above_ours_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -453,9 +453,17 @@ def test_only_jpeg_is_scaled() -> None:
     assert decode_image(encode(picture(1200, 900), "PNG"), limits(), 100).shape[:2] == (900, 1200)
 
 
-def test_the_pixel_limit_holds_for_the_whole_picture_even_if_it_is_decoded_scaled() -> None:
-    with pytest.raises(ImageTooLarge, match="1,080,000 pixels"):
-        decode_image(encode(picture(1200, 900), "JPEG"), limits(max_pixels=1_000_000), 100)
+def test_a_jpeg_that_is_decoded_scaled_may_have_four_times_as_many_pixels() -> None:
+    data = encode(picture(1200, 900), "JPEG")
+    assert decode_image(data, limits(max_pixels=270_000), 100).shape == (113, 150, 3)
+    with pytest.raises(ImageTooLarge, match=r"1,080,000 pixels, the limit is 269,999 \(OP_MAX_PIXELS\)"):
+        decode_image(data, limits(max_pixels=269_999), 100)
+
+
+@pytest.mark.parametrize(("options", "side"), [({"progressive": True}, 100), ({}, None), ({}, 800)], ids=str)
+def test_the_pixel_limit_holds_for_a_jpeg_that_is_held_whole(options: dict[str, Any], side: int | None) -> None:
+    with pytest.raises(ImageTooLarge, match="1,080,000 pixels, the limit is 1,000,000"):
+        decode_image(encode(picture(1200, 900), "JPEG", **options), limits(max_pixels=1_000_000), side)
 
 
 # Resize

@@ -27,6 +27,7 @@ from visop.errors import UrlRejected, VisopError
 from visop.images.base64_text import decode_base64
 from visop.images.decode import ImageLimits, decode_image, resize_image
 from visop.images.fetch import Fetcher
+from visop.images.heif import has_heif
 
 COUNTS = pytest.mark.parametrize(
     "count", [600, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
@@ -35,7 +36,7 @@ LIMITS = ImageLimits(
     max_bytes=100_000,
     max_pixels=1_000_000,
     max_frames=20,
-    formats=("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO"),
+    formats=("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "AVIF", "HEIF"),
 )
 
 
@@ -95,6 +96,7 @@ def only_our_errors() -> Iterator[None]:
 
 
 def seeds() -> list[bytes]:
+    assert has_heif()
     rng = np.random.default_rng(0)
     rgb = PILImage.fromarray(rng.integers(0, 255, (24, 32, 3), dtype=np.uint8)).resize(
         (48, 36), PILImage.Resampling.BICUBIC
@@ -121,6 +123,10 @@ def seeds() -> list[bytes]:
         (rgb, "WEBP", {"exif": exif}),
         (rgb.convert("RGBA"), "WEBP", {"lossless": True}),
         (rgb, "WEBP", series()),
+        (rgb, "AVIF", {"exif": exif, "speed": 10}),
+        (rgb, "AVIF", {"save_all": True, "append_images": [rgb], "speed": 10}),
+        (rgb.convert("RGBA"), "AVIF", {"speed": 10}),
+        (rgb, "HEIF", {}),
         (rgb, "BMP", {}),
         (rgb.quantize(16), "BMP", {}),
         (rgb.convert("1"), "BMP", {}),

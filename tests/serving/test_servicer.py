@@ -89,7 +89,7 @@ def mixed(picture_server: str) -> tuple[Request, dict[str, str], dict[int, tuple
         "urls[1]": "not",
         "datas[1]": "damaged JPEG",
         "datas[3]": "not an image, but text",
-        "images[0]": "the limit is 50,000,000",
+        "images[0]": "the limit is 67,000,000",
     }
     return request, reasons, colours
 

@@ -1,14 +1,53 @@
-"""Find the coded pixels in an AVIF or HEIF file (ISO/IEC 14496-12 and 23008-12): where its main picture lies."""
+"""Find the coded pictures in an AVIF or HEIF file (ISO/IEC 14496-12 and 23008-12)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-# A file of ours has some dozens; each takes at least 8 bytes.
+from visop.errors import ImageDecodeError
+
+# Files have some dozens of boxes, and an item for each tile; a box takes at least 8 bytes.
 _MAX_BOXES = 1000
+_MAX_ITEMS = 4000
+
+# The boxes between the file and the positions of the samples of a sequence.
+_TO_SAMPLES = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
+# The size of a position in either box that can hold them.
+_POSITIONS = {b"stco": 4, b"co64": 8}
 
 
-def boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+@dataclass(frozen=True)
+class CodedPictures:
+    """Where the coded pictures of a file lie.
+
+    Attributes:
+        main: start and end of the main picture; None if it is not in one piece, as in a grid of tiles or a sequence.
+        starts: start of everything that can be a coded picture, with the end of it or of the file.
+    """
+
+    main: tuple[int, int] | None
+    starts: list[tuple[int, int]]
+
+
+def find_pictures(data: bytes) -> CodedPictures:
+    """Find the coded pictures.
+
+    Raises:
+        ImageDecodeError: there are implausibly many boxes or items, or an item is in several pieces.
+    """
+    samples = [(at, len(data)) for at in _first_samples(data, 0, len(data), _TO_SAMPLES)]
+    items, main = {}, None
+    for start, end in _inside(data, 0, len(data), b"meta"):
+        boxes = {kind: (begin, stop) for kind, begin, stop in _boxes(data, start + 4, end)}
+        if b"pitm" in boxes and b"iloc" in boxes:
+            items = dict(_locations(data, *boxes[b"iloc"], boxes.get(b"idat", (0, 0))[0]))
+            first = boxes[b"pitm"][0]
+            main = items.get(int.from_bytes(data[first + 4 : first + (8 if data[first] else 6)]))
+    return CodedPictures(None if samples else main, [*items.values(), *samples])
+
+
+def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """Yield type, start and end of the content of the boxes that lie one after another here."""
     for _ in range(_MAX_BOXES):
         if start + 8 > end:
@@ -19,41 +58,47 @@ def boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]
         stop = end if size == 0 else min(end, start + max(size, head))
         yield data[start + 4 : start + 8], start + head, stop
         start = stop
+    raise _too_many()
 
 
-def main_picture(data: bytes) -> tuple[int, int] | None:
-    """Return where the coded pixels of the main picture begin and end.
-
-    None if they are not in one piece, as in a grid of tiles, or in a sequence.
-    """
-    meta = next(((start, end) for kind, start, end in boxes(data, 0, len(data)) if kind == b"meta"), None)
-    if meta is None or data[8:12] in (b"avis", b"msf1", b"hevc"):
-        return None
-    inside = {kind: (start, end) for kind, start, end in boxes(data, meta[0] + 4, meta[1])}
-    if b"pitm" not in inside or b"iloc" not in inside:
-        return None
-    start = inside[b"pitm"][0]
-    item = int.from_bytes(data[start + 4 : start + (8 if data[start] else 6)])
-    return dict(_locations(data, *inside[b"iloc"])).get(item)
+def _inside(data: bytes, start: int, end: int, wanted: bytes) -> Iterator[tuple[int, int]]:
+    return ((begin, stop) for kind, begin, stop in _boxes(data, start, end) if kind == wanted)
 
 
-def _locations(data: bytes, start: int, end: int) -> Iterator[tuple[int, tuple[int, int]]]:
-    """Yield the items that lie in one piece of the file, with its start and end (8.11.3, ItemLocationBox)."""
+def _first_samples(data: bytes, start: int, end: int, path: tuple[bytes, ...]) -> Iterator[int]:
+    """Yield where the first sample of every track is (8.7.5, ChunkOffsetBox)."""
+    if not path:
+        for kind, begin, _ in _boxes(data, start, end):
+            if kind in _POSITIONS:
+                yield int.from_bytes(data[begin + 8 : begin + 8 + _POSITIONS[kind]])
+        return
+    for begin, stop in _inside(data, start, end, path[0]):
+        yield from _first_samples(data, begin, stop, path[1:])
+
+
+def _locations(data: bytes, start: int, end: int, idat: int) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Yield the items, with start and end in the file (8.11.3, ItemLocationBox)."""
     version, widths = data[start], data[start + 4 : start + 6]
-    sizes = widths[0] >> 4, widths[0] & 15, widths[1] >> 4, widths[1] & 15 if version else 0
-    offset_size, length_size, base_size, index_size = sizes
+    offset_size, length_size, base_size, index_size = (
+        *(widths[0] >> 4, widths[0] & 15),
+        *(widths[1] >> 4, widths[1] & 15 if version else 0),
+    )
     fields = _Fields(data, start + 6, end)
     long = 4 if version == 2 else 2
-    for _ in range(min(fields.take(long), _MAX_BOXES)):
+    count = fields.take(long)
+    if count > _MAX_ITEMS:
+        raise _too_many()
+    for _ in range(count):
         item = fields.take(long)
-        in_file = (fields.take(2) & 15 == 0) if version else True
+        origin = idat if version and fields.take(2) & 15 else 0
         fields.take(2)
         base, extents = fields.take(base_size), fields.take(2)
-        for _ in range(min(extents, _MAX_BOXES)):
+        if extents > 1:
+            raise ImageDecodeError("image has an item in several pieces, which is not decoded")
+        if extents:
             fields.take(index_size)
-            at, size = base + fields.take(offset_size), fields.take(length_size)
-            if in_file and extents == 1 and 0 < at < at + size <= len(data):
-                yield item, (at, at + size)
+            at, size = origin + base + fields.take(offset_size), fields.take(length_size)
+            yield item, (at, min(len(data), at + size) if size else len(data))
 
 
 class _Fields:
@@ -66,3 +111,7 @@ class _Fields:
         value = int.from_bytes(self._data[self._at : min(self._at + size, self._end)])
         self._at += size
         return value
+
+
+def _too_many() -> ImageDecodeError:
+    return ImageDecodeError("image consists of too many small pieces")

@@ -10,29 +10,38 @@ from typing import Any
 
 import PIL.Image
 
+from visop.images.avif import check_avif, check_heif
 from visop.images.bmp import check_bmp
 from visop.images.gif import load_gif
 from visop.images.jpeg import load_jpeg
 from visop.images.limits import MeteredFile
 from visop.images.png import check_png, check_rows
-from visop.images.tails import check_tail
+from visop.images.tails import load_to_the_end
 from visop.images.tiff_strips import check_strips
 
 
-def check_bytes(data: bytes, kind: str | None) -> bytes:
+def check_bytes(data: bytes, kind: str, max_pixels: int) -> bytes:
     """Check a file as far as its format lets one check it without decoding.
 
     Args:
         data: the file.
         kind: its format, as ``formats.sniff`` says.
+        max_pixels: the limit on width x height, for formats whose header does not bind the decoder.
 
     Returns:
         What is to be decoded: the file, without the parts that nobody needs if they are damaged.
 
     Raises:
         ImageDecodeError: it is damaged.
+        ImageTooLarge: its coded picture has too many pixels.
     """
-    return check_png(data) if kind == "PNG" else data
+    if kind == "PNG":
+        return check_png(data)
+    if kind == "AVIF":
+        check_avif(data, max_pixels)
+    if kind == "HEIF":
+        check_heif(data)
+    return data
 
 
 def load(image: Any, data: bytes) -> None:
@@ -60,5 +69,4 @@ def load(image: Any, data: bytes) -> None:
             check_bmp(image, data)
             image.load()
         case _:
-            image.load()
-            check_tail(image, data, lambda file: PIL.Image.open(MeteredFile(file), formats=(image.format,)))
+            load_to_the_end(image, data, lambda file: PIL.Image.open(MeteredFile(file), formats=(image.format,)))

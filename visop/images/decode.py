@@ -37,8 +37,10 @@ from visop.images.bmp_alpha import prepare_bmp
 from visop.images.damage import check_bytes, load
 from visop.images.described_colour import profile_of
 from visop.images.formats import sniff
-from visop.images.limits import MeteredFile, check_file, check_header, check_size
+from visop.images.heif import decodable
+from visop.images.limits import MeteredFile, check_file, check_size
 from visop.images.orientation import orientation, turn_upright
+from visop.images.reduced import MAX_REDUCTION, reduce
 from visop.images.refusals import check_accepted, not_accepted, not_identified
 from visop.images.tiff import Tiff
 from visop.images.tiff_samples import prepare_tiff
@@ -46,7 +48,7 @@ from visop.settings import Settings
 
 #: The formats that can be accepted, because their readers have been fuzzed. Other readers start programs and write
 #: files (EPS), or decode in Python (BLP, DDS).
-FORMATS = frozenset({"AVIF", "BMP", "GIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP"})
+FORMATS = frozenset({"AVIF", "BMP", "GIF", "HEIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP"})
 
 _RESAMPLING = {"bilinear": PIL.Image.Resampling.BILINEAR, "nearest": PIL.Image.Resampling.NEAREST}
 
@@ -64,7 +66,8 @@ class ImageLimits:
 
     Attributes:
         max_bytes: size of the encoded file, in bytes.
-        max_pixels: width x height.
+        max_pixels: width x height. A JPEG that is decoded at a reduced scale may have four times as many, if its rows
+            can be reduced one after another.
         max_frames: frames of an animation, or pages of a TIFF.
         formats: accepted formats, by Pillow's names.
 
@@ -84,7 +87,7 @@ class ImageLimits:
             max_bytes=settings.max_image_bytes,
             max_pixels=settings.max_pixels,
             max_frames=settings.max_frames,
-            formats=settings.formats,
+            formats=decodable(settings.formats),
         )
 
     def __post_init__(self) -> None:
@@ -144,7 +147,7 @@ def resize_image(image: Image, height: int, width: int, method: Literal["bilinea
 
 
 def _prepare_pillow(max_pixels: int) -> None:
-    """Silence Pillow's warnings and raise its pixel limit to ours if it is lower. Both are global to the process.
+    """Silence Pillow's warnings and raise its pixel limit if ours needs it. Both are global to the process.
 
     This runs at every call because other code changes these globals too (pytest replaces the warning filters for every
     test); when they are already as needed, it only compares. Pillow's limit is kept, not removed, because some readers
@@ -152,21 +155,20 @@ def _prepare_pillow(max_pixels: int) -> None:
     """
     if _PILLOW_WARNINGS not in warnings.filters:
         warnings.filterwarnings("ignore", module=r"PIL\.")
-    if PIL.Image.MAX_IMAGE_PIXELS is not None and max_pixels > PIL.Image.MAX_IMAGE_PIXELS:
-        PIL.Image.MAX_IMAGE_PIXELS = max_pixels
+    needed = max_pixels * MAX_REDUCTION // 2
+    if PIL.Image.MAX_IMAGE_PIXELS is not None and needed > PIL.Image.MAX_IMAGE_PIXELS:
+        PIL.Image.MAX_IMAGE_PIXELS = needed
 
 
 def _decode(data: bytes, limits: ImageLimits, decode_side: int | None) -> Image:
     kind = check_accepted(data, limits.formats)
     check_file(data)
-    data = check_bytes(data, kind)
+    data = check_bytes(data, kind, limits.max_pixels)
     with closing(PIL.Image.open(MeteredFile(data), formats=(kind,))) as image:
         if image.format not in limits.formats:  # JPEG and MPO share a reader
             raise not_accepted(str(image.format), limits.formats)
-        check_header(image, limits.max_pixels)
         _check_frames(image, data, limits.max_frames)
-        if decode_side is not None:
-            image.draft(None, (decode_side, decode_side))
+        reduce(image, data, limits.max_pixels, decode_side)
         profile = profile_of(image, data)
         _prepare_samples(image, data)
         load(image, data)

@@ -54,6 +54,17 @@ def unsupported(data: bytes) -> str | None:
     return None
 
 
+def is_decoded_row_by_row(data: bytes) -> bool:
+    """Return whether all components come in one sequential scan, so that a decoder need not keep coefficients."""
+    components = 0
+    for kind, at in segments(data):
+        if kind in _FRAMES:
+            components = 0 if kind in _PROGRESSIVE else data[at + 7]
+        elif kind == START_OF_SCAN:
+            return 0 < components == data[at + 2]
+    return False
+
+
 def has_all_scans(data: bytes) -> bool:
     """Return whether every coefficient of every component is sent, down to its last bit.
 

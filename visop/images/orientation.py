@@ -39,7 +39,7 @@ def orientation(image: PIL.Image.Image, data: bytes | None = None) -> int:
     """
     if image.format == "TIFF":
         return 1
-    exif = image.info.get("exif", b"")
+    exif = image.info.get("exif") or b""
     if image.format == "PNG" and data is not None:
         exif = find_chunk(data, b"eXIf")
     check_exif(exif)

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from visop.errors import ImageDecodeError
 from visop.images.formats import sniff
+from visop.images.heif import has_heif
 from visop.images.jpeg_segments import unsupported
 from visop.images.tiff import Tiff
 
@@ -62,6 +63,8 @@ def check_accepted(data: bytes, formats: Sequence[str]) -> str:
     kind = sniff(data)
     if kind is None:
         raise ImageDecodeError(f"not an image, {_other(data)} (accepted: {', '.join(formats)}; OP_FORMATS)")
+    if kind == "HEIF" and kind in formats and not has_heif():
+        raise not_accepted(kind, formats)
     if kind not in formats and not (kind == "JPEG" and "MPO" in formats):
         raise not_accepted(kind, formats)
     variant = _variant(data, kind)

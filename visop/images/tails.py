@@ -7,21 +7,26 @@ they change the last pixels.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from typing import Any
 
 from visop.errors import ImageDecodeError
-from visop.images.boxes import main_picture
+from visop.images.boxes import find_pictures
 
 # Enough to change a pixel: less than that can be filling, and its value matter to none.
 _TAIL = 8
 
+_STRIP_ROWS = 64
 
-def check_tail(image: Any, data: bytes, reopen: Callable[[bytes], Any]) -> None:
-    """Compare a decoded image with one that is decoded from the file with other bytes at its end.
+
+def load_to_the_end(image: Any, data: bytes, reopen: Callable[[bytes], Any]) -> None:
+    """Decode an opened image, in place of its ``load``, and compare it with the file with other bytes at its end.
+
+    The other is decoded first and only its checksum kept, so that one picture is in memory at a time.
 
     Args:
-        image: the image, loaded.
+        image: opened and not loaded.
         data: the file.
         reopen: opens a file as the image was opened.
 
@@ -29,23 +34,39 @@ def check_tail(image: Any, data: bytes, reopen: Callable[[bytes], Any]) -> None:
         ImageDecodeError: the last bytes do not matter.
     """
     end = _end_of_pixels(data)
-    if end is None or end < _TAIL:
-        return
-    altered = bytes(each ^ 0xFF for each in data[end - _TAIL : end])
-    try:
-        with reopen(data[: end - _TAIL] + altered + data[end:]) as other:
-            other.load()
-            same = other.size == image.size and other.tobytes() == image.tobytes()
-    except Exception:  # noqa: BLE001 - a decoder may fail in any way
-        return
-    if same:
+    other = None if end is None or end < _TAIL else _checksum_of(_altered(data, end), reopen)
+    image.load()
+    if other == _checksum(image):
         raise ImageDecodeError(f"image is a damaged {image.format}: its compressed data are corrupt")
+
+
+def _altered(data: bytes, end: int) -> bytes:
+    tail = bytes(each ^ 0xFF for each in data[end - _TAIL : end])
+    return data[: end - _TAIL] + tail + data[end:]
+
+
+def _checksum_of(data: bytes, reopen: Callable[[bytes], Any]) -> int | None:
+    """Return the checksum of the pixels of a file, None if it cannot be decoded."""
+    try:
+        with reopen(data) as image:
+            image.load()
+            return _checksum(image)
+    except Exception:  # noqa: BLE001 - a decoder may fail in any way
+        return None
+
+
+def _checksum(image: Any) -> int:
+    value = 0
+    for top in range(0, image.height, _STRIP_ROWS):
+        strip = image.crop((0, top, image.width, min(image.height, top + _STRIP_ROWS)))
+        value = zlib.crc32(strip.tobytes(), value)
+    return value
 
 
 def _end_of_pixels(data: bytes) -> int | None:
     if data[:4] == b"RIFF":
         return _end_of_webp(data, 12, len(data))
-    where = main_picture(data)
+    where = find_pictures(data).main
     return where[1] if where else None
 
 

@@ -14,10 +14,9 @@ from PIL import Image
 from visop.errors import InvalidInput
 from visop.images.appearance import appearance
 from visop.images.decode import FORMATS, ImageLimits, decode_image
+from visop.images.formats import sniff
+from visop.images.heif import decodable
 from visop.images.orientation import orientation, turn_upright, upright_size
-
-# Not all of Pillow's readers: that of EPS, for one, starts another program.
-_READERS = tuple(FORMATS - {"MPO"})  # which is read as JPEG
 
 
 def size_of(data: bytes) -> tuple[int, int]:
@@ -26,9 +25,12 @@ def size_of(data: bytes) -> tuple[int, int]:
     Returns (0, 0) if it cannot: a custom operator may accept formats that visop does not read, and a remote operator
     may accept pictures that are too large here.
     """
+    kind = sniff(data)
+    if kind not in FORMATS or not decodable((kind,)):
+        return 0, 0
     with suppress(Exception), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(data), formats=_READERS) as picture:
+        with Image.open(io.BytesIO(data), formats=(kind,)) as picture:
             return upright_size(picture, data)
     return 0, 0
 

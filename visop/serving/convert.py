@@ -11,6 +11,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from visop import __version__
 from visop.contract import OperatorInfo, Vector
 from visop.errors import BadItems, VisopError
+from visop.images.heif import decodable
 from visop.rpc import rpc_pb2
 from visop.rpc.statuses import code_of
 from visop.serving.pipeline import Input
@@ -84,7 +85,7 @@ def identity_of(info: OperatorInfo, endpoint: str, settings: Settings) -> rpc_pb
         metricType=info.metric_type,
         fingerprint=info.fingerprint,
         version=__version__,
-        formats=settings.formats,
+        formats=decodable(settings.formats),
         limits=rpc_pb2.Limits(
             max_items=settings.max_items,
             max_image_bytes=settings.max_image_bytes,

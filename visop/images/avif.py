@@ -1,0 +1,40 @@
+"""Check the coded pictures of an AVIF before libavif decodes them, and of a HEIF."""
+
+from __future__ import annotations
+
+from PIL import AvifImagePlugin
+
+from visop.errors import ImageDecodeError, ImageTooLarge
+from visop.images.av1 import largest_size
+from visop.images.boxes import CodedPictures, find_pictures
+
+# The server decodes as many pictures at once as there are cores.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+
+# Coded pictures have no long run of zeros: those of AV1 are below 8 in practice, HEVC forbids more than 2.
+_ZEROS = bytes(64)
+
+
+def check_avif(data: bytes, max_pixels: int) -> None:
+    """Check the size of the coded pictures, which the header need not tell, and look for zeros in their place.
+
+    Raises:
+        ImageTooLarge: one has too many pixels.
+        ImageDecodeError: a part of the main picture is zeros, or there are implausibly many pieces.
+    """
+    pictures = find_pictures(data)
+    for start, end in pictures.starts:
+        width, height = largest_size(data, start, end) or (0, 0)
+        if width * height > max_pixels:
+            raise ImageTooLarge(f"image has {width * height:,} pixels, the limit is {max_pixels:,} (OP_MAX_PIXELS)")
+    _check_zeros(data, pictures, "AVIF")
+
+
+def check_heif(data: bytes) -> None:
+    """Look for zeros in the place of the main picture; libheif checks sizes itself. Raises ImageDecodeError."""
+    _check_zeros(data, find_pictures(data), "HEIF")
+
+
+def _check_zeros(data: bytes, pictures: CodedPictures, kind: str) -> None:
+    if pictures.main and data.find(_ZEROS, *pictures.main) >= 0:
+        raise ImageDecodeError(f"image is a damaged {kind}: a part of its pixels is zeros")

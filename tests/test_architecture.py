@@ -78,13 +78,15 @@ ONLY = {
     },
     "requests": {"visop/images/fetch.py"},
     "urllib3": {"visop/images/fetch.py"},
-    # Only the first opens connections: the second listens, the third ends those that gRPC accepted, and the last asks
-    # whether somebody listens at a socket of this machine.
+    # Only the first opens connections: the second listens, the third ends those that gRPC accepted, the fourth asks
+    # whether somebody listens at a socket of this machine, and the last two are the ends of a pair.
     "socket": {
         "visop/images/fetch.py",
         "visop/http/server.py",
         "visop/serving/connections.py",
         "visop/search/milvus/local_socket.py",
+        "visop/images/decode_process.py",
+        "visop/images/decode_server.py",
     },
     "fastapi": {"visop/http", "visop/web"},
     "uvicorn": {"visop/http"},

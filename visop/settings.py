@@ -114,6 +114,9 @@ class Settings:
         60.0, "Longest time for one call; a shorter deadline of the caller wins.", **_at_least(0.001)
     )
     fetch_timeout_s: float = _setting(10.0, "Longest time for one URL, with all its redirects.", **_at_least(0.001))
+    decode_timeout_s: float = _setting(
+        10.0, "Longest processor time for decoding one picture; it is refused then.", **_at_least(0.01)
+    )
     drain_timeout_s: float = _setting(
         30.0, "After SIGTERM, how long calls in flight may take to finish.", **_at_least(0)
     )

@@ -16,7 +16,8 @@ from visop.collect.robots import Disallowed
 from visop.collect.urls import absolute
 from visop.errors import FetchFailed, ImageDecodeError, ImageTooLarge, UrlRejected, VisopError
 from visop.images.base64_text import decode_base64
-from visop.images.decode import ImageLimits, decode_image
+from visop.images.decode import ImageLimits
+from visop.images.decode_process import decode_in_process
 
 # Of a page, the beginning is read, as search engines do. Reading this much takes 3 s at worst.
 _MAX_PAGE_BYTES = 4 * 1024 * 1024
@@ -172,7 +173,7 @@ class Collector:
     def _keep(self, picture: Picture, page: str, data: bytes, kind: str) -> str:
         """Put a picture into the folder, or return why it is skipped. Servers err about media types."""
         try:
-            image = decode_image(data, self._limits)
+            image = decode_in_process(data, self._limits)
         except ImageDecodeError:
             if kind in NOT_DECODED:
                 raise _NotDecoded(f"{kind} is not a format that is decoded") from None

@@ -13,7 +13,8 @@ from PIL import Image
 
 from visop.errors import InvalidInput
 from visop.images.appearance import appearance
-from visop.images.decode import FORMATS, ImageLimits, decode_image
+from visop.images.decode import FORMATS, ImageLimits
+from visop.images.decode_process import decode_in_process
 from visop.images.formats import sniff
 from visop.images.heif import decodable
 from visop.images.orientation import orientation, turn_upright, upright_size
@@ -41,7 +42,7 @@ def thumbnail(data: bytes, limits: ImageLimits, side: int) -> Image.Image:
     Raises:
         VisopError: ``data`` is not an image within the limits.
     """
-    picture = Image.fromarray(decode_image(data, limits, decode_side=side))
+    picture = Image.fromarray(decode_in_process(data, limits, decode_side=side))
     picture.thumbnail((side, side), Image.Resampling.BILINEAR)
     return picture
 

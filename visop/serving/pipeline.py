@@ -28,7 +28,8 @@ from visop.errors import (
     VisopError,
 )
 from visop.images.base64_text import decode_base64
-from visop.images.decode import ImageLimits, decode_image
+from visop.images.decode import ImageLimits
+from visop.images.decode_process import decode_in_process, prepare
 from visop.images.fetch import Fetcher
 from visop.machine import usable_cores
 from visop.serving.admission import InputAdmission
@@ -113,6 +114,7 @@ class Pipeline:
         self._operator, self._settings = operator, settings
         self._limits = ImageLimits.of(settings)
         self._closed = False
+        prepare()
         self._admission = InputAdmission(settings.max_queue)
         self._fetcher = Fetcher.of(settings)
         self._fetch_pool = ThreadPoolExecutor(settings.fetch_workers, "visop-fetch")
@@ -212,7 +214,8 @@ class Pipeline:
     def _decode(self, job: VectorJob, value: str | bytes) -> None:
         started = time.monotonic()
         data = decode_base64(value, self._limits.max_bytes) if isinstance(value, str) else value
-        image = decode_image(data, self._limits, self._operator.decode_side)
+        timeout_s = self._settings.decode_timeout_s
+        image = decode_in_process(data, self._limits, self._operator.decode_side, timeout_s=timeout_s)
         job.item = self._operator.preprocess(image)
         job.spans_s["decode"] = time.monotonic() - started
         self._batcher.submit(job)

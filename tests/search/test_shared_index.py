@@ -148,8 +148,11 @@ def test_when_the_one_that_has_the_file_ends_the_other_goes_on(open_index, folde
     first = open_index()
     first.add([folder / "0.png"])
     with open_index() as second:
+        first.add([folder / "1.png", folder / "2.png"])
+        pages = second.collection.pictures(1)
+        assert len(next(pages)) == 1
         first.close()
-        assert second.count() == 1
+        assert len(list(pages)) == 2
         second.add([folder])
         with open_index() as third:
             assert third.count() == 10

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from visop.encoding.pool import Encoders
 from visop.encoding.same_encoder import is_same_encoder
 from visop.errors import InvalidInput, VisopError
 from visop.search.failures import Failures
+from visop.search.following import follow, in_chunks, is_complete
 from visop.search.milvus.collection import Collection
 from visop.search.milvus.index_types import IndexType
 from visop.search.milvus.schema import Picture, Row
 from visop.search.milvus.store import Store, collection_name
 from visop.search.reader import Reader
-
-# A picture has its time when it was encoded, and may be written so much later.
-_UNDER_WAY_S = 60
 
 
 @dataclass(frozen=True)
@@ -106,17 +104,22 @@ class Reindex:
         new = self._open_new(number)
         made = self._fill(new, on_done)
         new.settle()
-        if self._failures.count and not (accept_losses and made + self._kept):
+        if not self._may_switch(made, accept_losses=accept_losses):
             return self._result(made, self._old, is_switched=False)
         chosen = self._store.connection.choose_index_type(index_type, new.count(), new.operator.dimension)
         if not new.index_type.has(chosen):
             new.rebuild_index(chosen)
         with self._store.connection.changing:
             made += self._catch_up(new)
+            if not self._may_switch(made, accept_losses=accept_losses):
+                return self._result(made, self._old, is_switched=False)
             self._store.point(self._index, number)
         if not keep:
             self._drop_others(number)
         return self._result(made, new, is_switched=True)
+
+    def _may_switch(self, made: int, *, accept_losses: bool) -> bool:
+        return not self._failures.count or (accept_losses and made + self._kept > 0)
 
     def _result(self, made: int, served: Collection, *, is_switched: bool) -> Reindexed:
         return Reindexed(made, self._kept, self._failures.count, is_switched, served.name)
@@ -134,44 +137,21 @@ class Reindex:
         if number not in self._store.numbers(self._index):
             return self._store.create(self._index, number, self._encoders.operator, IndexType("FLAT"))
         new = self._store.open(collection_name(self._index, number))
-        self._follow_all(new)
+        follow(self._old, new)
         return new
 
     def _catch_up(self, new: Collection) -> int:
         """Do in the new collection what others did in the index since it was read; return how many vectors were made.
 
-        The caller holds the lock under which they do. That a content was only renamed does not show here.
+        The caller holds the lock under which they do.
         """
-        if self._is_complete(new):
+        if is_complete(self._old, new, self._begun_at, self._failed):
             return 0
         kept = self._kept
-        self._follow_all(new)
+        follow(self._old, new)
         made = self._fill(new, lambda: None)
         self._kept = kept
         return made
-
-    def _is_complete(self, new: Collection) -> bool:
-        """Whether the new collection has what came into the index since the beginning, and nothing that went."""
-        for page in self._old.pictures(expression=f"added >= {self._begun_at - _UNDER_WAY_S}"):
-            for chunk in self._chunks(page):
-                ids = [picture.id for picture in chunk if picture.id not in self._failed]
-                if len(new.known(ids)) < len(ids):
-                    return False
-        return new.count() + len(self._failed) == self._old.count()
-
-    def _follow_all(self, new: Collection) -> None:
-        for page in new.pictures(self._limits.page):
-            for chunk in self._chunks(page):
-                self._follow(new, chunk)
-
-    def _follow(self, new: Collection, chunk: Sequence[Picture]) -> None:
-        """Apply to the new collection what changed in the index since an earlier run: deleted pictures, other names."""
-        now = self._old.known([picture.id for picture in chunk])
-        if gone := [picture.id for picture in chunk if picture.id not in now]:
-            new.delete(gone)
-        changed = [picture.id for picture in chunk if now.get(picture.id, picture) != picture]
-        if rows := new.rows(changed):
-            new.upsert([replace(row, picture=now[row.picture.id]) for row in rows])
 
     def _drop_others(self, number: int) -> None:
         for other in self._store.numbers(self._index):
@@ -197,7 +177,7 @@ class Reindex:
 
     def _to_do(self, new: Collection, on_done: Callable[[], object]) -> Iterator[_Reread]:
         for page in self._old.pictures():
-            for chunk in self._chunks(page):
+            for chunk in in_chunks(page, self._limits.look_up):
                 done = new.known([picture.id for picture in chunk])
                 self._kept += len(done)
                 for picture in chunk:
@@ -207,10 +187,6 @@ class Reindex:
                         yield _Reread(picture, data)
                     else:
                         on_done()
-
-    def _chunks(self, page: Sequence[Picture]) -> Iterator[Sequence[Picture]]:
-        step = self._limits.look_up
-        return (page[start : start + step] for start in range(0, len(page), step))
 
     def _read(self, picture: Picture) -> bytes | None:
         """Return the content, from whichever of its names still has it."""

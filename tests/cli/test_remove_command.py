@@ -30,10 +30,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """The command, on an index that has all pictures."""
     monkeypatch.setenv("OP_CACHE_DIR", str(home / "cache"))
     monkeypatch.chdir(home)
     assert run_command("index", "photos", "--quiet", *ENCODER) == 0
-    return lambda *words: main(["remove", *map(str, words)])
+    return remove
+
+
+def remove(*words: object) -> int:
+    return main(["remove", *map(str, words)])
 
 
 def test_names_go_and_the_summary_says_that_files_stay(
@@ -49,6 +54,7 @@ def test_names_go_and_the_summary_says_that_files_stay(
     assert len(list((home / "photos").iterdir())) == 10
 
 
+@pytest.mark.slow
 def test_a_dry_run_lists_every_name_and_changes_nothing(
     run: Callable[..., int], home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -60,7 +66,7 @@ def test_a_dry_run_lists_every_name_and_changes_nothing(
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize(("answer", "status", "left"), [("", 1, 10), ("y\n", 0, 0)])
+@pytest.mark.parametrize(("answer", "status", "left"), [pytest.param("", 1, 10, marks=pytest.mark.slow), ("y\n", 0, 0)])
 def test_more_than_a_handful_is_asked_about_on_a_terminal(
     run: Callable[..., int],
     monkeypatch: pytest.MonkeyPatch,
@@ -79,6 +85,7 @@ def test_more_than_a_handful_is_asked_about_on_a_terminal(
     assert len(capsys.readouterr().out.splitlines()) == left + (status == 0)
 
 
+@pytest.mark.slow
 def test_a_handful_is_not_asked_about_and_yes_answers_before(
     run: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,12 +109,14 @@ def test_a_handful_is_not_asked_about_and_yes_answers_before(
     ids=str,
 )
 def test_what_makes_no_sense_is_told_in_the_words_of_the_command(
-    run: Callable[..., int], capsys: pytest.CaptureFixture[str], words: list[str], said: str
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], said: str
 ) -> None:
-    assert run(*words) in (1, 2)
+    monkeypatch.chdir(home)
+    assert remove(*words) in (1, 2)
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_name_cannot_write_to_the_terminal(run: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
     assert run("\033[31m.png") == 1
     assert "\033" not in capsys.readouterr().err

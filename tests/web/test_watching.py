@@ -60,6 +60,7 @@ def test_what_is_added_renamed_changed_and_deleted_is_followed(watched: Site) ->
     assert watched.status()["indexing"]["failed"] == 0
 
 
+@pytest.mark.slow
 def test_what_changed_while_nothing_ran_is_noticed_at_the_start(tmp_path: Path) -> None:
     with open_test_site(tmp_path, 5):
         pass

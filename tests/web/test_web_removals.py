@@ -127,6 +127,7 @@ def test_where_uploads_are_off_nothing_is_removed(start_site: Callable[..., Site
     assert site.status()["count"] == 1
 
 
+@pytest.mark.slow
 def test_a_stranger_removes_by_what_answers_tell(start_site: Callable[..., Site]) -> None:
     site = start_site(2, http_endpoint="0.0.0.0:0")
     for meant in ({"names": ["/a"]}, {"folders": ["/"]}, {"filter": 'array_contains(names, "/a")'}):

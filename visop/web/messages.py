@@ -12,7 +12,6 @@ from visop.http.body import Body, read_texts
 from visop.http.message import Message
 from visop.search.match import Match
 from visop.search.milvus.schema import ID_CHARS, Picture
-from visop.search.presence import is_gone
 from visop.serving.pipeline import Input
 from visop.sources import path_of
 
@@ -60,16 +59,17 @@ class FoundPicture(BaseModel):
     gone: bool = Field(description="Whether no file of it is there any more; addresses are not asked.")
 
     @classmethod
-    def of(cls, picture: Picture, *, whole_names: bool, **more: Any) -> Self:
+    def of(cls, picture: Picture, *, whole_names: bool, gone: bool = False, **more: Any) -> Self:
         """The message of a picture.
 
         Args:
             picture: of the index.
             whole_names: whether names keep their folders.
+            gone: whether no file of it is there any more.
             more: the fields that a subclass adds.
         """
         names = [name if whole_names else short_name(name) for name in picture.names]
-        return cls(**{**vars(picture), "names": names, "gone": is_gone(picture)}, **more)
+        return cls(**{**vars(picture), "names": names, "gone": gone}, **more)
 
 
 class FoundMatch(FoundPicture):
@@ -80,10 +80,10 @@ class FoundMatch(FoundPicture):
     copy_: bool | None = Field(alias="copy", description="Whether it is a copy; null if the encoder is not calibrated.")
 
     @classmethod
-    def of_match(cls, match: Match, *, whole_names: bool) -> Self:
+    def of_match(cls, match: Match, *, whole_names: bool, gone: bool) -> Self:
         """The message of a match."""
         verdict = {"score": match.score, "cosine": match.cosine, "copy": match.is_copy}
-        return cls.of(match.picture, whole_names=whole_names, **verdict)
+        return cls.of(match.picture, whole_names=whole_names, gone=gone, **verdict)
 
 
 class SearchReply(BaseModel):

@@ -10,6 +10,7 @@ from dataclasses import replace
 from visop.errors import NotFound, UsageError
 from visop.search.index import Index
 from visop.search.milvus.schema import Picture, Row, joined
+from visop.search.presence import is_gone
 from visop.search.removal import Removed
 from visop.web.filters import check_public
 from visop.web.originals import Originals
@@ -57,21 +58,23 @@ class Removals:
         return removed
 
     def can_put_back(self, pictures: Sequence[Picture]) -> bool:
-        """Whether ``put_back`` would succeed for all of them."""
+        """Whether ``put_back`` would succeed for all of them, as far as that shows without reading their files."""
         with self._lock:
-            return all(picture.id in self._rows for picture in pictures) and all(map(self._originals.has, pictures))
+            are_kept = all(picture.id in self._rows for picture in pictures)
+        return are_kept and not any(map(is_gone, pictures))
 
     def put_back(self, id_: str) -> Picture:
         """Put a picture that was removed back into the index, with its vector and its names.
 
         Raises:
-            NotFound: it was not removed since the start, or too long ago, or its file is gone.
+            NotFound: it was not removed since the start, or too long ago.
+            Gone: its file is gone.
         """
         with self._lock:
             row = self._rows.get(id_)
         if row is None:
             raise NotFound(f"picture {id_[:12]}... was not removed lately, so that it cannot be put back")
-        self._originals.open(row.picture).close()
+        self._originals.check(row.picture)
         collection = self._index.collection
         with safe_errors(), collection.changing:
             there = collection.known([id_]).get(id_, row.picture)

@@ -27,6 +27,7 @@ from visop.sources import DEFAULT_OPTIONS, FindOptions
 from visop.synthetic.examples import COUNT, write_examples
 from visop.web.indexing import BackgroundEncoder, Batch, Indexing
 from visop.web.originals import Originals
+from visop.web.presence import PresenceCheck
 from visop.web.removals import Removals
 from visop.web.routes import search_routes
 from visop.web.service import SearchService
@@ -112,6 +113,7 @@ def open_routes(options: SearchOptions, settings: Settings, operator: Encoder, p
             originals=originals,
             thumbnails=thumbnails,
             uploads=uploads,
+            presence=stack.enter_context(PresenceCheck()),
             removals=Removals(index, originals, thumbnails, uploads),
             settings=settings,
         )

@@ -25,6 +25,7 @@ from visop.web.messages import (
     SearchRequest,
 )
 from visop.web.originals import Originals
+from visop.web.presence import PresenceCheck
 from visop.web.removal_messages import MOST_TOLD, RemovalReply, RemovalRequest
 from visop.web.removals import Removals
 from visop.web.store_errors import safe_errors
@@ -45,6 +46,7 @@ class SearchService:
     thumbnails: Thumbnails
     uploads: Uploads
     removals: Removals
+    presence: PresenceCheck
     settings: Settings
 
     @property
@@ -80,7 +82,10 @@ class SearchService:
         with safe_errors():
             matches = self.index.search_vector(vector, request.k, request.filter)
             metric = self.index.collection.operator.metric_type
-        found = [FoundMatch.of_match(match, whole_names=whole_names) for match in matches]
+        gone = self.presence.gone([match.picture for match in matches])
+        found = [
+            FoundMatch.of_match(match, whole_names=whole_names, gone=match.picture.id in gone) for match in matches
+        ]
         return SearchReply(metric=metric, threshold=self.threshold, matches=found)
 
     def keep(self, data: bytes, vector: Vector) -> KeptPicture:
@@ -92,7 +97,7 @@ class SearchService:
     def remove(self, request: RemovalRequest) -> RemovalReply:
         """Take pictures out of the index. Arguments and errors are those of ``Removals.remove``."""
         removed = self.removals.remove(request, whole_names=self.whole_names)
-        told = [FoundPicture.of(each, whole_names=self.whole_names) for each in removed.pictures[:MOST_TOLD]]
+        told = self._told(removed.pictures[:MOST_TOLD])
         return RemovalReply(
             removed=len(removed.pictures),
             names=len(removed.names),
@@ -116,7 +121,11 @@ class SearchService:
         """Pictures for a first search: those with the first ids, which is as good as by chance and stays the same."""
         with safe_errors():
             pictures = next(self.index.collection.pictures(count), [])
-        return [FoundPicture.of(picture, whole_names=self.whole_names) for picture in pictures]
+        return self._told(pictures)
+
+    def _told(self, pictures: Sequence[Picture]) -> list[FoundPicture]:
+        gone = self.presence.gone(pictures)
+        return [FoundPicture.of(each, whole_names=self.whole_names, gone=each.id in gone) for each in pictures]
 
     def status(self) -> IndexStatus:
         """What is searched, and how far indexing is."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from visop.errors import InvalidInput, UsageError
-from visop.search.failures import Failures
+from visop.search.failures import Failures, default_list
 
 EARLIER = "input,code,reason\nb.jpg,INVALID_ARGUMENT,of an earlier run\n"
 
@@ -62,3 +62,15 @@ def test_a_server_counts_what_it_cannot_write_down(tmp_path: Path, caplog: pytes
     assert (failures.count, failures.path) == (3, None)
     (line,) = caplog.messages
     assert line.startswith(f"{tmp_path}/gone/e.csv: No such file or directory; ")
+
+
+@pytest.mark.parametrize(
+    ("uri", "file"),
+    [
+        ("visop.db", "visop.photos.errors.csv"),
+        ("/a.db/", "/a.photos.errors.csv"),
+        ("http://user:secret@milvus:19530/b", "milvus-19530-b.photos.errors.csv"),
+    ],
+)
+def test_every_index_has_a_list_of_its_own(uri: str, file: str) -> None:
+    assert str(default_list(uri, "photos")) == file

@@ -145,7 +145,10 @@ def test_an_empty_folder_is_refused_before_anything_is_pruned(index, folder):
     assert index.count() == 10
 
 
-@pytest.mark.parametrize("left", ["nothing", "an empty folder", "a few of its pictures"])
+@pytest.mark.parametrize(
+    "left",
+    ["an empty folder", *(pytest.param(each, marks=pytest.mark.slow) for each in ("nothing", "a few of its pictures"))],
+)
 def test_a_disk_that_is_not_there_is_not_pruned_and_the_rest_is(index, folder, tmp_path, left):
     disk = write_pictures(folder / "nas" / "2020", 5, first=20)
     index.add([folder])

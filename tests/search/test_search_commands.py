@@ -80,6 +80,7 @@ def test_pictures_that_are_not_accepted_are_named_and_what_is_passed_over_is_cou
     assert run("index", folder, "--exclude", "*.heic", "--errors", tmp_path / "e.csv") == 0
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_not_mounted_is_named_and_what_takes_it_out(run, folder, tmp_path, capsys):
     write_pictures(folder / "nas", 3, first=20)
     run("index", folder, "--quiet")
@@ -107,8 +108,18 @@ def test_a_list_of_errors_can_be_indexed_again(run, folder, tmp_path, monkeypatc
     (folder / "late.png").touch()
     assert run("index", folder) == 1
     (folder / "late.png").write_bytes((folder / "3.png").read_bytes())
-    assert run("index", "test.errors.csv") == 0
-    assert not Path("test.errors.csv").exists()
+    assert run("index", "test.test.errors.csv") == 0
+    assert not Path("test.test.errors.csv").exists()
+
+
+@pytest.mark.slow
+def test_two_indexes_of_one_name_do_not_share_a_list_of_errors(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_pictures(tmp_path / "good", 1)
+    (tmp_path / "bad.jpg").write_bytes(b"bad")
+    assert main(["index", "bad.jpg", "--uri", "a.db", "--quiet", *ENCODER]) == 1
+    assert main(["index", "good", "--uri", "b.db", "--quiet", *ENCODER]) == 0
+    assert "bad.jpg" in (tmp_path / "a.pictures.errors.csv").read_text()
 
 
 def test_duplicates_are_listed_and_reported(run, folder, tmp_path, capsys):

@@ -18,7 +18,7 @@ from visop.search.index import Added
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
 from visop.web.indexing import Batch, Indexing, Progress
-from visop.web.search_server import SearchOptions, open_routes
+from visop.web.search_server import SearchOptions, _errors_file, open_routes
 
 
 def test_the_status_says_what_was_done_and_what_failed(start_site: Callable[..., Site], tmp_path: Path) -> None:
@@ -29,7 +29,8 @@ def test_the_status_says_what_was_done_and_what_failed(start_site: Callable[...,
     assert status["indexing"] == {
         "state": "done", "done": 6, "total": 6, "failed": 1, "seconds_left": None, "message": ""
     }  # fmt: skip
-    assert "broken.jpg" in (tmp_path / "cache" / "test.errors.csv").read_text()
+    (errors,) = (tmp_path / "cache").glob("test-*.errors.csv")
+    assert "broken.jpg" in errors.read_text()
 
 
 def test_a_second_start_encodes_nothing_again(tmp_path: Path) -> None:
@@ -164,7 +165,8 @@ def test_an_index_of_another_encoder_stops_the_start(tmp_path: Path) -> None:
 def test_photos_are_indexed_where_failures_cannot_be_written_down(
     start_site: Callable[..., Site], tmp_path: Path
 ) -> None:
-    (tmp_path / "cache" / "test.errors.csv" / "in the way").mkdir(parents=True)
+    errors = _errors_file(str(tmp_path / "test.db"), "test", tmp_path / "cache")
+    (errors / "in the way").mkdir(parents=True)
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"not a picture")
     status = start_site(3).status()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visop.cli.console import complain_of_inputs, note, resumable, tell_retries
 from visop.cli.flags import Commands, add_command
 from visop.cli.folder_flags import FOLDER_NOTES, add_folder_flags, find_options, tell_passed
-from visop.cli.index_flags import EXIT_STATUS, add_encoder_flags, add_index_flags, open_index
+from visop.cli.index_flags import EXIT_STATUS, add_encoder_flags, add_errors_flag, add_index_flags, open_index, uri_of
 from visop.sources import printable
 
 if TYPE_CHECKING:
@@ -54,9 +53,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--prune-missing", action="store_true", help=away)
     again = "read all files and fetch all URLs again, also those that seem not to have changed"
     parser.add_argument("--reread", action="store_true", help=again)
-    parser.add_argument(
-        "--errors", type=Path, metavar="FILE", help="where the failures are listed, as CSV (default NAME.errors.csv)"
-    )
+    add_errors_flag(parser)
     parser.add_argument(
         "--index-type",
         default="auto",
@@ -70,11 +67,11 @@ def add_parser(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Index, with a bar; the exit status."""
-    from visop.search.failures import Failures
+    from visop.search.failures import Failures, default_list
 
     if not arguments.quiet:
         tell_retries()
-    failures = Failures(arguments.errors or Path(f"{arguments.name}.errors.csv"))
+    failures = Failures(arguments.errors or default_list(uri_of(arguments), arguments.name))
     return resumable(lambda: _index(arguments, failures))
 
 

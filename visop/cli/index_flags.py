@@ -41,6 +41,12 @@ def add_index_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_errors_flag(parser: argparse.ArgumentParser) -> None:
+    """Add where failures are listed."""
+    where = "where the failures are listed, as CSV (default: beside the index, such as visop.pictures.errors.csv)"
+    parser.add_argument("--errors", type=Path, metavar="FILE", help=where)
+
+
 def add_output_flags(parser: argparse.ArgumentParser) -> None:
     """Add the forms in which results are written: lines, JSON or a page."""
     output = parser.add_mutually_exclusive_group()

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visop.cli.console import FAILED, KEPT, complain, imports, resumable, tell_retries
 from visop.cli.flags import Commands, add_command
-from visop.cli.index_flags import EXIT_STATUS, add_encoder_flags, add_index_flags, settings_of, token, uri_of
+from visop.cli.index_flags import (
+    EXIT_STATUS,
+    add_encoder_flags,
+    add_errors_flag,
+    add_index_flags,
+    settings_of,
+    token,
+    uri_of,
+)
 
 if TYPE_CHECKING:
     from visop.search.failures import Failures
@@ -44,9 +51,7 @@ def add_parser(commands: Commands) -> None:
     )
     losses = "switch over even if some pictures cannot be read again; the index loses them"
     parser.add_argument("--accept-losses", action="store_true", help=losses)
-    parser.add_argument(
-        "--errors", type=Path, metavar="FILE", help="where the failures are listed, as CSV (default NAME.errors.csv)"
-    )
+    add_errors_flag(parser)
     parser.add_argument("--index-type", default="auto", metavar="TYPE", help="as for `visop index` (default auto)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
     add_encoder_flags(parser)
@@ -55,13 +60,13 @@ def add_parser(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Reindex, with a bar; the exit status."""
     with imports("to search: pip install 'visop[search]'"):
-        from visop.search.failures import Failures
+        from visop.search.failures import Failures, default_list
         from visop.search.milvus.place import check_there
         from visop.search.milvus.store import Store  # noqa: F401 - whether it can be
     check_there(uri_of(arguments))
     if not arguments.quiet:
         tell_retries()
-    failures = Failures(arguments.errors or Path(f"{arguments.name}.errors.csv"))
+    failures = Failures(arguments.errors or default_list(uri_of(arguments), arguments.name))
     return resumable(lambda: _reindex(arguments, failures), f"The index is as it was. {KEPT}")
 
 

@@ -6,6 +6,7 @@ import csv
 import errno
 import logging
 import os
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import IO, Any, Self
 from visop.encoding.vector_file import is_list_of_errors
 from visop.errors import UsageError, VisopError
 from visop.rpc.statuses import code_of
+from visop.search.milvus.place import file_of, shown_uri
 
 _log = logging.getLogger(__name__)
 
@@ -84,6 +86,19 @@ class Failures:
                 raise UsageError("errors", path, error.strerror or str(error)) from None
             _log.warning("%s: %s; inputs that cannot be indexed are only counted", path, error.strerror)
             self.path = None
+
+
+def default_list(uri: str, index: str) -> Path:
+    """Return where the failures of an index are listed if nothing else is said: ``visop.pictures.errors.csv``.
+
+    It is beside the file of the index, or in the working folder and named for the server, so that two indexes of one
+    name do not replace each other's.
+    """
+    file = file_of(uri)
+    place = (
+        file.with_suffix("") if file else Path(re.sub(r"[^\w.-]+", "-", shown_uri(uri).partition("://")[2]).strip("-"))
+    )
+    return place.with_name(f"{place.name}.{index}.errors.csv")
 
 
 def _check(path: Path) -> None:

@@ -20,6 +20,7 @@ from visop.http.timeouts import DEFAULT_TIMEOUTS, Timeouts
 from visop.images.decode import ImageLimits
 from visop.search.calibration import DEFAULT_FPR, copy_threshold
 from visop.search.index import Index
+from visop.search.milvus.place import file_of
 from visop.serving.pipeline import Pipeline
 from visop.serving.server import MakeCompanion
 from visop.settings import Settings
@@ -131,14 +132,20 @@ def _example_batches(folder: Path) -> Iterable[Batch]:
     return (Batch([str(path) for path in paths]) for paths in write_examples(folder))
 
 
+def _errors_file(uri: str, name: str, cache: Path) -> Path:
+    """One for each index: those of one name in different stores have the same cache."""
+    place = str((file_of(uri) or Path(uri)).absolute())
+    return cache / f"{name}-{hashlib.sha256(place.encode()).hexdigest()[:12]}.errors.csv"
+
+
 def _indexing(options: SearchOptions, index: Index, cache: Path) -> Indexing:
-    errors = cache / f"{index.name}.errors.csv"
+    errors = _errors_file(options.uri, index.name, cache)
     if options.examples:
         return Indexing(index, _example_batches(cache / _EXAMPLES), COUNT, errors)
     has_folders = any(map(os.path.isdir, options.pictures))
     if options.watch and has_folders:
         stopping = threading.Event()
-        ours = [os.path.abspath(each) + os.sep for each in (options.uri, cache)]
+        ours = [os.path.abspath(each) + os.sep for each in (file_of(options.uri), cache) if each]
         watch = Watch(options.pictures, ours, stopping, options.times, options=options.find)
         return Indexing(index, watch.batches(), 0, errors, stopping)
     batches = [Batch(options.pictures, options.find, prune=has_folders)] if options.pictures else []

@@ -96,7 +96,7 @@ def check_file(data: bytes) -> None:
     if data[:2] in (b"II", b"MM"):
         if 43 in data[2:4]:
             raise ImageDecodeError("image is a BigTIFF, which is not accepted")
-        _check_count("TIFF values", Tiff(data).count_values(), _MAX_TIFF_VALUES)
+        _check_count("TIFF values", Tiff(data).count_values(_MAX_TIFF_VALUES), _MAX_TIFF_VALUES)
 
 
 def check_header(image: Any, max_pixels: int) -> None:

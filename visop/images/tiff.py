@@ -43,9 +43,18 @@ class Tiff:
             position = self._read("L", position + 2 + 12 * self._read("H", position))
         return len(seen)
 
-    def count_values(self) -> int:
-        """Count the values of all tags of the first page, without byte strings."""
-        return self._count_values(self._first, depth=2)
+    def count_values(self, stop: int) -> int:
+        """Count the values of all tags of the first page and its subdirectories; a byte string is one value.
+
+        A directory that several tags point to, or that points to itself, is counted once. Stops above ``stop``.
+        """
+        total, seen, ahead = 0, set[int](), [self._first]
+        while ahead and total <= stop:
+            directory = ahead.pop()
+            if directory not in seen:
+                seen.add(directory)
+                total += self._count_values(directory, ahead)
+        return total
 
     def is_raw(self) -> bool:
         """Whether this is a camera's raw file: it says so (DNG), or holds the pixels of a colour filter array."""
@@ -85,15 +94,15 @@ class Tiff:
         start = entry + 8 if count == 1 else self._read("L", entry + 8)
         return range(start, start + 4 * min(count, _MAX_SUB_IFDS), 4)
 
-    def _count_values(self, directory: int, depth: int) -> int:
+    def _count_values(self, directory: int, ahead: list[int]) -> int:
+        """Count the values of one directory, and add those that it points to."""
         total = 0
         for index in range(self._read("H", directory)):
             entry = directory + 2 + 12 * index
             tag, kind, count = self._tag.unpack_from(self._data, entry)
-            if kind not in _BLOBS:
-                total += count
-            if depth and tag in _SUBDIRECTORIES and kind in _POINTERS:
-                total += self._count_values(self._read(_POINTERS[kind], entry + 8), depth - 1)
+            total += 1 if kind in _BLOBS else max(1, count)
+            if tag in _SUBDIRECTORIES and kind in _POINTERS:
+                ahead.append(self._read(_POINTERS[kind], entry + 8))
         return total
 
     def _read(self, form: str, position: int) -> int:

@@ -1,0 +1,44 @@
+"""Directories of a TIFF, and those that only an attacker writes."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from visop.errors import ImageTooLarge
+from visop.images.limits import check_file
+from visop.images.tiff import Tiff
+
+_EXIF, _LONG, _SHORT, _ASCII = 34665, 4, 3, 2
+LIMIT = 1000
+
+Entry = tuple[int, int, int, int]
+
+
+def tiff(*directories: list[Entry]) -> bytes:
+    """A TIFF with directories that lie behind each other from byte 8."""
+    body = b"".join(
+        struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHLL", *entry) for entry in entries) + bytes(4)
+        for entries in directories
+    )
+    return b"II*\0" + struct.pack("<L", 8) + body
+
+
+def test_values_are_counted_also_in_the_directory_of_exif() -> None:
+    data = tiff(
+        [(256, _SHORT, 1, 9), (258, _SHORT, 3, 0), (270, _ASCII, 500, 0), (_EXIF, _LONG, 1, 62)], [(1, _SHORT, 7, 0)]
+    )
+    assert Tiff(data).count_values(LIMIT) == 1 + 3 + 1 + 1 + 7
+
+
+@pytest.mark.parametrize("pointers", [1, 400, 60_000])
+def test_a_directory_that_points_to_itself_is_counted_once(pointers: int) -> None:
+    assert Tiff(tiff([(_EXIF, _LONG, 1, 8)] * pointers)).count_values(1_000_000) == pointers
+
+
+def test_directories_that_overlap_are_counted_up_to_the_limit() -> None:
+    """Each of 60,000 entries points to another place, where a directory of 8,000 entries and more begins."""
+    data = tiff([(_EXIF, _LONG, 1, 8 + number) for number in range(60_000)])
+    with pytest.raises(ImageTooLarge, match="TIFF values"):
+        check_file(data)

@@ -184,11 +184,15 @@ def eight_bit(values: Pixels) -> Pixels:
 
 # Renditions
 
+_JPEG: dict[str, Any] = {"quality": 97, "subsampling": 0}
+_AVIF: dict[str, Any] = {"quality": 98, "subsampling": "4:4:4", "speed": 9}
+
 
 def _plain(rgb: Pixels) -> Iterator[Rendition]:
     for kind, options in (("PNG", {}), ("BMP", {}), ("TIFF", {}), ("WEBP", {"lossless": True})):
         yield Rendition(kind, "RGB", saved(rgb, kind, **options), rgb)
-    yield Rendition("JPEG", "RGB", saved(rgb, "JPEG", quality=95, subsampling=0), rgb)
+    yield Rendition("JPEG", "RGB", saved(rgb, "JPEG", **_JPEG), rgb)
+    yield Rendition("AVIF", "RGB", saved(rgb, "AVIF", **_AVIF), rgb)
     grey = luma(rgb)
     for kind in ("PNG", "TIFF", "BMP"):
         yield Rendition(kind, "grey", saved(grey, kind), triple(grey))
@@ -208,6 +212,7 @@ def _transparent(rgb: Pixels) -> Iterator[Rendition]:
     yield Rendition("PNG", "grey and alpha", png(la, 8, 4), seen_grey, done)
     yield Rendition("PNG", "grey and alpha, 16 bits", png(wide(la), 16, 4), seen_grey, done)
     yield Rendition("WEBP", "RGB and alpha", saved(rgba, "WEBP", lossless=True, exact=True), seen, done)
+    yield Rendition("AVIF", "RGB and alpha", saved(rgba, "AVIF", **_AVIF), seen, done)
     yield Rendition("BMP", "32 bits", saved(rgba, "BMP"), rgb)  # the fourth byte has no meaning
     for kind, name in (("unassalpha", "alpha"), ("assocalpha", "premultiplied alpha")):
         share = alpha[..., None] / 255 if kind == "assocalpha" else 1
@@ -275,11 +280,11 @@ def _few_bits(rgb: Pixels) -> Iterator[Rendition]:
 
 
 def _spaces(rgb: Pixels) -> Iterator[Rendition]:
-    lossless: dict[str, dict[str, Any]] = {"JPEG": {"quality": 97, "subsampling": 0}, "WEBP": {"lossless": True}}
+    lossless: dict[str, dict[str, Any]] = {"JPEG": _JPEG, "WEBP": {"lossless": True}, "AVIF": _AVIF}
     for name, matrix, encode, profile in SPACES:
         values = encoded_in(rgb, matrix, encode)
         samples, done = eight_bit(values), "converted to sRGB"
-        for kind in ("JPEG", "PNG", "TIFF", "WEBP"):
+        for kind in ("AVIF", "JPEG", "PNG", "TIFF", "WEBP"):
             options = lossless.get(kind, {})
             file = saved(samples, kind, icc_profile=profile, **options)
             yield Rendition(kind, f"RGB, profile of {name}", file, rgb, done)
@@ -371,3 +376,33 @@ def _bmp(rgb: Pixels) -> Iterator[Rendition]:
     half = np.where(alpha > 127, 255, 0)
     file = bmp((fives | (half > 0) * np.uint16(0x8000)).astype(np.uint16), (0x7C00, 0x3E0, 0x1F, 0x8000))
     yield Rendition("BMP", "15 bits and alpha", file, over_white(rgb, half), "composed on white")
+
+
+# What is refused
+
+
+def refused(rgb: Pixels) -> Iterator[tuple[str, str, bytes]]:
+    """Make files whose samples mean nothing certain, or are read by no program: format, what it is, the file."""
+    grey = luma(rgb)
+    pairs, planes = np.dstack([grey, gradient(rgb)]), np.ascontiguousarray(np.moveaxis(rgb, 2, 0))
+    grey_forms = (
+        ("floating point beyond 1, not whole", grey * np.float32(3.7)),
+        ("floating point of 64 bits", grey / 255),
+        ("32 bits, signed, below 0", grey.astype(np.int32) - 100),
+        ("32 bits, 65,536 to half of the range", grey.astype(np.uint32) * 1000),
+        ("8 bits, signed", grey.astype(np.int8)),
+    )
+    for what, samples in grey_forms:
+        yield "TIFF", f"grey, {what}", tiff(samples, photometric="minisblack")
+    yield "TIFF", "RGB, floating point", tiff((rgb / 255).astype(np.float32), photometric="rgb")
+    deep = tiff(wide(pairs), photometric="minisblack", extrasamples=["unassalpha"])
+    yield "TIFF", "grey and alpha, 16 bits", deep
+    apart = np.ascontiguousarray(np.moveaxis(pairs, 2, 0))
+    options: dict[str, Any] = {"planarconfig": "separate"}
+    file = tiff(apart, photometric="minisblack", extrasamples=["unassalpha"], compression="zlib", **options)
+    yield "TIFF", "grey and alpha, separate planes", file
+    yield "TIFF", "CIE Lab, separate planes", tiff(planes, photometric="cielab", **options)
+    yield "TIFF", "YCbCr, separate planes", tiff(planes, photometric="ycbcr", subsampling=(1, 1), **options)
+    yield "TIFF", "ICC Lab", tiff(rgb, photometric="icclab")
+    for name, transfer in (("PQ", 16), ("HLG", 18)):
+        yield "PNG", f"HDR ({name})", png(rgb, 8, 2, chunk(b"cICP", bytes([9, transfer, 0, 1])))

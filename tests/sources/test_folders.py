@@ -68,7 +68,7 @@ def test_links_to_folders_are_named_and_followed_if_asked_for(tmp_path, jpeg):
     (tmp_path / "pictures" / "link").symlink_to(tmp_path / "elsewhere")
     found, passed = walked(tmp_path / "pictures")
     assert found == ["a.jpg"]
-    assert str(passed) == f"1 links to folders ({tmp_path}/pictures/link)"
+    assert str(passed) == f"1 link to a folder ({tmp_path}/pictures/link)"
     assert walked(tmp_path / "pictures", follow_links=True)[0] == ["a.jpg", "link/b.jpg"]
 
 
@@ -82,5 +82,5 @@ def test_circles_of_links_end(tmp_path, jpeg):
 
 def test_a_folder_of_other_files_is_refused_with_what_it_holds(tmp_path, jpeg):
     put(tmp_path, b"words", "a.md", ".b.jpg")
-    with pytest.raises(UsageError, match=r"nothing was changed; passed over: 1 files that are no pictures; 1 hidden"):
+    with pytest.raises(UsageError, match=r"nothing was changed; passed over: 1 file that is no picture; 1 hidden"):
         gather([str(tmp_path)])

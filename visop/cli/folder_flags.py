@@ -60,4 +60,4 @@ def tell_passed(passed: PassedOver, *, quiet: bool = False) -> None:
     """Say in one line what folders hold and was not taken, if there is anything, and what takes it."""
     flags = ["--no-default-excludes"] * bool(passed.excluded) + ["--follow-links"] * bool(passed.links)
     if str(passed) and not quiet:
-        note(f"passed over: {passed}" + (f" [{' '.join(flags)} takes these]" if flags else ""))
+        note(f"passed over: {passed}" + (f"; taken with {' and '.join(flags)}" if flags else ""))

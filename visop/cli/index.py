@@ -49,7 +49,7 @@ def add_parser(commands: Commands) -> None:
     add_folder_flags(parser)
     gone = "remove pictures that are no longer in the folders given"
     parser.add_argument("--prune", dest="prune_folders", action="store_true", help=gone)
-    away = "with --prune, also those of folders that lost most of their pictures, such as a disk that is not mounted"
+    away = "also remove those of folders that lost most of their pictures, such as a disk that is not mounted"
     parser.add_argument("--prune-missing", action="store_true", help=away)
     again = "read all files and fetch all URLs again, also those that seem not to have changed"
     parser.add_argument("--reread", action="store_true", help=again)

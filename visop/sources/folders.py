@@ -35,10 +35,11 @@ class PassedOver:
 
     def __str__(self) -> str:
         """Say it in one line; empty if nothing was passed over."""
+        one_other, one_link = self.others == 1, len(self.links) == 1
         facts = (
-            (self.others, "files that are no pictures", ()),
+            (self.others, "file that is no picture" if one_other else "files that are no pictures", ()),
             (len(self.excluded), "hidden or excluded", [os.path.basename(each) for each in self.excluded]),
-            (len(self.links), "links to folders", self.links),
+            (len(self.links), "link to a folder" if one_link else "links to folders", self.links),
         )
         return "; ".join(f"{count} {what}{_some(names)}" for count, what, names in facts if count)
 

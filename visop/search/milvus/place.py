@@ -28,10 +28,10 @@ def file_of(uri: str) -> Path | None:
         _check_address(name)
         return None
     path = Path(name).expanduser()
-    if path.suffix != ".db":
-        raise UsageError("uri", shown_uri(uri), "must end in .db, or be http://HOST:PORT of a Milvus")
     if path.is_file():
         raise UsageError("uri", shown_uri(uri), _what_it_is(path))
+    if path.suffix != ".db":
+        raise UsageError("uri", shown_uri(uri), "must end in .db, or be http://HOST:PORT of a Milvus")
     if not path.parent.is_dir():
         raise UsageError("uri", shown_uri(uri), f"there is no folder {path.parent}")
     return path

@@ -12,10 +12,15 @@ HTTP ?= $(or $(OP_HTTP_ENDPOINT),127.0.0.1:8080)
 # What is indexed; PHOTOS is its name of before.
 PICTURES ?= $(PHOTOS)
 
-# Container images. With no BASE_IMAGE, the Dockerfile's own is used.
-DOCKER ?= $(or $(notdir $(firstword $(foreach tool,docker podman buildah,$(shell command -v $(tool))))),docker)
+# Container images. With no BASE_IMAGE, the Dockerfile's own is used; with no PORT, 50051.
 IMAGE_NAME ?= visop
 TAG ?= latest
+OPERATOR ?= $(or $(OP_OPERATOR),auto)
+# The first whose engine answers: many machines have the docker command alone. Looked for once, when it is needed.
+ifeq ($(origin DOCKER),undefined)
+DOCKER = $(eval DOCKER := $$(shell for tool in docker podman buildah; do \
+	"$$$$tool" info >/dev/null 2>&1 && { echo "$$$$tool"; break; }; done))$(DOCKER)
+endif
 
 # A .venv that was made for development serves, too.
 SERVE_STAMP = .venv/stamp-$(if $(wildcard .venv/stamp-dev),dev,web)
@@ -33,6 +38,7 @@ help: ## Show this list
 	@echo "  MODEL=$(MODEL) (auto: the encoder that is shipped)  WEIGHTS=$(WEIGHTS) (imagenet, random or a file)"
 	@echo "  ENDPOINT=$(ENDPOINT)  HTTP=$(HTTP)  PICTURES=$(PICTURES)"
 	@echo "  PYTHON=$(PYTHON)  DOCKER=$(DOCKER)  IMAGE_NAME=$(IMAGE_NAME)  TAG=$(TAG)  BASE_IMAGE=$(BASE_IMAGE)"
+	@echo "  OPERATOR=$(OPERATOR) (module:Class)  PORT=$(or $(PORT),50051)  of an image"
 
 # --- environments: made once, and brought up to date when what they hold changes ---
 
@@ -44,8 +50,8 @@ help: ## Show this list
 
 venv: .venv/stamp-dev ## Make .venv with everything that tests and development need
 
-.venv/stamp-%: pyproject.toml | .venv/bin/python
-	.venv/bin/python -m pip install --disable-pip-version-check --editable '.[$*]'
+.venv/stamp-%: pyproject.toml requirements-operator.txt | .venv/bin/python
+	.venv/bin/python -m pip install --disable-pip-version-check --editable '.[$*]' -r requirements-operator.txt
 	@touch $@
 
 # Old on purpose: stubs run with the grpcio and protobuf that made them and with newer ones, never with older.
@@ -189,9 +195,12 @@ cpu: weights ## Build the CPU image, with MODEL and WEIGHTS in it
 gpu: weights ## Build the GPU image, with MODEL and WEIGHTS in it
 web: weights ## Build the CPU image with the search page in it, for deploy/compose.yaml
 cpu web gpu:
+	@$(if $(DOCKER),true,echo "No container engine answers: 'docker info', 'podman info' and 'buildah info' all fail." \
+		"Start one, or name another: make $@ DOCKER=..." >&2; exit 1)
 	BUILDAH_FORMAT=docker $(DOCKER) build -f $(DOCKERFILE) -t '$(IMAGE)' \
 		$(if $(BASE_IMAGE),--build-arg BASE_IMAGE='$(BASE_IMAGE)') \
 		$(if $(REQUIREMENTS),--build-arg REQUIREMENTS='$(REQUIREMENTS)') \
+		$(if $(PORT),--build-arg PORT='$(PORT)') --build-arg OPERATOR='$(OPERATOR)' \
 		--build-arg MODEL='$(MODEL)' --build-arg WEIGHTS='$(WEIGHTS)' \
 		--build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || true)" .
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the CPU image without a container engine, using buildah and a base image that debootstrap makes from this
 # machine's package source. Then starts the image, calls it and stops it. Builds the image with the search page as well,
-# and evaluates an encoder in it. Needs root, and .venv (make venv) for the client.
+# and evaluates an encoder in it, and that of an own operator, which is called on port 80. Needs root, and .venv (make
+# venv) for the client.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,15 +10,17 @@ if [ "$(id -u)" -ne 0 ]; then
     echo "debootstrap and buildah's chroot need root here. With docker or podman: make cpu test-cpu" >&2
     exit 1
 fi
-bash .ci/need.sh debootstrap buildah pgrep:procps
+bash .ci/need.sh debootstrap buildah ip:iproute2 pgrep:procps
 
 work=$(mktemp -d)
 export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
 buildah() { command buildah --root "$work/storage" --runroot "$work/runroot" "$@"; }
-server=
+server=''
+network=''
 finish() {
     # shellcheck disable=SC2046  # one word per process
     [ -z "$server" ] || kill $(descendants "$server") 2>/dev/null || true
+    [ -z "$network" ] || kill "$network" 2>/dev/null || true
     wait
     buildah rm --all >/dev/null 2>&1 || true
     awk -v work="$work/" 'index($5, work) == 1 {print $5}' /proc/self/mountinfo | xargs --no-run-if-empty umount
@@ -80,10 +83,10 @@ inside() { buildah run --env "OP_ENDPOINT=127.0.0.1:${port:-0}" "$container" -- 
 echo "a base from debootstrap"
 make_base
 
-# build TARGET: an image, by its target in the Makefile.
+# build TARGET [VARIABLE=VALUE]...: an image, by its target in the Makefile.
 build() {
-    echo "make $1"
-    make --no-print-directory "$1" DOCKER="buildah --root $work/storage --runroot $work/runroot" IMAGE_NAME=visop \
+    echo "make $*"
+    make --no-print-directory "$@" DOCKER="buildah --root $work/storage --runroot $work/runroot" IMAGE_NAME=visop \
         BASE_IMAGE=localhost/visop-base >"$work/build.log" 2>&1 || {
         tail -n 50 "$work/build.log" >&2
         wrong "the build failed"
@@ -142,3 +145,54 @@ inside python -m visop evaluate /tmp/pictures --encoder embedded --encoder phash
     --out /tmp/evaluation || wrong "visop evaluate failed in the image with the search page"
 inside test -s /tmp/evaluation/report.html || wrong "visop evaluate wrote no report"
 ok "visop evaluate runs to its report in the image with the search page"
+
+# --- the image of an own operator, as the tutorial says, on the port that the original engine calls ---
+
+own=$work/own
+mkdir -p "$own"
+git ls-files -z | xargs --null cp --parents --target-directory "$own"
+mkdir "$own/colours"
+echo 'webcolors==24.11.1' >>"$own/requirements-operator.txt"
+touch "$own/colours/__init__.py"
+cat >"$own/colours/nearest.py" <<'PYTHON'
+import numpy as np
+import webcolors
+
+from visop import Encoder
+
+
+class Nearest(Encoder):
+    name, dimension, fingerprint = "nearest-colours", 16, "nearest-colours-1"
+
+    def load(self):
+        names = webcolors.names("html4")
+        self.palette = np.array([webcolors.name_to_rgb(name) for name in names], np.float32)
+
+    def preprocess(self, image):
+        return image.reshape(-1, 3).mean(axis=0, dtype=np.float32)
+
+    def infer(self, batch):
+        return 1 / (1 + np.linalg.norm(batch[:, None] - self.palette[None], axis=2))
+PYTHON
+build cpu --directory="$own" OPERATOR=colours.nearest:Nearest PORT=80 TAG=own
+container=$(buildah from visop:own)
+
+# A network of its own, with what Docker sets in that of every container.
+unshare --net sleep 600 &
+network=$!
+while [ "/proc/$network/ns/net" -ef /proc/self/ns/net ]; do sleep 0.1; done
+in_network() { nsenter --target "$network" --net "$@"; }
+in_network ip link set lo up
+in_network sh -c 'echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start'
+run_own() { in_network buildah --root "$work/storage" --runroot "$work/runroot" run "$container" -- "$@"; }
+
+run_own "${command[@]}" 2>"$work/server.log" &
+server=$!
+bash .ci/follow.sh "$work/server.log" "$server" 'listening=0.0.0.0:80 .*operator=nearest-colours'
+run_own "${health[@]}" || wrong "the health check of the own operator fails"
+in_network .venv/bin/python test_grpc.py -e 127.0.0.1:80 || wrong "the own operator does not answer"
+ok "an own operator, in a package folder, with a package of its own, serves on port 80 with no environment"
+# shellcheck disable=SC2046  # one word per process
+kill -TERM $(descendants "$server" | tail --lines=1)
+wait "$server" || wrong "the own operator did not end well"
+server=

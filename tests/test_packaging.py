@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,13 +46,48 @@ def test_the_cpu_image_has_no_tensorflow_and_the_gpu_image_has() -> None:
     assert "tensorflow" in _pins("requirements-gpu.txt")
 
 
-def test_both_images_run_in_the_same_way() -> None:
+def test_both_images_are_built_and_run_in_the_same_way() -> None:
     words = ("USER", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK", "CMD", "WORKDIR", "LABEL", "ARG")
     cpu, gpu = (
-        [line for line in (ROOT / name).read_text().splitlines() if line.startswith(words)]
+        [line for line in (ROOT / name).read_text().splitlines() if line.startswith(("FROM", *words))]
         for name in ("Dockerfile", "Dockerfile-gpu")
     )
-    assert [line for line in cpu if "REQUIREMENTS" not in line] == [line for line in gpu if "REQUIREMENTS" not in line]
+    assert {line for line in cpu if "REQUIREMENTS" not in line} == {line for line in gpu if "REQUIREMENTS" not in line}
+    run = "FROM base"  # the last stage
+    assert cpu[cpu.index(run) :] == gpu[gpu.index(run) :]
+
+
+@pytest.fixture
+def engines(tmp_path: Path) -> Callable[..., str]:
+    """What ``make cpu`` says that it would run, where these commands exist; those that are True answer."""
+
+    def made(*words: str, **found: bool) -> str:
+        for name, answers in found.items():
+            (tmp_path / name).write_text(f"#!/bin/sh\nexit {0 if answers else 1}\n")
+            (tmp_path / name).chmod(0o755)
+        for name in ("make", "sh", "bash", "git", "true"):
+            path = shutil.which(name)
+            assert path
+            (tmp_path / name).symlink_to(path)
+        command = ["make", "--dry-run", "cpu", "PYTHON=python3", *words]
+        done = subprocess.run(command, cwd=ROOT, env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+        return done.stdout + done.stderr
+
+    return made
+
+
+def test_an_image_is_built_with_the_first_engine_that_answers(engines: Callable[..., str]) -> None:
+    assert "podman build -f Dockerfile" in engines(docker=False, podman=True, buildah=True)
+
+
+def test_without_an_engine_that_answers_the_build_says_so(engines: Callable[..., str]) -> None:
+    assert "No container engine answers" in engines(docker=False)
+
+
+def test_a_named_engine_is_taken_as_it_is(engines: Callable[..., str]) -> None:
+    said = engines("DOCKER=mine", "OPERATOR=mine:Mine", "PORT=80", docker=True)
+    assert "mine build -f Dockerfile" in said
+    assert "--build-arg PORT='80' --build-arg OPERATOR='mine:Mine'" in said
 
 
 def test_the_version_is_written_in_one_place() -> None:

@@ -62,10 +62,13 @@ class Installed:
 
     def run(self, *words: object) -> str:
         """Run a command to its end; what it printed."""
-        command = [str(self._command), *map(str, words)]
-        done = subprocess.run(command, cwd=self.folder, env=self._environment, capture_output=True, text=True)
+        done = self.try_to_run(*words)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def try_to_run(self, *words: object) -> subprocess.CompletedProcess[str]:
+        command = [str(self._command), *map(str, words)]
+        return subprocess.run(command, cwd=self.folder, env=self._environment, capture_output=True, text=True)
 
     @contextmanager
     def serving(self, *words: object, address: str) -> Iterator[str]:
@@ -120,6 +123,22 @@ def test_a_wheel_has_one_top_level_name_and_everything_below_it(wheel: Path) -> 
     assert {name.partition("/")[0] for name in names} == {"visop"}
     files = (path for path in (ROOT / "visop").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     assert names == {str(path.relative_to(ROOT)) for path in files}
+
+
+def test_a_client_is_small_and_says_what_else_there_is(wheel: Path, tmp_path: Path) -> None:
+    environment = tmp_path / "client"
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    subprocess.run([environment / "bin" / "python", "-m", "pip", "install", "-q", f"{wheel}[client]"], check=True)
+    [package] = environment.glob("lib/*/site-packages/visop")
+    files = [path for path in package.rglob("*") if path.suffix != ".pyc" and path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 20e6
+    (tmp_path / "empty").mkdir()
+    client = Installed(environment / "bin" / "python", tmp_path / "empty")
+    assert "visop[web]" in client.run("--help")
+    for command, extra in (("serve", "cpu"), ("run", "web"), ("index", "search"), ("evaluate", "tools")):
+        done = client.try_to_run(command, *([] if extra in ("cpu", "web") else [tmp_path]))
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+        assert f"pip install 'visop[{extra}]'" in done.stderr
 
 
 def test_it_is_installed_and_says_how_it_is_used(installed: Installed, python: Path) -> None:

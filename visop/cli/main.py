@@ -55,6 +55,11 @@ Words that mean the same in every command:
 
 Every setting is a flag of `visop serve` and an environment variable: --max-batch 16 is OP_MAX_BATCH=16. The flag wins.
 `visop info` prints all of them. `visop COMMAND --help` has more examples, and --help-engine the settings of the engine.
+
+`pip install visop` is the client: info, health, encode with -e, and visop.Client in Python. The rest is in extras:
+  visop[cpu]       serve and encode on a CPU          visop[search]    index, search, duplicates, remove, reindex
+  visop[gpu]       serve and encode on a GPU          visop[web]       run: the search page, and all of the above
+  visop[tools]     compare, evaluate, whiten, ...     visop[train]     train, with a framework of your choice
 """
 
 

@@ -104,6 +104,25 @@ def test_draining_finishes_what_is_in_hand_and_closes_every_connection(start_bot
         stopped.result(20)
 
 
+def test_who_calls_while_a_server_stops_gets_an_answer_or_no_connection(start_both: Callable[..., Both]) -> None:
+    server, web = start_both()
+    statuses: list[int] = []
+
+    def call_until_the_end() -> None:
+        with httpx.Client(base_url=web.base_url, timeout=20) as client:
+            while True:
+                statuses.append(client.post("/embed", json={"inputs": make_base64()}).status_code)
+
+    with ThreadPoolExecutor(4) as pool:
+        callers = [pool.submit(call_until_the_end) for _ in range(4)]
+        while len(statuses) < 20:
+            pass
+        server.server.stop()
+        for caller in callers:
+            assert isinstance(caller.exception(20), httpx.NetworkError | httpx.RemoteProtocolError)
+    assert set(statuses) == {200}
+
+
 def test_both_protocols_count_against_one_limit(start_both: Callable[..., Both]) -> None:
     operator = ToyOperator()
     server, web = start_both(operator, max_calls=1, max_batch=1)

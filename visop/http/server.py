@@ -21,6 +21,10 @@ from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
 
 _MAX_HEAD_BYTES = 16 * 1024
+# For requests that were received when the connections closed, to reach the endpoint, which counts them.
+_BEGIN_S = 0.05
+# An event loop that does not come round in this time is not waited for.
+_LOOP_S = 2.0
 
 
 class HttpServer:
@@ -66,8 +70,10 @@ class HttpServer:
         self._thread.start()
 
     def drain(self) -> None:
-        """Take no new connections, and end each with the answer to the request in hand. Returns at once."""
+        """Take no new connections, and end each with the answer to the request in hand. Does not wait for those."""
         self._server.should_exit = True
+        if self._thread.is_alive():
+            self._server.takes_no_more.wait(_LOOP_S)
 
     def stop(self) -> None:
         """Take no new connections, send the last answers, close. Idempotent."""
@@ -85,7 +91,7 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, endpoint: Endpoint, stop_s: float) -> None:
         super().__init__(config)
         self._endpoint, self._stop_s = endpoint, stop_s
-        self.is_over = threading.Event()
+        self.takes_no_more, self.is_over = threading.Event(), threading.Event()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Called by uvicorn, in its event loop, once it is to take no new connections."""
@@ -94,6 +100,8 @@ class _Server(uvicorn.Server):
         ending.cancel()
 
     async def _end_requests(self) -> None:
+        await asyncio.sleep(_BEGIN_S)
+        self.takes_no_more.set()
         await asyncio.to_thread(self.is_over.wait)
         self._endpoint.give_up()
         await asyncio.sleep(self._stop_s)

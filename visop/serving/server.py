@@ -47,7 +47,7 @@ class Companion(Protocol):
         """Take requests."""
 
     def drain(self) -> None:
-        """Take no new connections, and end each with the answer to the request in hand. Returns at once."""
+        """Take no new connections, and end each with the answer to the request in hand. Does not wait for those."""
 
     def stop(self) -> None:
         """Send the last answers and close. Called once no call is in flight. Idempotent."""

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from queue import SimpleQueue
 
 import grpc
 import pytest
@@ -111,6 +112,22 @@ def test_a_call_too_large_for_another_try_is_served_while_others_are_waited_for(
             pass
         operator.gate.set()
         assert served.result(10).nums == 1
+
+
+def test_a_stream_that_ends_soon_is_answered_to_its_end(start_server: Start) -> None:
+    operator = ToyOperator()
+    running = start_server(operator)
+    with draining(running, operator), balanced(running.address) as stub:
+        requests: SimpleQueue[rpc_pb2.ExecuteRequest | None] = SimpleQueue()
+        replies = stub.ExecuteStream(iter(requests.get, None), timeout=20)  # refused at first, and then served
+        while running.server._calls.accepted < 2:
+            pass
+        operator.gate.set()
+        for _ in range(3):
+            requests.put(REQUEST)
+            assert next(replies).nums == 1
+        requests.put(None)
+        assert list(replies) == []
 
 
 def test_a_long_answer_is_sent_to_its_end_before_the_port_closes(start_server: Start) -> None:

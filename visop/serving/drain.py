@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from visop.serving.admission import CallAdmission
 
+# Long enough for a stream of a few requests, which its client cannot try again once it has the first answer.
+_STREAMS_S = 1.0
+
 
 def drain(
     calls: CallAdmission, end_streams: Callable[[], None], send_goaway: Callable[[], object], timeout_s: float
@@ -23,9 +26,12 @@ def drain(
         send_goaway: tells all clients to open other connections, and lets calls that were accepted finish.
         timeout_s: the longest wait for accepted calls, in seconds.
     """
+    streams_s = min(_STREAMS_S, timeout_s / 4)
     calls.drain()
-    end_streams()
-    if not calls.wait_answered(timeout_s / 2):
-        send_goaway()
-        calls.wait_answered(timeout_s / 2)
+    if not calls.wait_answered(streams_s):
+        end_streams()
+        if not calls.wait_answered(timeout_s / 2 - streams_s):
+            end_streams()  # those that began meanwhile
+            send_goaway()
+            calls.wait_answered(timeout_s / 2)
     calls.close()

@@ -49,16 +49,19 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         self._pipeline, self._calls, self._identity, self._settings = pipeline, calls, identity, settings
         self._lock = threading.Lock()
         self._windows: set[_StreamWindow] = set()
+        self._ending = False
 
     def end_streams(self) -> None:
         """End open streams once they have answered what they have read. New calls are refused already."""
         with self._lock:
+            self._ending = True
             for window in self._windows:
                 window.end(draining())
 
     def Execute(self, request: rpc_pb2.ExecuteRequest, context: grpc.ServicerContext) -> rpc_pb2.ExecuteReply:
         """One vector for each input, or the error of the whole call."""
-        with self._boundary("Execute", context) as log, self._entered(context, request.ByteSize()):
+        late = _is_late(context, request.ByteSize())
+        with self._boundary("Execute", context) as log, self._entered(context, late):
             call = self._pipeline.start(inputs_of(request), context.time_remaining())
             if not context.add_callback(call.cancel):
                 call.cancel()  # the caller has left already
@@ -84,11 +87,11 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         # One callback for the whole stream: gRPC keeps every callback until the end, and so all that it refers to.
         context.add_callback(cancel)
         size, idle_s = self._settings.stream_window, self._settings.request_timeout_s
-        first = True
+        first, late = True, _is_late(context)
         with (
             self._boundary("ExecuteStream", context) as log,
-            self._entered(context),
-            self._open(Window(request_iterator, start, size=size, idle_s=idle_s)) as window,
+            self._entered(context, late),
+            self._open(Window(request_iterator, start, size=size, idle_s=idle_s), late) as window,
         ):
             for call, request in window:
                 reply = _answer(call, request, log)
@@ -107,19 +110,15 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         """What this operator is; made once."""
         return self._identity
 
-    def _entered(self, context: grpc.ServicerContext, size: int = 0) -> AbstractContextManager[None]:
-        """Count a call until gRPC has sent its answer. One that would not be tried again is served while draining.
-
-        Such are calls that may have been tried often enough, and those too large for a client to keep for another try.
-        """
-        late = size > _RETRIED_BYTES or _TRIED_BEFORE in dict(context.invocation_metadata())
+    def _entered(self, context: grpc.ServicerContext, late: bool) -> AbstractContextManager[None]:
+        """Count a call until gRPC has sent its answer."""
         return self._calls.entered(late=late, at_end=context.add_callback)
 
     @contextmanager
-    def _open(self, window: _StreamWindow) -> Iterator[_StreamWindow]:
+    def _open(self, window: _StreamWindow, late: bool) -> Iterator[_StreamWindow]:
         with self._lock:
             self._windows.add(window)
-            if self._calls.draining:
+            if self._ending and not late:
                 window.end(draining())
         try:
             with window:
@@ -159,6 +158,11 @@ def _answer(call: Call, request: rpc_pb2.ExecuteRequest, log: RequestLog) -> rpc
     results = call.results()
     log.add(call, results)
     return reply_of(call.inputs, results, partial=request.partial)
+
+
+def _is_late(context: grpc.ServicerContext, size: int = 0) -> bool:
+    """Whether a client may not try a call again: it has tried before, or the call is too large to be kept for that."""
+    return size > _RETRIED_BYTES or _TRIED_BEFORE in dict(context.invocation_metadata())
 
 
 def _send_request_id(context: grpc.ServicerContext, log: RequestLog) -> None:

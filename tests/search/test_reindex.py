@@ -38,13 +38,14 @@ def filled(open_index, folder):
 def reindex(uri, settings, other, filled, tmp_path):
     """Run a reindex with the other encoder."""
 
-    def run(encoders=other, on_done=lambda: None, keep=False, limits=DEFAULT_LIMITS, **flags):
+    def run(encoders=other, on_done=lambda: None, keep=False, limits=DEFAULT_LIMITS, again=False, **flags):
         with (
             Store(uri, limits=limits) as store,
             Reader(settings, Digests(None), settings.max_image_bytes) as reader,
             Failures(tmp_path / "errors.csv") as failures,
         ):
-            return Reindex(store, "test", encoders, reader, failures).run(keep=keep, on_done=on_done, **flags)
+            it = Reindex(store, "test", encoders, reader, failures, again=again)
+            return it.run(keep=keep, on_done=on_done, **flags)
 
     return run
 
@@ -196,3 +197,39 @@ def test_a_second_reindex_has_nothing_to_do(reindex, uri):
     assert reindex().made == 0
     with Store(uri) as store:
         assert contents(store.find("test")) == before
+
+
+class Sharper(ToyOperator):
+    """Has the fingerprint of the toy, and other vectors, as after pictures are decoded in another way."""
+
+    def preprocess(self, image):
+        return super().preprocess(image)[::-1]
+
+
+def test_vectors_are_made_again_by_the_same_encoder_if_it_is_asked_for(reindex, uri, encoders, make_encoders):
+    sharper = make_encoders(Sharper())
+    assert reindex(encoders=sharper).made == 0
+    with Store(uri) as store:
+        before = contents(store.find("test"))
+    done = reindex(encoders=sharper, again=True, keep=True)
+    assert (done.made, done.is_switched, done.collection) == (10, True, "test__2")
+    with Store(uri) as store:
+        assert contents(store.find("test")) != before
+    # The one that was kept has the same fingerprint, and is not taken for one that was begun.
+    assert reindex(encoders=encoders, again=True).made == 10
+    with Store(uri) as store:
+        assert contents(store.find("test")) == before
+
+
+def test_a_run_that_makes_vectors_again_is_taken_up(reindex, encoders):
+    count = itertools.count(1)
+
+    def stop() -> None:
+        if next(count) == 6:
+            raise VisopError("interrupted")
+
+    with pytest.raises(VisopError, match="interrupted"):
+        reindex(encoders=encoders, again=True, on_done=stop, limits=BatchLimits(write=2))
+    done = reindex(encoders=encoders, again=True)
+    assert done.kept > 0
+    assert done.made + done.kept == 10

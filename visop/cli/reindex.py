@@ -29,9 +29,13 @@ and the old collection is deleted. Pictures are read again from where they were 
 the index stays as it was, and the same command continues from there; --accept-losses switches over without them. What
 other commands add and remove meanwhile comes along. A `visop run` with the former encoder has to be started again.
 
+--again makes the vectors anew with the same encoder: those of pictures with transparency, a wide gamut or unusual
+samples have changed since visop 0.2.0, and an index of before keeps the former ones until then.
+
 {EXIT_STATUS}
 examples:
   visop reindex --weights whitened.safetensors
+  visop reindex --again
   visop reindex --index family --uri http://milvus:19530 -e 10.0.0.7:50051 --keep
 """
 
@@ -49,6 +53,8 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--keep", action="store_true", help="keep the old collection, so that its encoder can go back to it"
     )
+    again = "make the vectors anew even if the index has those of this encoder"
+    parser.add_argument("--again", action="store_true", help=again)
     losses = "switch over even if some pictures cannot be read again; the index loses them"
     parser.add_argument("--accept-losses", action="store_true", help=losses)
     add_errors_flag(parser)
@@ -76,7 +82,7 @@ def _reindex(arguments: argparse.Namespace, failures: Failures) -> int:
 
     where = f"{shown_uri(arguments.uri)}, index {arguments.name}"
     if done is None:
-        sys.stdout.write(f"{where}: has the vectors of this encoder already\n")
+        sys.stdout.write(f"{where}: has the vectors of this encoder already; --again makes them anew\n")
         return 0
     if not arguments.quiet:
         more = f", {done.kept} were done already" if done.kept else ""
@@ -104,7 +110,7 @@ def _remake(arguments: argparse.Namespace, failures: Failures) -> Reindexed | No
         Reader(settings, digests, encoders.max_image_bytes) as reader,
         failures,
     ):
-        reindex = Reindex(store, arguments.name, encoders, reader, failures)
+        reindex = Reindex(store, arguments.name, encoders, reader, failures, again=arguments.again)
         was_needed = reindex.is_needed
         with progress_bar(reindex.pictures, quiet=arguments.quiet) as bar:
             done = reindex.run(

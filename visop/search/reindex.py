@@ -54,10 +54,22 @@ class Reindex:
         encoders: make the new vectors.
         reader: reads the pictures again.
         failures: gets the pictures that cannot be read.
+        again: make the vectors anew even if the index has those of this encoder, because pictures were decoded in
+            another way when they were made.
     """
 
-    def __init__(self, store: Store, index: str, encoders: Encoders, reader: Reader, failures: Failures) -> None:
+    def __init__(
+        self,
+        store: Store,
+        index: str,
+        encoders: Encoders,
+        reader: Reader,
+        failures: Failures,
+        *,
+        again: bool = False,
+    ) -> None:
         self._store, self._index, self._encoders = store, index, encoders
+        self._again = again
         self._reader, self._failures = reader, failures
         self._old = store.find(index)
         self._limits = store.connection.limits
@@ -67,8 +79,8 @@ class Reindex:
 
     @property
     def is_needed(self) -> bool:
-        """Whether the index has vectors of another encoder."""
-        return not is_same_encoder(self._old.operator, self._encoders.operator)
+        """Whether the index has vectors of another encoder, or those of this one shall be made anew."""
+        return self._again or not is_same_encoder(self._old.operator, self._encoders.operator)
 
     @property
     def pictures(self) -> int:
@@ -125,13 +137,17 @@ class Reindex:
         return Reindexed(made, self._kept, self._failures.count, is_switched, served.name)
 
     def _number_of_new(self) -> int:
-        """Return the number of the collection that an earlier run began or kept for this encoder; else a free one."""
-        numbers = [number for number in self._store.numbers(self._index) if number != _number(self._old.name)]
-        for number in reversed(numbers):
+        """Return the number of the collection that an earlier run began or kept for this encoder; else a free one.
+
+        What was kept from before the one that is served has vectors of before, which are not those to be made again.
+        """
+        served = _number(self._old.name)
+        numbers = [number for number in self._store.numbers(self._index) if number != served]
+        for number in reversed([number for number in numbers if number > served] if self._again else numbers):
             made_by = self._store.open(collection_name(self._index, number)).operator
             if is_same_encoder(made_by, self._encoders.operator):
                 return number
-        return max([_number(self._old.name), *numbers]) + 1
+        return max([served, *numbers]) + 1
 
     def _open_new(self, number: int) -> Collection:
         if number not in self._store.numbers(self._index):

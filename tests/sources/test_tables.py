@@ -48,9 +48,21 @@ def test_a_column_is_found_by_its_header(tmp_path, header):
     assert names_in(tmp_path / "l.csv") == ["p1.jpg", "p2"]
 
 
-def test_of_two_known_headers_the_one_with_names_counts(tmp_path):
-    (tmp_path / "l.csv").write_text("image,filename\n17,a.jpg\n18,b.jpg\n")
+@pytest.mark.parametrize("headers", ["image,filename", "name,bild", "source,Image Name", "path,filename"])
+def test_of_several_columns_the_one_with_names_counts(tmp_path, headers):
+    (tmp_path / "l.csv").write_text(f"{headers}\n17,a.jpg\n18,b.jpg\n")
     assert names_in(tmp_path / "l.csv") == ["a.jpg", "b.jpg"]
+
+
+def test_a_header_that_is_sure_counts_whatever_else_looks_like_a_picture(tmp_path):
+    (tmp_path / "l.csv").write_text("image_path,license\nscans/17,https://example.org/by\n")
+    assert names_in(tmp_path / "l.csv") == ["scans/17"]
+
+
+def test_a_cell_that_is_too_long_is_wrong_usage(tmp_path):
+    (tmp_path / "l.csv").write_text("file,base64\na.jpg," + "A" * 200_000)
+    with pytest.raises(UsageError, match="not CSV: field larger than field limit"):
+        names_in(tmp_path / "l.csv")
 
 
 @pytest.mark.parametrize(

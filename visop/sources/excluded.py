@@ -26,7 +26,9 @@ DEFAULT_EXCLUDES = (
     "Thumbs.db",
     "ehthumbs*.db",
     "desktop.ini",
+    "found.[0-9][0-9][0-9]",
     "lost+found",  # Linux
+    "~snapshot",  # NetApp
     "__MACOSX",  # macOS, and what servers make for it
     "Network Trash Folder",
     "Temporary Items",

@@ -14,7 +14,7 @@ from typing import Any
 from visop.errors import UsageError
 from visop.sources.folders import SUFFIXES
 from visop.sources.lists import read_text
-from visop.sources.names import is_url, listed_name
+from visop.sources.names import is_url, listed_name, printable
 
 #: How the names of tables end.
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson")
@@ -22,11 +22,15 @@ TABLES = (".csv", ".tsv", ".jsonl", ".ndjson")
 # Headers of the column that names pictures, in lower case and without spaces or signs. Where there are several, the
 # first of these counts.
 _HEADERS = (
-    "imageurl", "pictureurl", "photourl", "imgurl", "fileurl", "downloadurl", "url", "uri", "imageuri", "link",
-    "href", "imagelink", "imagepath", "picturepath", "photopath", "imgpath", "filepath", "fullpath", "absolutepath",
-    "path", "sourcefile", "imagefile", "picturefile", "photofile", "file", "imagefilename", "filename", "image",
-    "picture", "photo", "img", "imgsrc", "imagesrc", "src", "source", "input", "imagename", "picturename",
-    "photoname", "location", "name",
+    "imageurl", "pictureurl", "photourl", "imgurl", "fileurl", "downloadurl", "url", "uri", "imageuri", "imagepath",
+    "picturepath", "photopath", "imgpath", "filepath", "fullpath", "absolutepath", "path", "sourcefile", "imagefile",
+    "picturefile", "photofile", "file", "imagefilename", "filename",
+)  # fmt: skip
+
+# Headers that may also stand above something else; then a column whose cells look like pictures counts.
+_VAGUE = (
+    "image", "picture", "photo", "img", "imgsrc", "imagesrc", "src", "link", "href", "imagelink", "source", "input",
+    "imagename", "picturename", "photoname", "location", "name",
 )  # fmt: skip
 
 _DELIMITERS = ",;\t|"
@@ -36,6 +40,9 @@ _SEP = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 
 # So many rows are looked at to find out what is in which column.
 _SAMPLE = 200
+
+# What is shown of the headers of a table.
+_MOST_NAMED, _LONGEST = 30, 40
 
 _Row = Sequence[str]
 
@@ -65,22 +72,20 @@ def _named(path: Path, rows: Sequence[_Row], column: str) -> tuple[int, bool]:
         return list(rows[0]).index(column), True
     if _plain(column) and _plain(column) in headers:
         return headers.index(_plain(column)), True
-    raise UsageError("column", column, f"{path} has the columns {', '.join(rows[0])}")
+    raise UsageError("column", column, f"{path} has the columns {_listed(rows[0])}")
 
 
 def _found(path: Path, rows: Sequence[_Row]) -> tuple[int, bool]:
     """Return the number of the column, and whether the first row is a header."""
-    headers = [_plain(cell) for cell in rows[0]]
-    known = [headers.index(name) for name in _HEADERS if name in headers]
-    if known:
-        return next((number for number in known if _holds_names(rows[1:], number)), known[0]), True
-    width = max(len(row) for row in rows[:_SAMPLE])
-    number = next((number for number in range(width) if _holds_names(rows[1:] or rows, number)), 0)
-    has_header = _holds_names(rows[1:], number) and not _is_name(_cell(rows[0], number))
-    if width > 1 and not _holds_names(rows[has_header:], number):
-        why = f"{path} has the columns {', '.join(rows[0])}, and none is known to name pictures; say which one does"
+    headers, below = [_plain(cell) for cell in rows[0]], rows[1:]
+    sure, vague = ([headers.index(name) for name in names if name in headers] for names in (_HEADERS, _VAGUE))
+    full = [number for number in range(max(map(len, rows[:_SAMPLE]))) if _holds_names(below or rows, number)]
+    for number in [*(each for each in (*sure, *vague) if each in full), *sure, *full, *vague]:
+        return number, number in (*sure, *vague) or not _is_name(_cell(rows[0], number))
+    if len(headers) > 1:
+        why = f"{path} has the columns {_listed(rows[0])}, and none is known to name pictures; say which one does"
         raise UsageError("column", "", why)
-    return number, has_header
+    return 0, False
 
 
 def _holds_names(rows: Sequence[_Row], number: int) -> bool:
@@ -96,6 +101,12 @@ def _is_name(cell: str) -> bool:
     return len(cell) < 4096 and "\0" not in cell and Path(cell).is_file()
 
 
+def _listed(headers: _Row) -> str:
+    """Name the columns, as far as there is room."""
+    names = [printable(each)[:_LONGEST] for each in headers[:_MOST_NAMED]]
+    return ", ".join([*names, "..."] if len(headers) > _MOST_NAMED else names)
+
+
 def _cell(row: _Row, number: int) -> str:
     return row[number] if len(row) > number else ""
 
@@ -108,8 +119,8 @@ def _csv_rows(path: Path) -> list[list[str]]:
     text = read_text(path)
     said = _SEP.match(text)
     text = text[said.end() :] if said else text
-    delimiter = said[1] if said else "\t" if path.suffix.lower() == ".tsv" else _delimiter_of(text)
     try:
+        delimiter = said[1] if said else "\t" if path.suffix.lower() == ".tsv" else _delimiter_of(text)
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error as error:
         raise UsageError("", path, f"not CSV: {error}") from None
@@ -124,7 +135,7 @@ def _delimiter_of(text: str) -> str:
     def score(delimiter: str) -> tuple[bool, int]:
         rows = [row for row in islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), _SAMPLE) if row]
         widths = {len(row) for row in rows}
-        is_known = bool(rows) and len(rows[0]) > 1 and any(_plain(cell) in _HEADERS for cell in rows[0])
+        is_known = bool(rows) and len(rows[0]) > 1 and any(_plain(cell) in _HEADERS + _VAGUE for cell in rows[0])
         return is_known, min(widths) if len(widths) == 1 else 0
 
     return max(_DELIMITERS, key=score)
@@ -132,7 +143,7 @@ def _delimiter_of(text: str) -> str:
 
 def _json_rows(path: Path) -> list[list[str]]:
     rows = []
-    for number, line in enumerate(read_text(path).splitlines(), 1):
+    for number, line in enumerate(read_text(path).split("\n"), 1):
         if line.strip():
             try:
                 rows.append(json.loads(line))

@@ -161,6 +161,22 @@ def test_when_the_one_that_has_the_file_ends_the_other_goes_on(open_index, folde
         assert len(contents(store.find("test"))) == 10
 
 
+def test_vectors_that_are_not_in_memory_because_another_process_opened_the_file_are_loaded(first, folder, uri):
+    first.add([folder])
+    pages = first.collection.pictures(5)
+    next(pages)
+    with Store(uri) as other:
+        attempts = [
+            lambda: first.search(folder / "1.png", 10),
+            lambda: first.collection.rows([first.search(folder / "1.png", 1)[0].picture.id]),
+            lambda: next(pages),
+            lambda: next(first.collection.pictures(10)),
+        ]
+        for attempt in attempts:
+            other.connection.client.release_collection(first.collection.name)
+            assert attempt()
+
+
 @pytest.mark.slow
 def test_a_call_under_way_goes_on_in_the_next_process(open_index, folder, tmp_path):
     write_pictures(folder, 200)

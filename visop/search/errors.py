@@ -13,6 +13,10 @@ class StoreUnreachable(StoreError):
     """No Milvus answers there, or a process has the file open that does not share it; trying again may help."""
 
 
+class NotLoaded(StoreUnreachable):
+    """The vectors of an index are not in memory: its index is being built, or its file was opened again."""
+
+
 class StoreDamaged(StoreError):
     """A Milvus Lite file is damaged, or is no such file."""
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from visop.contract import OperatorInfo, Vector
 from visop.errors import UsageError
+from visop.search.errors import NotLoaded
 from visop.search.limits import BatchLimits
 from visop.search.milvus.errors import translated
 from visop.search.milvus.index_types import LITE_TYPES, IndexType, choose_index_type, flat_up_to
 from visop.search.milvus.library import DataType, MilvusClient, MilvusException
 from visop.search.milvus.process_lock import ProcessLock
 from visop.search.milvus.schema import ID_CHARS, MAX_NAME_BYTES, MAX_NAMES, PICTURE_FIELDS, Picture, Row
+
+_Answer = TypeVar("_Answer")
 
 # Of the vectors, and of the index over them.
 _FIELD = "vector"
@@ -250,7 +253,7 @@ class Collection:
                     timeout=CALL_S,
                 )
 
-        found = ask(self.index_type.search_params(k))
+        found = self._when_loaded(lambda: ask(self.index_type.search_params(k)))
         # Milvus Lite drops what a filter or a deletion takes out while it walks the graph, and may then find fewer than
         # there are. Those that it found are the nearest all the same.
         if self._connection.is_lite and any(len(hits) < k for hits in found):
@@ -266,22 +269,47 @@ class Collection:
     def _get(self, ids: Sequence[str], fields: Sequence[str]) -> list[Mapping[str, Any]]:
         if not (ids := _only_ids(ids)):
             return []
-        with self._translated():
-            found: list[Mapping[str, Any]] = self._client.query(
-                self.name, ids=ids, output_fields=list(fields), timeout=CALL_S
-            )
-            return found
+
+        def ask() -> list[Mapping[str, Any]]:
+            with self._translated():
+                found: list[Mapping[str, Any]] = self._client.query(
+                    self.name, ids=ids, output_fields=list(fields), timeout=CALL_S
+                )
+                return found
+
+        return self._when_loaded(ask)
 
     def _pages(self, fields: Sequence[str], size: int, expression: str = "") -> Iterator[list[Mapping[str, Any]]]:
-        with self._translated(expression):
-            pages = self._client.query_iterator(
-                self.name, batch_size=size, filter=expression, output_fields=list(fields), timeout=CALL_S
-            )
-            try:
-                while page := pages.next():
-                    yield page
-            finally:
-                pages.close()
+        def ask() -> Any:
+            with self._translated(expression):
+                return self._client.query_iterator(
+                    self.name, batch_size=size, filter=expression, output_fields=list(fields), timeout=CALL_S
+                )
+
+        def turn() -> Any:
+            with self._translated(expression):
+                return pages.next()
+
+        pages = self._when_loaded(ask)
+        try:
+            while page := self._when_loaded(turn):
+                yield page
+        finally:
+            pages.close()
+
+    def _when_loaded(self, ask: Callable[[], _Answer]) -> _Answer:
+        """Ask; if the vectors are not in memory, load them first, when whoever builds an index over them is done.
+
+        In a file they may not be, because another process has opened it since.
+        """
+        try:
+            return ask()
+        except NotLoaded:
+            if not self._connection.is_file:
+                raise
+        with self.changing, self._translated():
+            self._client.load_collection(self.name, timeout=BUILD_S)
+        return ask()
 
     def _describe_index(self) -> IndexType:
         with self._translated():

@@ -12,6 +12,7 @@ import grpc
 from visop.errors import UsageError, VisopError
 from visop.search.errors import (
     NoSuchIndex,
+    NotLoaded,
     StoreDamaged,
     StoreError,
     StoreFull,
@@ -100,7 +101,7 @@ def _of_milvus(error: MilvusException, uri: str, collection: str, expression: st
     if error.code == ErrorCode.COLLECTION_NOT_FOUND:
         return NoSuchIndex(f"{uri} has no collection {collection} any more: it was deleted, or replaced by a reindex")
     if error.code == _NOT_LOADED:
-        return StoreUnreachable(f"{uri}: the index over {collection} is being built; try again in a moment")
+        return NotLoaded(f"{uri}: the index over {collection} is being built; try again in a moment")
     if expression and (error.code in _INVALID or error.is_input_error or _NO_EXPRESSION in text):
         return WrongFilter(expression, text.replace("'vector', ", ""))  # one of the fields, which no filter can use
     if expression and (reason := next((_LITE_NO_EXPRESSION[each] for each in _LITE_NO_EXPRESSION if each in text), "")):

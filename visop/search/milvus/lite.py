@@ -100,11 +100,6 @@ class LiteFile:
             self._server = self._opened()
         self.address = self._server.address
 
-    @property
-    def is_served_here(self) -> bool:
-        """Whether this process has the file open."""
-        return self._server is not None
-
     def close(self) -> None:
         """Close the file, or leave it to the process that has it open."""
         self._closing.set()

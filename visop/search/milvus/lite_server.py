@@ -65,8 +65,6 @@ class LiteServer:
         self._path, self._turns = path, Turns()
         self._database = _Database(str(path))
         try:
-            if link is not None:
-                self._load()
             self._server = grpc.server(
                 ThreadPoolExecutor(_THREADS, "milvus-lite"), interceptors=[TakeTurns(self._turns)], options=_OPTIONS
             )
@@ -93,14 +91,6 @@ class LiteServer:
                 return
             except OSError as error:
                 raise of_text(f"[Errno {error.errno}] {error.strerror}", str(self._path)) from None
-
-    def _load(self) -> None:
-        """Load what the process before had loaded: those who were connected to it go on searching."""
-        for name in self._database.list_collections():
-            try:
-                self._database.get_collection(name).load()
-            except Exception as error:  # noqa: BLE001 - whoever uses it hears of it; others use other ones
-                _log.warning("%s: the collection %s cannot be loaded: %s", self._path, name, error)
 
     def _listen(self) -> str:
         """Listen where others find it; if there is no place for a socket, at a port for this process."""

@@ -15,7 +15,7 @@ import watchfiles
 
 from tests.search.conftest import colour_of, picture_file, write_pictures
 from tests.web.conftest import Site, open_test_site
-from visop.web.indexing import Batch
+from visop.web.batch import Batch
 from visop.web.watching import Watch, WatchTimes
 
 TIMES = WatchTimes(quiet=0.2, look=0.05, poll=0.1, pause=0.05)
@@ -196,17 +196,20 @@ def test_what_could_not_be_read_is_told_to_this_machine_only(
 
 @pytest.mark.slow
 def test_what_is_no_picture_and_what_is_ours_wakes_nothing(tmp_path: Path) -> None:
-    write_pictures(tmp_path, 1)
+    write_pictures(tmp_path / "elsewhere", 1)
+    write_pictures(folder := tmp_path / "photos", 1)
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
     stopping = threading.Event()
-    batches = Watch([str(tmp_path)], [f"{tmp_path}/visop.db/"], stopping, TIMES).batches()
-    assert next(batches) == Batch([str(tmp_path)], prune=True, is_last=True)
-    (tmp_path / "notes.txt").write_text("x")
-    (tmp_path / "visop.db").mkdir()
-    write_pictures(tmp_path / "visop.db", 1, first=5)
-    shutil.rmtree(tmp_path / "visop.db")
-    (tmp_path / "visop.db").mkdir()
-    write_pictures(tmp_path, 1, first=1)
-    changed = str(tmp_path / "1.png")
+    batches = Watch([str(folder)], [f"{folder}/visop.db/"], stopping, TIMES).batches()
+    assert next(batches) == Batch([str(folder)], prune=True, is_last=True)
+    (folder / "notes.txt").write_text("x")
+    write_pictures(tmp_path / "elsewhere", 1, first=7)
+    (folder / "visop.db").mkdir()
+    write_pictures(folder / "visop.db", 1, first=5)
+    shutil.rmtree(folder / "visop.db")
+    (folder / "visop.db").mkdir()
+    write_pictures(folder, 1, first=1)
+    changed = str(folder / "1.png")
     assert next(batches) == Batch([changed], changed=[changed], is_last=True)
     stopping.set()
     assert list(batches) == []

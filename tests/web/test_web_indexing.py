@@ -17,7 +17,8 @@ from visop.search.errors import StoreUnreachable
 from visop.search.index import Added
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
-from visop.web.indexing import Batch, Indexing, Progress
+from visop.web.batch import Batch
+from visop.web.indexing import Indexing, Progress
 from visop.web.search_server import SearchOptions, _errors_file, open_routes
 
 
@@ -134,6 +135,12 @@ def test_changes_that_the_store_cannot_take_are_not_lost_and_files_that_went_sto
         while indexing.progress().state != "idle":
             pass
     assert index.calls == [inputs, inputs, [str(path)]]
+
+
+def test_an_empty_folder_beside_an_address_ends_indexing(start_site: Callable[..., Site], tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    site = start_site(0, options={"pictures": [str(tmp_path / "nothing"), "http://127.0.0.1:1/a.png"]})
+    assert "with no pictures below it" in site.status()["indexing"]["message"]
 
 
 @pytest.mark.parametrize(("host", "tells"), [("127.0.0.1", True), ("0.0.0.0", False)])

@@ -19,6 +19,9 @@ from visop.http.problems import MEDIA_TYPE, Problem
 CALL_PROBLEMS = (400, 403, 408, 413, 415, 421, 429, 500, 503, 504)
 READ_PROBLEMS = (400, 421, 500, 503)
 
+#: The bytes of a file, as a schema.
+FILE = {"type": "string", "format": "binary"}
+
 _TIMEOUT = {
     "name": "X-Request-Timeout",
     "in": "header",

@@ -1,4 +1,4 @@
-"""Indexing while serving: a thread that encodes with the running pipeline, and reports its progress."""
+"""Indexing while serving: a thread that adds to the index, follows what changes, and reports its progress."""
 
 from __future__ import annotations
 
@@ -6,25 +6,19 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self
 
-from visop.contract import Vector
-from visop.encoding.local import LocalEncoder
 from visop.errors import DeadlinePassed, Overloaded, ShuttingDown, UsageError, VisopError
 from visop.search.errors import StoreError
 from visop.search.index import Added, Index
 from visop.search.recheck import recheck
-from visop.sources import DEFAULT_OPTIONS, FindOptions
+from visop.web.batch import Batch
 from visop.web.failure_list import FailureList, ListedFailures
 
 logger = logging.getLogger("visop.web")
-
-# Pictures per call. LocalEncoder has three calls under way, which fill one batch of the model and have the next one
-# ready. A picture that somebody searches with waits for no more than those.
-_BATCH = 2
 
 _STOP_S = 10.0
 
@@ -32,21 +26,6 @@ _STOP_S = 10.0
 _STORE_PAUSES = 5
 
 _NOTHING = Added(new=0, known=0, named=0, failed=0, removed=0)
-
-
-class BackgroundEncoder:
-    """The running operator, with few pictures under way, so that indexing hardly delays other requests."""
-
-    def __init__(self, encoder: LocalEncoder) -> None:
-        self._encoder = encoder
-
-    def health(self) -> str:
-        """As ``LocalEncoder``."""
-        return self._encoder.health()
-
-    def encode_stream(self, inputs: Iterable[bytes | str | VisopError], *, batch: int) -> Iterator[Vector | VisopError]:
-        """As ``LocalEncoder``, with at most two pictures a call."""
-        return self._encoder.encode_stream(inputs, batch=min(batch, _BATCH))
 
 
 @dataclass(frozen=True)
@@ -68,25 +47,6 @@ class Progress:
     failed: int = 0
     seconds_left: int | None = None
     message: str = ""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What is to be done in one go.
-
-    Attributes:
-        inputs: to add, as ``Index.add`` takes them.
-        options: how pictures are looked for.
-        prune: whether what is gone from the folders among the inputs is taken out.
-        changed: absolute paths of files and folders that may be gone, or have another content.
-        is_last: whether nothing else is known to be left to do after it.
-    """
-
-    inputs: Sequence[str]
-    options: FindOptions = DEFAULT_OPTIONS
-    prune: bool = False
-    changed: Sequence[str] = ()
-    is_last: bool = False
 
 
 class Indexing:
@@ -210,7 +170,7 @@ class Indexing:
                 self._update(done=before.done)
                 self._wait(self._pause_s)
             except UsageError:
-                if all(map(os.path.lexists, inputs)):  # else one is gone since a moment ago
+                if not batch.changed or all(map(os.path.lexists, inputs)):  # else one is gone since a moment ago
                     raise
                 self._update(done=before.done)
 

@@ -2,43 +2,36 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Query, Request, Response
 from pydantic import BaseModel
 
 from visop.contract import Vector
 from visop.errors import VisopError
 from visop.http.body import FORM, JSON, Body
 from visop.http.endpoint import Endpoint, Extend, Results, Task
-from visop.http.openapi import CALL_PROBLEMS, READ_PROBLEMS, answers, body_of, problem_answers
+from visop.http.openapi import CALL_PROBLEMS, FILE, READ_PROBLEMS, answers, body_of, problem_answers
 from visop.serving.convert import refuse_bad
 from visop.web.assets import page_router
-from visop.web.file_answer import FileAnswer
 from visop.web.messages import (
-    ID_PATTERN,
     FailuresReply,
-    FoundPicture,
     IndexStatus,
-    PicturesReply,
     SearchReply,
     SearchRequest,
     UploadReply,
     parse_search,
     parse_upload,
 )
+from visop.web.picture_routes import pictures_router
 from visop.web.removal_messages import RemovalReply, RemovalRequest, parse_removal
 from visop.web.service import SearchService
-
-_FILE = {"type": "string", "format": "binary"}
 
 _SEARCH_FORM = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
-        "image": _FILE | {"description": "The file."},
+        "image": FILE | {"description": "The file."},
         "k": {"type": "string", "pattern": "^[1-9][0-9]{0,2}$", "default": "10"},
         "filter": {"type": "string", "maxLength": 4000},
     },
@@ -47,16 +40,8 @@ _SEARCH_FORM = {
 _UPLOAD_FORM = {
     "type": "object",
     "additionalProperties": False,
-    "properties": {"images": {"type": "array", "items": _FILE, "description": "The files."}},
+    "properties": {"images": {"type": "array", "items": FILE, "description": "The files."}},
 }
-
-# Content under its digest never changes. It is private: only the browser that asked may keep it, no shared cache. An
-# original is asked for again each time, because it may be gone by then.
-_FOR_EVER, _ASKED_AGAIN = "private, max-age=31536000, immutable", "private, no-cache"
-
-_WRITE_PROBLEMS = (*READ_PROBLEMS, 403, 404)
-
-Id = Annotated[str, Path(description="SHA-256 of the file, hexadecimal.", pattern=ID_PATTERN)]
 
 
 def search_routes(service: SearchService) -> Extend:
@@ -64,7 +49,7 @@ def search_routes(service: SearchService) -> Extend:
 
     def extend(app: FastAPI, endpoint: Endpoint) -> None:
         app.include_router(_search_router(service, endpoint))
-        app.include_router(_pictures_router(service, endpoint))
+        app.include_router(pictures_router(service, endpoint))
         app.include_router(page_router())
 
     return extend
@@ -120,54 +105,6 @@ def _search_router(service: SearchService, endpoint: Endpoint) -> APIRouter:
     return router
 
 
-def _pictures_router(service: SearchService, endpoint: Endpoint) -> APIRouter:
-    router = APIRouter()
-
-    @router.get("/v1/pictures", summary="Some pictures", responses=problem_answers(*READ_PROBLEMS, 404))
-    async def some(request: Request, limit: Annotated[int, Query(ge=1, le=100)] = 24) -> PicturesReply:
-        """Example pictures for a first search."""
-        return await endpoint.look(request, lambda: PicturesReply(pictures=list(service.some(limit))))
-
-    @router.get("/v1/pictures/{id}", summary="A picture", responses=_file_answers("image/*"))
-    async def original(id: Id, request: Request) -> Response:  # noqa: A002 - the name in the path
-        """The file as it was indexed; 410 if it is gone or has changed since."""
-
-        def make() -> Response:
-            picture = service.picture(id)
-            service.originals.check(picture)  # also where the browser has the file
-            return _kept(request, picture.id, _ASKED_AGAIN, lambda: FileAnswer(service.originals.open(picture)))
-
-        return await endpoint.look(request, make)
-
-    @router.delete("/v1/pictures/{id}", summary="Take a picture out", responses=problem_answers(*_WRITE_PROBLEMS))
-    async def remove(id: Id, request: Request) -> RemovalReply:  # noqa: A002 - the name in the path
-        """As `POST /v1/remove` with its id; 404 if the index does not have it."""
-        service.uploads.check()
-        return await endpoint.look(request, lambda: service.remove_one(id))
-
-    @router.put("/v1/pictures/{id}", summary="Put a picture back", responses=problem_answers(*_WRITE_PROBLEMS, 410))
-    async def put_back(id: Id, request: Request) -> FoundPicture:  # noqa: A002 - the name in the path
-        """One that was removed, with its names; without a body. Only the last 1,000 since the start can be."""
-        service.uploads.check()
-        return await endpoint.look(request, lambda: service.put_back(id))
-
-    @router.get("/v1/pictures/{id}/thumbnail", summary="A small picture", responses=_file_answers("image/webp"))
-    async def small(id: Id, request: Request, side: Literal["320", "1280"] = "320") -> Response:  # noqa: A002 - as above
-        """Neither side longer than `side` pixels, upright, without the metadata of the file.
-
-        One that was made before is served although the file may be gone by now: see `gone` of a picture.
-        """
-
-        def make() -> Response:
-            picture = service.picture(id)
-            name, file = f"{picture.id}-{side}", functools.partial(service.thumbnails.get, picture, int(side))
-            return _kept(request, name, _FOR_EVER, lambda: Response(file(), media_type="image/webp"))
-
-        return await endpoint.look(request, make)
-
-    return router
-
-
 def _search_task(service: SearchService, body: Body) -> Task:
     request, inputs = parse_search(body)
 
@@ -207,18 +144,3 @@ def _vectors(results: Results) -> list[Vector]:
 
 def _json(reply: BaseModel) -> bytes:
     return reply.model_dump_json(by_alias=True).encode()
-
-
-def _kept(request: Request, name: str, control: str, make: Callable[[], Response]) -> Response:
-    """An answer that never changes under its name. Call it only for a picture that is in the index."""
-    headers = {"ETag": f'"{name}"', "Cache-Control": control}
-    if request.headers.get("if-none-match") == headers["ETag"]:
-        return Response(status_code=304, headers=headers)
-    response = make()
-    response.headers.update(headers)
-    return response
-
-
-def _file_answers(media_type: str) -> dict[int | str, dict[str, Any]]:
-    content = {media_type: {"schema": _FILE}}
-    return answers({"description": "The file.", "content": content}, *READ_PROBLEMS, 404, 410, 429)

@@ -26,7 +26,9 @@ from visop.serving.server import MakeCompanion
 from visop.settings import Settings
 from visop.sources import DEFAULT_OPTIONS, FindOptions
 from visop.synthetic.examples import COUNT, write_examples
-from visop.web.indexing import BackgroundEncoder, Batch, Indexing
+from visop.web.background_encoder import BackgroundEncoder
+from visop.web.batch import Batch
+from visop.web.indexing import Indexing
 from visop.web.originals import Originals
 from visop.web.presence import PresenceCheck
 from visop.web.removals import Removals

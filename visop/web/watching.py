@@ -6,22 +6,21 @@ import logging
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import watchfiles
 
+from visop.errors import UsageError
 from visop.sources import DEFAULT_OPTIONS, FindOptions, find_inputs, is_picture
 from visop.sources.tables import TABLES
-from visop.web.indexing import Batch
+from visop.web.batch import Batch
 from visop.web.quiet import QuietPaths
 
 logger = logging.getLogger("visop.web")
 
 # What watchfiles raises beside OSError: its own error of the Rust part is a RuntimeError.
 _ERRORS = (OSError, RuntimeError)
-
-# As an input of its own, a picture with such a name would be read as a list; it comes in at the next start.
-_LISTS = (".txt", *TABLES)
 
 # It reports paths as text, and stops at a name that is none.
 _NO_TEXT = "decode path"
@@ -123,12 +122,18 @@ class Watch:
 
     def _quiet_batch(self) -> Batch | None:
         ready = self._quiet.take()
-        folders = [path for path in ready if os.path.isdir(path)]
+        folders = {path for path in ready if os.path.isdir(path)}
         # A folder that came with files in it is reported without them; they may still be written.
-        self._quiet.note(find_inputs(folders, self._options, keep_unreadable=True).names)
+        for folder in folders:
+            self._quiet.note(self._pictures_below(folder))
         changed = [path for path in ready if path not in folders]
-        files = [path for path in changed if os.path.isfile(path) and is_picture(path) and not path.endswith(_LISTS)]
+        files = [path for path in changed if os.path.isfile(path) and is_picture(path) and not _is_list(path)]
         return Batch(files, self._options, changed=changed, is_last=True) if changed else None
+
+    def _pictures_below(self, folder: str) -> Iterator[str]:
+        with suppress(UsageError):  # it is gone again
+            names = find_inputs([folder], self._options, keep_unreadable=True).names
+            yield from (name for name in names if not os.path.isdir(name))
 
     def _concerns(self, change: watchfiles.Change, path: str) -> bool:
         """Whether a change can matter: a file of pictures, a folder that came, or whatever is gone."""
@@ -140,7 +145,11 @@ class Watch:
 
     def _is_left_out(self, path: str) -> bool:
         roots = [folder for folder in self._folders if path.startswith(os.path.join(folder, ""))]
-        return bool(roots) and all(self._excluded.leaves_out_path(path, root) for root in roots)
+        return bool(roots) and all(self._is_left_out_of(root, path) for root in roots)
+
+    def _is_left_out_of(self, root: str, path: str) -> bool:
+        is_linked = not self._options.follow_links and _is_through_link(root, path)
+        return is_linked or self._excluded.leaves_out_path(path, root)
 
     def _identities(self) -> list[tuple[int, int] | None]:
         """What each folder is: another disk in its place is another folder."""
@@ -157,6 +166,17 @@ class Watch:
             )
         else:
             logger.warning("the folders cannot be watched: %s; trying again", error)
+
+
+def _is_list(path: str) -> bool:
+    """Whether ``Index.add`` would read a file as a list; a picture of such a name comes in at the next start."""
+    return path.lower().endswith((".txt", *TABLES))
+
+
+def _is_through_link(root: str, path: str) -> bool:
+    """Whether a folder on the way from the root down to a file is a link; such folders are watched, too."""
+    place = os.path.relpath(os.path.dirname(path), root)
+    return os.path.realpath(os.path.join(root, place)) != os.path.normpath(os.path.join(os.path.realpath(root), place))
 
 
 def _identity(folder: str) -> tuple[int, int] | None:

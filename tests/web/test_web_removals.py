@@ -114,6 +114,11 @@ def test_a_page_of_another_site_removes_nothing(site: Site) -> None:
         assert answer.status_code == 403
 
 
+def test_a_method_that_is_not_there_is_answered_with_those_that_are(site: Site) -> None:
+    answer = site.web.request("OPTIONS", f"/v1/pictures/{'0' * 64}")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET, PUT")
+
+
 def test_what_was_never_removed_is_not_put_back(site: Site) -> None:
     answer = site.web.put(f"/v1/pictures/{'0' * 64}")
     assert (answer.status_code, "was not removed lately" in answer.json()["detail"]) == (404, True)

@@ -8,6 +8,7 @@ body that is too large, has a status of its own and the nearest code.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -201,7 +202,16 @@ def _on_http_error(request: Request, error: HTTPException) -> Response:
         return problem_of(error.__cause__)
     problem = problem_of(_Refused(f"{request.method} {request.url.path[:100]}", error.status_code))
     problem.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (methods := _methods_of(request)):
+        problem.headers["Allow"] = ", ".join(methods)
     return problem
+
+
+def _methods_of(request: Request) -> list[str]:
+    """The documented methods of a path. The framework tells only those of the first of its routes."""
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    fitting = (each for each in paths if re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", each), request.url.path))
+    return sorted(method.upper() for each in fitting for method in paths[each])
 
 
 def _on_validation_error(_: Request, error: RequestValidationError) -> Response:

@@ -403,6 +403,15 @@ def refused(rgb: Pixels) -> Iterator[tuple[str, str, bytes]]:
     yield "TIFF", "grey and alpha, separate planes", file
     yield "TIFF", "CIE Lab, separate planes", tiff(planes, photometric="cielab", **options)
     yield "TIFF", "YCbCr, separate planes", tiff(planes, photometric="ycbcr", subsampling=(1, 1), **options)
+    yield "TIFF", "YCbCr, colour at half the width and height", _subsampled(rgb)
     yield "TIFF", "ICC Lab", tiff(rgb, photometric="icclab")
     for name, transfer in (("PQ", 16), ("HLG", 18)):
         yield "PNG", f"HDR ({name})", png(rgb, 8, 2, chunk(b"cICP", bytes([9, transfer, 0, 1])))
+
+
+def _subsampled(rgb: Pixels) -> bytes:
+    """Write the head of an uncompressed TIFF of YCbCr, with fewer samples of colour than of light."""
+    height, width = rgb.shape[:2]
+    file = tiff(np.zeros((height, width, 3), np.uint8), photometric="ycbcr", subsampling=(1, 1))
+    tag = struct.pack("<HHLHH", 530, 3, 2, 1, 1)
+    return file.replace(tag, struct.pack("<HHLHH", 530, 3, 2, 2, 2))

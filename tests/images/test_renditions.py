@@ -57,6 +57,7 @@ WORDS = {
     "TIFF grey and alpha, separate planes": "separate planes in LA of 8 bits",
     "TIFF CIE Lab, separate planes": "separate planes in LAB of 8 bits",
     "TIFF YCbCr, separate planes": "separate planes in YCbCr of 8 bits",
+    "TIFF YCbCr, colour at half the width and height": "YCbCr with fewer samples of colour, uncompressed",
     "TIFF ICC Lab": "3 samples of 8 bits",
     "PNG HDR (PQ)": r"HDR \(PQ\)",
     "PNG HDR (HLG)": r"HDR \(HLG\)",

@@ -17,6 +17,7 @@ _BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR, _SAMPLE_FORMAT = 258, 262, 284, 339
 _WHITE_IS_ZERO, _BLACK_IS_ZERO = 0, 1
 _SEPARATE_PLANES = 2
 _SIGNED = 2
+_SUBSAMPLING, _HALVED = 530, (2, 2)  # what holds where the tag is missing
 
 # Grey that Pillow has the means to read, but does not list: (byte order, photometric interpretation, sample format,
 # fill order, bits, extra samples) -> (mode, raw mode). White is turned to 255 afterwards (``visop.images.grey``).
@@ -49,6 +50,10 @@ def prepare_tiff(image: Any) -> None:
     bits = tags.get(_BITS_PER_SAMPLE, (1,))[0]
     if bits == 8 and _SIGNED in tags.get(_SAMPLE_FORMAT, ()):
         raise ImageDecodeError("image is a TIFF with signed samples of 8 bits, which is not accepted")
+    if image.mode == "YCbCr" and tags.get(_SUBSAMPLING, _HALVED) != (1, 1):
+        raise ImageDecodeError(
+            "image is a TIFF of YCbCr with fewer samples of colour, uncompressed, which is not accepted"
+        )
     separate = tags.get(_PLANAR) == _SEPARATE_PLANES and len(image.getbands()) > 1
     if separate:
         _check_planes(image, bits)

@@ -100,6 +100,21 @@ def test_an_honest_file_is_decoded_whatever_it_shows(kind: str) -> None:
         assert decode_image(file, LIMITS).shape == (image.height, image.width, 3)
 
 
+@pytest.mark.parametrize("kind", ["WEBP", "AVIF"])
+@pytest.mark.parametrize("size", [(200, 133), (24, 32), (63, 177), (17, 250)], ids=str)
+def test_pixels_outside_of_the_picture_are_no_damage(kind: str, size: tuple[int, int]) -> None:
+    """Blocks reach over the edge; those that are nearly invisible have many bytes at high quality."""
+    image = PICTURE.resize(size)
+    data = encode(image, kind, quality=95, **({"speed": 10} if kind == "AVIF" else {}))
+    assert decode_image(data, LIMITS).shape == (image.height, image.width, 3)
+
+
+def test_pixels_that_are_transparent_are_no_damage() -> None:
+    image = PICTURE.convert("RGBA")
+    image.paste((0, 0, 0, 0), (0, image.height // 2, *image.size))
+    assert decode_image(encode(image, "WEBP"), LIMITS)[-1].min() == 255
+
+
 # JPEG
 
 

@@ -68,5 +68,7 @@ def load(image: Any, data: bytes) -> None:
         case "BMP":
             check_bmp(image, data)
             image.load()
-        case _:
+        case "WEBP" | "AVIF":
             load_to_the_end(image, data, lambda file: PIL.Image.open(MeteredFile(file), formats=(image.format,)))
+        case _:
+            image.load()

@@ -1,4 +1,4 @@
-"""Find out whether the pixels of a WebP, AVIF or HEIF end where its coded data do: these formats have no checksum.
+"""Find out whether the pixels of a WebP or AVIF end where its coded data do: these formats have no checksum.
 
 Arithmetic coding never fails: behind a damaged byte the decoder goes on with pixels that nobody saw, and nearly always
 needs fewer bytes than there are. So the file is decoded a second time with other bytes at its end: of a whole picture,
@@ -7,6 +7,7 @@ they change the last pixels.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,12 @@ from visop.errors import ImageDecodeError
 from visop.images.boxes import find_pictures
 
 # Enough to change a pixel: less than that can be filling, and its value matter to none.
-_TAIL = 8
+_TAIL = 16
+
+# Lossy WebP codes blocks of 16 x 16 pixels (RFC 6386, section 2), of which the last can be nearly invisible. Then the
+# tail is so long that the whole of it finds room, at any quality.
+_BLOCK_SIDE = 16
+_TAIL_BLOCKS, _BLOCK_BYTES = 6, 400
 
 _STRIP_ROWS = 64
 
@@ -23,7 +29,8 @@ _STRIP_ROWS = 64
 def load_to_the_end(image: Any, data: bytes, reopen: Callable[[bytes], Any]) -> None:
     """Decode an opened image, in place of its ``load``, and compare it with the file with other bytes at its end.
 
-    The other is decoded first and only its checksum kept, so that one picture is in memory at a time.
+    The other is decoded first and only its checksum kept, so that one picture is in memory at a time. What is
+    transparent hides its pixels, so that nothing can be said about it.
 
     Args:
         image: opened and not loaded.
@@ -33,16 +40,15 @@ def load_to_the_end(image: Any, data: bytes, reopen: Callable[[bytes], Any]) -> 
     Raises:
         ImageDecodeError: the last bytes do not matter.
     """
-    end = _end_of_pixels(data)
-    other = None if end is None or end < _TAIL else _checksum_of(_altered(data, end), reopen)
+    tail = _tail(data, image.size)
+    other = _checksum_of(_altered(data, *tail), reopen) if tail else None
     image.load()
-    if other == _checksum(image):
+    if other == _checksum(image) and not image.has_transparency_data:
         raise ImageDecodeError(f"image is a damaged {image.format}: its compressed data are corrupt")
 
 
-def _altered(data: bytes, end: int) -> bytes:
-    tail = bytes(each ^ 0xFF for each in data[end - _TAIL : end])
-    return data[: end - _TAIL] + tail + data[end:]
+def _altered(data: bytes, start: int, end: int) -> bytes:
+    return data[:start] + bytes(each ^ 0xFF for each in data[start:end]) + data[end:]
 
 
 def _checksum_of(data: bytes, reopen: Callable[[bytes], Any]) -> int | None:
@@ -63,20 +69,26 @@ def _checksum(image: Any) -> int:
     return value
 
 
-def _end_of_pixels(data: bytes) -> int | None:
-    if data[:4] == b"RIFF":
-        return _end_of_webp(data, 12, len(data))
-    where = find_pictures(data).main
-    return where[1] if where else None
+def _tail(data: bytes, picture: tuple[int, int]) -> tuple[int, int] | None:
+    """Return start and end of the bytes that decide about the last pixels; None if that is not known."""
+    if data[:4] != b"RIFF":
+        main = find_pictures(data).main
+        return main and (max(main[0], main[1] - _TAIL), main[1])
+    kind, start, end = _webp_pixels(data, 12, len(data))
+    size = _TAIL
+    if kind == b"VP8 " and any(side % _BLOCK_SIDE for side in picture):
+        blocks = math.prod(-(-side // _BLOCK_SIDE) for side in picture)
+        size = max(_BLOCK_BYTES, _TAIL_BLOCKS * (end - start) // blocks)
+    return (max(start, end - size), end) if kind else None
 
 
-def _end_of_webp(data: bytes, start: int, end: int) -> int | None:
-    """Return where the pixels of the first frame end (RFC 9649, section 2.7)."""
+def _webp_pixels(data: bytes, start: int, end: int) -> tuple[bytes, int, int]:
+    """Return kind, start and end of the pixels of the first frame; no kind if there are none (RFC 9649, 2.7)."""
     while start + 8 <= end:
         kind, size = data[start : start + 4], int.from_bytes(data[start + 4 : start + 8], "little")
         if kind in (b"VP8 ", b"VP8L"):
-            return min(end, start + 8 + size)
+            return kind, start + 8, min(end, start + 8 + size)
         if kind == b"ANMF":  # a frame: 16 bytes of header, and chunks of its own
-            return _end_of_webp(data, start + 24, min(end, start + 8 + size))
+            return _webp_pixels(data, start + 24, min(end, start + 8 + size))
         start += 8 + size + size % 2
-    return None
+    return b"", 0, 0

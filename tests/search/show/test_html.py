@@ -1,3 +1,4 @@
+import hashlib
 import re
 
 import pytest
@@ -11,7 +12,9 @@ from visop.search.show.html import write_duplicates, write_search
 
 
 def picture(*names):
-    return Picture("0" * 64, tuple(map(str, names)), 16, 12, 1234, 1_600_000_000, 1)
+    return Picture(
+        hashlib.sha256(picture_file((9, 9, 9))).hexdigest(), tuple(map(str, names)), 16, 12, 1234, 1_600_000_000, 1
+    )
 
 
 def test_a_page_stands_alone_and_escapes_names(tmp_path, settings):

@@ -1,3 +1,4 @@
+import hashlib
 import io
 
 import numpy as np
@@ -34,6 +35,8 @@ def test_a_preview_is_for_terminals_that_say_that_they_can(monkeypatch, colour, 
 
 def test_a_picture_that_cannot_be_read_has_no_preview_and_another_name_of_it_has(settings, tmp_path):
     (tmp_path / "a.png").write_bytes(picture_file((9, 9, 9)))
-    names = ("http://x/1.png", "/nowhere.png")
-    assert preview_of(Picture("0" * 64, names, 1, 1, 1, 1, 1), settings) == ""
-    assert preview_of(Picture("0" * 64, (*names, str(tmp_path / "a.png")), 1, 1, 1, 1, 1), settings).count("\n") == 6
+    (tmp_path / "other.png").write_bytes(picture_file((8, 8, 8)))
+    id_ = hashlib.sha256(picture_file((9, 9, 9))).hexdigest()
+    names = ("http://x/1.png", "/nowhere.png", str(tmp_path / "other.png"))
+    assert preview_of(Picture(id_, names, 1, 1, 1, 1, 1), settings) == ""
+    assert preview_of(Picture(id_, (*names, str(tmp_path / "a.png")), 1, 1, 1, 1, 1), settings).count("\n") == 6

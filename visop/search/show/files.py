@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -18,7 +19,7 @@ Shown = TypeVar("Shown")
 def first_readable(
     picture: Picture, settings: Settings, show: Callable[[bytes, ImageLimits], Shown], otherwise: Shown
 ) -> Shown:
-    """What ``show`` makes of the first file that it can make something of; nothing is fetched.
+    """What ``show`` makes of the first file that still has the picture and that it can use; nothing is fetched.
 
     Args:
         picture: whose names are tried, in their order.
@@ -29,7 +30,9 @@ def first_readable(
     for name in picture.names:
         if (path := path_of(name)) is not None:
             try:
-                return show(read_bytes(path, settings.max_image_bytes), ImageLimits.of(settings))
+                data = read_bytes(path, settings.max_image_bytes)
+                if hashlib.sha256(data).hexdigest() == picture.id:  # else it is another picture by now
+                    return show(data, ImageLimits.of(settings))
             except VisopError:
                 continue
     return otherwise

@@ -152,6 +152,13 @@ def test_a_jpeg_without_some_of_its_scans_is_refused() -> None:
             decode_image(data[:scan] + b"\xff\xd9", LIMITS)
 
 
+def test_a_jpeg_whose_tables_are_zeros_is_refused() -> None:
+    data = jpeg()
+    table = data.index(b"\xff\xdb") + 5
+    with pytest.raises(ImageDecodeError, match="damaged JPEG: its tables are corrupt"):
+        decode_image(data[:table] + bytes(64) + data[table + 64 :], LIMITS)
+
+
 @pytest.mark.parametrize(
     ("mode", "options"), [("L", {}), ("CMYK", {}), ("RGB", {"subsampling": 0}), ("RGB", {"progressive": True})]
 )

@@ -13,7 +13,7 @@ import PIL.Image
 import simplejpeg
 
 from visop.errors import ImageDecodeError
-from visop.images.jpeg_segments import MARKER, START_OF_SCAN, has_all_scans, segments
+from visop.images.jpeg_segments import MARKER, START_OF_SCAN, has_all_scans, has_zero_quantisers, segments
 
 _END_OF_IMAGE = b"\xff\xd9"
 
@@ -40,6 +40,8 @@ def load_jpeg(image: Any, data: bytes) -> None:
     Raises:
         ImageDecodeError: the compressed data are corrupt, end early or do not fit the size of the picture.
     """
+    if has_zero_quantisers(data):
+        raise _damaged("its tables are corrupt")
     if not has_all_scans(data):
         raise _damaged("some of its scans are missing")
     pixels = _decode(data, _COLOUR_SPACES[image.mode], image.size, _MENDS)

@@ -10,7 +10,7 @@ from visop.errors import ImageDecodeError
 # A marker with a length field: excludes stuffed and fill bytes, and TEM and RST, which have none (B.1.1).
 MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")
 
-START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
+START_OF_SCAN, END_OF_IMAGE, _QUANTISERS = 0xDA, 0xD9, 0xDB
 # Frame headers; between them lie DHT (C4), JPG (C8) and DAC (CC).
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
@@ -62,6 +62,17 @@ def is_decoded_row_by_row(data: bytes) -> bool:
             components = 0 if kind in _PROGRESSIVE else data[at + 7]
         elif kind == START_OF_SCAN:
             return 0 < components == data[at + 2]
+    return False
+
+
+def has_zero_quantisers(data: bytes) -> bool:
+    """Return whether a table of quantisers of 8 bits before the first scan holds a zero, which B.2.4.1 forbids."""
+    for kind, at in segments(data):
+        if kind == START_OF_SCAN:
+            return False
+        tables = data[at + 2 : at + int.from_bytes(data[at : at + 2])]
+        if kind == _QUANTISERS and tables[:1] < b"\x10" and 0 in tables[1 : 1 + _COEFFICIENTS]:
+            return True
     return False
 
 

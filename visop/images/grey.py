@@ -67,22 +67,33 @@ def _whites(mode: str, tags: Any) -> tuple[int, ...]:
 
 
 def _scale(values: Values, whites: tuple[int, ...]) -> Values:
-    """Scale to 0 to 255 by the smallest white that no value exceeds; what is not a number becomes black."""
-    with np.errstate(all="ignore"):  # signalling NaNs raise a warning
-        values = values.astype(np.float64)
-    values[~np.isfinite(values)] = 0
-    low, high = values.min(), values.max()
-    slack = _OVERSHOOT if whites[0] == 1 else 0
-    white = next((white for white in whites if high <= white + (slack if white == 1 else 0)), None)
-    if low < -slack or white is None or (white > 1 and low < 0) or not _plausible(values, high, white):
+    """Scale to 0 to 255 by the smallest white that no value exceeds; what is not a number becomes black.
+
+    Raises:
+        ImageDecodeError: there is none, or it does not fit the values.
+    """
+    if values.dtype.kind == "f":
+        values = np.nan_to_num(values, nan=0, posinf=0, neginf=0)
+    low, high = float(values.min()), float(values.max())
+    white = next((white for white in whites if _is_within(low, high, white)), None)
+    if white is None or not _fits(values, high, white):
         raise ImageDecodeError(
             f"image has grey values from {low:g} to {high:g}, which do not say what is black and what is white"
         )
-    return np.rint(np.clip(values * (255 / white), 0, 255)).astype(np.uint8)
+    scaled = values.astype(np.float32)
+    scaled *= np.float32(255 / white)
+    np.clip(scaled, 0, 255, out=scaled)
+    return np.rint(scaled, out=scaled).astype(np.uint8)
 
 
-def _plausible(values: Values, high: float, white: int) -> bool:
+def _is_within(low: float, high: float, white: int) -> bool:
+    slack = _OVERSHOOT if white == 1 else 0
+    return low >= -slack and high <= white + slack
+
+
+def _fits(values: Values, high: float, white: int) -> bool:
     """Return whether a white fits: above 1 values are whole numbers, and 32 bits are used to at least a half."""
     if white == 1:
         return True
-    return bool((values == np.floor(values)).all()) and (white < 2**32 - 1 or high >= 2**31)
+    are_whole = values.dtype.kind != "f" or bool((values == np.floor(values)).all())
+    return are_whole and (white < 2**32 - 1 or high >= 2**31)

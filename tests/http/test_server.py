@@ -129,7 +129,8 @@ def test_both_protocols_count_against_one_limit(start_both: Callable[..., Both])
     operator.gate.clear()
     call = server.stub.Execute.future(rpc_pb2.ExecuteRequest(images=[make_image()]))
     assert operator.entered.acquire(timeout=10)
-    assert web.post("/v1/execute", json={}).json()["detail"] == "1 calls are being served, which is the limit"
+    said = web.post("/v1/execute", json={}).json()["detail"]
+    assert said == "1 calls are being served, which is the limit (OP_MAX_CALLS)"
     operator.gate.set()
     assert call.result(10).nums == 1
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from fastapi import FastAPI, Request, Response
 
 from tests.toys import ToyOperator
-from visop.contract import Encoder
+from visop.contract import Encoder, Image
 from visop.http.endpoint import Endpoint, Task
 from visop.http.server import HttpServer
 from visop.serving.pipeline import Input, Pipeline
@@ -30,6 +30,16 @@ class StuckOperator(ToyOperator):
             print("stuck", file=sys.stderr, flush=True)
             threading.Event().wait()
         return super().infer(batch)
+
+
+class StuckPreparation(ToyOperator):
+    """Never prepares a picture, except for the warm-up."""
+
+    def preprocess(self, image: Image) -> npt.NDArray[Any]:
+        if self.batches:
+            print("stuck", file=sys.stderr, flush=True)
+            threading.Event().wait()
+        return super().preprocess(image)
 
 
 class BrokenOperator(ToyOperator):

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,8 +118,9 @@ def test_a_second_signal_exits_at_once() -> None:
         assert process.process.wait(5) == 128 + signal.SIGINT
 
 
-def test_a_model_that_hangs_does_not_keep_the_process_from_stopping() -> None:
-    variables = {"OP_OPERATOR": "tests.serving.stuck:StuckOperator", "OP_DRAIN_TIMEOUT_S": "0.1"}
+@pytest.mark.parametrize("operator", ["StuckOperator", "StuckPreparation"])
+def test_an_operator_that_hangs_does_not_keep_the_process_from_stopping(operator: str) -> None:
+    variables = {"OP_OPERATOR": f"tests.serving.stuck:{operator}", "OP_DRAIN_TIMEOUT_S": "0.1"}
     with serving(**variables) as (process, channel):
         call = rpc_pb2_grpc.OperatorStub(channel).Execute.future(rpc_pb2.ExecuteRequest(images=[make_image()]))
         process.wait_for("stuck")
@@ -126,6 +128,18 @@ def test_a_model_that_hangs_does_not_keep_the_process_from_stopping() -> None:
         with pytest.raises(grpc.RpcError):
             call.result(20)
         assert process.finish() == 0
+
+
+def test_a_preparation_that_hangs_makes_the_operator_unhealthy() -> None:
+    variables = {"OP_OPERATOR": "tests.serving.stuck:StuckPreparation", "OP_REQUEST_TIMEOUT_S": "0.1"}
+    with serving(**variables, OP_DRAIN_TIMEOUT_S="0.1") as (_, channel):
+        stub = rpc_pb2_grpc.OperatorStub(channel)
+        with pytest.raises(grpc.RpcError):
+            stub.Execute(rpc_pb2.ExecuteRequest(images=[make_image()]))
+        deadline = time.monotonic() + 20
+        while (healthy := stub.Healthy(rpc_pb2.HealthyRequest()).healthy) == "healthy" and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert healthy == "unhealthy: preprocess has not returned for 0.1 s"
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from visop.http.deadlines import Deadlines, timeout_of
 from visop.http.middleware import REQUEST_ID
 from visop.rpc.statuses import code_of
 from visop.serving.admission import CallAdmission, draining
+from visop.serving.peers import peer_of
 from visop.serving.pipeline import Call, Input, Pipeline
 from visop.serving.request_log import RequestLog
 from visop.settings import Settings
@@ -98,10 +99,10 @@ class Endpoint:
             timeout_s = timeout_of(request.headers, self._limit_s)
             deadline = time.monotonic() + timeout_s
             # Before the body is received. While draining no connection takes a second request, so this one is served.
-            self._calls.check(late=True)
+            self._calls.check(late=True, peer=_peer(request))
             async with self._deadlines.within(timeout_s + _GRACE_S):
                 data = [await _read(request)]
-                with self._calls.entered(late=True):
+                with self._calls.entered(late=True, peer=_peer(request)):
                     # Popped, so that a large body is not kept while its inputs wait for the model.
                     content_type = request.headers.get("content-type", "")
                     task = await _in_thread(self._pool, partial(parse, Body(data.pop(), content_type)))
@@ -127,7 +128,7 @@ class Endpoint:
             return await _in_thread(self._lookups, make)
 
     async def _call(self, task: Task, deadline: float, request: Request, log: RequestLog) -> bytes:
-        call = self._pipeline.start(task.inputs, deadline - time.monotonic())
+        call = self._pipeline.start(task.inputs, deadline - time.monotonic(), peer=_peer(request))
         watch = asyncio.create_task(_cancel_when_gone(call, request))
         try:
             results = await _in_thread(self._pool, call.results)
@@ -166,6 +167,10 @@ class Endpoint:
 
 #: Adds the routes of an interface to the application; the endpoint serves their requests.
 Extend = Callable[[FastAPI, Endpoint], None]
+
+
+def _peer(request: Request) -> str:
+    return peer_of(request.client.host) if request.client else ""
 
 
 async def _in_thread(pool: ThreadPoolExecutor, function: Callable[[], T]) -> T:

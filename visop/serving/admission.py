@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from visop.errors import Overloaded, ShuttingDown
+from visop.serving.peers import Shares
 
 #: Takes what is to be called at the end of a call; False if that is over already.
 AtEnd = Callable[[Callable[[], None]], bool]
@@ -20,7 +21,7 @@ class CallAdmission:
     """
 
     def __init__(self, max_calls: int) -> None:
-        self._max_calls = max_calls
+        self._max_calls, self._shares = max_calls, Shares(max_calls)
         self._changed = threading.Condition()
         self._accepted = self._unanswered = 0
         self._draining = self._closed = False
@@ -57,38 +58,44 @@ class CallAdmission:
             self._closed = self._closed or answered
             return answered
 
-    def check(self, *, late: bool = False) -> None:
+    def check(self, *, late: bool = False, peer: str = "") -> None:
         """Say whether a call that came now would be served, before anything is spent on it.
 
         Args:
             late: serve it even while draining: it cannot go elsewhere.
+            peer: from where the call came.
 
         Raises:
             ShuttingDown: the operator is draining.
-            Overloaded: too many calls are being served.
+            Overloaded: too many calls are being served, or too many of this peer.
         """
         if self._closed or (self._draining and not late):
             raise draining()
         if self._accepted >= self._max_calls:
-            raise Overloaded(f"{self._accepted} calls are being served, which is the limit")
+            raise Overloaded(f"{self._accepted} calls are being served, which is the limit (OP_MAX_CALLS)")
+        if not self._shares.has_room(peer, 1):
+            raise Overloaded(f"{self._accepted} calls are being served, nearly all from one address")
 
     @contextmanager
-    def entered(self, *, late: bool = False, at_end: AtEnd | None = None) -> Iterator[None]:
+    def entered(self, *, late: bool = False, peer: str = "", at_end: AtEnd | None = None) -> Iterator[None]:
         """Count one call while it is served, and wait for its answer when draining. Raises as ``check`` does.
 
         Args:
             late: as for ``check``.
+            peer: as for ``check``.
             at_end: calls back once the answer has been sent; None if it has been at the end of the block.
         """
         with self._changed:
-            self.check(late=late)
+            self.check(late=late, peer=peer)
             self._accepted += 1
+            self._shares.add(peer, 1)
             self._unanswered += 1
         try:
             yield
         finally:
             with self._changed:
                 self._accepted -= 1
+                self._shares.add(peer, -1)
             if at_end is None or not at_end(self._answered):
                 self._answered()
 
@@ -124,7 +131,7 @@ class InputAdmission:
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self._inside = 0
+        self._inside, self._shares = 0, Shares(capacity)
         self._changed = threading.Condition()
 
     @property
@@ -132,19 +139,30 @@ class InputAdmission:
         """Inputs that are being served now."""
         return self._inside
 
-    def enter(self, count: int, timeout_s: float = 0.0) -> None:
+    def enter(self, count: int, timeout_s: float = 0.0, peer: str = "") -> None:
         """Admit ``count`` inputs, all or none, waiting up to ``timeout_s`` for room.
 
-        Raises:
-            Overloaded: there was no room in time.
-        """
-        with self._changed:
-            if not self._changed.wait_for(lambda: self._inside + count <= self.capacity, timeout_s):
-                raise Overloaded(f"{self._inside} inputs are being served, the limit is {self.capacity}")
-            self._inside += count
+        Args:
+            count: how many.
+            timeout_s: seconds.
+            peer: from where they came.
 
-    def leave(self) -> None:
-        """Take note that one input has its result, or its error."""
+        Raises:
+            Overloaded: there was no room in time, or only the room that is left to other peers.
+        """
+
+        def has_room() -> bool:
+            return self._inside + count <= self.capacity and self._shares.has_room(peer, count)
+
+        with self._changed:
+            if not self._changed.wait_for(has_room, timeout_s):
+                raise Overloaded(f"{self._inside} inputs are being served, the limit is {self.capacity} (OP_MAX_QUEUE)")
+            self._inside += count
+            self._shares.add(peer, count)
+
+    def leave(self, peer: str = "") -> None:
+        """Take note that one input of a peer has its result, or its error."""
         with self._changed:
             self._inside -= 1
+            self._shares.add(peer, -1)
             self._changed.notify_all()

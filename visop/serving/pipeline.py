@@ -6,11 +6,13 @@ next one and forgets it; the caller's thread only waits for the results.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy.typing as npt
@@ -34,6 +36,7 @@ from visop.images.fetch import Fetcher
 from visop.machine import usable_cores
 from visop.serving.admission import InputAdmission
 from visop.serving.batcher import Batcher, Job
+from visop.serving.fair_pool import Caller, FairPool
 from visop.settings import Settings
 from visop.stacking import stacked
 
@@ -41,6 +44,9 @@ logger = logging.getLogger(__name__)
 
 # For a model that hangs: calls in flight had their drain time before.
 _CLOSE_TIMEOUT_S = 5.0
+
+# How much longer than a call may take its preparation may, before it counts as hanging.
+_GRACE_S = 1.0
 
 VectorJob = Job[npt.NDArray[Any], Vector]
 
@@ -117,8 +123,10 @@ class Pipeline:
         prepare()
         self._admission = InputAdmission(settings.max_queue)
         self._fetcher = Fetcher.of(settings)
-        self._fetch_pool = ThreadPoolExecutor(settings.fetch_workers, "visop-fetch")
-        self._decode_pool = ThreadPoolExecutor(settings.decode_workers or usable_cores(), "visop-decode")
+        most = max(1, settings.fetch_workers * 3 // 4)  # servers that hang hold up the pictures of one peer only
+        self._fetch_pool = FairPool(settings.fetch_workers, "visop-fetch", most_per_peer=most)
+        self._decode_pool = FairPool(settings.decode_workers or usable_cores(), "visop-decode")
+        self._numbers = itertools.count()
         self._batcher: Batcher[npt.NDArray[Any], Vector] = Batcher(
             lambda items: operator.infer_checked(stacked(items)),
             max_batch=min(settings.max_batch or operator.max_batch, operator.max_batch),
@@ -135,20 +143,27 @@ class Pipeline:
 
     def trouble(self) -> str | None:
         """Why vectors cannot be had now, or None if they can."""
-        return "shutting down" if self._closed else self._batcher.trouble()
+        if self._closed:
+            return "shutting down"
+        if self._decode_pool.longest_s() > self._settings.request_timeout_s + _GRACE_S:
+            return f"preprocess has not returned for {self._settings.request_timeout_s:g} s"
+        return self._batcher.trouble()
 
     @property
     def max_items(self) -> int:
         """How many inputs one call may have."""
         return self._settings.max_items
 
-    def start(self, inputs: Sequence[Input], timeout_s: float | None = None, *, patient: bool = False) -> Call:
+    def start(
+        self, inputs: Sequence[Input], timeout_s: float | None = None, *, patient: bool = False, peer: str = ""
+    ) -> Call:
         """Begin to serve one call.
 
         Args:
             inputs: in the order of the results.
             timeout_s: the caller's remaining time; the server's own limit holds if it is shorter.
             patient: wait until there is room for the inputs, instead of refusing the call.
+            peer: from where the call came, such as an IP address: peers are served in turn.
 
         Raises:
             InvalidInput: too many inputs.
@@ -161,27 +176,33 @@ class Pipeline:
             raise ShuttingDown("the operator is shutting down")
         limit_s = min(self._settings.request_timeout_s, timeout_s if timeout_s is not None else float("inf"))
         deadline = time.monotonic() + limit_s
-        self._admission.enter(len(inputs), limit_s if patient else 0.0)
-        jobs = [VectorJob(deadline, self._admission.leave) for _ in inputs]
+        self._admission.enter(len(inputs), limit_s if patient else 0.0, peer)
+        jobs = [VectorJob(deadline, partial(self._admission.leave, peer)) for _ in inputs]
+        caller = Caller(peer, next(self._numbers))
         for each, job in zip(inputs, jobs, strict=True):
-            self._begin(each, job)
+            self._begin(caller, each, job)
         return Call(inputs, jobs, deadline)
 
     def close(self) -> None:
         """Take nothing new, finish what was started, stop all threads. Idempotent."""
         self._closed = True
-        self._fetch_pool.shutdown()
-        self._decode_pool.shutdown()
-        self._batcher.close(min(_CLOSE_TIMEOUT_S, self._settings.drain_timeout_s))
+        timeout_s = min(_CLOSE_TIMEOUT_S, self._settings.drain_timeout_s)
+        self._fetch_pool.close(timeout_s)
+        self._decode_pool.close(timeout_s)
+        self._batcher.close(timeout_s)
         self._fetcher.close()
 
-    def _begin(self, given: Input, job: VectorJob) -> None:
-        pool, stage = (self._fetch_pool, self._fetch) if given.is_url else (self._decode_pool, self._decode)
-        self._hand_over(pool, stage, job, given.value)
+    def _begin(self, caller: Caller, given: Input, job: VectorJob) -> None:
+        if given.is_url:
+            self._hand_over(self._fetch_pool, caller, partial(self._fetch, caller), job, given.value)
+        else:
+            self._hand_over(self._decode_pool, caller, self._decode, job, given.value)
 
-    def _hand_over(self, pool: ThreadPoolExecutor, stage: Callable[..., None], job: VectorJob, value: Any) -> None:
+    def _hand_over(
+        self, pool: FairPool, caller: Caller, stage: Callable[..., None], job: VectorJob, value: Any
+    ) -> None:
         try:
-            pool.submit(self._run, stage, job, value)
+            pool.submit(caller, partial(self._run, stage, job, value))
         except RuntimeError:  # the pool was shut down meanwhile
             job.fail(ShuttingDown("the operator is shutting down"))
 
@@ -197,13 +218,13 @@ class Pipeline:
             logger.exception("a stage failed on one input")
             job.fail(ModelFailed(f"{type(error).__name__}: {error}"))
 
-    def _fetch(self, job: VectorJob, url: str) -> None:
+    def _fetch(self, caller: Caller, job: VectorJob, url: str) -> None:
         if not self._settings.fetch:
             raise UrlRejected("this operator does not fetch URLs")
         started = time.monotonic()
         data = self._fetcher.fetch(url, job.deadline - started)
         job.spans_s["fetch"] = time.monotonic() - started
-        self._hand_over(self._decode_pool, self._decode_fetched, job, data)
+        self._hand_over(self._decode_pool, caller, self._decode_fetched, job, data)
 
     def _decode_fetched(self, job: VectorJob, data: bytes) -> None:
         try:

@@ -18,6 +18,7 @@ from visop.rpc import rpc_pb2, rpc_pb2_grpc
 from visop.rpc.statuses import code_of
 from visop.serving.admission import CallAdmission, draining
 from visop.serving.convert import inputs_of, reply_of, status_of
+from visop.serving.peers import peer_of_grpc
 from visop.serving.pipeline import Call, Pipeline
 from visop.serving.request_log import RequestLog, request_id_of
 from visop.serving.stream import Window
@@ -62,7 +63,7 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         """One vector for each input, or the error of the whole call."""
         late = _is_late(context, request.ByteSize())
         with self._boundary("Execute", context) as log, self._entered(context, late):
-            call = self._pipeline.start(inputs_of(request), context.time_remaining())
+            call = self._pipeline.start(inputs_of(request), context.time_remaining(), peer=_peer(context))
             if not context.add_callback(call.cancel):
                 call.cancel()  # the caller has left already
             reply = _answer(call, request, log)
@@ -74,13 +75,14 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
     ) -> Iterator[rpc_pb2.ExecuteReply]:
         """A stream of calls, answered in order."""
         under_way: deque[Call] = deque()
+        peer = _peer(context)
 
         def cancel() -> None:
             for call in under_way.copy():
                 call.cancel()
 
         def start(request: rpc_pb2.ExecuteRequest) -> tuple[Call, rpc_pb2.ExecuteRequest]:
-            call = self._pipeline.start(inputs_of(request), context.time_remaining(), patient=True)
+            call = self._pipeline.start(inputs_of(request), context.time_remaining(), patient=True, peer=peer)
             under_way.append(call)
             return call, request
 
@@ -112,7 +114,7 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
 
     def _entered(self, context: grpc.ServicerContext, late: bool) -> AbstractContextManager[None]:
         """Count a call until gRPC has sent its answer."""
-        return self._calls.entered(late=late, at_end=context.add_callback)
+        return self._calls.entered(late=late, peer=_peer(context), at_end=context.add_callback)
 
     @contextmanager
     def _open(self, window: _StreamWindow, late: bool) -> Iterator[_StreamWindow]:
@@ -183,6 +185,10 @@ def _abort(context: grpc.ServicerContext, error: VisopError, log: RequestLog) ->
     trailers = ((_REQUEST_ID, log.request_id), *status.trailing_metadata)
     trailers += _NO_RETRY if isinstance(error, BadItems) else ()
     context.abort_with_status(_Status(status.code, status.details, trailers))
+
+
+def _peer(context: grpc.ServicerContext) -> str:
+    return peer_of_grpc(context.peer())
 
 
 def _request_id(context: grpc.ServicerContext) -> str:

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from visop.serving.fair_pool import Caller, FairPool
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    gate = threading.Event()
+    yield gate
+    gate.set()
+
+
+def test_peers_take_turns_and_so_do_the_calls_of_each(gate: threading.Event) -> None:
+    done: list[str] = []
+    pool = FairPool(1, "test")
+    pool.submit(Caller("first"), gate.wait)  # keeps the thread until all have come
+    for number in range(3):
+        pool.submit(Caller("many", 1), lambda number=number: done.append(f"many 1 {number}"))  # type: ignore[misc]
+    pool.submit(Caller("many", 2), lambda: done.append("many 2"))
+    pool.submit(Caller("few", 3), lambda: done.append("few"))
+    gate.set()
+    pool.close(10)
+    assert done == ["many 1 0", "few", "many 2", "many 1 1", "many 1 2"]
+
+
+def test_a_peer_has_no_more_threads_than_it_may(gate: threading.Event) -> None:
+    pool = FairPool(3, "test", most_per_peer=2)
+    running = threading.Semaphore(0)
+    other = threading.Event()
+
+    def hang() -> None:
+        running.release()
+        gate.wait()
+
+    for number in range(5):
+        pool.submit(Caller("hangs", number), hang)
+    assert running.acquire(timeout=10)
+    assert running.acquire(timeout=10)
+    pool.submit(Caller("other"), other.set)
+    assert other.wait(10)
+    assert not running.acquire(blocking=False)
+    gate.set()
+    pool.close(10)
+    assert all(running.acquire(blocking=False) for _ in range(3))
+
+
+def test_all_threads_work_at_once() -> None:
+    pool = FairPool(4, "test")
+    meeting = threading.Barrier(4)
+    for number in range(4):
+        pool.submit(Caller("", number), lambda: meeting.wait(10))
+    pool.close(10)
+    assert not meeting.broken
+
+
+def test_what_was_handed_in_is_done_before_it_closes_and_nothing_after() -> None:
+    pool, done = FairPool(2, "test"), list[int]()
+    for number in range(100):
+        pool.submit(Caller("", number % 7), lambda number=number: done.append(number))  # type: ignore[misc]
+    pool.close(10)
+    pool.close(10)
+    assert sorted(done) == list(range(100))
+    with pytest.raises(RuntimeError, match="closed"):
+        pool.submit(Caller(), lambda: None)
+
+
+def test_work_that_hangs_is_seen_and_does_not_hold_up_closing(gate: threading.Event) -> None:
+    pool, begun = FairPool(2, "test"), threading.Event()
+    assert pool.longest_s() == 0
+
+    def hang() -> None:
+        begun.set()
+        gate.wait()
+
+    pool.submit(Caller(), hang)
+    assert begun.wait(10)
+    first = pool.longest_s()
+    assert 0 < first < pool.longest_s()
+    pool.close(0.01)
+    assert pool.longest_s() > first
+    gate.set()
+    pool.close(10)
+    assert pool.longest_s() == 0

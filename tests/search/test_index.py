@@ -177,6 +177,7 @@ def test_a_folder_that_was_renamed_is_pruned_without_a_question(index, folder):
     assert index.search(folder / "holiday" / "21.png", 1)[0].picture.names == (str(folder / "holiday" / "21.png"),)
 
 
+@pytest.mark.slow
 def test_an_empty_folder_is_pruned_if_asked_for(index, folder):
     index.add([folder])
     for path in folder.iterdir():

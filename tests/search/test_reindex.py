@@ -182,7 +182,7 @@ def test_a_reindex_that_is_taken_up_follows_what_happened_to_the_index_since(rei
     (filled / "8.png").rename(filled / "renamed.png")
     away.rename(filled / "9.png")
     with open_index() as index:
-        assert index.add([filled], prune_folders=True).removed == 8
+        assert index.add([filled], prune_missing=True).removed == 8
     done = reindex(limits=small)
     assert (done.made, done.kept, done.is_switched) == (1, 1, True)
     with Store(uri) as store:

@@ -80,11 +80,17 @@ class Replicas:
 
 
 class HttpCaller:
-    """Keeps connections open, and sends a request that got no answer to the other replica."""
+    """Keeps connections open, and sends a request that got no answer to the other replica. A context manager."""
 
     def __init__(self, addresses: list[str]) -> None:
         self._turns = itertools.cycle(addresses)
         self._client = httpx.Client(timeout=_TIMEOUT_S)
+
+    def __enter__(self) -> HttpCaller:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
     def execute(self, picture: bytes) -> str | None:
         """What went wrong, or None."""
@@ -129,17 +135,14 @@ def run(replicas: Replicas, calls: int, restarts: int, callers: int) -> tuple[Co
     kinds = mixture()
 
     def caller() -> None:
-        http = HttpCaller(replicas.http_addresses)
-        while True:
-            with lock:
-                if (number := next(numbers)) >= calls and replicas.restarts >= restarts:
-                    return
-            kind, call = kinds[number % len(kinds)]
-            started = time.perf_counter()
-            outcome = outcome_of(call, stub, http)
-            with lock:
-                latencies.append(time.perf_counter() - started)
-                outcomes[kind, outcome] += 1
+        with HttpCaller(replicas.http_addresses) as http:
+            while (number := next(numbers)) < calls or replicas.restarts < restarts:
+                kind, call = kinds[number % len(kinds)]
+                started = time.perf_counter()
+                outcome = outcome_of(call, stub, http)
+                with lock:
+                    latencies.append(time.perf_counter() - started)
+                    outcomes[kind, outcome] += 1
 
     with balanced(replicas.addresses) as stub, ThreadPoolExecutor(callers + 1) as pool:
         restarting = pool.submit(replicas.restart_until, over)

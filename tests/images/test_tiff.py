@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import lzma
 import struct
 
 import pytest
 
 from visop.errors import ImageTooLarge
+from visop.images.decode import ImageLimits, decode_image
 from visop.images.limits import check_file
 from visop.images.tiff import Tiff
+from visop.settings import Settings
 
 _EXIF, _LONG, _SHORT, _ASCII = 34665, 4, 3, 2
 LIMIT = 1000
@@ -42,3 +45,27 @@ def test_directories_that_overlap_are_counted_up_to_the_limit() -> None:
     data = tiff([(_EXIF, _LONG, 1, 8 + number) for number in range(60_000)])
     with pytest.raises(ImageTooLarge, match="TIFF values"):
         check_file(data)
+
+
+def test_tiles_that_share_their_bytes_are_refused() -> None:
+    """A file of 70 KB whose 10,000 tiles are the same 16 x 16 pixels is the work of 10,000 tiles."""
+    side, count = 1600, 10_000
+    tile = lzma.compress(bytes(256), format=lzma.FORMAT_XZ)
+    offsets, sizes = 8 + len(tile), 8 + len(tile) + 4 * count
+    tags = [
+        (256, _LONG, 1, side),
+        (257, _LONG, 1, side),
+        (258, _SHORT, 1, 8),
+        (259, _SHORT, 1, 34925),
+        (262, _SHORT, 1, 1),
+        (322, _LONG, 1, 16),
+        (323, _LONG, 1, 16),
+        (324, _LONG, count, offsets),
+        (325, _LONG, count, sizes),
+    ]
+    at = 8 + len(tile) + 8 * count
+    places = struct.pack("<L", 8) * count + struct.pack("<L", len(tile)) * count
+    entries = b"".join(struct.pack("<HHLL", *tag) for tag in tags)
+    data = b"II*\0" + struct.pack("<L", at) + tile + places + struct.pack("<H", len(tags)) + entries + bytes(4)
+    with pytest.raises(ImageTooLarge, match="10,000 strips or tiles that share their bytes"):
+        decode_image(data, ImageLimits.of(Settings()))

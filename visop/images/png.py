@@ -64,7 +64,7 @@ def check_rows(image: Any, data: bytes) -> None:
     last_row = image.crop((0, image.height - 1, *image.size))
     if last_row.getbbox(alpha_only=False) is not None and not image.info.get("interlace"):
         return
-    if _unpacked(data) < _expected(data):
+    if not _unpacks_to(data, _expected(data)):
         raise _damaged("its compressed data end early")
 
 
@@ -117,12 +117,12 @@ def _expected(data: bytes) -> int:
     return total
 
 
-def _unpacked(data: bytes) -> int:
-    """Count the bytes that the pixels of the file unpack to, in pieces."""
+def _unpacks_to(data: bytes, least: int) -> bool:
+    """Whether the pixels of the file unpack to so many bytes. What comes after them is not unpacked."""
     unpacker, total = zlib.decompressobj(), 0
     for kind, start, end in _chunks(data):
         rest = data[start + 8 : end - 4] if kind == b"IDAT" else b""
-        while rest and not unpacker.eof:
+        while rest and not unpacker.eof and total < least:
             total += len(unpacker.decompress(rest, _PIECE))
             rest = unpacker.unconsumed_tail
-    return total + len(unpacker.flush())
+    return total >= least or total + len(unpacker.flush()) >= least

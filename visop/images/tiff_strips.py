@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from visop.errors import ImageDecodeError
+from visop.errors import ImageDecodeError, ImageTooLarge
 from visop.images.jpeg import is_whole_jpeg
 from visop.images.zeros import Rows, has_torn_zeros
 
@@ -24,14 +24,20 @@ _MAX_BYTES_PER_PIXEL = 16
 
 _PIECE = 2**20
 
+# Some programs store equal tiles, such as empty ones, once.
+_MAX_SHARING = 4
+
 
 def check_strips(image: Any, data: bytes) -> None:
     """Check the strips or tiles of a TIFF that is opened and not yet decoded.
 
     Raises:
         ImageDecodeError: one is damaged, or lies outside the file.
+        ImageTooLarge: many strips or tiles are the same bytes, so that a small file would be much work.
     """
     strips = list(_strips(image.tag_v2))
+    if sum(size for _, size in strips) > _MAX_SHARING * len(data):
+        raise ImageTooLarge(f"image is a TIFF with {len(strips):,} strips or tiles that share their bytes")
     if any(start + size > len(data) for start, size in strips):
         raise _damaged("its pixels end early")
     if not all(_is_whole(image, data[start : start + size]) for start, size in strips):

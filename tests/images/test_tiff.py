@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 import struct
+from typing import Any
 
+import numpy as np
 import pytest
+import tifffile
 
-from visop.errors import ImageTooLarge
+from visop.errors import ImageDecodeError, ImageTooLarge
 from visop.images.decode import ImageLimits, decode_image
 from visop.images.limits import check_file
 from visop.images.tiff import Tiff
@@ -69,3 +73,38 @@ def test_tiles_that_share_their_bytes_are_refused() -> None:
     data = b"II*\0" + struct.pack("<L", at) + tile + places + struct.pack("<H", len(tags)) + entries + bytes(4)
     with pytest.raises(ImageTooLarge, match="10,000 strips or tiles that share their bytes"):
         decode_image(data, ImageLimits.of(Settings()))
+
+
+LAYOUTS = [
+    pytest.param({}, id="strips"),
+    pytest.param({"tile": (64, 64)}, id="tiles"),
+    pytest.param({"planarconfig": "separate"}, id="planes"),
+    pytest.param({"planarconfig": "separate", "tile": (64, 64)}, id="tiles of planes"),
+]
+
+
+def uncompressed(layout: dict[str, Any], sample: type[np.unsignedinteger[Any]]) -> tuple[bytes, np.ndarray[Any, Any]]:
+    """A TIFF of noise without compression, and its pixels in 8 bits; its last tiles are filled up with zeros."""
+    pixels = np.random.default_rng(1).integers(20, 255, (300, 451, 3), np.uint8)
+    samples = pixels.astype(sample) * sample(257 if sample is np.uint16 else 1)
+    file = io.BytesIO()
+    planes = samples.transpose(2, 0, 1) if "planarconfig" in layout else samples
+    tifffile.imwrite(file, planes, photometric="rgb", **layout)
+    return file.getvalue(), pixels
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("sample", [np.uint8, np.uint16])
+def test_zeros_that_fill_up_a_tile_are_not_taken_for_damage(
+    layout: dict[str, Any], sample: type[np.unsignedinteger[Any]]
+) -> None:
+    data, pixels = uncompressed(layout, sample)
+    np.testing.assert_allclose(decode_image(data, ImageLimits.of(Settings())), pixels, atol=1)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_zeros_in_the_place_of_pixels_are_refused_in_any_layout(layout: dict[str, Any]) -> None:
+    data, _ = uncompressed(layout, np.uint8)
+    torn = data[:150_001] + bytes(40_000) + data[190_001:]
+    with pytest.raises(ImageDecodeError, match="a part of its pixels is zeros"):
+        decode_image(torn, ImageLimits.of(Settings()))

@@ -17,7 +17,8 @@ from visop.images.zeros import Rows, has_torn_zeros
 
 # Tags: (offsets, byte counts) of strips and of tiles.
 _PLACES = ((273, 279), (324, 325))
-_TILE_WIDTH, _TILE_LENGTH, _JPEG_TABLES = 322, 323, 347
+_BITS, _SAMPLES, _PLANES, _TILE_WIDTH, _TILE_LENGTH, _JPEG_TABLES = 258, 277, 284, 322, 323, 347
+_SEPARATE = 2
 
 # Four samples of 32 bits.
 _MAX_BYTES_PER_PIXEL = 16
@@ -103,9 +104,16 @@ def _is_torn(image: Any, data: bytes, strips: list[tuple[int, int]]) -> bool:
     """Whether zeros took the place of pixels without compression, in strips that follow one another."""
     starts = sorted(strips)
     follow = all(start + size == after for (start, size), (after, _) in pairwise(starts))
-    total = sum(size for _, size in strips)
-    stride = max(1, total // image.height)
-    return follow and has_torn_zeros(data, Rows(starts[0][0], starts[0][0] + total, stride, stride // image.width or 1))
+    end = starts[-1][0] + starts[-1][1]
+    return follow and has_torn_zeros(data, Rows(starts[0][0], end, *_row_and_pixel(image)))
+
+
+def _row_and_pixel(image: Any) -> tuple[int, int]:
+    """Return the bytes of a row of a strip or tile, and those of a pixel in it, of one plane if planes are separate."""
+    tags = image.tag_v2
+    bits = _values(tags.get(_BITS, 1))
+    pixel = bits[0] if tags.get(_PLANES) == _SEPARATE else bits[0] * tags.get(_SAMPLES, 1)
+    return max(1, (tags.get(_TILE_WIDTH, image.width) * pixel + 7) // 8), max(1, pixel // 8)
 
 
 def _damaged(why: str) -> ImageDecodeError:

@@ -17,6 +17,7 @@ SPEC = MODELS["mobilenetv2"]
 RANDOM = Weights("random", None, "")
 
 
+@pytest.mark.slow
 def test_refused_weights_reach_the_caller_with_their_reason(files: Files, tmp_path: Path) -> None:
     weights = find_weights(SPEC, str(files.folder / "with classifier.weights.h5"), tmp_path)
     with pytest.raises(WeightsError, match="or with the classifier"):
@@ -24,6 +25,7 @@ def test_refused_weights_reach_the_caller_with_their_reason(files: Files, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_weights_of_any_kind_can_be_written_as_an_encoder_file(files: Files, tmp_path: Path) -> None:
     weights = find_weights(SPEC, str(files.folder / "right.weights.h5"), tmp_path)
     convert_in_subprocess(SPEC, weights, "rmac", tmp_path / "new.safetensors")
@@ -32,12 +34,14 @@ def test_weights_of_any_kind_can_be_written_as_an_encoder_file(files: Files, tmp
     assert header.shapes["backbone/Conv1/kernel"] == (3, 3, 3, 32)
 
 
+@pytest.mark.slow
 def test_weights_that_change_while_they_are_read_are_refused(files: Files, tmp_path: Path) -> None:
     weights = Weights("file", files.folder / "right.weights.h5", "the digest of the file as it was")
     with pytest.raises(WeightsError, match=r"right\.weights\.h5 changed while it was read"):
         export_in_subprocess(SPEC, weights, "avg", tmp_path)
 
 
+@pytest.mark.slow
 def test_the_graph_is_written_in_full_precision(files: Files, tmp_path: Path) -> None:
     weights = find_weights(SPEC, str(files.folder / "right.weights.h5"), tmp_path)
     export_in_subprocess(SPEC, weights, "max", tmp_path)
@@ -47,6 +51,7 @@ def test_the_graph_is_written_in_full_precision(files: Files, tmp_path: Path) ->
     assert 'element_type="bf16"' not in graph
 
 
+@pytest.mark.slow
 def test_the_keras_configuration_of_a_person_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".keras").mkdir()
     (tmp_path / ".keras/keras.json").write_text('{"floatx": "float16", "image_data_format": "channels_last"}')

@@ -35,6 +35,7 @@ def converted(old: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_weights_and_card_stay_and_ranges_are_those_that_are_shipped(old: Path, converted: Path) -> None:
     before, after, shipped = read_stored(old), read_stored(converted), read_stored(SHIPPED)
     assert all(np.array_equal(after[name], tensor) for name, tensor in before.items())
@@ -49,18 +50,21 @@ def test_weights_and_card_stay_and_ranges_are_those_that_are_shipped(old: Path, 
     assert "visop" in card["made"]["before"]
 
 
+@pytest.mark.slow
 def test_the_name_of_the_old_file_is_known_to_the_new_one(old: Path, converted: Path) -> None:
     before, after = (Selection.of(Settings(weights=str(path))) for path in (old, converted))
     assert before.fingerprint("f32") != after.fingerprint("f32")
     assert before.fingerprint("f32") in after.older_fingerprints("int8")
 
 
+@pytest.mark.slow
 def test_a_file_that_has_ranges_is_copied(converted: Path, tmp_path: Path) -> None:
     assert run_command("convert", "--weights", converted, "--out", tmp_path / "again.safetensors") == 0
     settings = [Settings(weights=str(path)) for path in (converted, tmp_path / "again.safetensors")]
     assert len({Selection.of(each).fingerprint("int8") for each in settings}) == 1
 
 
+@pytest.mark.slow
 @needs("int8")
 def test_without_ranges_auto_takes_another_precision_and_int8_is_refused(old: Path, tmp_path: Path) -> None:
     settings = Settings(weights=str(old), device="cpu", cache_dir=tmp_path)
@@ -72,6 +76,7 @@ def test_without_ranges_auto_takes_another_precision_and_int8_is_refused(old: Pa
         Selection.of(forced).load(EngineOptions.of(forced))
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_compute_in_eight_bits_gets_no_ranges(tmp_path: Path) -> None:
     path = tmp_path / "mobile.safetensors"
     assert run_command("convert", "--model", "mobilenetv2", "--weights", "random", "--out", path) == 0

@@ -73,6 +73,7 @@ def test_the_vectors_it_was_learnt_from_are_white_and_served_as_numpy_says(
     np.testing.assert_allclose(served, white / np.linalg.norm(white, axis=1, keepdims=True), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_file_says_what_it_is(whitened: Path) -> None:
     header = read_header(whitened)
     assert (header.model, header.pooling, header.dimension) == ("embedded", "gem", 8)
@@ -81,6 +82,7 @@ def test_the_file_says_what_it_is(whitened: Path) -> None:
     assert header.card["whitening"]["pictures"] == PICTURES
 
 
+@pytest.mark.slow
 def test_a_picture_that_fails_is_named_and_left_out(
     folder: Path, whiten: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -92,6 +94,7 @@ def test_a_picture_that_fails_is_named_and_left_out(
     assert 8 < read_header(tmp_path / "all.safetensors").dimension < PICTURES
 
 
+@pytest.mark.slow
 def test_a_whitened_encoder_is_not_whitened_again(folder: Path, whitened: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"white\.safetensors: is whitened already"):
         run(folder, "--out", tmp_path / "twice.safetensors", "--weights", whitened)

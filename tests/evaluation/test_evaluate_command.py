@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import argparse
 import json
 import os
 from dataclasses import replace
@@ -73,7 +72,7 @@ def test_running_operators_and_encoders_are_compared_in_the_order_given() -> Non
 
 
 def test_a_limit_takes_the_same_pictures_every_time_and_not_the_first_ones(folder: Path) -> None:
-    arguments = argparse.Namespace(folder=str(folder), transformations="", limit=10, seed=1, groups=False)
+    arguments = make_parser().parse_args(["evaluate", str(folder), "--limit", "10", "--seed", "1"])
     once, again = evaluate._job(arguments).paths, evaluate._job(arguments).paths
     assert once == again == sorted(once)
     assert once != [str(path) for path in sorted(folder.iterdir())][:10]

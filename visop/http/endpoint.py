@@ -66,6 +66,7 @@ class Endpoint:
         self._pool = ThreadPoolExecutor(settings.max_calls, "visop-http")
         self._lookups = ThreadPoolExecutor(_LOOKUPS, "visop-http-look")
         self._deadlines = Deadlines(lambda: draining() if calls.draining else None)
+        self._closing = False
 
     def give_up(self) -> None:
         """Answer what is still being served with ShuttingDown. In the thread of the event loop."""
@@ -76,10 +77,14 @@ class Endpoint:
         for pool in (self._pool, self._lookups):
             pool.shutdown(wait=False)
 
+    def end_connections(self) -> None:
+        """End each connection with its next answer."""
+        self._closing = True
+
     @property
     def closing(self) -> bool:
-        """Whether the operator is draining."""
-        return self._calls.draining
+        """Whether connections end with their answer."""
+        return self._closing or self._calls.draining
 
     def trouble(self) -> str | None:
         """Why new calls would fail, or None: as the gRPC health service says."""

@@ -71,6 +71,7 @@ class HttpServer:
 
     def drain(self) -> None:
         """Take no new connections, and end each with the answer to the request in hand. Does not wait for those."""
+        self._endpoint.end_connections()  # before uvicorn closes any of them, after which an answer could follow
         self._server.should_exit = True
         if self._thread.is_alive():
             self._server.takes_no_more.wait(_LOOP_S)

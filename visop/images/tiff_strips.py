@@ -37,10 +37,10 @@ def check_strips(image: Any, data: bytes) -> None:
         ImageTooLarge: many strips or tiles are the same bytes, so that a small file would be much work.
     """
     strips = list(_strips(image.tag_v2))
-    if sum(size for _, size in strips) > _MAX_SHARING * len(data):
-        raise ImageTooLarge(f"image is a TIFF with {len(strips):,} strips or tiles that share their bytes")
     if any(start + size > len(data) for start, size in strips):
         raise _damaged("its pixels end early")
+    if sum(size for _, size in strips) > _MAX_SHARING * len(data):
+        raise ImageTooLarge(f"image is a TIFF with {len(strips):,} strips or tiles that share their bytes")
     if not all(_is_whole(image, data[start : start + size]) for start, size in strips):
         raise _damaged("its compressed data are corrupt")
     if image.info.get("compression") == "raw" and _is_torn(image, data, strips):

@@ -125,6 +125,19 @@ def test_a_folder_that_goes_away_keeps_its_pictures_until_it_is_back(
     until(lambda: site.status()["count"] == 12)
 
 
+def test_a_folder_that_comes_back_under_another_name_is_known_by_that_alone(
+    start_site: Callable[..., Site], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """To rename a folder is one change or two, as the events come."""
+    write_pictures(tmp_path / "photos" / "trip", 2, first=20)
+    site = start_site(options=WATCHED)
+    os.rename(site.folder / "trip", tmp_path / "away")
+    until(lambda: "is gone or empty; its pictures stay" in caplog.text)
+    os.rename(tmp_path / "away", site.folder / "journey")
+    until(lambda: "journey/20.png" in files_of(site) and site.status()["indexing"]["state"] == "done")
+    assert files_of(site) == {f"{number}.png" for number in range(10)} | {"journey/20.png", "journey/21.png"}
+
+
 @pytest.mark.slow
 def test_thousands_of_files_at_once_are_one_batch_and_the_same_when_they_go(
     start_site: Callable[..., Site], tmp_path: Path

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self
@@ -49,6 +49,19 @@ class Progress:
     message: str = ""
 
 
+@dataclass(frozen=True)
+class _Held:
+    """What is gone, and stays in the index because it may come back.
+
+    Attributes:
+        paths: of files and folders that are gone.
+        folders: those of them of which the log says so.
+    """
+
+    paths: Set[str] = frozenset()
+    folders: Set[str] = frozenset()
+
+
 class Indexing:
     """A context manager that indexes from entering to leaving. A start after a stop continues where it was stopped.
 
@@ -82,6 +95,7 @@ class Indexing:
         self._lock = threading.Lock()
         self._progress = Progress("running", total=expected)
         self._begun_at = time.monotonic()
+        self._held = _Held()
         self._thread = threading.Thread(target=self._run, name="visop-index", daemon=True)
 
     def __enter__(self) -> Self:
@@ -131,7 +145,7 @@ class Indexing:
         self.failures.forget(batch.changed)
         try:
             added = self._add(batch) if batch.inputs else _NOTHING
-            removed = added.removed + (self._recheck(batch.changed) if batch.changed else 0)
+            removed = added.removed + (self._recheck(batch.changed, added) if batch.changed else 0)
         except ShuttingDown:
             raise
         except VisopError as error:
@@ -178,10 +192,17 @@ class Indexing:
         if self._stopping.wait(seconds):
             raise ShuttingDown("the server is shutting down")
 
-    def _recheck(self, changed: Sequence[str]) -> int:
-        done = recheck(self._index.collection, changed)
-        for folder in done.held_back:
+    def _recheck(self, changed: Sequence[str], added: Added) -> int:
+        """Take out what is gone, also what went before and is found elsewhere now, as when a folder is renamed."""
+        paths = [*changed, *self._held.paths] if added.named else changed
+        done = recheck(self._index.collection, paths)
+        for folder in set(done.held_back) - set(self._held.folders):
             _tell_away(folder, "is gone or empty")
+        if done.held_back:
+            gone = {path for path in [*changed, *self._held.paths] if not os.path.lexists(path)}
+            self._held = _Held(gone, {*done.held_back, *self._held.folders})
+        elif added.named:
+            self._held = _Held()
         return done.removed
 
     def _log(self, batch: Batch, added: Added, removed: int) -> None:

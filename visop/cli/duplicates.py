@@ -29,10 +29,11 @@ _NOTES = """\
 Two pictures are copies if the cosine of their vectors reaches --threshold, or else the threshold that the encoder's
 card has for --fpr. A copy of a copy is in the same group, and the picture with most pixels comes first. Every picture
 is compared with every other one, which takes minutes for 100,000. Nothing is encoded, and nothing is deleted.
+The first picture of a group need not be the original: look at each group before you delete anything.
 
 examples:
   visop duplicates --html duplicates.html
-  visop duplicates --threshold 0.95 --json | jq '.[].pictures[1:][].names[]'
+  visop duplicates --threshold 0.95 --json | jq -c '.[] | [.pictures[].names[]]'
 """
 
 

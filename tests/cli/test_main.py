@@ -176,6 +176,11 @@ def test_a_reader_that_has_enough_is_no_error():
     assert process.stderr == b""
 
 
+def test_standard_streams_that_are_closed_are_no_error():
+    command = f"{sys.executable} -m visop info --json <&- >&- 2>&-"
+    assert subprocess.run(command, shell=True, cwd=ROOT).returncode == 0
+
+
 # --- serve ---
 
 

@@ -65,6 +65,7 @@ Every setting is a flag of `visop serve` and an environment variable: --max-batc
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
+    _open_closed_streams()
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC would print what our own errors say
     parser = make_parser()
     arguments, unknown = parser.parse_known_args(argv)
@@ -86,6 +87,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     return status
+
+
+def _open_closed_streams() -> None:
+    """Put the null device where the caller closed a standard stream, so that no file or socket gets its number."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - for as long as the process runs
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115 - for as long as the process runs
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -206,6 +206,11 @@ def png(rows: bytes, *chunks: bytes, width: int = 4, height: int = 4, interlace:
 ROWS = b"\0\x80\x90\xa0\xb0" * 4
 
 
+@pytest.mark.parametrize(("cut", "instead"), [(1, b""), (4, b""), (7, b""), (12, b""), (1, b"x"), (4, b"xxxx")])
+def test_a_png_whose_end_is_damaged_or_cut_off_is_whole(cut: int, instead: bytes) -> None:
+    assert decode_image(png(ROWS)[:-cut] + instead, LIMITS)[0, 0].tolist() == [128] * 3
+
+
 @pytest.mark.parametrize("kind", [b"pHYs", b"tEXt", b"zTXt", b"tIME", b"bKGD", b"sPLT", b"abCd"])
 def test_a_wrong_checksum_where_nobody_looks_does_no_harm(kind: bytes) -> None:
     assert decode_image(png(ROWS, chunk(kind, b"123456789", checksum=1)), LIMITS)[0, 0].tolist() == [128] * 3
@@ -293,3 +298,5 @@ def test_a_heic_is_decoded_where_its_package_is_installed() -> None:
     assert np.abs(image.astype(int) - np.asarray(PICTURE)).mean() < 4
     with pytest.raises(ImageDecodeError, match="damaged HEIF"):
         decode_image(middle(data, bytes(1000)), replace(LIMITS, formats=("HEIF",)))
+    with pytest.raises(ImageDecodeError, match="damaged HEIF: a part of its pixels is bytes of 255"):
+        decode_image(middle(data, b"\xff" * 1000), replace(LIMITS, formats=("HEIF",)))

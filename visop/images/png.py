@@ -84,8 +84,11 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _matters(kind: bytes) -> bool:
-    """Whether a decoder must not skip a chunk: that is said by its first letter, unless it decides about the looks."""
-    return not kind[0] & 0x20 or kind in _LOOKS
+    """Whether a decoder must not skip a chunk: that is said by its first letter, unless it decides about the looks.
+
+    The end holds nothing; whether all pixels came before it shows without it.
+    """
+    return kind != b"IEND" and (not kind[0] & 0x20 or kind in _LOOKS)
 
 
 def _is_ballast(kind: bytes, chunk: memoryview) -> bool:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -147,6 +148,29 @@ def test_when_the_program_is_killed_it_is_started_again() -> None:
         assert {image.shape for image in pool.map(lambda _: decode_in_process(PICTURE, LIMITS), range(8))} == {
             (12, 16, 3)
         }
+
+
+def test_that_the_system_gives_no_process_is_not_said_of_the_picture() -> None:
+    code = """
+import os, sys
+from pathlib import Path
+from visop.errors import Overloaded
+from visop.images.decode import ImageLimits
+from visop.images.decode_process import decode_in_process
+from visop.settings import Settings
+Path("sitecustomize.py").write_text("def fork(): raise BlockingIOError(11, 'no')\\nimport os\\nos.fork = fork")
+os.environ["PYTHONPATH"] = os.getcwd()
+try:
+    decode_in_process(sys.stdin.buffer.read(), ImageLimits.of(Settings()))
+except Overloaded as error:
+    print(error)
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=folder, env=environment, input=PICTURE, capture_output=True, check=True
+        )
+    assert done.stdout.startswith(b"no process can be started to decode the image")
 
 
 def test_memory_is_limited() -> None:

@@ -8,6 +8,7 @@ process, so that a picture is not sent through a pipe.
 from __future__ import annotations
 
 import atexit
+import errno
 import json
 import mmap
 import os
@@ -28,14 +29,14 @@ import numpy as np
 
 import visop
 from visop.contract import Image
-from visop.errors import ImageDecodeError, ImageTooLarge
+from visop.errors import ImageDecodeError, ImageTooLarge, Overloaded
 from visop.images.decode import ImageLimits, decode_image
 from visop.images.limits import check_size
 
 # Without processes that can be forked, as on Windows, pictures are decoded in this one.
 _CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds")
 if _CAN_FORK:
-    from visop.images.decode_server import ANSWER, ERRORS, REQUEST
+    from visop.images.decode_server import ANSWER, ERRORS, FORKED, REQUEST
 
 # Processor time is what is limited. Waiting for a processor is not, up to this many times as long, and some more.
 _PATIENCE, _PATIENCE_S = 4.0, 5.0
@@ -61,6 +62,7 @@ def decode_in_process(
     Raises:
         ImageTooLarge: as ``decode_image``, or the time or the memory did not suffice.
         ImageDecodeError: as ``decode_image``, or the decoder crashed.
+        Overloaded: the system gives no process, descriptor or memory.
     """
     check_size(data, limits.max_bytes)
     if not _CAN_FORK:
@@ -209,7 +211,10 @@ class _Processes:
                 return self._fork(capacity)
             except OSError:  # the program was killed
                 self._close_program()
+            try:
                 return self._fork(capacity)
+            except OSError as error:
+                raise Overloaded(f"no process can be started to decode the image: {error.strerror}") from None
 
     def _give(self, process: _Process) -> None:
         with self._lock:
@@ -222,6 +227,8 @@ class _Processes:
         try:
             with theirs, _shared_file(capacity) as file:
                 socket.send_fds(control, [b"\0"], [theirs.fileno(), file.fileno()])
+                if control.recv(1) != FORKED:
+                    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
                 return _Process(ours, mmap.mmap(file.fileno(), capacity))
         except OSError:
             ours.close()

@@ -30,6 +30,8 @@ from visop.images.decode import ImageLimits, decode_image
 REQUEST = struct.Struct("<QQd")
 #: Height and width in pixels, or twice 0 and the bytes of the error that follows.
 ANSWER = struct.Struct("<QQQ")
+#: The program says one of these of each pair that it was sent: a process has it, or the system gave none.
+FORKED, REFUSED = b"\1", b"\0"
 
 # Address space of a decoding process: what it has at its start and needs for any picture, and for each pixel. The most
 # that a decoder was found to need is 19 bytes a pixel, of a progressive JPEG in CMYK.
@@ -49,12 +51,21 @@ def main(descriptor: int) -> None:
             message, descriptors, _, _ = socket.recv_fds(control, 1, 2)
             if not message:
                 return
-            if os.fork() == 0:
-                control.close()
-                serve(*descriptors)
-                os._exit(0)
+            control.sendall(_forked(control, descriptors))
             for each in descriptors:
                 os.close(each)
+
+
+def _forked(control: socket.socket, descriptors: list[int]) -> bytes:
+    try:
+        process = os.fork()
+    except OSError:  # there are as many processes as may be, or there is no memory
+        return REFUSED
+    if process == 0:
+        control.close()
+        serve(*descriptors)
+        os._exit(0)
+    return FORKED
 
 
 def serve(channel: int, memory: int) -> None:

@@ -77,6 +77,8 @@ def test_pictures_that_are_not_accepted_are_named_and_what_is_passed_over_is_cou
     assert f"3 inputs failed; {tmp_path}/e.csv says why\n  3 x " in err
     assert "passed over: 1 file that is no picture; 1 hidden or excluded (.thumbnails)" in err
     assert (tmp_path / "e.csv").read_text().count(".HEIC,") == 3
+    assert run("index", folder / "0.HEIC", "--errors", tmp_path / "e.csv") == 1
+    assert f"visop: 1 input failed; {tmp_path}/e.csv says why" in capsys.readouterr().err
     assert run("index", folder, "--exclude", "*.heic", "--errors", tmp_path / "e.csv") == 0
 
 

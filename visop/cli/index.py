@@ -83,7 +83,8 @@ def _index(arguments: argparse.Namespace, failures: Failures) -> int:
     if added.away:
         note(_kept(added.away))
     if added.failed:
-        return complain_of_inputs(f"{added.failed} inputs failed; {failures.path} says why", failures.reasons)
+        failed = f"{added.failed} input{'s' * (added.failed != 1)} failed"
+        return complain_of_inputs(f"{failed}; {failures.path} says why", failures.reasons)
     return 0
 
 

@@ -173,6 +173,16 @@ except Overloaded as error:
     assert done.stdout.startswith(b"no process can be started to decode the image")
 
 
+def test_modules_in_the_working_folder_are_not_taken_for_those_of_python() -> None:
+    code = "import sys; from visop.images.decode_process import *; "
+    code += "from visop.settings import Settings; "
+    code += "decode_in_process(sys.stdin.buffer.read(), ImageLimits.of(Settings()))"
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "json.py").write_text("raise SystemExit('not the one of Python')")
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+        subprocess.run([sys.executable, "-P", "-c", code], cwd=folder, env=environment, input=PICTURE, check=True)
+
+
 def test_memory_is_limited() -> None:
     """A process that has used what a picture may use is refused more, and says so of that picture."""
     code = """

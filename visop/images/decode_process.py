@@ -240,7 +240,7 @@ class _Processes:
         self._control, theirs = socket.socketpair()
         with theirs:
             self._program = subprocess.Popen(  # noqa: S603 - of this package, no shell
-                [sys.executable, "-m", "visop.images.decode_server", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "visop.images.decode_server", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 env=os.environ | _MALLOC | {"PYTHONPATH": _python_path()},

@@ -5,25 +5,30 @@ from visop.search.linked import Linked
 
 
 def linked(vectors, threshold, *sizes):
-    """Added in blocks of these sizes, over and over."""
-    links, start = Linked(threshold), 0
+    """Added in blocks of these sizes, over and over; the threshold is one for all, or (N,)."""
+    links, start = Linked(), 0
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    thresholds = np.broadcast_to(np.float32(threshold), (len(vectors),))
     while start < len(vectors):
         for size in sizes:
             if start < len(vectors):
-                links.add(vectors[start : start + size])
+                links.add(unit[start : start + size], thresholds[start : start + size])
             start += size
     return links
 
 
 def brute_force(vectors, threshold):
-    """The components of the graph of all pairs, and of each vector the highest cosine with another one."""
+    """The components of the graph of all pairs."""
     unit = vectors.astype(float) / np.linalg.norm(vectors, axis=1, keepdims=True)
     cosines = unit @ unit.T
     np.fill_diagonal(cosines, -2)
-    reached = ((cosines >= threshold) | np.eye(len(vectors), dtype=bool)).astype(np.float32)
+    thresholds = np.broadcast_to(threshold, (len(vectors),))
+    reached = ((cosines >= np.maximum.outer(thresholds, thresholds)) | np.eye(len(vectors), dtype=bool)).astype(
+        np.float32
+    )
     while ((further := np.minimum(reached @ reached, 1)) != reached).any():
         reached = further
-    return {tuple(np.flatnonzero(row)) for row in reached if row.sum() > 1}, cosines.max(axis=1)
+    return {tuple(np.flatnonzero(row)) for row in reached if row.sum() > 1}
 
 
 def clusters(seed, spread=0.1):
@@ -37,13 +42,17 @@ def clusters(seed, spread=0.1):
 
 @pytest.mark.parametrize("sizes", [(700,), (50,), (300, 1, 13)], ids=str)
 @pytest.mark.parametrize("threshold", [0.995, 0.97, 0.5, 0.2])
-def test_sets_and_nearest_are_those_of_brute_force(sizes, threshold):
+def test_sets_are_those_of_brute_force(sizes, threshold):
     vectors = clusters(seed=len(sizes))
     links = linked(vectors, threshold, *sizes)
-    groups, nearest = brute_force(vectors, threshold)
-    assert {tuple(sorted(group)) for group in links.groups()} == groups
-    members = [number for group in groups for number in group]
-    np.testing.assert_allclose(links.nearest()[members], nearest[members], atol=1e-6)
+    assert {tuple(sorted(group)) for group in links.groups()} == brute_force(vectors, threshold)
+
+
+def test_each_vector_may_have_a_threshold_of_its_own():
+    vectors = clusters(seed=7)
+    thresholds = np.random.default_rng(7).uniform(0.5, 0.999, len(vectors))
+    groups = {tuple(sorted(group)) for group in linked(vectors, thresholds, 100).groups()}
+    assert groups == brute_force(vectors, thresholds)
 
 
 def test_a_chain_is_one_set_whatever_its_order():
@@ -53,15 +62,5 @@ def test_a_chain_is_one_set_whatever_its_order():
     assert sorted(group) == list(range(len(vectors)))
 
 
-def test_vectors_need_not_be_of_unit_length_to_the_last_digit():
-    rng = np.random.default_rng(0)
-    vector = rng.standard_normal(256).astype(np.float32)
-    links = linked(np.stack([vector, 1.0007 * vector, 0.9993 * vector]), 1.0, 3)
-    assert sorted(links.groups()[0]) == [0, 1, 2]
-    assert links.nearest().tolist() == pytest.approx([1, 1, 1], abs=1e-6)
-    assert links.nearest().max() <= 1
-
-
 def test_nothing_is_no_set():
-    assert Linked(0.5).groups() == []
-    assert len(Linked(0.5).nearest()) == 0
+    assert Linked().groups() == []

@@ -7,8 +7,10 @@ import pytest
 
 from tests.conftest import run_command
 from tests.search.conftest import SERVER, write_pictures
+from visop.cli import duplicates
 from visop.cli.main import main
 from visop.errors import UsageError, VisopError
+from visop.search.duplicates import FALSE_PAIRS
 
 ENCODER = ["--class", "tests.toys:ToyOperator"]
 
@@ -128,8 +130,10 @@ def test_duplicates_are_listed_and_reported(run, folder, tmp_path, capsys):
     (folder / "copy.png").write_bytes((folder / "3.png").read_bytes())
     run("index", folder, "--quiet")
     assert run("duplicates", "--threshold", "1") == 0
-    out = capsys.readouterr().out
-    assert str(folder / "copy.png") in out
+    keep, same = capsys.readouterr().out.splitlines()[-2:]
+    assert keep.split()[0] == "keep"
+    assert keep.endswith(str(folder / "3.png"))
+    assert same.split() == ["same", str(folder / "copy.png")]
     assert run("duplicates", "--threshold", "1", "--html", tmp_path / "d.html") == 0
     assert run("duplicates", "--threshold", "1", "--json") == 0
     assert (tmp_path / "d.html").exists()
@@ -138,7 +142,16 @@ def test_duplicates_are_listed_and_reported(run, folder, tmp_path, capsys):
 def test_duplicates_without_a_threshold_say_where_to_get_one(run, folder, capsys):
     run("index", folder, "--quiet")
     assert run("duplicates") == 2
-    assert "give --threshold, such as 0.95, or --calibration" in capsys.readouterr().out
+    assert "threshold: none is known for this encoder, and" in capsys.readouterr().out
+
+
+def test_the_threshold_of_duplicates_is_chosen_in_one_way(run, folder, capsys):
+    run("index", folder, "--quiet")
+    assert run("duplicates", "--threshold", "1", "--false-pairs", "2") == 2
+    assert "false_pairs 2.0: is another way to choose the threshold; give one" in capsys.readouterr().out
+    assert run("duplicates", "--fpr", "0.01") == 2
+    assert "fpr 0.01: no calibration of this encoder is known" in capsys.readouterr().out
+    assert duplicates._FALSE_PAIRS == FALSE_PAIRS
 
 
 @pytest.mark.parametrize(

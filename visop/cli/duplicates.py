@@ -22,18 +22,29 @@ from visop.errors import UsageError
 from visop.sources import printable
 
 if TYPE_CHECKING:
-    from visop.search.duplicates import Group
+    from visop.search.duplicates import FewFalsePairs, Group
     from visop.search.index import Index
 
+# As ``search.duplicates.FALSE_PAIRS``, which is not imported for the help.
+_FALSE_PAIRS = 0.1
+
 _NOTES = """\
-Two pictures are copies if the cosine of their vectors reaches --threshold, or else the threshold that the encoder's
-card has for --fpr. A copy of a copy is in the same group, and the picture with most pixels comes first. Every picture
-is compared with every other one, which takes minutes for 100,000. Nothing is encoded, and nothing is deleted.
-The first picture of a group need not be the original: look at each group before you delete anything.
+Every picture is compared with every other one, which takes minutes for 100,000. Two are copies if they are more alike
+than any two different pictures of this index are expected to be: --false-pairs is how many pairs of different pictures
+may be expected among all that are compared, and each picture has a threshold of its own, from how alike the others are
+to it. With fewer than 500 pictures the calibration of the encoder takes their place. Every member of a group is itself
+like the picture in its middle, so that one picture between two groups does not join them. The most certain groups come
+first. Pictures that were taken right after each other can be as alike as copies are.
+
+In each group `keep` is the one that is the original as far as the files say, with the reason in brackets: as the camera
+wrote it, the most pixels, the least compressed, the most metadata, the oldest. `same` is byte for byte the file above
+it, and the only kind that can be deleted without a look. Nothing is encoded, and nothing is deleted.
 
 examples:
   visop duplicates --html duplicates.html
-  visop duplicates --threshold 0.95 --json | jq -c '.[] | [.pictures[].names[]]'
+  visop duplicates --false-pairs 0.001                       only what is certain
+  visop duplicates --threshold 0.95                          one threshold for all
+  visop duplicates --json | jq -r '.[].pictures[].names[1:][]'     files of which another name has every byte
 """
 
 
@@ -46,9 +57,21 @@ def add_parser(commands: Commands) -> None:
         "--threshold",
         type=cosine,
         metavar="COSINE",
-        help="from which cosine pictures are copies (default: the encoder's, for --fpr)",
+        help="from which cosine on any two pictures are copies (default: chosen for --false-pairs)",
+    )
+    positive = number(float, lambda value: 0 < value <= 1000, "a number above 0, such as 0.1")
+    parser.add_argument(
+        "--false-pairs",
+        type=positive,
+        metavar="N",
+        help=f"how many pairs of different pictures may be expected to pass for copies (default {_FALSE_PAIRS})",
     )
     add_calibration(parser)
+    rate = next(action for action in parser._actions if action.dest == "fpr")
+    rate.default, rate.help = (
+        None,
+        "take the encoder's threshold for this false-positive rate per pair, for all pictures",
+    )
     add_output_flags(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(operators=[])
@@ -57,45 +80,64 @@ def add_parser(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Find and print the groups; the exit status."""
-    groups, threshold = _find(arguments)
+    groups, rule = _find(arguments)
     if arguments.json:
         sys.stdout.write(json.dumps([dataclasses.asdict(group) for group in groups], indent=2) + "\n")
     elif arguments.html:
         from visop.search.show.html import write_duplicates
 
-        write_duplicates(arguments.html, arguments.name, groups, threshold, settings_of(arguments))
+        write_duplicates(arguments.html, arguments.name, groups, rule, settings_of(arguments))
         sys.stdout.write(f"{len(groups)} groups in {arguments.html}\n")
     else:
         sys.stdout.write("\n".join(_words(group) for group in groups))
-        note(f"{len(groups)} groups of pictures with a cosine of {threshold:.4f} or more")
+        note(f"{len(groups)} groups of copies: {rule}")
     return 0
 
 
-def _find(arguments: argparse.Namespace) -> tuple[list[Group], float]:
-    with open_index(arguments) as index:
-        operator = index.collection.operator
-        threshold: float | None = arguments.threshold
-        if threshold is None:
-            threshold = threshold_of(arguments, index)
-        if threshold is None:
-            raise UsageError(
-                "",
-                operator.fingerprint or operator.name,
-                "no threshold is known for this encoder; give --threshold, such as 0.95, or --calibration with what "
-                "`visop evaluate` measured",
-            )
-        return _groups(index, threshold, quiet=arguments.quiet), threshold
-
-
-def _groups(index: Index, threshold: float, *, quiet: bool) -> list[Group]:
+def _find(arguments: argparse.Namespace) -> tuple[list[Group], str]:
     from visop.progress import progress_bar
-    from visop.search.duplicates import find_duplicates
+    from visop.search.duplicates import find_duplicates, with_originals
 
-    with progress_bar(index.count(), quiet=quiet) as bar:
-        return find_duplicates(index.collection, threshold, bar.update)
+    with open_index(arguments) as index:
+        threshold, rule = _threshold(arguments, index)
+        with progress_bar(index.count(), quiet=arguments.quiet) as bar:
+            groups = find_duplicates(index.collection, threshold, bar.update)
+    return with_originals(groups, settings_of(arguments)), rule
+
+
+def _threshold(arguments: argparse.Namespace, index: Index) -> tuple[float | FewFalsePairs, str]:
+    """What a pair has to reach, and that in words.
+
+    Raises:
+        UsageError: two of the flags exclude each other, or there is no such threshold.
+    """
+    from visop.search.calibration import tail_of
+    from visop.search.duplicates import FewFalsePairs
+
+    given = [name for name in ("threshold", "false_pairs", "fpr") if getattr(arguments, name) is not None]
+    if len(given) > 1:
+        raise UsageError(given[1], getattr(arguments, given[1]), "is another way to choose the threshold; give one")
+    if arguments.threshold is None and arguments.fpr is not None:
+        arguments.threshold = threshold_of(arguments, index)
+        if arguments.threshold is None:
+            raise UsageError("fpr", arguments.fpr, "no calibration of this encoder is known; give a threshold")
+    if arguments.threshold is not None:
+        return arguments.threshold, f"a cosine of {arguments.threshold:.4f} or more"
+    expected = _FALSE_PAIRS if arguments.false_pairs is None else arguments.false_pairs
+    tail = tail_of(index.collection.operator, settings_of(arguments), arguments.calibration)
+    pairs = index.count() * (index.count() - 1) // 2
+    return FewFalsePairs(
+        expected, tail
+    ), f"{expected:g} false pairs are expected among the {pairs:,} that were compared"
 
 
 def _words(group: Group) -> str:
-    names = [name for picture in group.pictures for name in picture.names]
-    head = f"{len(names)} copies, cosine {group.loosest:.4f} to {group.closest:.4f}\n"
-    return head + "".join(f"  {printable(name)}\n" for name in names)
+    count = sum(len(picture.names) for picture in group.pictures)
+    lines = [f"{count} pictures, cosine {group.loosest:.4f} to {group.closest:.4f}"]
+    for place, picture in enumerate(group.pictures):
+        size = f"{picture.width}x{picture.height}" if picture.width else "-"
+        why = f"  ({group.why})" if group.why and not place else ""
+        role = "copy" if place else "keep"
+        lines.append(f"  {role}  {size:>11}  {picture.bytes:>12,} bytes  {printable(picture.names[0])}{why}")
+        lines += [f"  same{'':34}{printable(name)}" for name in picture.names[1:]]
+    return "\n".join(lines) + "\n"

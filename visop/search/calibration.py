@@ -8,12 +8,32 @@ from pathlib import Path
 from visop.contract import OperatorInfo
 from visop.errors import UsageError
 from visop.evaluation.compare import calibration_from, calibration_of, trust_of
+from visop.search.background import Tail, tail_through
 from visop.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 #: One of a thousand pairs of different pictures passes for a copy.
 DEFAULT_FPR = 1e-3
+
+
+def tail_of(operator: OperatorInfo, settings: Settings, file: Path | None = None) -> Tail | None:
+    """Return how the rate of false positives falls with the cosine, by the calibration of the encoder of an index.
+
+    Args:
+        operator: of the index.
+        settings: as for ``copy_threshold``.
+        file: as for ``copy_threshold``.
+
+    Returns:
+        None if there is no calibration of this encoder, or it has fewer than two thresholds.
+
+    Raises:
+        UsageError: the file is none of this encoder.
+    """
+    calibration = calibration_from(file, operator) if file else calibration_of(operator, settings)
+    points = [(float(each["fpr"]), float(each["similarity"])) for each in (calibration or {}).get("thresholds", [])]
+    return tail_through(*sorted(points)[:2]) if len(points) > 1 else None
 
 
 def copy_threshold(

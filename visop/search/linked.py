@@ -12,9 +12,6 @@ from scipy.cluster.hierarchy import DisjointSet
 # alone, and few enough for the products of 256 x 2,000 vectors to be 2 MB.
 _STRIP = 256
 
-# In float32 the product of a unit vector with itself may be a little less than 1.
-_SAME = 1.0 - 1e-6
-
 _NONE = -2.0
 
 
@@ -25,12 +22,12 @@ class _Block:
     Attributes:
         first: number of the first one, counted from the first of all.
         vectors: (N, dimension) float32, of unit length.
-        nearest: (N,) float32, see ``Linked.nearest``.
+        thresholds: (N,) float32.
     """
 
     first: int
     vectors: npt.NDArray[np.float32]
-    nearest: npt.NDArray[np.float32]
+    thresholds: npt.NDArray[np.float32]
 
 
 class Linked:
@@ -38,33 +35,28 @@ class Linked:
 
     In memory are the vectors and the products of one strip. Time is that of one product of every two vectors: it grows
     with the square of their number, however many are linked.
-
-    Args:
-        threshold: the cosine from which on two vectors are linked.
     """
 
-    def __init__(self, threshold: float) -> None:
-        self._threshold = np.float32(min(threshold, _SAME))
+    def __init__(self) -> None:
         self._blocks: list[_Block] = []
         self._sets = DisjointSet()
         self._count = 0
 
-    def add(self, vectors: npt.NDArray[np.float32]) -> None:
-        """Link vectors, (N, dimension) float32 of any norm but 0, with each other and with all that came before."""
-        unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-        block = _Block(self._count, unit, np.full(len(unit), _NONE, np.float32))
+    def add(self, vectors: npt.NDArray[np.float32], thresholds: npt.NDArray[np.float32]) -> None:
+        """Link vectors with each other and with all that came before.
+
+        Args:
+            vectors: (N, dimension) float32, of unit length.
+            thresholds: (N,) float32: two vectors are linked if their cosine reaches the thresholds of both.
+        """
+        block = _Block(self._count, vectors, thresholds)
         self._blocks.append(block)
-        for number in range(self._count, self._count + len(unit)):
+        for number in range(self._count, self._count + len(vectors)):
             self._sets.add(number)
-        self._count += len(unit)
-        for start in range(0, len(unit), _STRIP):
+        self._count += len(vectors)
+        for start in range(0, len(vectors), _STRIP):
             for other in self._blocks:
                 self._compare(block, start, other)
-
-    def nearest(self) -> npt.NDArray[np.float32]:
-        """(N,) float32: the cosine of each vector that is linked with the other one that is most like it."""
-        parts = [np.empty(0, np.float32), *(block.nearest for block in self._blocks)]
-        return np.concatenate(parts).clip(max=1.0)
 
     def groups(self) -> list[list[int]]:
         """Return the sets of vectors that are linked, by their numbers; leaves out vectors that are linked to none."""
@@ -75,10 +67,8 @@ class Linked:
         cosines = block.vectors[strip] @ other.vectors.T
         if other is block:
             np.fill_diagonal(cosines[:, start:], _NONE)
-        links = cosines >= self._threshold
+        links = cosines >= np.maximum(block.thresholds[strip, None], other.thresholds)
         if links.any():
-            np.maximum(block.nearest[strip], cosines.max(axis=1), out=block.nearest[strip])
-            np.maximum(other.nearest, cosines.max(axis=0), out=other.nearest)
             self._join(links, block.first + start, other.first)
 
     def _join(self, links: npt.NDArray[np.bool_], first_row: int, first_column: int) -> None:

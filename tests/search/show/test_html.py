@@ -36,11 +36,13 @@ def test_a_query_whose_name_is_no_text_is_shown_as_far_as_it_is(tmp_path, settin
 
 
 def test_groups_are_sections(tmp_path, settings):
-    group = Group((picture("/a.png"), picture("/b.png")), 0.99, 0.95)
-    write_duplicates(tmp_path / "page.html", "photos", [group, group], 0.9, settings)
+    group = Group((picture("/a.png"), picture("/b.png")), 0.99, 0.95, "the most pixels")
+    write_duplicates(tmp_path / "page.html", "photos", [group, group], "0.1 false pairs <are> expected", settings)
     page = (tmp_path / "page.html").read_text()
     assert page.count("<section>") == 2
     assert "cosine 0.9500 to 0.9900" in page
+    assert page.count("Keep the first one: the most pixels.") == 2
+    assert "the most certain first: 0.1 false pairs &lt;are&gt; expected." in page
 
 
 def test_a_page_that_cannot_be_written_is_named(tmp_path, settings):

@@ -28,8 +28,8 @@ def write_search(html: Path, query: str, matches: Sequence[Match], settings: Set
     _write(html, "search.html.jinja", {"query": printable(query), "matches": matches}, settings)
 
 
-def write_duplicates(html: Path, index: str, groups: Sequence[Group], threshold: float, settings: Settings) -> None:
-    """Write groups of copies. Raises UsageError if the file cannot be written."""
+def write_duplicates(html: Path, index: str, groups: Sequence[Group], rule: str, settings: Settings) -> None:
+    """Write groups of copies, and by which rule they are copies. Raises UsageError if the file cannot be written."""
     shown: list[Group] = []
     pictures = 0
     for group in groups:
@@ -37,7 +37,7 @@ def write_duplicates(html: Path, index: str, groups: Sequence[Group], threshold:
         if pictures > _MOST_PICTURES and shown:
             break
         shown.append(group)
-    context = {"index": index, "groups": shown, "left_out": len(groups) - len(shown), "threshold": threshold}
+    context = {"index": index, "groups": shown, "left_out": len(groups) - len(shown), "rule": rule}
     _write(html, "duplicates.html.jinja", context, settings)
 
 

@@ -29,10 +29,10 @@ def save(tmp_path):
     return saved
 
 
-def first(*pictures):
-    ordered, why = original_first(pictures, Settings())
-    assert {each.id for each in ordered} == {each.id for each in pictures}
-    return ordered[0], why
+def first(*pictures, likeness=None):
+    order, why = original_first(pictures, likeness or [0.9] * len(pictures), Settings())
+    assert sorted(order) == list(range(len(pictures)))
+    return pictures[order[0]], why
 
 
 def test_the_file_of_the_camera_is_kept_even_where_a_copy_was_enlarged(save):
@@ -50,6 +50,11 @@ def test_the_largest_the_least_compressed_and_the_oldest_come_first(save):
     assert first(small, large) == (large, "the most pixels")
     rough = save("c.jpg", quality=20, modified=1)
     assert first(rough, large) == (large, "the least compressed")
+
+
+def test_a_frame_makes_no_original_of_a_copy(save):
+    plain, framed, cut = save("a.jpg"), save("b.jpg", (80, 60)), save("c.jpg", (60, 44))
+    assert first(framed, plain, cut, likeness=[0.8, 0.9, 0.85]) == (plain, "most like the others")
 
 
 def test_equal_ones_are_told_apart_by_their_age(save):

@@ -37,8 +37,9 @@ like the picture in its middle, so that one picture between two groups does not 
 first. Pictures that were taken right after each other can be as alike as copies are.
 
 In each group `keep` is the one that is the original as far as the files say, with the reason in brackets: as the camera
-wrote it, the most pixels, the least compressed, the most metadata, the oldest. `same` is byte for byte the file above
-it, and the only kind that can be deleted without a look. Nothing is encoded, and nothing is deleted.
+wrote it, the most pixels (more than twice as many), most like the others, the least compressed, the most metadata, the
+oldest. `same` is byte for byte the file above it, and the only kind that can be deleted without a look. The number
+behind is the mean cosine with the others. Nothing is encoded, and nothing is deleted.
 
 examples:
   visop duplicates --html duplicates.html
@@ -138,6 +139,7 @@ def _words(group: Group) -> str:
         size = f"{picture.width}x{picture.height}" if picture.width else "-"
         why = f"  ({group.why})" if group.why and not place else ""
         role = "copy" if place else "keep"
-        lines.append(f"  {role}  {size:>11}  {picture.bytes:>12,} bytes  {printable(picture.names[0])}{why}")
-        lines += [f"  same{'':34}{printable(name)}" for name in picture.names[1:]]
+        facts = f"{group.likeness[place]:.4f}  {size:>11}  {picture.bytes:>12,} bytes"
+        lines.append(f"  {role}  {facts}  {printable(picture.names[0])}{why}")
+        lines += [f"  same  {'':{len(facts)}}  {printable(name)}" for name in picture.names[1:]]
     return "\n".join(lines) + "\n"

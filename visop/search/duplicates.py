@@ -50,12 +50,14 @@ class Group:
         closest: the highest cosine between two of them; 1 if a content has several names.
         loosest: of the picture that fits worst, the cosine with the one that is most like it; 1 if the group is one
             content under several names.
+        likeness: of each picture, the mean cosine with the others; 1 where there is no other.
         why: what speaks for keeping the first picture; empty if nothing does.
     """
 
     pictures: tuple[Picture, ...]
     closest: float
     loosest: float
+    likeness: tuple[float, ...]
     why: str = ""
 
 
@@ -104,11 +106,8 @@ def find_duplicates(
     """
     ids, renamed, vectors = _read(collection)
     groups = link_copies(vectors, threshold, on_done)
-    cosines = [_nearest_in(vectors[group]) for group in groups]
-    for number in sorted(renamed.difference(*groups)):
-        groups.append([number])
-        cosines.append(np.ones(1, np.float32))
-    return sorted(_made(collection, groups, cosines, ids), key=_certainty, reverse=True)
+    groups += [[number] for number in sorted(renamed.difference(*groups))]
+    return sorted(_made(collection, groups, vectors, ids), key=_certainty, reverse=True)
 
 
 def link_copies(
@@ -124,8 +123,10 @@ def with_originals(groups: Sequence[Group], settings: Settings) -> list[Group]:
     """Put the picture to keep first in every group, and say why; reads the files of the groups."""
     found = []
     for group in groups:
-        ordered, why = original_first(group.pictures, settings)
-        found.append(replace(group, pictures=tuple(ordered), why=why))
+        order, why = original_first(group.pictures, group.likeness, settings)
+        pictures = tuple(group.pictures[place] for place in order)
+        likeness = tuple(group.likeness[place] for place in order)
+        found.append(replace(group, pictures=pictures, likeness=likeness, why=why))
     return found
 
 
@@ -174,30 +175,36 @@ def _groups(vectors: Floats, thresholds: Floats, on_done: Callable[[int], object
     return found
 
 
-def _nearest_in(vectors: Floats) -> Floats:
-    """(N,) float32: the cosine of each vector of a group with the one that is most like it."""
-    nearest = np.empty(len(vectors), np.float32)
-    for number, vector in enumerate(vectors):
-        cosines = vectors @ vector
-        cosines[number] = -2
-        nearest[number] = cosines.max()
-    return nearest.clip(max=1.0)
-
-
 def _made(
-    collection: Collection, groups: Sequence[Sequence[int]], cosines: Sequence[Floats], ids: Sequence[str]
+    collection: Collection, groups: Sequence[Sequence[int]], vectors: Floats, ids: Sequence[str]
 ) -> Iterator[Group]:
     pictures = _pictures(collection, [ids[number] for group in groups for number in group])
-    for numbers, nearest in zip(groups, cosines, strict=True):
+    for numbers in groups:
         # Any of them may have been deleted by somebody since.
-        members = [pictures[ids[number]] for number in numbers if ids[number] in pictures]
+        there = [number for number in numbers if ids[number] in pictures]
+        members = [pictures[ids[number]] for number in there]
         if sum(len(picture.names) for picture in members) > 1:
+            nearest, likeness = _cosines_in(vectors[there])
             has_names = any(len(picture.names) > 1 for picture in members)
+            order = sorted(range(len(members)), key=lambda place: _worth(members[place]), reverse=True)
             yield Group(
-                pictures=tuple(sorted(members, key=_worth, reverse=True)),
+                pictures=tuple(members[place] for place in order),
                 closest=1.0 if has_names else float(nearest.max()),
                 loosest=float(nearest.min()),
+                likeness=tuple(float(likeness[place]) for place in order),
             )
+
+
+def _cosines_in(vectors: Floats) -> tuple[Floats, Floats]:
+    """(N,) each: the cosine of each vector of a group with the one that is most like it, and the mean of all."""
+    nearest, mean = np.ones(len(vectors), np.float32), np.ones(len(vectors), np.float32)
+    if len(vectors) > 1:
+        for number, vector in enumerate(vectors):
+            cosines = vectors @ vector
+            mean[number] = (cosines.sum() - cosines[number]) / (len(vectors) - 1)
+            cosines[number] = -2
+            nearest[number] = cosines.max()
+    return nearest.clip(max=1.0), mean.clip(max=1.0)
 
 
 def _pictures(collection: Collection, ids: Sequence[str]) -> dict[str, Picture]:

@@ -19,6 +19,8 @@ class Facts:
     Attributes:
         is_readable: whether a file of it can still be read.
         is_of_camera: whether its Exif names a camera and no image program.
+        is_large: whether it has half of the pixels of the largest one, at least: a frame or a caption adds less.
+        likeness: mean cosine with the others, of which edits have less than what they were made of.
         pixels: width x height.
         bytes_per_pixel: the fewer, the more it was compressed.
         tags: how many Exif tags it has.
@@ -27,6 +29,8 @@ class Facts:
 
     is_readable: bool
     is_of_camera: bool
+    is_large: bool
+    likeness: float
     pixels: int
     bytes_per_pixel: float
     tags: int
@@ -37,6 +41,8 @@ class Facts:
 _CRITERIA: tuple[tuple[Callable[[Facts], float], str], ...] = (
     (lambda facts: facts.is_readable, "the only one that can still be read"),
     (lambda facts: facts.is_of_camera, "as the camera wrote it"),
+    (lambda facts: facts.is_large, "the most pixels"),
+    (lambda facts: round(facts.likeness, 2), "most like the others"),
     (lambda facts: facts.pixels, "the most pixels"),
     (lambda facts: round(facts.bytes_per_pixel, 2), "the least compressed"),
     (lambda facts: facts.tags, "the most metadata"),
@@ -44,21 +50,36 @@ _CRITERIA: tuple[tuple[Callable[[Facts], float], str], ...] = (
 )
 
 
-def original_first(pictures: Sequence[Picture], settings: Settings) -> tuple[list[Picture], str]:
-    """Return the pictures with the one to keep first, and what speaks for that one, such as ``the most pixels``.
+def original_first(pictures: Sequence[Picture], likeness: Sequence[float], settings: Settings) -> tuple[list[int], str]:
+    """Return the places of the pictures with the one to keep first, and what speaks for it, such as ``the oldest``.
 
     Files are opened, not decoded. The reason is empty if nothing tells the first two apart.
+
+    Args:
+        pictures: at least one.
+        likeness: mean cosine of each with the others.
+        settings: what a file may have.
     """
-    facts = {picture.id: facts_of(picture, settings) for picture in pictures}
-    ordered = sorted(pictures, key=lambda picture: (*_worth(facts[picture.id]), picture.id), reverse=True)
-    return ordered, _reason([facts[picture.id] for picture in ordered])
+    most = max(picture.width * picture.height for picture in pictures)
+    facts = [_facts(each, like, most, settings) for each, like in zip(pictures, likeness, strict=True)]
+    order = sorted(range(len(facts)), key=lambda place: (*_worth(facts[place]), pictures[place].id), reverse=True)
+    return order, _reason([facts[place] for place in order])
 
 
-def facts_of(picture: Picture, settings: Settings) -> Facts:
+def _facts(picture: Picture, likeness: float, most_pixels: int, settings: Settings) -> Facts:
     """Read the facts of a picture from the first of its files that can be read."""
     is_readable, is_of_camera, tags = first_readable(picture, settings, _read, (False, False, 0))
     pixels = picture.width * picture.height
-    return Facts(is_readable, is_of_camera, pixels, picture.bytes / max(1, pixels), tags, picture.modified)
+    return Facts(
+        is_readable=is_readable,
+        is_of_camera=is_of_camera,
+        is_large=2 * pixels >= most_pixels,
+        likeness=likeness,
+        pixels=pixels,
+        bytes_per_pixel=picture.bytes / max(1, pixels),
+        tags=tags,
+        modified=picture.modified,
+    )
 
 
 def _read(data: bytes, _: ImageLimits) -> tuple[bool, bool, int]:

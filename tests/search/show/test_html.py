@@ -36,7 +36,7 @@ def test_a_query_whose_name_is_no_text_is_shown_as_far_as_it_is(tmp_path, settin
 
 
 def test_groups_are_sections(tmp_path, settings):
-    group = Group((picture("/a.png"), picture("/b.png")), 0.99, 0.95, "the most pixels")
+    group = Group((picture("/a.png"), picture("/b.png")), 0.99, 0.95, (0.9, 0.9), "the most pixels")
     write_duplicates(tmp_path / "page.html", "photos", [group, group], "0.1 false pairs <are> expected", settings)
     page = (tmp_path / "page.html").read_text()
     assert page.count("<section>") == 2

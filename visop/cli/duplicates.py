@@ -97,9 +97,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _find(arguments: argparse.Namespace) -> tuple[list[Group], str]:
     from visop.progress import progress_bar
-    from visop.search.duplicates import find_duplicates, with_originals
 
     with open_index(arguments) as index:
+        from visop.search.duplicates import find_duplicates, with_originals
+
         threshold, rule = _threshold(arguments, index)
         with progress_bar(index.count(), quiet=arguments.quiet) as bar:
             groups = find_duplicates(index.collection, threshold, bar.update)

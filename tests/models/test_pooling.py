@@ -30,7 +30,7 @@ def make_maps() -> dict[str, np.ndarray]:
     return found
 
 
-@pytest.fixture(scope="module", params=["tensorflow", "openvino"])
+@pytest.fixture(scope="module", params=[pytest.param("tensorflow", marks=pytest.mark.slow), "openvino"])
 def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
     folder = tmp_path_factory.mktemp("pool")
     np.savez(folder / "maps.npz", allow_pickle=False, **make_maps())

@@ -136,6 +136,7 @@ def test_a_state_that_cannot_be_kept_ends_the_run_in_words(pictures: Path, tmp_p
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_size_that_the_model_cannot_take_is_wrong_usage(pictures: Path, tmp_path: Path) -> None:
     done = run(pictures, tmp_path / "a.safetensors", "--side", "100")

@@ -104,6 +104,7 @@ def test_what_was_written_is_there_for_another_connection(make, uri):
             assert sum(len(page) for page in there.pictures()) == number + 1
 
 
+@pytest.mark.slow
 def test_more_rows_than_milvus_answers_at_once_come_in_pages_each_once(make):
     collection = make(20_000)
     assert collection.count() == 20_000

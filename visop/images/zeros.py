@@ -14,6 +14,9 @@ import numpy as np
 
 _NOT_ZERO = re.compile(rb"[^\0]")
 
+# So many zeros, as in a row of a tile of 16 pixels, are nothing unusual in one plane of a picture.
+_LEAST_STRIDE = 64
+
 _MAX_BLACK_SHARE = 0.1
 # What is as dark as this could fade into black by itself.
 _DARK = 16
@@ -39,6 +42,8 @@ class Rows:
 
 def has_torn_zeros(data: bytes, rows: Rows) -> bool:
     """Return whether a row's length of zeros or more begins or ends within a row, abruptly."""
+    if rows.stride < _LEAST_STRIDE:
+        return False
     row = bytes(rows.stride)
     start = data.find(row, rows.begin, rows.end)
     while start >= 0:

@@ -35,6 +35,16 @@ descendants() {
     for child in $(pgrep --parent "$1"); do descendants "$child"; done
 }
 
+# innermost PID: the process of the container. Those above it belong to buildah, those below it decode pictures, and
+# let the signals of their group pass.
+innermost() {
+    local each found=$1
+    for each in $(descendants "$1"); do
+        grep --quiet decode_server "/proc/$each/cmdline" || found=$each
+    done
+    echo "$found"
+}
+
 ok() { echo "ok     $*"; }
 
 wrong() {
@@ -124,8 +134,7 @@ if [ -z "$compiled" ] || [ "$(inside ls /var/cache/visop)" != "$compiled" ]; the
 fi
 ok "the server started with the model that was compiled into the image"
 
-# The innermost process is that of the container; the others belong to buildah.
-kill -TERM "$(descendants "$server" | tail --lines=1)"
+kill -TERM "$(innermost "$server")"
 timeout 60 tail --pid="$server" --follow /dev/null || wrong "the server did not end within 60 seconds of SIGTERM"
 status=0
 wait "$server" || status=$?
@@ -193,6 +202,6 @@ run_own "${health[@]}" || wrong "the health check of the own operator fails"
 in_network .venv/bin/python test_grpc.py -e 127.0.0.1:80 || wrong "the own operator does not answer"
 ok "an own operator, in a package folder, with a package of its own, serves on port 80 with no environment"
 # shellcheck disable=SC2046  # one word per process
-kill -TERM $(descendants "$server" | tail --lines=1)
+kill -TERM "$(innermost "$server")"
 wait "$server" || wrong "the own operator did not end well"
 server=

@@ -201,7 +201,6 @@ bash .ci/follow.sh "$work/server.log" "$server" 'listening=0.0.0.0:80 .*operator
 run_own "${health[@]}" || wrong "the health check of the own operator fails"
 in_network .venv/bin/python test_grpc.py -e 127.0.0.1:80 || wrong "the own operator does not answer"
 ok "an own operator, in a package folder, with a package of its own, serves on port 80 with no environment"
-# shellcheck disable=SC2046  # one word per process
 kill -TERM "$(innermost "$server")"
 wait "$server" || wrong "the own operator did not end well"
 server=

@@ -58,6 +58,19 @@ def test_all_threads_work_at_once() -> None:
     assert not meeting.broken
 
 
+def test_a_thread_that_has_nothing_to_do_yet_is_not_counted_for_two() -> None:
+    """It is woken for the first of two, which then meets the second in another thread."""
+    for _ in range(20):
+        pool, done = FairPool(2, "test"), threading.Event()
+        pool.submit(Caller(), done.set)
+        assert done.wait(10)
+        meeting = threading.Barrier(2)
+        for number in range(2):
+            pool.submit(Caller("", number), lambda meeting=meeting: meeting.wait(2))  # type: ignore[misc]
+        pool.close(10)
+        assert not meeting.broken
+
+
 def test_what_was_handed_in_is_done_before_it_closes_and_nothing_after() -> None:
     pool, done = FairPool(2, "test"), list[int]()
     for number in range(100):

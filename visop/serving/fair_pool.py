@@ -41,7 +41,7 @@ class FairPool:
         self._working: Counter[str] = Counter()
         self._begun: dict[int, float] = {}
         self._threads: list[threading.Thread] = []
-        self._idle = 0
+        self._idle = self._unclaimed = 0
         self._closed = False
 
     def submit(self, caller: Caller, work: Work) -> None:
@@ -54,7 +54,9 @@ class FairPool:
             if self._closed:
                 raise RuntimeError("the pool is closed")
             self._waiting.setdefault(caller.peer, OrderedDict()).setdefault(caller.call, deque()).append(work)
-            if self._idle == 0 and len(self._threads) < self._size:
+            self._unclaimed += 1
+            # A thread that was woken counts as idle until it runs, and takes one work only.
+            if self._unclaimed > self._idle and len(self._threads) < self._size:
                 self._start_thread()
             else:
                 self._changed.notify()
@@ -117,6 +119,7 @@ class FairPool:
         calls = self._waiting.pop(peer)
         call, works = calls.popitem(last=False)
         work = works.popleft()
+        self._unclaimed -= 1
         if works:
             calls[call] = works
         if calls:

@@ -26,7 +26,7 @@ from benchmarks.report import machine_facts, markdown_table, percentile
 from benchmarks.server_process import ServerProcess, free_port
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
 
-#: What docs/how-to/scale.md recommends to clients (https://grpc.io/docs/guides/retry/).
+#: What docs/how-to/container.md recommends to clients (https://grpc.io/docs/guides/retry/).
 SERVICE_CONFIG = {
     "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [

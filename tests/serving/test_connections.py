@@ -14,6 +14,7 @@ from queue import SimpleQueue
 import grpc
 import pytest
 
+from benchmarks.rolling_restart import SERVICE_CONFIG
 from tests.conftest import Running, make_image
 from tests.toys import ToyOperator
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
@@ -22,27 +23,11 @@ from visop.serving.connections import close_port
 Start = Callable[..., Running]
 
 REQUEST = rpc_pb2.ExecuteRequest(images=[make_image()])
-# https://grpc.io/docs/guides/retry/
-RETRIES = {
-    "loadBalancingConfig": [{"round_robin": {}}],
-    "methodConfig": [
-        {
-            "name": [{}],
-            "retryPolicy": {
-                "maxAttempts": 4,
-                "initialBackoff": "0.1s",
-                "maxBackoff": "1s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
-            },
-        }
-    ],
-}
 
 
 @contextmanager
 def balanced(*addresses: str) -> Iterator[rpc_pb2_grpc.OperatorStub]:
-    options = [("grpc.service_config", json.dumps(RETRIES)), ("grpc.use_local_subchannel_pool", 1)]
+    options = [("grpc.service_config", json.dumps(SERVICE_CONFIG)), ("grpc.use_local_subchannel_pool", 1)]
     with grpc.insecure_channel("ipv4:" + ",".join(addresses), options) as channel:
         yield rpc_pb2_grpc.OperatorStub(channel)
 

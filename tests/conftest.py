@@ -6,7 +6,6 @@ import base64
 import io
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
+from tests.in_thread import serving_in_thread
 from tests.toys import ToyOperator
 from visop.cli.main import make_parser
 from visop.rpc import rpc_pb2_grpc
@@ -138,9 +138,5 @@ class _Pictures(BaseHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def picture_server() -> Iterator[str]:
     """The base URL of a real HTTP server."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Pictures) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
+    with serving_in_thread(ThreadingHTTPServer(("127.0.0.1", 0), _Pictures)) as server:
         yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()

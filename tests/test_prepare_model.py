@@ -6,7 +6,6 @@ import hashlib
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +14,7 @@ from typing import ClassVar
 
 import pytest
 
+from tests.in_thread import serving_in_thread
 from visop.models.registry import MODELS
 
 SCRIPT = Path(__file__).parents[1] / "data" / "prepare_model.sh"
@@ -52,12 +52,8 @@ class _Mirror(BaseHTTPRequestHandler):
 @pytest.fixture
 def mirror() -> Iterator[str]:
     _Mirror.ranges.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Mirror) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
+    with serving_in_thread(ThreadingHTTPServer(("127.0.0.1", 0), _Mirror)) as server:
         yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 @dataclass

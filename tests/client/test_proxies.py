@@ -11,6 +11,7 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 import pytest
 
 from tests.conftest import Running, make_image, run_command, running
+from tests.in_thread import serving_in_thread
 from visop.client import HEALTHY, Backoff, Client
 from visop.errors import DeadlinePassed, Unreachable
 
@@ -56,12 +57,8 @@ def _pass_on(source: socket.socket, target: socket.socket) -> None:
 @contextmanager
 def proxy_to(address: str) -> Iterator[Proxy]:
     host, _, port = address.rpartition(":")
-    with Proxy((host, int(port))) as proxy:
-        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
+    with serving_in_thread(Proxy((host, int(port)))) as proxy:
         yield proxy
-        proxy.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

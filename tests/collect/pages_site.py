@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +10,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image as PILImage
+
+from tests.in_thread import serving_in_thread
 
 Path = Callable[[BaseHTTPRequestHandler], None]
 
@@ -98,9 +99,5 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def open_site() -> Iterator[PagesSite]:
-    with PagesSite() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
+    with serving_in_thread(PagesSite()) as server:
         yield server
-        server.shutdown()
-        thread.join()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from socketserver import StreamRequestHandler, ThreadingTCPServer
+
+from tests.in_thread import serving_in_thread
 
 BODY = b"not really an image, but the fetcher does not look"
 
@@ -53,9 +54,5 @@ class _Handler(StreamRequestHandler):
 
 @contextmanager
 def open_wire() -> Iterator[Wire]:
-    with Wire() as wire:
-        thread = threading.Thread(target=wire.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
+    with serving_in_thread(Wire()) as wire:
         yield wire
-        wire.shutdown()
-        thread.join()

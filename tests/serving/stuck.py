@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from fastapi import FastAPI, Request, Response
 
-from tests.toys import ToyOperator
+from tests.toys import RAISES, ToyOperator
 from visop.contract import Encoder, Image
 from visop.http.endpoint import Endpoint, Task
 from visop.http.server import HttpServer
@@ -39,6 +39,15 @@ class StuckPreparation(ToyOperator):
         if self.batches:
             print("stuck", file=sys.stderr, flush=True)
             threading.Event().wait()
+        return super().preprocess(image)
+
+
+class LeavingPreparation(ToyOperator):
+    """Ends its thread over red pictures."""
+
+    def preprocess(self, image: Image) -> npt.NDArray[Any]:
+        if tuple(image[0, 0]) == RAISES:
+            sys.exit("leaves")
         return super().preprocess(image)
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import threading
+import time
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -69,6 +71,23 @@ def test_a_thread_that_has_nothing_to_do_yet_is_not_counted_for_two() -> None:
             pool.submit(Caller("", number), lambda meeting=meeting: meeting.wait(2))  # type: ignore[misc]
         pool.close(10)
         assert not meeting.broken
+
+
+def test_an_idle_thread_keeps_nothing_of_its_last_work() -> None:
+    class Held:
+        """Stands for a picture."""
+
+    pool, done = FairPool(1, "test"), threading.Event()
+    held = Held()
+    reference = weakref.ref(held)
+    pool.submit(Caller(), lambda held=held: done.set())  # type: ignore[misc]
+    del held
+    assert done.wait(10)
+    deadline = time.monotonic() + 10
+    while reference() is not None and time.monotonic() < deadline:
+        pass
+    assert reference() is None
+    pool.close(10)
 
 
 def test_what_was_handed_in_is_done_before_it_closes_and_nothing_after() -> None:

@@ -130,6 +130,17 @@ def test_an_operator_that_hangs_does_not_keep_the_process_from_stopping(operator
         assert process.finish() == 0
 
 
+def test_a_preparation_that_wants_to_exit_is_an_error_of_its_picture_each_time() -> None:
+    variables = {"OP_OPERATOR": "tests.serving.stuck:LeavingPreparation", "OP_DECODE_WORKERS": "1"}
+    with serving(**variables) as (_, channel):
+        stub = rpc_pb2_grpc.OperatorStub(channel)
+        for _ in range(3):
+            with pytest.raises(grpc.RpcError) as caught:
+                stub.Execute(rpc_pb2.ExecuteRequest(images=[make_image((255, 0, 0))]), timeout=10)
+            assert caught.value.code() is grpc.StatusCode.INTERNAL
+        assert stub.Execute(rpc_pb2.ExecuteRequest(images=[make_image()]), timeout=10).nums == 1
+
+
 def test_a_preparation_that_hangs_makes_the_operator_unhealthy() -> None:
     variables = {"OP_OPERATOR": "tests.serving.stuck:StuckPreparation", "OP_REQUEST_TIMEOUT_S": "0.1"}
     with serving(**variables, OP_DRAIN_TIMEOUT_S="0.1") as (_, channel):

@@ -80,8 +80,8 @@ class FairPool:
 
     def _start_thread(self) -> None:
         thread = threading.Thread(target=self._serve, name=f"{self._name}_{len(self._threads)}", daemon=True)
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)
 
     def _serve(self) -> None:
         while (task := self._next()) is not None:
@@ -95,7 +95,7 @@ class FairPool:
                     if not self._working[peer]:
                         del self._working[peer]
                     self._changed.notify()  # its peer may have been at its limit
-            del work  # so that nothing is kept while waiting for the next one
+            del task, work  # so that nothing is kept while waiting for the next one
 
     def _next(self) -> tuple[str, Work] | None:
         with self._changed:

@@ -214,7 +214,7 @@ class Pipeline:
             stage(job, value)
         except VisopError as error:
             job.fail(error)
-        except Exception as error:  # the operator's own preprocess may raise anything
+        except BaseException as error:  # this thread serves everybody: the operator's preprocess may raise anything
             logger.exception("a stage failed on one input")
             job.fail(ModelFailed(f"{type(error).__name__}: {error}"))
 

@@ -101,9 +101,8 @@ def test_what_was_handed_in_is_done_before_it_closes_and_nothing_after() -> None
         pool.submit(Caller(), lambda: None)
 
 
-def test_work_that_hangs_is_seen_and_does_not_hold_up_closing(gate: threading.Event) -> None:
+def test_work_that_hangs_does_not_hold_up_closing(gate: threading.Event) -> None:
     pool, begun = FairPool(2, "test"), threading.Event()
-    assert pool.longest_s() == 0
 
     def hang() -> None:
         begun.set()
@@ -111,10 +110,6 @@ def test_work_that_hangs_is_seen_and_does_not_hold_up_closing(gate: threading.Ev
 
     pool.submit(Caller(), hang)
     assert begun.wait(10)
-    first = pool.longest_s()
-    assert 0 < first < pool.longest_s()
     pool.close(0.01)
-    assert pool.longest_s() > first
     gate.set()
     pool.close(10)
-    assert pool.longest_s() == 0

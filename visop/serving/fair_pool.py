@@ -39,7 +39,6 @@ class FairPool:
         self._changed = threading.Condition()
         self._waiting: OrderedDict[str, OrderedDict[int, deque[Work]]] = OrderedDict()
         self._working: Counter[str] = Counter()
-        self._begun: dict[int, float] = {}
         self._threads: list[threading.Thread] = []
         self._idle = self._unclaimed = 0
         self._closed = False
@@ -60,11 +59,6 @@ class FairPool:
                 self._start_thread()
             else:
                 self._changed.notify()
-
-    def longest_s(self) -> float:
-        """How long the work that was begun first of what is not done is taking, in seconds; 0 if there is none."""
-        with self._changed:
-            return time.monotonic() - min(self._begun.values()) if self._begun else 0.0
 
     def close(self, timeout_s: float) -> None:
         """Take no more work, and return when all that was handed in is done, or after ``timeout_s``. Idempotent.
@@ -90,7 +84,6 @@ class FairPool:
                 work()
             finally:
                 with self._changed:
-                    del self._begun[threading.get_ident()]
                     self._working[peer] -= 1
                     if not self._working[peer]:
                         del self._working[peer]
@@ -125,5 +118,4 @@ class FairPool:
         if calls:
             self._waiting[peer] = calls
         self._working[peer] += 1
-        self._begun[threading.get_ident()] = time.monotonic()
         return work

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from visop.contract import Encoder, Vector
+from visop.contract import Encoder, Image, Vector
 from visop.errors import (
     CallerGone,
     DeadlinePassed,
@@ -127,6 +128,7 @@ class Pipeline:
         self._fetch_pool = FairPool(settings.fetch_workers, "visop-fetch", most_per_peer=most)
         self._decode_pool = FairPool(settings.decode_workers or usable_cores(), "visop-decode")
         self._numbers = itertools.count()
+        self._preparing: dict[int, float] = {}  # since when, by thread
         self._batcher: Batcher[npt.NDArray[Any], Vector] = Batcher(
             lambda items: operator.infer_checked(stacked(items)),
             max_batch=min(settings.max_batch or operator.max_batch, operator.max_batch),
@@ -145,8 +147,9 @@ class Pipeline:
         """Why vectors cannot be had now, or None if they can."""
         if self._closed:
             return "shutting down"
-        if self._decode_pool.longest_s() > self._settings.request_timeout_s + _GRACE_S:
-            return f"preprocess has not returned for {self._settings.request_timeout_s:g} s"
+        limit_s = self._settings.request_timeout_s
+        if any(time.monotonic() - since > limit_s + _GRACE_S for since in list(self._preparing.values())):
+            return f"preprocess has not returned for {limit_s:g} s"
         return self._batcher.trouble()
 
     @property
@@ -237,6 +240,15 @@ class Pipeline:
         data = decode_base64(value, self._limits.max_bytes) if isinstance(value, str) else value
         timeout_s = self._settings.decode_timeout_s
         image = decode_in_process(data, self._limits, self._operator.decode_side, timeout_s=timeout_s)
-        job.item = self._operator.preprocess(image)
+        job.item = self._prepared(image)
         job.spans_s["decode"] = time.monotonic() - started
         self._batcher.submit(job)
+
+    def _prepared(self, image: Image) -> npt.NDArray[Any]:
+        """Call the operator's ``preprocess``, and see that it returns. Decoding before it has a limit of its own."""
+        thread = threading.get_ident()
+        self._preparing[thread] = time.monotonic()
+        try:
+            return self._operator.preprocess(image)
+        finally:
+            del self._preparing[thread]

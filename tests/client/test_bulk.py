@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from grpc import StatusCode
 
 from tests.conftest import note
 from tests.stub_operator import StubOperator, serving, vector_of
@@ -187,3 +188,40 @@ def wait_for_threads_to_end(before):
         if not thread.name.startswith("ThreadPoolExecutor"):
             thread.join(10)
             assert not thread.is_alive(), thread.name
+
+
+class BusyOnce(StubOperator):
+    """The server of each URL is busy the first time. Then happens what the test wants to."""
+
+    def __init__(self, then):
+        super().__init__()
+        self._then = then
+
+    def _answer(self, request):
+        reply = super()._answer(request)
+        if self._then is not None:
+            for vector, status in zip(reply.vectors, reply.statuses, strict=True):
+                vector.Clear()
+                status.code, status.retry_after_s = StatusCode.UNAVAILABLE.value[0], 0.01
+            self._then(self)
+            self._then = None
+        return reply
+
+
+def become_another(operator):
+    operator.identity.fingerprint = "another"
+
+
+def restart(operator):
+    operator.failures += [ShuttingDown("draining")] * 8  # more than a single call tries
+
+
+def test_an_input_that_is_sent_again_waits_for_its_operator_like_the_stream():
+    with serving(BusyOnce(restart)) as port, Client(f"127.0.0.1:{port}", timeout_s=20, bulk_backoff=QUICK) as client:
+        assert_right(client.encode_stream(["http://a"]), [b"http://a"])
+
+
+def test_an_input_is_not_sent_again_to_another_operator():
+    unlike = pytest.raises(VisopError, match="their vectors do not fit together")
+    with serving(BusyOnce(become_another)) as port, Client(f"127.0.0.1:{port}", timeout_s=20) as client, unlike:
+        list(client.encode_stream(["http://a"]))

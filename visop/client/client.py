@@ -227,15 +227,18 @@ class Client:
             timeout_s=self._timeout_s,
         ) as stream:
             chunks = split(_stream_inputs(inputs), limits, partial=True)
+            again = partial(self._again, limits=limits, before=before.operator)
             for chunk, _ in started_ahead(lambda chunk: stream.send(chunk.request), chunks, window):
-                again = partial(self._again, limits=limits, dimension=before.operator.dimension)
                 results = chunk.results(stream.receive(), before.operator.dimension)
                 yield from with_patience(chunk.inputs, again, results)
 
-    def _again(self, inputs: Sequence[Input], limits: RequestLimits, dimension: int) -> list[Vector | VisopError]:
-        """Send a few inputs, outside of any stream."""
+    def _again(self, inputs: Sequence[Input], limits: RequestLimits, before: OperatorInfo) -> list[Vector | VisopError]:
+        """Send a few inputs of a stream again, outside of it, as patiently, and only to the same operator."""
+        identity = self._call(self._stub.Identity, rpc_pb2.IdentityRequest(), self._bulk_backoff)
+        self._refuse_other(before, _identity_of(identity).operator)
         chunk = Chunk(inputs, limits, partial=True)
-        return chunk.results(self._call(self._stub.Execute, chunk.request), dimension)
+        reply = self._call(self._stub.Execute, chunk.request, self._bulk_backoff)
+        return chunk.results(reply, before.dimension)
 
     def _all_or_none(self, chunk: Chunk) -> list[Vector]:
         if chunk.refused:
@@ -271,14 +274,17 @@ class Client:
     def _check_unchanged(self, before: OperatorInfo) -> None:
         """Raise if the operator's vectors are no longer comparable with those that it made before."""
         reply = self._stub.Identity(rpc_pb2.IdentityRequest(), timeout=self._timeout_s)
-        now = _identity_of(reply).operator
+        self._refuse_other(before, _identity_of(reply).operator)
+
+    def _refuse_other(self, before: OperatorInfo, now: OperatorInfo) -> None:
         if (now.name, now.fingerprint, now.dimension) != (before.name, before.fingerprint, before.dimension):
             raise VisopError(
                 f"{self.target} was {before.name} with fingerprint {before.fingerprint or 'unknown'}, "
                 f"and is now {now.name} with {now.fingerprint or 'unknown'}: their vectors do not fit together"
             )
 
-    def _call(self, method: Callable[..., Reply], request: Message) -> Reply:
+    def _call(self, method: Callable[..., Reply], request: Message, backoff: Backoff | None = None) -> Reply:
+        backoff = backoff or self._backoff
         deadline = time.monotonic() + self._timeout_s
         failures = 0
         while True:
@@ -287,7 +293,7 @@ class Client:
             except grpc.RpcError as error:
                 failure = self._error_of(error)
             failures += 1
-            self._backoff.pause(failure, failures, deadline)
+            backoff.pause(failure, failures, deadline)
 
     def _error_of(self, error: grpc.RpcError) -> VisopError:
         return error_of_call(error, self.target, self._timeout_s)

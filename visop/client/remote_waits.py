@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 # How often an input is sent again, and how long a server is waited for each time.
 _TRIES = 3
-LONGEST_WAIT_S = 60.0
+_LONGEST_WAIT_S = 60.0
 
 
 def with_patience(
@@ -37,7 +37,7 @@ def with_patience(
     """
     found = list(send(inputs) if results is None else results)
     for _ in range(_TRIES):
-        waits_s = {index: _wait_s(result) for index, result in enumerate(found) if _wait_s(result)}
+        waits_s = {index: wait_s for index, result in enumerate(found) if (wait_s := _wait_s(result))}
         if not waits_s:
             break
         longest_s = max(waits_s.values())
@@ -51,4 +51,4 @@ def with_patience(
 def _wait_s(result: object) -> float:
     """Return how long to wait before an input is sent again; 0 if it is not."""
     asked_s = result.retry_after_s if isinstance(result, FetchUnavailable) else None
-    return asked_s if asked_s is not None and asked_s <= LONGEST_WAIT_S else 0.0
+    return asked_s if asked_s is not None and asked_s <= _LONGEST_WAIT_S else 0.0

@@ -61,9 +61,10 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
 
     def Execute(self, request: rpc_pb2.ExecuteRequest, context: grpc.ServicerContext) -> rpc_pb2.ExecuteReply:
         """One vector for each input, or the error of the whole call."""
-        late = _is_late(context, request.ByteSize())
-        with self._boundary("Execute", context) as log, self._entered(context, late):
-            call = self._pipeline.start(inputs_of(request), context.time_remaining(), peer=_peer(context))
+        inputs, peer = inputs_of(request), _peer(context)
+        late = _is_late(context, sum(len(each.value) for each in inputs))  # ByteSize() would serialise the request
+        with self._boundary("Execute", context) as log, self._entered(context, late, peer):
+            call = self._pipeline.start(inputs, context.time_remaining(), peer=peer)
             if not context.add_callback(call.cancel):
                 call.cancel()  # the caller has left already
             reply = _answer(call, request, log)
@@ -92,7 +93,7 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         first, late = True, _is_late(context)
         with (
             self._boundary("ExecuteStream", context) as log,
-            self._entered(context, late),
+            self._entered(context, late, peer),
             self._open(Window(request_iterator, start, size=size, idle_s=idle_s), late) as window,
         ):
             for call, request in window:
@@ -112,9 +113,9 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         """What this operator is; made once."""
         return self._identity
 
-    def _entered(self, context: grpc.ServicerContext, late: bool) -> AbstractContextManager[None]:
+    def _entered(self, context: grpc.ServicerContext, late: bool, peer: str) -> AbstractContextManager[None]:
         """Count a call until gRPC has sent its answer."""
-        return self._calls.entered(late=late, peer=_peer(context), at_end=context.add_callback)
+        return self._calls.entered(late=late, peer=peer, at_end=context.add_callback)
 
     @contextmanager
     def _open(self, window: _StreamWindow, late: bool) -> Iterator[_StreamWindow]:

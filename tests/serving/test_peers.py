@@ -30,11 +30,11 @@ def test_http_has_the_same_peers() -> None:
 def test_one_peer_leaves_an_eighth_of_the_inputs_to_others() -> None:
     admission = InputAdmission(16)
     admission.enter(10, peer="many")
-    with pytest.raises(Overloaded):
+    with pytest.raises(Overloaded, match="10 inputs are being served, nearly all from one address"):
         admission.enter(5, peer="many")
     admission.enter(4, peer="many")
     admission.enter(2, peer="few")
-    with pytest.raises(Overloaded):
+    with pytest.raises(Overloaded, match=r"the limit is 16 \(OP_MAX_QUEUE\)"):
         admission.enter(1, peer="third")
     admission.leave("many")
     admission.enter(1, peer="third")

@@ -156,6 +156,8 @@ class InputAdmission:
 
         with self._changed:
             if not self._changed.wait_for(has_room, timeout_s):
+                if self._inside + count <= self.capacity:
+                    raise Overloaded(f"{self._inside} inputs are being served, nearly all from one address")
                 raise Overloaded(f"{self._inside} inputs are being served, the limit is {self.capacity} (OP_MAX_QUEUE)")
             self._inside += count
             self._shares.add(peer, count)

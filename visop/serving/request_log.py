@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Sequence
 
-from grpc import StatusCode
+from grpc import ServicerContext, StatusCode
 
 from visop.contract import Vector
 from visop.errors import VisopError
@@ -58,8 +58,17 @@ def _ms(span_s: float) -> float:
     return round(span_s * 1000, 1)
 
 
+#: The name of the header or metadata that has it.
+REQUEST_ID = "x-request-id"
+
+
 def request_id_of(given: object) -> str:
     """The caller's ``x-request-id`` if it is harmless in a log, else a new one."""
     if isinstance(given, str) and re.fullmatch(r"[\w.:-]{1,64}", given, re.ASCII):
         return given
     return uuid.uuid4().hex[:16]
+
+
+def request_id_of_call(context: ServicerContext) -> str:
+    """The id of a call over gRPC, as ``request_id_of``."""
+    return request_id_of(dict(context.invocation_metadata()).get(REQUEST_ID))

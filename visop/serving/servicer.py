@@ -20,13 +20,12 @@ from visop.serving.admission import CallAdmission, draining
 from visop.serving.convert import inputs_of, reply_of, status_of
 from visop.serving.peers import peer_of_grpc
 from visop.serving.pipeline import Call, Pipeline
-from visop.serving.request_log import RequestLog, request_id_of
+from visop.serving.request_log import REQUEST_ID, RequestLog, request_id_of_call
 from visop.serving.stream import Window
 from visop.settings import Settings
 
 SERVICE_NAME = "omnisearch.Operator"
 
-_REQUEST_ID = "x-request-id"
 # gRPC's own clients count in it what they tried (https://github.com/grpc/proposal/blob/master/A6-client-retries.md).
 _TRIED_BEFORE = "grpc-previous-rpc-attempts"
 # Of larger calls gRPC's clients keep no copy, and so never try them again (GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE).
@@ -136,7 +135,7 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
 
         Nothing may be sent before the first answer: clients try a call again only if its status came alone.
         """
-        log = RequestLog(rpc, _request_id(context), context.peer())
+        log = RequestLog(rpc, request_id_of_call(context), context.peer())
         error: VisopError
         try:
             yield log
@@ -169,7 +168,7 @@ def _is_late(context: grpc.ServicerContext, size: int = 0) -> bool:
 
 
 def _send_request_id(context: grpc.ServicerContext, log: RequestLog) -> None:
-    context.send_initial_metadata(((_REQUEST_ID, log.request_id),))
+    context.send_initial_metadata(((REQUEST_ID, log.request_id),))
 
 
 @dataclass(frozen=True)
@@ -183,14 +182,10 @@ class _Status(grpc.Status):
 
 def _abort(context: grpc.ServicerContext, error: VisopError, log: RequestLog) -> NoReturn:
     status = rpc_status.to_status(status_of(error))
-    trailers = ((_REQUEST_ID, log.request_id), *status.trailing_metadata)
+    trailers = ((REQUEST_ID, log.request_id), *status.trailing_metadata)
     trailers += _NO_RETRY if isinstance(error, BadItems) else ()
     context.abort_with_status(_Status(status.code, status.details, trailers))
 
 
 def _peer(context: grpc.ServicerContext) -> str:
     return peer_of_grpc(context.peer())
-
-
-def _request_id(context: grpc.ServicerContext) -> str:
-    return request_id_of(dict(context.invocation_metadata()).get(_REQUEST_ID))

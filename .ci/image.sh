@@ -53,6 +53,16 @@ wrong() {
     exit 1
 }
 
+stop_server() {
+    local status=0
+    kill -TERM "$(innermost "$server")"
+    timeout 60 tail --pid="$server" --follow /dev/null || wrong "the server did not end within 60 seconds of SIGTERM"
+    wait "$server" || status=$?
+    server=
+    [ "$status" -eq 0 ] || wrong "the server ended with status $status after SIGTERM"
+    ok "the server ended with status 0 after SIGTERM"
+}
+
 # --- the base image: this machine's release of Debian or Ubuntu, with its access to the package registry ---
 
 make_base() {
@@ -134,13 +144,7 @@ if [ -z "$compiled" ] || [ "$(inside ls /var/cache/visop)" != "$compiled" ]; the
 fi
 ok "the server started with the model that was compiled into the image"
 
-kill -TERM "$(innermost "$server")"
-timeout 60 tail --pid="$server" --follow /dev/null || wrong "the server did not end within 60 seconds of SIGTERM"
-status=0
-wait "$server" || status=$?
-server=
-[ "$status" -eq 0 ] || wrong "the server ended with status $status after SIGTERM"
-ok "the server ended with status 0 after SIGTERM"
+stop_server
 ! inside "${health[@]}" >/dev/null 2>&1 || wrong "the health check passes although the server is down"
 ok "the health check fails when the server is down"
 
@@ -201,6 +205,4 @@ bash .ci/follow.sh "$work/server.log" "$server" 'listening=0.0.0.0:80 .*operator
 run_own "${health[@]}" || wrong "the health check of the own operator fails"
 in_network .venv/bin/python test_grpc.py -e 127.0.0.1:80 || wrong "the own operator does not answer"
 ok "an own operator, in a package folder, with a package of its own, serves on port 80 with no environment"
-kill -TERM "$(innermost "$server")"
-wait "$server" || wrong "the own operator did not end well"
-server=
+stop_server

@@ -21,8 +21,8 @@ from benchmarks.photos import jpeg_photos
 from benchmarks.raw_engine import image_limits
 from benchmarks.renditions import SPACES, saved
 from benchmarks.report import machine_facts, markdown_table
+from visop.images.colours.profiles import coded_profile
 from visop.images.decode import decode_image
-from visop.images.profiles import coded_profile
 from visop.settings import Settings
 
 _SCALED_SIDE = 448  # what the shipped encoder takes

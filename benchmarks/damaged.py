@@ -30,7 +30,7 @@ from benchmarks.report import machine_facts, markdown_table
 from visop.contract import Image
 from visop.errors import VisopError
 from visop.images.decode import ImageLimits, decode_image
-from visop.images.heif import has_heif
+from visop.images.formats.heif import has_heif
 from visop.models.built_in_encoder import BuiltInEncoder
 from visop.settings import Settings
 from visop.synthetic.generate import generate_picture

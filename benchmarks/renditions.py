@@ -18,7 +18,7 @@ import numpy.typing as npt
 import PIL.Image
 import tifffile
 
-from visop.images.profiles import Gamut, gamma_curve, rgb_profile
+from visop.images.colours.profiles import Gamut, gamma_curve, rgb_profile
 
 Pixels = npt.NDArray[Any]
 

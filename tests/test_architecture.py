@@ -76,12 +76,12 @@ ONLY = {
         "visop/training",
         "visop/web",
     },
-    "requests": {"visop/images/fetch.py"},
-    "urllib3": {"visop/images/fetch.py"},
+    "requests": {"visop/images/fetching/fetch.py"},
+    "urllib3": {"visop/images/fetching/fetch.py"},
     # Only the first opens connections: the second listens, the third ends those that gRPC accepted, the fourth asks
     # whether somebody listens at a socket of this machine, and the last two are the ends of a pair.
     "socket": {
-        "visop/images/fetch.py",
+        "visop/images/fetching/fetch.py",
         "visop/http/server.py",
         "visop/serving/connections.py",
         "visop/search/milvus/local_socket.py",

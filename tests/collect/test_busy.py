@@ -15,7 +15,7 @@ from visop.collect.busy import HostBusy, wait_s
 from visop.collect.crawler import Crawler
 from visop.collect.pace import Pace
 from visop.errors import FetchFailed
-from visop.images.fetch import Answer, Fetcher
+from visop.images.fetching.fetch import Answer, Fetcher
 
 Handle = Callable[[BaseHTTPRequestHandler], None]
 

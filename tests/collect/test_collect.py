@@ -21,7 +21,7 @@ from visop.collect.folder import PictureFolder
 from visop.collect.pace import Pace
 from visop.errors import UsageError
 from visop.images.decode import ImageLimits
-from visop.images.fetch import Fetcher
+from visop.images.fetching.fetch import Fetcher
 from visop.settings import Settings
 
 

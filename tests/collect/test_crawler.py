@@ -9,7 +9,7 @@ from visop.collect.crawler import Crawler
 from visop.collect.pace import Pace
 from visop.collect.robots import Disallowed
 from visop.errors import FetchFailed, FetchUnavailable, UrlRejected
-from visop.images.fetch import Answer, Fetcher
+from visop.images.fetching.fetch import Answer, Fetcher
 
 
 class Waits(Pace):

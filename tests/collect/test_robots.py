@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import note
 from visop.collect.robots import Disallowed, Rules, read_rules
 from visop.errors import FetchFailed, FetchUnavailable, UrlRejected, VisopError
-from visop.images.fetch import Answer
+from visop.images.fetching.fetch import Answer
 
 SITE = "http://example.org:8080"
 

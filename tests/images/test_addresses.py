@@ -5,7 +5,7 @@ from ipaddress import ip_address
 import pytest
 
 from visop.errors import UrlRejected
-from visop.images.addresses import AllowList, is_public, refuse_private
+from visop.images.fetching.addresses import AllowList, is_public, refuse_private
 
 NOT_PUBLIC = """
     0.0.0.0 0.255.255.255 10.0.0.1 10.255.255.255 100.64.0.0 100.100.100.200 100.127.255.255 127.0.0.1 127.255.255.255

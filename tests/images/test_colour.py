@@ -12,8 +12,8 @@ from PIL import Image as PILImage
 from PIL import ImageCms
 
 from benchmarks.renditions import SPACES
-from visop.images.colour import to_srgb
-from visop.images.profiles import Gamut, coded_profile, gamma_curve, rgb_profile
+from visop.images.colours.conversion import to_srgb
+from visop.images.colours.profiles import Gamut, coded_profile, gamma_curve, rgb_profile
 
 P3 = SPACES[0][3]
 PICTURE = PILImage.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8))

@@ -17,11 +17,11 @@ from PIL import Image as PILImage
 from PIL import ImageOps
 
 from visop.errors import ImageDecodeError, ImageTooLarge
-from visop.images.av1 import largest_size
-from visop.images.boxes import find_pictures
 from visop.images.decode import ImageLimits, decode_image
-from visop.images.heif import has_heif
-from visop.images.jpeg_segments import has_all_scans
+from visop.images.formats.av1 import largest_size
+from visop.images.formats.boxes import find_pictures
+from visop.images.formats.heif import has_heif
+from visop.images.formats.jpeg_segments import has_all_scans
 from visop.synthetic.generate import generate_picture
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "AVIF")

@@ -15,7 +15,7 @@ from PIL import ImageOps, _imaging
 from tests.conftest import note
 from visop.errors import ImageDecodeError, ImageTooLarge, UsageError, VisopError
 from visop.images.decode import ImageLimits, decode_image, resize_image
-from visop.images.limits import MeteredFile
+from visop.images.formats.limits import MeteredFile
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO")
 ORIENTATION = 0x0112

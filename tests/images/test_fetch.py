@@ -14,7 +14,7 @@ import pytest
 
 from tests.images.web import BODY, PRIVATE_SPELLINGS, Resolver, Site
 from visop.errors import FetchFailed, FetchUnavailable, ImageTooLarge, UrlRejected, VisopError
-from visop.images.fetch import Answer, Fetcher
+from visop.images.fetching.fetch import Answer, Fetcher
 
 
 def make(**changes: Any) -> Fetcher:
@@ -274,7 +274,7 @@ def test_a_dead_address_leaves_time_for_the_next_one(
             raise TimeoutError
         socket.socket.connect(sock, address)
 
-    monkeypatch.setattr("visop.images.fetch._Socket.connect", connect)
+    monkeypatch.setattr("visop.images.fetching.fetch._Socket.connect", connect)
     resolver.set("images.test", ["127.0.0.2", "127.0.0.1"])
     with make(timeout_s=10, allow=("images.test",)) as fetcher:
         assert fetcher.fetch(site.url("image", "images.test")) == BODY
@@ -486,7 +486,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
         asked_for.append(address)
         socket.socket.connect(sock, ("127.0.0.1", site.server_port))  # there is no public internet in a test
 
-    monkeypatch.setattr("visop.images.fetch._Socket.connect", connect)
+    monkeypatch.setattr("visop.images.fetching.fetch._Socket.connect", connect)
     resolver.set("rebinding.example", ["8.8.8.8"], ["127.0.0.1"])
     with make(allow=()) as fetcher:
         assert fetcher.fetch(site.url("image", "rebinding.example")) == BODY

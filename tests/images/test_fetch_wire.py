@@ -9,7 +9,7 @@ import pytest
 from tests.images.web import Resolver
 from tests.images.wire import BODY, Wire, answer, open_wire
 from visop.errors import FetchFailed, FetchUnavailable, UrlRejected
-from visop.images.fetch import Fetcher
+from visop.images.fetching.fetch import Fetcher
 
 # A URL's part after the host -> the target of the request, as browsers send it. All but one are what Chromium sends: it
 # encodes the | of a path, which Firefox and the standard leave as it is.

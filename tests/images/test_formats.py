@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from visop.images.formats import SNIFF_BYTES, sniff
+from visop.images.formats.signatures import SNIFF_BYTES, sniff
 
 BOX = b"\0\0\0\x18ftyp%s\0\0\0\0%s%s"
 

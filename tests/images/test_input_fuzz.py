@@ -26,8 +26,8 @@ from tests.images.web import PRIVATE_SPELLINGS, Resolver
 from visop.errors import UrlRejected, VisopError
 from visop.images.base64_text import decode_base64
 from visop.images.decode import ImageLimits, decode_image, resize_image
-from visop.images.fetch import Fetcher
-from visop.images.heif import has_heif
+from visop.images.fetching.fetch import Fetcher
+from visop.images.formats.heif import has_heif
 
 COUNTS = pytest.mark.parametrize(
     "count", [600, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
@@ -251,7 +251,7 @@ def test_no_mutated_url_gets_past_the_checks(count: int, monkeypatch: pytest.Mon
         return real("10.0.0.1" if host else host, port, *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    monkeypatch.setattr("visop.images.fetch._Socket.connect", lambda _self, address: connected.append(address))
+    monkeypatch.setattr("visop.images.fetching.fetch._Socket.connect", lambda _self, address: connected.append(address))
     hosts = ["innocent.example", "innocent.example:8080", "xn--bcher-kva.example", "bücher.example", *PRIVATE_SPELLINGS]
     pieces = [
         "@",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.renditions import chunk, png
-from visop.images.png_chunks import find_chunk
+from visop.images.formats.png_chunks import find_chunk
 
 PIXELS = np.zeros((4, 4), np.uint8)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from visop.images.retry_after import retry_after_s
+from visop.images.fetching.retry_after import retry_after_s
 
 NOW = "Sat, 28 Nov 2026 12:00:00 GMT"
 

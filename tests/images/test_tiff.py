@@ -13,8 +13,8 @@ import tifffile
 
 from visop.errors import ImageDecodeError, ImageTooLarge
 from visop.images.decode import ImageLimits, decode_image
-from visop.images.limits import check_file
-from visop.images.tiff import Tiff
+from visop.images.formats.limits import check_file
+from visop.images.formats.tiff import Tiff
 from visop.settings import Settings
 
 _EXIF, _LONG, _SHORT, _ASCII = 34665, 4, 3, 2

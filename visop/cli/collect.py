@@ -104,7 +104,7 @@ def _collect(pages: list[str], settings: Settings, arguments: argparse.Namespace
         from visop.collect.folder import MANIFEST, PictureFolder
         from visop.collect.pace import Pace
         from visop.images.decode import ImageLimits
-        from visop.images.fetch import Fetcher
+        from visop.images.fetching.fetch import Fetcher
         from visop.progress import progress_bar
     options = CollectOptions(
         min_side=arguments.min_side,

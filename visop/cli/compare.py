@@ -90,7 +90,7 @@ def _read(name: str, operator: Encoder, settings: Settings) -> Image:
     """A picture as the server would read it: the same fetcher, the same limits. An error names it."""
     from visop.errors import InvalidInput
     from visop.images.decode import ImageLimits, decode_image
-    from visop.images.fetch import Fetcher
+    from visop.images.fetching.fetch import Fetcher
     from visop.sources import read_input, typed_path
 
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from visop.errors import VisopError
-from visop.images.fetch import Answer
+from visop.images.fetching.fetch import Answer
 
 _TOO_MANY_REQUESTS, _UNAVAILABLE = 429, 503
 

@@ -10,7 +10,7 @@ from visop.collect.busy import HostBusy, wait_s
 from visop.collect.pace import Pace
 from visop.collect.urls import absolute, host, is_web, origin
 from visop.errors import FetchFailed, UrlRejected
-from visop.images.fetch import Answer, Fetcher
+from visop.images.fetching.fetch import Answer, Fetcher
 
 
 class Crawler:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visop.images.formats import sniff
+from visop.images.formats.signatures import sniff
 
 _EXTENSIONS = {
     "AVIF": ".avif",

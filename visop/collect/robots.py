@@ -15,7 +15,7 @@ from protego import Protego
 from visop.collect.busy import HostBusy
 from visop.collect.urls import absolute, is_web, origin
 from visop.errors import FetchUnavailable, UrlRejected, VisopError
-from visop.images.fetch import Answer
+from visop.images.fetching.fetch import Answer
 
 #: The name that we look for in robots.txt, and that the fetcher sends as its user agent.
 AGENT = "visop"

@@ -1,7 +1,7 @@
 """URLs as a browser reads them (the WHATWG URL standard), by the parser that Node.js uses.
 
 ``urllib.parse`` follows RFC 3986, and pages are not written for it: it leaves spaces, backslashes, letters of other
-scripts and tabs as they are. What may be fetched is not decided here; ``visop.images.fetch`` does that.
+scripts and tabs as they are. What may be fetched is not decided here; ``visop.images.fetching.fetch`` does that.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from visop.contract import Encoder, Vector
 from visop.errors import VisopError
 from visop.images.base64_text import decode_base64
 from visop.images.decode import ImageLimits, decode_image
-from visop.images.fetch import Fetcher
+from visop.images.fetching.fetch import Fetcher
 from visop.serving.operators import load_model, load_operator
 from visop.settings import Settings, load_settings
 

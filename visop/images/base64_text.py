@@ -8,7 +8,7 @@ import re
 import pybase64
 
 from visop.errors import ImageDecodeError, ImageTooLarge
-from visop.images.limits import check_size
+from visop.images.formats.limits import check_size
 
 _MAX_DATA_URI_HEADER = 256
 _BASE64_HEADER = re.compile(r"data:.*;\s*base64\s*", re.IGNORECASE | re.DOTALL)

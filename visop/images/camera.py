@@ -9,7 +9,7 @@ from contextlib import suppress
 from PIL import ExifTags, Image
 
 from visop.images.decode import FORMATS
-from visop.images.formats import sniff
+from visop.images.formats.signatures import sniff
 
 # What image programs write into Software; cameras and phones write their firmware there.
 _EDITORS = ("photoshop", "lightroom", "gimp", "paint", "affinity", "pixelmator", "snapseed", "imagemagick", "canva")

@@ -32,18 +32,18 @@ from PIL import (  # noqa: F401
 
 from visop.contract import Image
 from visop.errors import ImageDecodeError, ImageTooLarge, SettingsError, VisopError, drop_locals
-from visop.images.appearance import appearance
-from visop.images.bmp_alpha import prepare_bmp
-from visop.images.damage import check_bytes, load
-from visop.images.described_colour import profile_of
-from visop.images.formats import sniff
-from visop.images.heif import decodable
-from visop.images.limits import MeteredFile, check_file, check_size
+from visop.images.colours.appearance import appearance
+from visop.images.colours.description import profile_of
+from visop.images.formats.bmp_alpha import prepare_bmp
+from visop.images.formats.damage import check_bytes, load
+from visop.images.formats.heif import decodable
+from visop.images.formats.limits import MeteredFile, check_file, check_size
+from visop.images.formats.refusals import check_accepted, not_accepted, not_identified
+from visop.images.formats.signatures import sniff
+from visop.images.formats.tiff import Tiff
+from visop.images.formats.tiff_samples import prepare_tiff
 from visop.images.orientation import orientation, turn_upright
 from visop.images.reduced import MAX_REDUCTION, reduce
-from visop.images.refusals import check_accepted, not_accepted, not_identified
-from visop.images.tiff import Tiff
-from visop.images.tiff_samples import prepare_tiff
 from visop.settings import Settings
 
 #: The formats that can be accepted, because their readers have been fuzzed. Other readers start programs and write

@@ -31,7 +31,7 @@ import visop
 from visop.contract import Image
 from visop.errors import ImageDecodeError, ImageTooLarge, Overloaded
 from visop.images.decode import ImageLimits, decode_image
-from visop.images.limits import check_size
+from visop.images.formats.limits import check_size
 
 # Without processes that can be forked, as on Windows, pictures are decoded in this one.
 _CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds")

@@ -8,8 +8,8 @@ from __future__ import annotations
 import PIL.Image
 from PIL import ExifTags
 
-from visop.images.limits import check_exif
-from visop.images.png_chunks import find_chunk
+from visop.images.formats.limits import check_exif
+from visop.images.formats.png_chunks import find_chunk
 
 _UPRIGHT = {
     2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from visop.errors import ImageTooLarge
-from visop.images.jpeg_segments import is_decoded_row_by_row
-from visop.images.limits import check_header
+from visop.images.formats.jpeg_segments import is_decoded_row_by_row
+from visop.images.formats.limits import check_header
 
 # How many times the limit on pixels a picture may have of which only reduced rows are held: at four times the limit of
 # 67 million, pictures of phones with 200 megapixels, which take a second.

@@ -12,11 +12,11 @@ import numpy as np
 from PIL import Image
 
 from visop.errors import InvalidInput
-from visop.images.appearance import appearance
+from visop.images.colours.appearance import appearance
 from visop.images.decode import FORMATS, ImageLimits
 from visop.images.decode_process import decode_in_process
-from visop.images.formats import sniff
-from visop.images.heif import decodable
+from visop.images.formats.heif import decodable
+from visop.images.formats.signatures import sniff
 from visop.images.orientation import orientation, turn_upright, upright_size
 
 

@@ -11,7 +11,7 @@ from typing import Self
 
 from visop.client.remote_waits import with_patience
 from visop.errors import InvalidInput, UrlRejected, VisopError
-from visop.images.fetch import Fetcher
+from visop.images.fetching.fetch import Fetcher
 from visop.search.digests import URL_STATE, Digests, FileState
 from visop.search.milvus.schema import MAX_NAME_BYTES
 from visop.settings import Settings

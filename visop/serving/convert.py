@@ -11,7 +11,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from visop import __version__
 from visop.contract import OperatorInfo, Vector
 from visop.errors import BadItems, VisopError
-from visop.images.heif import decodable
+from visop.images.formats.heif import decodable
 from visop.rpc import rpc_pb2
 from visop.rpc.statuses import code_of
 from visop.serving.pipeline import Input

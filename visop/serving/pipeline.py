@@ -33,7 +33,7 @@ from visop.errors import (
 from visop.images.base64_text import decode_base64
 from visop.images.decode import ImageLimits
 from visop.images.decode_process import decode_in_process, prepare
-from visop.images.fetch import Fetcher
+from visop.images.fetching.fetch import Fetcher
 from visop.machine import usable_cores
 from visop.serving.admission import InputAdmission
 from visop.serving.batcher import Batcher, Job

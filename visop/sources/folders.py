@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from visop.images.formats import SNIFF_BYTES, sniff
+from visop.images.formats.signatures import SNIFF_BYTES, sniff
 from visop.sources.excluded import Excluded
 from visop.sources.names import printable
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from visop.errors import Overloaded, VisopError
-from visop.images.fetch import Fetcher
+from visop.images.fetching.fetch import Fetcher
 from visop.settings import Settings
 
 # How many may be fetched or waiting to be sent at the same time. Each may be as large as a picture may be, and hold a

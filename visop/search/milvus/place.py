@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from visop.errors import UsageError
-from visop.images.formats import SNIFF_BYTES, sniff
+from visop.images.formats.signatures import SNIFF_BYTES, sniff
 from visop.search.errors import NoSuchIndex
 from visop.sources import path_of
 

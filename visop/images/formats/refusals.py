@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from visop.errors import ImageDecodeError
-from visop.images.formats import sniff
-from visop.images.heif import has_heif
-from visop.images.jpeg_segments import unsupported
-from visop.images.tiff import Tiff
+from visop.images.formats.heif import has_heif
+from visop.images.formats.jpeg_segments import unsupported
+from visop.images.formats.signatures import sniff
+from visop.images.formats.tiff import Tiff
 
 _CONVERT = "convert it to JPEG or PNG"
 _RAW = "a camera's raw file; develop it, or take the JPEG that the camera made beside it"

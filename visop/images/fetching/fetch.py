@@ -42,9 +42,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from visop.errors import FetchFailed, FetchUnavailable, ImageTooLarge, VisopError, drop_locals
-from visop.images.addresses import AllowList, refuse_private
-from visop.images.retry_after import retry_after_s
-from visop.images.web_url import canonical, redirect_target
+from visop.images.fetching.addresses import AllowList, refuse_private
+from visop.images.fetching.retry_after import retry_after_s
+from visop.images.fetching.web_url import canonical, redirect_target
 from visop.settings import Settings
 
 _CHUNK_BYTES = 64 * 1024

@@ -13,7 +13,7 @@ import PIL.Image
 import simplejpeg
 
 from visop.errors import ImageDecodeError
-from visop.images.jpeg_segments import MARKER, START_OF_SCAN, has_all_scans, has_zero_quantisers, segments
+from visop.images.formats.jpeg_segments import MARKER, START_OF_SCAN, has_all_scans, has_zero_quantisers, segments
 
 _END_OF_IMAGE = b"\xff\xd9"
 

@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import Any
 
 from visop.errors import ImageDecodeError, ImageTooLarge
-from visop.images.jpeg import is_whole_jpeg
-from visop.images.zeros import Rows, has_torn_zeros
+from visop.images.formats.jpeg import is_whole_jpeg
+from visop.images.formats.zeros import Rows, has_torn_zeros
 
 # Tags: (offsets, byte counts) of strips and of tiles.
 _PLACES = ((273, 279), (324, 325))

@@ -12,8 +12,8 @@ import struct
 import PIL.Image
 
 from visop.errors import ImageDecodeError
-from visop.images.png_chunks import find_chunk
-from visop.images.profiles import Gamut, coded_profile, gamma_curve, rgb_profile
+from visop.images.colours.profiles import Gamut, coded_profile, gamma_curve, rgb_profile
+from visop.images.formats.png_chunks import find_chunk
 
 _CICP_BYTES, _GAMA_BYTES, _CHRM_BYTES = 4, 4, 32
 _FULL_RANGE = 1

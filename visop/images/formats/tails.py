@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from visop.errors import ImageDecodeError
-from visop.images.boxes import find_pictures
+from visop.images.formats.boxes import find_pictures
 
 # Enough to change a pixel: less than that can be filling, and its value matter to none.
 _TAIL = 16

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from visop.errors import ImageDecodeError
-from visop.images.limits import MeteredFile
+from visop.images.formats.limits import MeteredFile
 
 # Behind the last pixel may follow the end code, of at most 12 bits, and what is left of a byte.
 _MAX_BYTES_LEFT = 2

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PIL import AvifImagePlugin
 
 from visop.errors import ImageDecodeError, ImageTooLarge
-from visop.images.av1 import largest_size
-from visop.images.boxes import CodedPictures, find_pictures
+from visop.images.formats.av1 import largest_size
+from visop.images.formats.boxes import CodedPictures, find_pictures
 
 # The server decodes as many pictures at once as there are cores.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1

@@ -10,14 +10,14 @@ from typing import Any
 
 import PIL.Image
 
-from visop.images.avif import check_avif, check_heif
-from visop.images.bmp import check_bmp
-from visop.images.gif import load_gif
-from visop.images.jpeg import load_jpeg
-from visop.images.limits import MeteredFile
-from visop.images.png import check_png, check_rows
-from visop.images.tails import load_to_the_end
-from visop.images.tiff_strips import check_strips
+from visop.images.formats.avif import check_avif, check_heif
+from visop.images.formats.bmp import check_bmp
+from visop.images.formats.gif import load_gif
+from visop.images.formats.jpeg import load_jpeg
+from visop.images.formats.limits import MeteredFile
+from visop.images.formats.png import check_png, check_rows
+from visop.images.formats.tails import load_to_the_end
+from visop.images.formats.tiff_strips import check_strips
 
 
 def check_bytes(data: bytes, kind: str, max_pixels: int) -> bytes:

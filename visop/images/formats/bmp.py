@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from visop.errors import ImageDecodeError
-from visop.images.zeros import Rows, has_torn_zeros
+from visop.images.formats.zeros import Rows, has_torn_zeros
 
 
 def check_bmp(image: Any, data: bytes) -> None:

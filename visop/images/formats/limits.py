@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from visop.errors import ImageDecodeError, ImageTooLarge
-from visop.images.tiff import Tiff
+from visop.images.formats.tiff import Tiff
 
 # Every row has its own memory cost, and a resize needs 16 bytes per pixel of a side: 1 x 50,000,000 pixels take 1.4 GB.
 # The limit is the longest side that a JPEG can have.

@@ -20,7 +20,7 @@ _SIGNED = 2
 _SUBSAMPLING, _HALVED = 530, (2, 2)  # what holds where the tag is missing
 
 # Grey that Pillow has the means to read, but does not list: (byte order, photometric interpretation, sample format,
-# fill order, bits, extra samples) -> (mode, raw mode). White is turned to 255 afterwards (``visop.images.grey``).
+# fill order, bits, extra samples) -> (mode, raw mode). ``visop.images.colours.grey`` turns white to 255 afterwards.
 _MORE_GREY: dict[Any, tuple[str, str]] = {
     (_MM, _WHITE_IS_ZERO, (1,), 1, (16,), ()): ("I;16B", "I;16B"),
     (_II, _WHITE_IS_ZERO, (1,), 1, (12,), ()): ("I;16", "I;12"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import PIL.Image
 
-from visop.images.alpha import on_white, split_alpha
-from visop.images.colour import to_srgb
-from visop.images.grey import grey_of_eight_bits, is_deep
+from visop.images.colours.alpha import on_white, split_alpha
+from visop.images.colours.conversion import to_srgb
+from visop.images.colours.grey import grey_of_eight_bits, is_deep
 
 
 def appearance(image: PIL.Image.Image, profile: bytes | None, bits: int = 8) -> PIL.Image.Image:

@@ -64,3 +64,18 @@ def test_patience_ends() -> None:
     admission.enter(1)
     with pytest.raises(Overloaded):
         admission.enter(1, timeout_s=0.01)
+
+
+def test_what_is_not_wanted_any_more_stops_waiting_for_room() -> None:
+    admission, wanted = InputAdmission(1), threading.Event()
+    admission.enter(1)
+    wanted.set()
+
+    def give_up() -> None:
+        wanted.clear()
+        admission.end_waits()
+
+    threading.Timer(0.02, give_up).start()
+    with pytest.raises(ShuttingDown):
+        admission.enter(1, timeout_s=60, is_wanted=wanted.is_set)
+    assert admission.inside == 1

@@ -227,3 +227,16 @@ def test_somebody_who_watches_health_does_not_use_up_the_drain_time(start_server
     stopper.start()
     stopper.join(10)
     assert not stopper.is_alive()
+
+
+def test_a_stream_that_waits_for_room_does_not_lengthen_the_drain(start_server: Callable[..., Running]) -> None:
+    operator = ToyOperator()
+    operator.gate.clear()
+    running = start_server(operator, max_queue=1, max_items=1, drain_timeout_s=0.5)
+    stream = running.stub.ExecuteStream(rpc_pb2.ExecuteRequest(images=[make_image()]) for _ in range(2))
+    assert operator.entered.acquire(timeout=10)
+    stopping = threading.Thread(target=running.server.stop)
+    stopping.start()
+    stopping.join(10)  # request_timeout_s is longer, and so long the second request may wait
+    assert not stopping.is_alive()
+    stream.cancel()

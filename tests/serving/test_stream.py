@@ -96,3 +96,23 @@ def test_a_request_that_arrives_after_the_end_is_not_started() -> None:
             next(answers)
         window._thread.join(10)
     assert started == [1]
+
+
+def test_the_end_does_not_wait_for_a_request_that_waits_for_room() -> None:
+    asked, room = threading.Event(), threading.Event()
+
+    def start(request: int) -> int:
+        asked.set()
+        room.wait(10)
+        return request
+
+    with Window(iter(range(3)), start, size=4, idle_s=10) as window:
+        asked.wait()
+        window.end(StreamIdle("draining"))
+        assert not room.is_set()
+        assert not window.is_open
+        room.set()
+        answers = iter(window)
+        assert next(answers) == 0
+        with pytest.raises(StreamIdle, match="draining"):
+            next(answers)

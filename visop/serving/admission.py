@@ -139,28 +139,40 @@ class InputAdmission:
         """Inputs that are being served now."""
         return self._inside
 
-    def enter(self, count: int, timeout_s: float = 0.0, peer: str = "") -> None:
+    def enter(
+        self, count: int, timeout_s: float = 0.0, peer: str = "", is_wanted: Callable[[], bool] = lambda: True
+    ) -> None:
         """Admit ``count`` inputs, all or none, waiting up to ``timeout_s`` for room.
 
         Args:
             count: how many.
             timeout_s: seconds.
             peer: from where they came.
+            is_wanted: whether they still are; asked at once, when room is made, and after ``end_waits``.
 
         Raises:
             Overloaded: there was no room in time, or only the room that is left to other peers.
+            ShuttingDown: they are not wanted any more.
         """
 
         def has_room() -> bool:
             return self._inside + count <= self.capacity and self._shares.has_room(peer, count)
 
         with self._changed:
-            if not self._changed.wait_for(has_room, timeout_s):
+            self._changed.wait_for(lambda: has_room() or not is_wanted(), timeout_s)
+            if not is_wanted():
+                raise draining()
+            if not has_room():
                 if self._inside + count <= self.capacity:
                     raise Overloaded(f"{self._inside} inputs are being served, nearly all from one address")
                 raise Overloaded(f"{self._inside} inputs are being served, the limit is {self.capacity} (OP_MAX_QUEUE)")
             self._inside += count
             self._shares.add(peer, count)
+
+    def end_waits(self) -> None:
+        """Refuse what waits for room and is not wanted any more."""
+        with self._changed:
+            self._changed.notify_all()
 
     def leave(self, peer: str = "") -> None:
         """Take note that one input of a peer has its result, or its error."""

@@ -158,7 +158,13 @@ class Pipeline:
         return self._settings.max_items
 
     def start(
-        self, inputs: Sequence[Input], timeout_s: float | None = None, *, patient: bool = False, peer: str = ""
+        self,
+        inputs: Sequence[Input],
+        timeout_s: float | None = None,
+        *,
+        patient: bool = False,
+        is_wanted: Callable[[], bool] = lambda: True,
+        peer: str = "",
     ) -> Call:
         """Begin to serve one call.
 
@@ -166,12 +172,13 @@ class Pipeline:
             inputs: in the order of the results.
             timeout_s: the caller's remaining time; the server's own limit holds if it is shorter.
             patient: wait until there is room for the inputs, instead of refusing the call.
+            is_wanted: whether that is still worth waiting for.
             peer: from where the call came, such as an IP address: peers are served in turn.
 
         Raises:
             InvalidInput: too many inputs.
             Overloaded: no room.
-            ShuttingDown: the pipeline is closed.
+            ShuttingDown: the pipeline is closed, or the call is not wanted any more.
         """
         if len(inputs) > self._settings.max_items:
             raise InvalidInput(f"{len(inputs)} inputs in one request, the limit is {self._settings.max_items}")
@@ -179,12 +186,16 @@ class Pipeline:
             raise ShuttingDown("the operator is shutting down")
         limit_s = min(self._settings.request_timeout_s, timeout_s if timeout_s is not None else float("inf"))
         deadline = time.monotonic() + limit_s
-        self._admission.enter(len(inputs), limit_s if patient else 0.0, peer)
+        self._admission.enter(len(inputs), limit_s if patient else 0.0, peer, is_wanted)
         jobs = [VectorJob(deadline, partial(self._admission.leave, peer)) for _ in inputs]
         caller = Caller(peer, next(self._numbers))
         for each, job in zip(inputs, jobs, strict=True):
             self._begin(caller, each, job)
         return Call(inputs, jobs, deadline)
+
+    def end_waits(self) -> None:
+        """Refuse the patient calls that wait for room and are not wanted any more."""
+        self._admission.end_waits()
 
     def close(self) -> None:
         """Take nothing new, finish what was started, stop all threads. Idempotent."""

@@ -57,6 +57,7 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
             self._ending = True
             for window in self._windows:
                 window.end(draining())
+        self._pipeline.end_waits()
 
     def Execute(self, request: rpc_pb2.ExecuteRequest, context: grpc.ServicerContext) -> rpc_pb2.ExecuteReply:
         """One vector for each input, or the error of the whole call."""
@@ -82,18 +83,20 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
                 call.cancel()
 
         def start(request: rpc_pb2.ExecuteRequest) -> tuple[Call, rpc_pb2.ExecuteRequest]:
-            call = self._pipeline.start(inputs_of(request), context.time_remaining(), patient=True, peer=peer)
+            inputs, left_s = inputs_of(request), context.time_remaining()
+            call = self._pipeline.start(inputs, left_s, patient=True, is_wanted=lambda: window.is_open, peer=peer)
             under_way.append(call)
             return call, request
 
         # One callback for the whole stream: gRPC keeps every callback until the end, and so all that it refers to.
         context.add_callback(cancel)
         size, idle_s = self._settings.stream_window, self._settings.request_timeout_s
+        window: _StreamWindow = Window(request_iterator, start, size=size, idle_s=idle_s)
         first, late = True, _is_late(context)
         with (
             self._boundary("ExecuteStream", context) as log,
             self._entered(context, late, peer),
-            self._open(Window(request_iterator, start, size=size, idle_s=idle_s), late) as window,
+            self._open(window, late),
         ):
             for call, request in window:
                 reply = _answer(call, request, log)
@@ -117,14 +120,14 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         return self._calls.entered(late=late, peer=peer, at_end=context.add_callback)
 
     @contextmanager
-    def _open(self, window: _StreamWindow, late: bool) -> Iterator[_StreamWindow]:
+    def _open(self, window: _StreamWindow, late: bool) -> Iterator[None]:
         with self._lock:
             self._windows.add(window)
             if self._ending and not late:
                 window.end(draining())
         try:
             with window:
-                yield window
+                yield
         finally:
             with self._lock:
                 self._windows.discard(window)

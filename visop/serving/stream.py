@@ -40,7 +40,8 @@ class Window(Generic[Request, Started]):
         self._room = threading.Semaphore(size)
         self._started: queue.SimpleQueue[Started | _End] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._over = False
+        self._starting = False
+        self._end: _End | None = None
         self._thread = threading.Thread(target=self._read, name="visop-stream", daemon=True)
 
     def __enter__(self) -> Window[Request, Started]:
@@ -48,14 +49,20 @@ class Window(Generic[Request, Started]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over = True
+        self._end = _End(None)
         self._room.release()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether what is read now will be answered."""
+        return self._end is None
+
     def end(self, error: VisopError) -> None:
-        """Answer what was read until now, then raise ``error``; nothing that is read later is started."""
+        """Answer what was read until now, then raise ``error``; nothing that is read later is started. Never waits."""
         with self._lock:
-            self._over = True
-            self._started.put(_End(error))
+            self._end = _End(error)
+            if not self._starting:
+                self._started.put(self._end)
 
     def __iter__(self) -> Iterator[Started]:
         """What ``start`` returned, in order; whoever iterates waits for its result before asking for the next.
@@ -81,9 +88,15 @@ class Window(Generic[Request, Started]):
             for request in self._requests:
                 self._room.acquire()
                 with self._lock:
-                    if self._over:
+                    if self._end:
                         return
-                    self._started.put(self._start(request))
+                    self._starting = True
+                started = self._start(request)  # may wait for room
+                with self._lock:
+                    self._starting = False
+                    self._started.put(started)
+                    if self._end:
+                        self._started.put(self._end)
         except BaseException as error:  # noqa: BLE001 - it is raised where the answers are waited for
             self._started.put(_End(error))
         else:

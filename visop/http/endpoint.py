@@ -100,19 +100,20 @@ class Endpoint:
         Raises:
             VisopError: as the same call over gRPC.
         """
+        peer = _peer(request)
         with self._logged(request) as log, self._calls.received():
             timeout_s = timeout_of(request.headers, self._limit_s)
             deadline = time.monotonic() + timeout_s
             # Before the body is received. While draining no connection takes a second request, so this one is served.
-            self._calls.check(late=True, peer=_peer(request))
+            self._calls.check(late=True, peer=peer)
             async with self._deadlines.within(timeout_s + _GRACE_S):
                 data = [await _read(request)]
-                with self._calls.entered(late=True, peer=_peer(request)):
+                with self._calls.entered(late=True, peer=peer):
                     # Popped, so that a large body is not kept while its inputs wait for the model.
                     content_type = request.headers.get("content-type", "")
                     task = await _in_thread(self._pool, partial(parse, Body(data.pop(), content_type)))
                     if task.inputs:
-                        answer = await self._call(task, deadline, request, log)
+                        answer = await self._call(task, deadline, request, peer, log)
                 if not task.inputs:  # what needs no vector keeps no call from the model
                     answer = await _in_thread(self._lookups, partial(task.answer, ()))
             return Response(answer, media_type=JSON)
@@ -132,8 +133,8 @@ class Endpoint:
         async with self._deadlines.within(timeout_of(request.headers, self._limit_s)):
             return await _in_thread(self._lookups, make)
 
-    async def _call(self, task: Task, deadline: float, request: Request, log: RequestLog) -> bytes:
-        call = self._pipeline.start(task.inputs, deadline - time.monotonic(), peer=_peer(request))
+    async def _call(self, task: Task, deadline: float, request: Request, peer: str, log: RequestLog) -> bytes:
+        call = self._pipeline.start(task.inputs, deadline - time.monotonic(), peer=peer)
         watch = asyncio.create_task(_cancel_when_gone(call, request))
         try:
             results = await _in_thread(self._pool, call.results)

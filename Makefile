@@ -20,6 +20,9 @@ OPERATOR ?= $(or $(OP_OPERATOR),auto)
 ifeq ($(origin DOCKER),undefined)
 DOCKER = $(eval DOCKER := $$(shell for tool in docker podman buildah; do \
 	"$$$$tool" info >/dev/null 2>&1 && { echo "$$$$tool"; break; }; done))$(DOCKER)
+DOCKER_FOR_HELP = docker, podman or buildah
+else
+DOCKER_FOR_HELP = $(DOCKER)
 endif
 
 # A .venv that was made for development serves, too.
@@ -37,7 +40,7 @@ help: ## Show this list
 	@echo "Variables, as in make run MODEL=vgg16 WEIGHTS=random:"
 	@echo "  MODEL=$(MODEL) (auto: the encoder that is shipped)  WEIGHTS=$(WEIGHTS) (imagenet, random or a file)"
 	@echo "  ENDPOINT=$(ENDPOINT)  HTTP=$(HTTP)  PICTURES=$(PICTURES)"
-	@echo "  PYTHON=$(PYTHON)  DOCKER=$(DOCKER)  IMAGE_NAME=$(IMAGE_NAME)  TAG=$(TAG)  BASE_IMAGE=$(BASE_IMAGE)"
+	@echo "  PYTHON=$(PYTHON)  DOCKER=$(DOCKER_FOR_HELP)  IMAGE_NAME=$(IMAGE_NAME)  TAG=$(TAG)  BASE_IMAGE=$(BASE_IMAGE)"
 	@echo "  OPERATOR=$(OPERATOR) (module:Class)  PORT=$(or $(PORT),50051)  of an image"
 
 # --- environments: made once, and brought up to date when what they hold changes ---

@@ -59,17 +59,20 @@ def test_both_images_are_built_and_run_in_the_same_way() -> None:
 
 @pytest.fixture
 def engines(tmp_path: Path) -> Callable[..., str]:
-    """What ``make cpu`` says that it would run, where these commands exist; those that are True answer."""
+    """What ``make cpu`` says that it would run, where these commands exist; those that are True answer.
 
-    def made(*words: str, **found: bool) -> str:
+    A command that is asked leaves ``asked`` in the folder.
+    """
+
+    def made(*words: str, goal: str = "cpu", **found: bool) -> str:
         for name, answers in found.items():
-            (tmp_path / name).write_text(f"#!/bin/sh\nexit {0 if answers else 1}\n")
+            (tmp_path / name).write_text(f"#!/bin/sh\n: > {tmp_path / 'asked'}\nexit {0 if answers else 1}\n")
             (tmp_path / name).chmod(0o755)
         for name in ("make", "sh", "bash", "git", "true"):
             path = shutil.which(name)
             assert path
             (tmp_path / name).symlink_to(path)
-        command = ["make", "--dry-run", "cpu", "PYTHON=python3", *words]
+        command = ["make", "--dry-run", goal, "PYTHON=python3", *words]
         done = subprocess.run(command, cwd=ROOT, env={"PATH": str(tmp_path)}, capture_output=True, text=True)
         return done.stdout + done.stderr
 
@@ -82,6 +85,11 @@ def test_an_image_is_built_with_the_first_engine_that_answers(engines: Callable[
 
 def test_without_an_engine_that_answers_the_build_says_so(engines: Callable[..., str]) -> None:
     assert "No container engine answers" in engines(docker=False)
+
+
+def test_the_help_asks_no_engine(engines: Callable[..., str], tmp_path: Path) -> None:
+    assert "DOCKER=docker, podman or buildah" in engines(goal="help", docker=True)
+    assert not (tmp_path / "asked").exists()
 
 
 def test_a_named_engine_is_taken_as_it_is(engines: Callable[..., str]) -> None:

@@ -70,6 +70,18 @@ def test_a_build_that_breaks_says_how_and_what_room_there_was(
     assert "Traceback" in caplog.text
 
 
+def test_a_file_of_the_working_folder_takes_the_place_of_no_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    (tmp_path / "keras.py").write_text("raise ImportError('got as far as this')")
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work/argparse.py").write_text("raise ImportError('a file of the user')")
+    monkeypatch.chdir(tmp_path / "work")
+    with pytest.raises(UsageError, match="got as far as this"):
+        export_in_subprocess(SPEC, RANDOM, "avg", tmp_path)
+
+
 def test_a_build_that_hangs_is_ended(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"building mobilenetv2 took more than 0\.01 s"):
         export_in_subprocess(SPEC, RANDOM, "avg", tmp_path, timeout_s=0.01)

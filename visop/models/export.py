@@ -96,7 +96,7 @@ def _export_in_subprocess(
     spec: ModelSpec, weights: Weights, pooling: Pooling, path: Path, options: Sequence[str], timeout_s: float
 ) -> None:
     source = [str(weights.path.absolute()), weights.sha256] if weights.path else []
-    command = [sys.executable, "-m", __name__, *options, spec.name, pooling, str(path), *source]
+    command = [sys.executable, "-P", "-m", __name__, *options, spec.name, pooling, str(path), *source]
     done = _run(spec, command, timeout_s)
     if done.returncode == _REFUSED:
         raise WeightsError("", "", done.stdout.strip())

@@ -5,29 +5,28 @@ from __future__ import annotations
 import ipaddress
 import socket
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.images.web import Resolver, Site
+from tests.in_thread import serving_in_thread
 
 
-def _serve(site: Site) -> Iterator[Site]:
-    thread = threading.Thread(target=site.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield site
-    site.stopped.set()
-    site.shutdown()
-    thread.join()
-    site.server_close()
+@contextmanager
+def _serving(site: Site) -> Iterator[Site]:
+    with serving_in_thread(site):
+        yield site
+        site.stopped.set()
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    yield from _serve(Site())
+    with _serving(Site()) as site:
+        yield site
 
 
 @pytest.fixture
@@ -35,7 +34,8 @@ def tls_site(certificate: Path) -> Iterator[Site]:
     """The same over TLS, as images.test, with a certificate that nobody trusts."""
     site = Site()
     site.wrap(certificate)
-    yield from _serve(site)
+    with _serving(site):
+        yield site
 
 
 @pytest.fixture(scope="session")

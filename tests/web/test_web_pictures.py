@@ -18,6 +18,7 @@ import pytest
 from PIL import Image as PILImage
 
 from tests.conftest import make_image
+from tests.in_thread import serving_in_thread
 from tests.search.conftest import colour_of, make_old, picture_file, write_pictures
 from tests.web.conftest import Site
 from visop.http.timeouts import Timeouts
@@ -227,12 +228,10 @@ def slow_web() -> Iterator[SlowWeb]:
     class Server(ThreadingHTTPServer):
         request_queue_size = 128  # with the usual 5, a connection beyond them waits seconds for its next try
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serving_in_thread(Server(("127.0.0.1", 0), Handler)) as server:
         web.url = f"http://127.0.0.1:{server.server_port}"
         yield web
         web.gate.set()
-        server.shutdown()
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
+import threading
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 
 from tests.conftest import make_image, note, unit
+from tests.in_thread import serving_in_thread
 from visop.client import HEALTHY
 from visop.encoding.local import open_local
 from visop.errors import FetchFailed, InvalidInput, VisopError
@@ -50,3 +53,26 @@ def test_inputs_are_read_only_a_few_batches_ahead(encoder):
     inputs = (make_image((note(taken, number), 1, 1)) for number in range(100))
     next(encoder.encode_stream(inputs, batch=2))
     assert len(taken) <= 6
+
+
+def test_all_fetch_workers_are_for_the_one_who_asks():
+    together = threading.Barrier(4)
+
+    class Web(BaseHTTPRequestHandler):
+        def do_GET(self):
+            together.wait(10)
+            body = make_image((4, 5, 6))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with (
+        serving_in_thread(ThreadingHTTPServer(("127.0.0.1", 0), Web)) as server,
+        open_local(replace(SETTINGS, fetch_workers=4)) as encoder,
+    ):
+        urls = [f"http://127.0.0.1:{server.server_port}/{number}" for number in range(4)]
+        np.testing.assert_allclose(list(encoder.encode_stream(urls, batch=4)), [unit((4, 5, 6))] * 4, atol=1e-6)

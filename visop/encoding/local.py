@@ -52,7 +52,8 @@ class LocalEncoder:
 @contextmanager
 def open_local(settings: Settings) -> Iterator[LocalEncoder]:
     """Load and warm up the configured operator. Raises what ``open_pipeline`` raises."""
-    with open_pipeline(replace(settings, request_timeout_s=_TIMEOUT_S)) as (operator, pipeline):
+    settings = replace(settings, request_timeout_s=_TIMEOUT_S)
+    with open_pipeline(settings, one_peer=True) as (operator, pipeline):
         yield LocalEncoder(operator.info(), pipeline)
 
 

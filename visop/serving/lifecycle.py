@@ -91,8 +91,12 @@ def _leave_behind(before: set[threading.Thread]) -> None:
 
 
 @contextmanager
-def open_pipeline(settings: Settings) -> Iterator[tuple[Encoder, Pipeline]]:
+def open_pipeline(settings: Settings, *, one_peer: bool = False) -> Iterator[tuple[Encoder, Pipeline]]:
     """The configured operator, loaded and warm, and the pipeline that feeds it.
+
+    Args:
+        settings: of both.
+        one_peer: as for ``Pipeline``.
 
     Raises:
         SettingsError: the operator cannot be found, or its weights or device are missing.
@@ -102,7 +106,7 @@ def open_pipeline(settings: Settings) -> Iterator[tuple[Encoder, Pipeline]]:
     load_model(operator)
     try:
         operator.warm_up()
-        with Pipeline(operator, settings) as pipeline:
+        with Pipeline(operator, settings, one_peer=one_peer) as pipeline:
             yield operator, pipeline
     finally:
         operator.close()

@@ -115,16 +115,23 @@ class Call:
 
 
 class Pipeline:
-    """Serves calls with one loaded operator. A context manager; closing it finishes what was started."""
+    """Serves calls with one loaded operator. A context manager; closing it finishes what was started.
 
-    def __init__(self, operator: Encoder, settings: Settings) -> None:
+    Args:
+        operator: loaded.
+        settings: limits and numbers of threads.
+        one_peer: whether there is only one peer, for whom nothing needs to be left by others.
+    """
+
+    def __init__(self, operator: Encoder, settings: Settings, *, one_peer: bool = False) -> None:
         self._operator, self._settings = operator, settings
         self._limits = ImageLimits.of(settings)
         self._closed = False
         prepare()
         self._admission = InputAdmission(settings.max_queue)
         self._fetcher = Fetcher.of(settings)
-        most = max(1, settings.fetch_workers * 3 // 4)  # servers that hang hold up the pictures of one peer only
+        # Servers that hang hold up the pictures of one peer only.
+        most = None if one_peer else max(1, settings.fetch_workers * 3 // 4)
         self._fetch_pool = FairPool(settings.fetch_workers, "visop-fetch", most_per_peer=most)
         self._decode_pool = FairPool(settings.decode_workers or usable_cores(), "visop-decode")
         self._numbers = itertools.count()

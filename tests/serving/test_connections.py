@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import socket
 import struct
 import threading
@@ -10,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from queue import SimpleQueue
+from unittest.mock import Mock
 
 import grpc
 import pytest
@@ -136,6 +139,15 @@ def test_only_the_connections_of_the_port_are_ended() -> None:
             socket.create_connection(ours.getsockname(), 5)
         for each in clients + accepted:
             each.close()
+
+
+def test_a_connection_without_an_address_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS raises for one that was reset."""
+    with socket.create_server(("127.0.0.1", 0)) as ours:
+        port, files = ours.getsockname()[1], os.listdir("/dev/fd")
+        monkeypatch.setattr(socket.socket, "getsockname", Mock(side_effect=OSError(errno.EINVAL, "Invalid argument")))
+        close_port(port)
+        assert os.listdir("/dev/fd") == files
 
 
 # HTTP/2 (RFC 9113), as far as one call needs it.

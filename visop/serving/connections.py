@@ -51,17 +51,31 @@ def _sockets(port: int, *, listening: bool) -> Iterator[socket.socket]:
     except OSError:
         return  # Windows: gRPC itself closes them
     for name in files:
-        try:
-            if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
-                continue
-            found = socket.socket(fileno=os.dup(int(name)))
-        except OSError:  # closed meanwhile
+        if (found := _copy_of(int(name))) is None:
             continue
-        if _port_of(found) == port and bool(found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)) is listening:
+        if _is_at(found, port) and bool(found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)) is listening:
             yield found
         else:
             found.close()
 
 
-def _port_of(found: socket.socket) -> int | None:
-    return found.getsockname()[1] if found.family in (socket.AF_INET, socket.AF_INET6) else None
+def _copy_of(number: int) -> socket.socket | None:
+    """A copy of an open file, if it is a socket."""
+    try:
+        if not stat.S_ISSOCK(os.fstat(number).st_mode):
+            return None
+        copy = os.dup(number)
+    except OSError:  # closed meanwhile
+        return None
+    try:
+        return socket.socket(fileno=copy)
+    except OSError:  # closed meanwhile, and its number given to another file
+        os.close(copy)
+        return None
+
+
+def _is_at(found: socket.socket, port: int) -> bool:
+    try:
+        return found.family in (socket.AF_INET, socket.AF_INET6) and found.getsockname()[1] == port
+    except OSError:  # macOS says so of a connection that was reset
+        return False

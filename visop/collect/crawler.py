@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 
 from visop.collect import robots
@@ -71,19 +70,23 @@ class Crawler:
         name = host(url)
         if name in self._busy:
             raise self._busy[name]
-        for tries in itertools.count(1):
+        tries = 0
+        while True:
             self._pace.wait(name, delay_s)
             answer = self._fetcher.ask(url, max_bytes=max_bytes, accept=accept)
-            try:
-                seconds = wait_s(answer, tries, name)
-            except HostBusy as error:
-                self._busy[name] = error
-                raise
-            if seconds is None:
+            tries += 1
+            if (seconds := self._wait_s(answer, tries, name)) is None:
                 return answer
             self._on_wait(name, seconds)
             self._pace.hold(name, seconds)
-        raise AssertionError  # the tries end in HostBusy
+
+    def _wait_s(self, answer: Answer, tries: int, name: str) -> float | None:
+        """As ``busy.wait_s``; a host that is too busy is remembered."""
+        try:
+            return wait_s(answer, tries, name)
+        except HostBusy as error:
+            self._busy[name] = error
+            raise
 
 
 def _checked(answer: Answer) -> Answer:

@@ -69,17 +69,20 @@ def read_rules(url: str, ask: Callable[[str], Answer]) -> Rules:
     """Fetch and read the robots.txt that holds for a URL.
 
     Without the file everything is allowed (a status 4xx); if nobody can say what is in it, nothing (5xx, no answer, too
-    many redirects; and 429, which is no answer either).
+    many redirects).
 
     Args:
         url: http or https.
-        ask: sends one request.
+        ask: sends one request; may wait for a host that is busy. If it hands on a 429, that is no answer either.
+
+    Raises:
+        HostBusy: what ``ask`` raises of a host that stays busy: nothing is known of its rules yet.
     """
     try:
         answer = _follow(f"{origin(url)}/robots.txt", ask)
     except UrlRejected as error:
         return Rules(_refusal=partial(UrlRejected, str(error)))
-    except HostBusy:  # nothing is known of the rules yet
+    except HostBusy:
         raise
     except VisopError as error:
         return _unknown(f"robots.txt cannot be read, so nothing is fetched from this host: {error}")

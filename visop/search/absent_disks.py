@@ -3,6 +3,9 @@
 What is left of a disk that is not mounted is an empty folder, a folder with a few other files, or none. So a folder
 that lost more than half of what the index knows below it is held to be away, and all others to be where deleting was
 meant.
+
+Device numbers are not compared: many network and removable disks have another one each time they are mounted, so that
+they would seem to be away when a single picture was deleted from them.
 """
 
 from __future__ import annotations

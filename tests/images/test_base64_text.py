@@ -42,7 +42,7 @@ def test_what_is_not_base64_is_refused(text: str) -> None:
         decode_base64(text, 100)
 
 
-@pytest.mark.parametrize("text", ["", "   \n", "data:image/png;base64,"])
+@pytest.mark.parametrize("text", ["", "   \n", "data:image/png;base64,", "data:,", "data:image/png,"])
 def test_an_empty_input_is_refused(text: str) -> None:
     with pytest.raises(ImageDecodeError, match="empty"):
         decode_base64(text, 100)

@@ -40,14 +40,14 @@ def decode_base64(text: str, max_bytes: int) -> bytes:
 def _of_data_uri(text: str, max_bytes: int) -> bytes:
     comma = text.find(",", 0, _MAX_DATA_URI_HEADER)
     if comma < 0:
-        raise ImageDecodeError("a data URI must have a comma between its media type and the picture")
+        raise ImageDecodeError(f"a data URI must have a comma in its first {_MAX_DATA_URI_HEADER} characters")
     is_base64 = _BASE64_HEADER.fullmatch(text, 0, comma)
     payload = text[comma + 1 :]
     if "%" in payload:
         octets = _percent_decoded(payload.encode())
         return _of_base64(octets, max_bytes) if is_base64 else octets
-    if not is_base64:
-        raise ImageDecodeError("a data URI must be in ;base64, or percent-encoded")
+    if payload and not is_base64:
+        raise ImageDecodeError("a data URI whose picture is not percent-encoded must say ;base64 before its comma")
     return _of_base64(payload, max_bytes)
 
 

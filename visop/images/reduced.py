@@ -21,7 +21,7 @@ def reduce(image: Any, data: bytes, max_pixels: int, decode_side: int | None) ->
 
     Raises:
         ImageTooLarge: the picture has too many pixels.
-        ImageDecodeError: its compression is not accepted.
+        ImageDecodeError: its compression is not decoded.
     """
     if decode_side is None:
         check_header(image, max_pixels)

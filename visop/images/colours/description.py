@@ -11,8 +11,8 @@ import struct
 
 import PIL.Image
 
-from visop.errors import ImageDecodeError
 from visop.images.colours.profiles import Gamut, coded_profile, gamma_curve, rgb_profile
+from visop.images.formats.not_decoded import not_decoded
 from visop.images.formats.png_chunks import find_chunk
 
 _CICP_BYTES, _GAMA_BYTES, _CHRM_BYTES = 4, 4, 32
@@ -50,7 +50,7 @@ def profile_of(image: PIL.Image.Image, data: bytes) -> bytes | None:
         codes = _codes_of_box(data) if image.format in ("AVIF", "HEIF") else None
         profile = embedded or _coded(codes)
     if not profile and codes and codes[1] in _HDR:
-        raise ImageDecodeError(f"image is HDR ({_HDR[codes[1]]}), which is not accepted")
+        raise not_decoded(f"HDR ({_HDR[codes[1]]})", "convert it to sRGB")
     return profile or None
 
 

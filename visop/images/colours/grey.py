@@ -78,7 +78,8 @@ def _scale(values: Values, whites: tuple[int, ...]) -> Values:
     white = next((white for white in whites if _is_within(low, high, white)), None)
     if white is None or not _fits(values, high, white):
         raise ImageDecodeError(
-            f"image has grey values from {low:g} to {high:g}, which do not say what is black and what is white"
+            f"image has grey values from {low:g} to {high:g}, which do not say what is black and what is white; "
+            "scale them to whole numbers from 0 to 255 or 65,535"
         )
     scaled = values.astype(np.float32)
     scaled *= np.float32(255 / white)

@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from visop.errors import ImageDecodeError, ImageTooLarge
+from visop.images.formats.not_decoded import not_decoded
 from visop.images.formats.tiff import Tiff
 
 # Every row has its own memory cost, and a resize needs 16 bytes per pixel of a side: 1 x 50,000,000 pixels take 1.4 GB.
@@ -43,6 +44,7 @@ _TIFF_TILE_WIDTH, _TIFF_TILE_LENGTH = 322, 323
 _TIFF_COMPRESSIONS = frozenset(
     {"raw", "packbits", "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate", "jpeg", "lzma", "zstd", "webp"}
 )
+_FAX = {"tiff_ccitt": "CCITT", "group3": "CCITT Group 3", "group4": "CCITT Group 4"}
 
 # The counterpart of the limit on JPEG's Exif segments, for formats that store Exif in one piece.
 _MAX_EXIF_BYTES = 1024 * 1024
@@ -95,7 +97,7 @@ def check_file(data: bytes) -> None:
         _check_count("scans", _count_scans(data), _MAX_SCANS)
     if data[:2] in (b"II", b"MM"):
         if 43 in data[2:4]:
-            raise ImageDecodeError("image is a BigTIFF, which is not accepted")
+            raise not_decoded("a BigTIFF, the kind for files of over 4 GB", "save it as a plain TIFF, or as PNG")
         _check_count("TIFF values", Tiff(data).count_values(_MAX_TIFF_VALUES), _MAX_TIFF_VALUES)
 
 
@@ -119,10 +121,11 @@ def check_header(image: Any, max_pixels: int) -> None:
     if image.format == "TIFF":
         _check_tile(image.tag_v2, max_pixels)
         if compression not in _TIFF_COMPRESSIONS:
-            raise ImageDecodeError(f"image is a TIFF with {compression} compression, which is not accepted")
+            name = f"fax compression ({_FAX[compression]})" if compression in _FAX else f"{compression} compression"
+            raise not_decoded(f"a TIFF with {name}", "save it as a TIFF with LZW compression, or as PNG")
     # Pillow decodes run-length BMP in Python, pixel by pixel: 1.5 KB keep the interpreter busy for seconds.
     if image.format == "BMP" and compression in _RUN_LENGTH_BMP:
-        raise ImageDecodeError("image is a BMP with run-length compression, which is not accepted")
+        raise not_decoded("a BMP with run-length compression", "save it without compression, or as PNG")
 
 
 def check_size(data: bytes, max_bytes: int) -> None:

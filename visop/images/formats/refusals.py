@@ -10,10 +10,10 @@ from contextlib import suppress
 from visop.errors import ImageDecodeError
 from visop.images.formats.heif import has_heif
 from visop.images.formats.jpeg_segments import unsupported
+from visop.images.formats.not_decoded import CONVERT, not_decoded
 from visop.images.formats.signatures import sniff
 from visop.images.formats.tiff import Tiff
 
-_CONVERT = "convert it to JPEG or PNG"
 _RAW = "a camera's raw file; develop it, or take the JPEG that the camera made beside it"
 _DRAWING = "a drawing and no picture of pixels; draw it as PNG"
 
@@ -67,9 +67,8 @@ def check_accepted(data: bytes, formats: Sequence[str]) -> str:
         raise not_accepted(kind, formats)
     if kind not in formats and not (kind == "JPEG" and "MPO" in formats):
         raise not_accepted(kind, formats)
-    variant = _variant(data, kind)
-    if variant:
-        raise ImageDecodeError(f"image is {variant}")
+    if variant := _variant(data, kind):
+        raise variant
     return kind
 
 
@@ -85,7 +84,7 @@ def not_accepted(kind: str, formats: Sequence[str]) -> ImageDecodeError:
     accepted = ", ".join(formats)
     return ImageDecodeError(
         f"image is {_article(kind)} {kind} file, a format that is not accepted (accepted: {accepted}; OP_FORMATS); "
-        f"{_CONVERT}"
+        f"{CONVERT}"
     )
 
 
@@ -94,18 +93,18 @@ def not_identified(data: bytes) -> ImageDecodeError:
     kind = sniff(data)
     with suppress(struct.error):
         if kind == "TIFF":
-            return ImageDecodeError(f"image is a damaged TIFF, or one {Tiff(data).samples()}, which is not decoded")
+            return not_decoded(f"a damaged TIFF, or one {Tiff(data).samples()}")
     return ImageDecodeError(f"image is a damaged or incomplete {kind}")
 
 
-def _variant(data: bytes, kind: str) -> str | None:
-    """Name a kind of an accepted format that is not decoded, and what to do."""
+def _variant(data: bytes, kind: str) -> ImageDecodeError | None:
+    """The error for a kind of an accepted format that is not decoded."""
     if kind == "JPEG" and (variant := unsupported(data)):
-        return f"a {variant}, which is not decoded; {_CONVERT}"
+        return not_decoded(f"a {variant}")
     if kind == "PNG" and data[12:16] == b"CgBI":
-        return "a PNG in the form of iPhone applications (CgBI), which is not decoded; convert it to plain PNG"
+        return not_decoded("a PNG in the form of iPhone applications (CgBI)", "convert it to plain PNG")
     if kind == "TIFF" and _is_raw(data):
-        return f"a DNG or another raw file in the form of a TIFF, {_RAW}"
+        return ImageDecodeError(f"image is a DNG or another raw file in the form of a TIFF, {_RAW}")
     return None
 
 

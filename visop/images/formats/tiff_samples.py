@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import TiffImagePlugin
 
-from visop.errors import ImageDecodeError
+from visop.images.formats.not_decoded import not_decoded
 
 _II, _MM = b"II", b"MM"
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR, _SAMPLE_FORMAT = 258, 262, 284, 339
@@ -49,11 +49,9 @@ def prepare_tiff(image: Any) -> None:
     tags = image.tag_v2
     bits = tags.get(_BITS_PER_SAMPLE, (1,))[0]
     if bits == 8 and _SIGNED in tags.get(_SAMPLE_FORMAT, ()):
-        raise ImageDecodeError("image is a TIFF with signed samples of 8 bits, which is not accepted")
+        raise not_decoded("a TIFF with signed samples of 8 bits")
     if image.mode == "YCbCr" and tags.get(_SUBSAMPLING, _HALVED) != (1, 1):
-        raise ImageDecodeError(
-            "image is a TIFF of YCbCr with fewer samples of colour, uncompressed, which is not accepted"
-        )
+        raise not_decoded("a TIFF of YCbCr with fewer samples of colour, uncompressed")
     separate = tags.get(_PLANAR) == _SEPARATE_PLANES and len(image.getbands()) > 1
     if separate:
         _check_planes(image, bits)
@@ -64,9 +62,7 @@ def prepare_tiff(image: Any) -> None:
 def _check_planes(image: Any, bits: int) -> None:
     raws = {tile.args[0] for tile in image.tile if tile.codec_name != "libtiff"}
     if image.mode in _NO_PLANES or not raws <= set(_PLANES.get((image.mode, bits), "")):
-        raise ImageDecodeError(
-            f"image is a TIFF with separate planes in {image.mode} of {bits} bits, which is not accepted"
-        )
+        raise not_decoded(f"a TIFF with separate planes in {image.mode} of {bits} bits")
 
 
 def _mended(tile: Any, suffix: str) -> tuple[Any, ...]:

@@ -91,6 +91,22 @@ def test_what_load_raises_is_one_line_with_class_reason_and_place(folder: Path) 
     )
 
 
+@pytest.mark.parametrize("line", ["dimension = 'three'", "dimension = 0", "dimension = None", "max_batch = '8'"])
+def test_a_number_that_is_none_is_named(line: str, folder: Path) -> None:
+    (folder / "custom_operator.py").write_text(f"{OWN}    {line}\n")
+    with pytest.raises(ModelFailed) as caught:
+        load_model(load_operator(Settings()))
+    assert caught.value.detail == (
+        f"custom_operator:CustomOperator: {line.replace('=', 'is')}, it must be a whole number from 1"
+    )
+
+
+def test_the_text_of_a_number_is_one(folder: Path) -> None:
+    (folder / "custom_operator.py").write_text(f"{OWN}    dimension = '3'\n")
+    load_model(operator := load_operator(Settings()))
+    assert operator.info().dimension == 3
+
+
 _WITHOUT_SAFETENSORS = """
 import sys
 from visop.serving.operators import load_operator

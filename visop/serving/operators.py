@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any, SupportsIndex
 
 from visop.contract import Encoder
 from visop.errors import ModelFailed, SettingsError, UsageError, VisopError
@@ -43,10 +44,11 @@ def load_operator(settings: Settings) -> Encoder:
 
 
 def load_model(operator: Encoder) -> None:
-    """Call ``load``.
+    """Call ``load``, and check the numbers that the class says.
 
     Raises:
-        ModelFailed: the operator's own code raised; ``detail`` names the class, the exception and the line.
+        ModelFailed: the operator's own code raised; ``detail`` names the class, the exception and the line. Or a number
+            is none; ``detail`` names the class, the number and what it must be.
         VisopError: what ``load`` itself raised of these.
     """
     cls = type(operator)
@@ -59,6 +61,15 @@ def load_model(operator: Encoder) -> None:
         where = _last_line(error, getattr(sys.modules.get(cls.__module__), "__file__", None))
         detail = f"{cls.__module__}:{cls.__qualname__}: load() raised {_spoken(error)} ({where})"
         raise ModelFailed(detail) from error
+    for name, value in (("dimension", _number(operator.dimension)), ("max_batch", operator.max_batch)):
+        if not (isinstance(value, SupportsIndex) and value.__index__() >= 1):
+            detail = f"{cls.__module__}:{cls.__qualname__}: {name} is {value!r}, it must be a whole number from 1"
+            raise ModelFailed(detail)
+
+
+def _number(dimension: Any) -> Any:
+    """What a dimension means. Operators of the original engines have it as text."""
+    return int(dimension) if isinstance(dimension, str) and dimension.isdecimal() else dimension
 
 
 def _last_line(error: Exception, file: str | None) -> str:

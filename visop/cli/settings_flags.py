@@ -7,10 +7,10 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin
 
 from visop.cli.flags import CommandParser
-from visop.settings import Effective, Settings, env_name, load_settings
+from visop.settings import Effective, Settings, env_name, load_settings, setting_types
 
 #: The settings that decide, beside the class of the operator, which encoder is loaded in this process.
 ENCODER_SETTINGS = ("model", "weights", "pooling", "resize", "device", "precision", "threads", "data_dir", "cache_dir")
@@ -61,7 +61,7 @@ def setting_flag(name: str) -> dict[str, Any]:
     """What argparse needs to know of a setting. The flag takes any text: ``load_settings`` reads and checks it."""
     spec = Settings.__dataclass_fields__[name]
     text = f"{spec.metadata['help']} [{env_name(name)}; default: {spoken(spec.default) or 'empty'}]"
-    metavar = _FORMS.get(name) or _metavar(get_type_hints(Settings)[name])
+    metavar = _FORMS.get(name) or _metavar(setting_types()[name])
     return {"dest": f"setting_{name}", "metavar": metavar, "help": text.replace("%", "%%")}
 
 

@@ -55,7 +55,7 @@ BELOW = {
     "collect": _CORE | {"journal", "images"},
     "templates": set(),
     "evaluation": _SERVED | {"synthetic", "templates"},
-    "search": _SERVED | {"evaluation", "templates"},
+    "search": _SERVED | {"evaluation", "journal", "templates"},
     "web": _SERVED | {"http", "search", "synthetic"},
     "training": _SERVED | {"evaluation", "synthetic"},
     "cli": _SERVED | {"collect", "evaluation", "http", "search", "synthetic", "training", "web"},

@@ -51,7 +51,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 def move(new: Path, path: Path) -> None:
     """Give a synced file its final name, in the same folder; what has that name is replaced."""
     os.replace(new, path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def move_folder(new: Path, path: Path) -> Path:
@@ -59,9 +59,9 @@ def move_folder(new: Path, path: Path) -> Path:
     for each in new.iterdir():
         with each.open("rb") as file:
             os.fsync(file.fileno())
-    _sync_folder(new)
+    sync_folder(new)
     new.rename(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return path
 
 
@@ -81,7 +81,7 @@ def _take_mode(old: Path, new: Path) -> None:
         new.chmod(stat.S_IMODE(old.stat().st_mode))
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename safe where the system allows it: not every system can open or sync a folder."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

@@ -290,3 +290,31 @@ def test_a_command_names_its_flag_where_python_names_the_argument(words, said, t
     assert main(["index", "a.png", "--uri", "visop.db", "--quiet", *ENCODER]) == 0
     assert main([*words, *ENCODER]) == 2
     assert capsys.readouterr().err.startswith(f"visop: {said}")
+
+
+def test_copies_are_moved_out_of_the_index_and_back(run, folder, tmp_path, capsys):
+    (folder / "copy.png").write_bytes((folder / "3.png").read_bytes())
+    run("index", folder, "--quiet")
+    capsys.readouterr()
+    assert run("duplicates", "--threshold", "1", "--move-to", tmp_path / "away", "--dry-run") == 0
+    assert capsys.readouterr().out == f"{folder}/copy.png\n"
+    assert not (tmp_path / "away").exists()
+    assert run("duplicates", "--threshold", "1", "--move-to", tmp_path / "away") == 0
+    out, err = capsys.readouterr()
+    assert "1 file moved to" in err
+    assert not (folder / "copy.png").exists()
+    run("duplicates", "--threshold", "1", "--json")
+    assert json.loads(capsys.readouterr().out) == []
+    assert run("duplicates", "--undo", out.strip()) == 0
+    assert capsys.readouterr().out == "1 file moved back, 0 left; `visop index` finds them again\n"
+    assert (folder / "copy.png").exists()
+
+
+def test_flags_of_moving_that_do_not_go_together_are_refused(run, tmp_path, capsys):
+    for flags, why in (
+        (["--undo", "x", "--move-to", "y"], "undo x: stands alone"),
+        (["--move-to", "y", "--json"], "move_to y: moves at once"),
+        (["--dry-run"], "dry_run: says what would be moved"),
+    ):
+        assert run("duplicates", *flags) == 2
+        assert why in capsys.readouterr().out

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from visop.cli.console import note
@@ -17,6 +18,7 @@ from visop.cli.index_flags import (
     settings_of,
     threshold_of,
 )
+from visop.cli.moving import add_moving_flags, check_moving_flags, move_back, move_copies
 from visop.cli.operator_flags import add_local_operator
 from visop.errors import UsageError
 from visop.sources import printable
@@ -41,10 +43,18 @@ wrote it, the most pixels (more than twice as many), most like the others, the l
 oldest. `same` is byte for byte the file above it, and the only kind that can be deleted without a look. The number
 behind is the mean cosine with the others. Nothing is encoded, and nothing is deleted.
 
+--html writes a page on which you look at the groups, choose what is kept of each, and write a script that moves the
+rest into a folder. --move-to moves it at once: whatever is not `keep`, edited copies too, so look first. It never
+replaces a file, leaves a group alone if what is kept of it cannot be read any more, and takes what it moved out of the
+index. A list in the folder says where everything was; --undo LIST moves it back, and indexing finds it again.
+
 examples:
   visop duplicates --html duplicates.html
   visop duplicates --false-pairs 0.001                       only what is certain
   visop duplicates --threshold 0.95                          one threshold for all
+  visop duplicates --move-to ~/copies --dry-run              which files would be moved
+  visop duplicates --move-to ~/copies
+  visop duplicates --undo ~/copies/moved-20261128-101500.jsonl
   visop duplicates --json | jq -r '.[].pictures[].names[1:][]'     files of which another name has every byte
 """
 
@@ -74,14 +84,25 @@ def add_parser(commands: Commands) -> None:
         "take the encoder's threshold for this false-positive rate per pair, for all pictures",
     )
     add_output_flags(parser)
+    add_moving_flags(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(operators=[])
     add_local_operator(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Find and print the groups; the exit status."""
-    groups, rule = _find(arguments)
+    """Find and print the groups, or move what is not kept of them; the exit status."""
+    check_moving_flags(arguments)
+    if arguments.undo:
+        return move_back(arguments)
+    with open_index(arguments) as index:
+        groups, rule = _find(arguments, index)
+        if arguments.move_to:
+            return move_copies(arguments, index, groups)
+    return _print(arguments, groups, rule)
+
+
+def _print(arguments: argparse.Namespace, groups: Sequence[Group], rule: str) -> int:
     if arguments.json:
         sys.stdout.write(json.dumps([dataclasses.asdict(group) for group in groups], indent=2) + "\n")
     elif arguments.html:
@@ -95,15 +116,13 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _find(arguments: argparse.Namespace) -> tuple[list[Group], str]:
+def _find(arguments: argparse.Namespace, index: Index) -> tuple[list[Group], str]:
     from visop.progress import progress_bar
+    from visop.search.duplicates import find_duplicates, with_originals
 
-    with open_index(arguments) as index:
-        from visop.search.duplicates import find_duplicates, with_originals
-
-        threshold, rule = _threshold(arguments, index)
-        with progress_bar(index.count(), quiet=arguments.quiet) as bar:
-            groups = find_duplicates(index.collection, threshold, bar.update)
+    threshold, rule = _threshold(arguments, index)
+    with progress_bar(index.count(), quiet=arguments.quiet) as bar:
+        groups = find_duplicates(index.collection, threshold, bar.update)
     return with_originals(groups, settings_of(arguments)), rule
 
 

@@ -9,10 +9,10 @@ from typing import BinaryIO
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from visop.images.formats.signatures import SNIFF_BYTES
 from visop.web.originals import media_type_of
 
 _CHUNK_BYTES = 64 * 1024
-_START_BYTES = 16
 
 
 class FileAnswer(StreamingResponse):
@@ -24,7 +24,7 @@ class FileAnswer(StreamingResponse):
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        start, size = file.read(_START_BYTES), file.seek(0, os.SEEK_END)
+        start, size = file.read(SNIFF_BYTES), file.seek(0, os.SEEK_END)
         file.seek(0)
         super().__init__(_chunks(file, size), media_type=media_type_of(start))
         self.headers["Content-Length"] = str(size)

@@ -14,32 +14,26 @@ from typing import BinaryIO, Self
 
 from visop.errors import NotFound
 from visop.http.problems import Gone
+from visop.images.formats.signatures import sniff
 from visop.search.milvus.schema import Picture
 from visop.search.presence import is_gone
 from visop.settings import Settings
 from visop.sources import path_of
 from visop.web.web_files import WebFiles
 
-# The first bytes of a file -> the media type that a browser is told. Files of any other kind are downloads.
+# The format of a file -> the media type that a browser is told, and the suffix of an upload. Files of any other format
+# are downloads: an SVG may hold a script.
 _MEDIA_TYPES = {
-    b"\xff\xd8\xff": "image/jpeg",
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"GIF8": "image/gif",
-    b"RIFF": "image/webp",
-    b"BM": "image/bmp",
-    b"II*\x00": "image/tiff",
-    b"MM\x00*": "image/tiff",
+    "JPEG": ("image/jpeg", ".jpg"),
+    "PNG": ("image/png", ".png"),
+    "GIF": ("image/gif", ".gif"),
+    "WEBP": ("image/webp", ".webp"),
+    "BMP": ("image/bmp", ".bmp"),
+    "TIFF": ("image/tiff", ".tiff"),
+    "AVIF": ("image/avif", ".avif"),
+    "HEIF": ("image/heic", ".heic"),
 }
-
-# The module mimetypes knows some of these only on systems that have a list of them.
-_SUFFIXES = {
-    "image/jpeg": ".jpg",
-    "image/png": ".png",
-    "image/gif": ".gif",
-    "image/webp": ".webp",
-    "image/bmp": ".bmp",
-    "image/tiff": ".tiff",
-}
+_DOWNLOAD = ("application/octet-stream", "")
 
 _GONE = "the picture is in the index, but its file is gone or has changed"
 
@@ -103,11 +97,10 @@ class Originals:
 
 
 def media_type_of(data: bytes) -> str:
-    """The media type of a file, from its first bytes, of which 16 are enough."""
-    found = (media_type for start, media_type in _MEDIA_TYPES.items() if data.startswith(start))
-    return next(found, "application/octet-stream")
+    """The media type of a file, from its first bytes, as ``sniff`` takes them."""
+    return _MEDIA_TYPES.get(sniff(data) or "", _DOWNLOAD)[0]
 
 
 def suffix_of(data: bytes) -> str:
     """The suffix for a file, such as ``.jpg``, from its first bytes; empty if its kind is unknown."""
-    return _SUFFIXES.get(media_type_of(data), "")
+    return _MEDIA_TYPES.get(sniff(data) or "", _DOWNLOAD)[1]

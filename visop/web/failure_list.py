@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -63,10 +64,13 @@ class FailureList:
             self._kept, self._more = {}, 0
 
     def forget(self, paths: Iterable[str]) -> None:
-        """Forget those of some files, because they are tried again, or are gone."""
+        """Forget those of some files and of all below some folders, because they are tried again, or are gone."""
+        files = frozenset(paths)
+        below = tuple(os.path.join(path, "") for path in files)
         with self._lock:
-            for path in paths:
-                self._kept.pop(path, None)
+            self._kept = {
+                name: each for name, each in self._kept.items() if name not in files and not name.startswith(below)
+            }
 
 
 class ListedFailures(Failures):

@@ -107,7 +107,8 @@ def test_a_column_that_is_not_there_is_wrong_usage(tmp_path):
         names_in(tmp_path / "l.csv", column="bild")
 
 
-def test_a_line_that_is_no_json_is_named(tmp_path):
-    (tmp_path / "l.jsonl").write_text('"a.jpg"\n{')
+@pytest.mark.parametrize("line", ["{", "[" * 100_000, '"\\ud800.jpg"'], ids=["open", "deep", "half a character"])
+def test_a_line_that_is_no_json_is_named(tmp_path, line):
+    (tmp_path / "l.jsonl").write_text(f'"a.jpg"\n{line}')
     with pytest.raises(UsageError, match="line 2 is not JSON"):
         names_in(tmp_path / "l.jsonl")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 from collections.abc import Sequence
 from itertools import islice
@@ -122,7 +123,7 @@ def _csv_rows(path: Path) -> list[list[str]]:
     try:
         delimiter = said[1] if said else "\t" if path.suffix.lower() == ".tsv" else _delimiter_of(text)
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    except csv.Error as error:
+    except (csv.Error, ValueError) as error:  # ValueError: what is said to be the delimiter cannot be one
         raise UsageError("", path, f"not CSV: {error}") from None
     while rows and (not rows[0] or (len(rows[0]) == 1 and rows[0][0].startswith("#"))):  # comments at its top
         rows.pop(0)
@@ -147,7 +148,9 @@ def _json_rows(path: Path) -> list[list[str]]:
         if line.strip():
             try:
                 rows.append(json.loads(line))
-            except ValueError as error:
+                if "\\u" in line:
+                    os.fsencode(json.dumps(rows[-1], ensure_ascii=False))  # raises if half a character is escaped
+            except (ValueError, RecursionError) as error:
                 raise UsageError("", path, f"line {number} is not JSON: {error}") from None
     headers = list(dict.fromkeys(key for row in rows[:_SAMPLE] if isinstance(row, dict) for key in row))
     if not headers:

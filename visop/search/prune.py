@@ -11,6 +11,7 @@ from visop.search.absent_disks import Away, Folders
 from visop.search.digests import Digests, FileState
 from visop.search.milvus.collection import Collection
 from visop.search.milvus.schema import Picture
+from visop.search.presence import is_missing, leads_somewhere
 from visop.search.removal import Loss, take_out
 from visop.sources import path_of
 from visop.sources.excluded import Excluded
@@ -46,16 +47,6 @@ class FilesNow:
     def concern(self, name: str) -> bool:
         """Whether a name of the index is below one of the folders."""
         return (path_of(name) or "").startswith(tuple(self.folders))
-
-    def is_missing(self, name: str) -> bool:
-        """Whether there is no such file; one that cannot be seen now may be there."""
-        try:
-            os.stat(path_of(name) or name)
-        except (FileNotFoundError, NotADirectoryError):
-            return True
-        except OSError:
-            return False
-        return False
 
     def is_replaced(self, name: str, picture: Picture) -> bool:
         """Whether a file that is there holds another content now, or is left out of the folders now."""
@@ -112,16 +103,10 @@ def prune(collection: Collection, files: FilesNow, *, even_if_away: bool = False
 
 def _look_at(picture: Picture, files: FilesNow, folders: Folders) -> _Gone:
     ours = [name for name in picture.names if files.concern(name)]
-    missing = frozenset(name for name in ours if files.is_missing(name))
+    missing = frozenset(name for name in ours if is_missing(name))
     replaced = frozenset(name for name in ours if name not in missing and files.is_replaced(name, picture))
-    is_elsewhere = any(_leads_somewhere(name) for name in picture.names if name not in missing | replaced)
+    is_elsewhere = any(leads_somewhere(name) for name in picture.names if name not in missing | replaced)
     for name in ours:
         if name not in missing or not is_elsewhere:
             folders.note(path_of(name) or name, is_lost=name in missing)
     return _Gone(picture, replaced | missing, frozenset()) if is_elsewhere else _Gone(picture, replaced, missing)
-
-
-def _leads_somewhere(name: str) -> bool:
-    """Whether a name is an address, or a file that is there."""
-    path = path_of(name)
-    return path is None or os.path.exists(path)

@@ -11,6 +11,7 @@ from pathlib import Path
 from visop.files import file_sha256
 from visop.search.milvus.collection import Collection
 from visop.search.milvus.schema import Picture
+from visop.search.presence import leads_somewhere
 from visop.search.removal import Loss, take_out
 from visop.sources import path_of, stored_name
 
@@ -47,7 +48,7 @@ def recheck(collection: Collection, paths: Sequence[str]) -> Rechecked:
     for picture in _named(collection, paths, changed):
         lost = frozenset(name for name in picture.names if changed.is_lost(name, picture))
         places = {os.path.dirname(path_of(name) or "") for name in lost}
-        if any(_is_elsewhere(name) for name in picture.names if name not in lost):
+        if any(leads_somewhere(name) for name in picture.names if name not in lost):
             losses.append(Loss(picture, lost))
         elif empty := [place for place in places if not _has_entries(place)]:
             held_back.update(empty)
@@ -92,12 +93,6 @@ def _expression(paths: Sequence[str]) -> str:
     more = ["array_length(names) > 2"] if gone else []
     quoted = ", ".join(json.dumps(name, ensure_ascii=False) for name in names)
     return " or ".join([f"array_contains_any(names, [{quoted}])", *below, *more])
-
-
-def _is_elsewhere(name: str) -> bool:
-    """Whether a content has another place, as far as that shows without reading it."""
-    path = path_of(name)
-    return path is None or os.path.exists(path)
 
 
 def _holds(path: str, picture: Picture) -> bool:

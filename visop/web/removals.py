@@ -10,7 +10,6 @@ from dataclasses import replace
 from visop.errors import NotFound, UsageError
 from visop.search.index import Index
 from visop.search.milvus.schema import Picture, Row, joined
-from visop.search.presence import is_gone
 from visop.search.removal import Removed
 from visop.web.filters import check_public
 from visop.web.originals import Originals
@@ -57,11 +56,10 @@ class Removals:
         logger.info("removed from the index: %d pictures, %d other names", len(removed.pictures), len(removed.names))
         return removed
 
-    def can_put_back(self, pictures: Sequence[Picture]) -> bool:
-        """Whether ``put_back`` would succeed for all of them, as far as that shows without reading their files."""
+    def are_kept(self, pictures: Sequence[Picture]) -> bool:
+        """Whether ``put_back`` would succeed for all of them, if their files are there."""
         with self._lock:
-            are_kept = all(picture.id in self._rows for picture in pictures)
-        return are_kept and not any(map(is_gone, pictures))
+            return all(picture.id in self._rows for picture in pictures)
 
     def put_back(self, id_: str) -> Picture:
         """Put a picture that was removed back into the index, with its vector and its names.

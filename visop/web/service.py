@@ -98,12 +98,13 @@ class SearchService:
         """Take pictures out of the index. Arguments and errors are those of ``Removals.remove``."""
         removed = self.removals.remove(request, whole_names=self.whole_names)
         told = self._told(removed.pictures[:MOST_TOLD])
+        can_undo = not removed.names and self.removals.are_kept(removed.pictures)
         return RemovalReply(
             removed=len(removed.pictures),
             names=len(removed.names),
             missing=list(removed.missing),
             pictures=told,
-            can_undo=not removed.names and self.removals.can_put_back(removed.pictures),
+            can_undo=can_undo and not self.presence.gone(removed.pictures),
         )
 
     def remove_one(self, id_: str) -> RemovalReply:

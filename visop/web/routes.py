@@ -15,6 +15,7 @@ from visop.http.openapi import CALL_PROBLEMS, FILE, READ_PROBLEMS, answers, body
 from visop.serving.convert import refuse_bad
 from visop.web.assets import page_router
 from visop.web.messages import (
+    MAX_FILTER_CHARS,
     FailuresReply,
     IndexStatus,
     SearchReply,
@@ -33,7 +34,7 @@ _SEARCH_FORM = {
     "properties": {
         "image": FILE | {"description": "The file."},
         "k": {"type": "string", "pattern": "^[1-9][0-9]{0,2}$", "default": "10"},
-        "filter": {"type": "string", "maxLength": 4000},
+        "filter": {"type": "string", "maxLength": MAX_FILTER_CHARS},
     },
     "required": ["image"],
 }

@@ -37,7 +37,7 @@ from benchmarks.report import machine_facts, markdown_table
 from visop.images.base64_text import decode_base64
 from visop.images.decode import decode_image
 from visop.models.registry import MODELS, find_model
-from visop.serving.operators import load_operator
+from visop.serving.operators import load_encoder
 from visop.settings import Settings
 
 _MAX_BYTES = 100 * 2**20
@@ -81,7 +81,7 @@ def _steps(model: str, folder: Path) -> dict[str, Step]:
 
 
 def _visop(settings: Settings) -> Step:
-    operator, limits = load_operator(settings), image_limits(settings)
+    operator, limits = load_encoder(settings), image_limits(settings)
     return lambda file, _: operator.preprocess(decode_image(file, limits, operator.decode_side))
 
 
@@ -99,7 +99,7 @@ def _pillow(file: bytes, size: tuple[int, int]) -> object:
 
 
 def _model(settings: Settings) -> Step:
-    operator = load_operator(settings)
+    operator = load_encoder(settings)
     operator.load()
     spec = find_model(settings.model)
     images = np.full((1, spec.height, spec.width, 3), 128, np.uint8)

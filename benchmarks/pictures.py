@@ -21,7 +21,7 @@ from benchmarks.renditions import Pixels, refused, renditions, saved
 from benchmarks.report import machine_facts, markdown_table
 from visop.errors import VisopError
 from visop.images.decode import decode_image
-from visop.serving.operators import load_operator
+from visop.serving.operators import load_encoder
 from visop.settings import Settings
 
 _SIZE = 320, 240
@@ -36,7 +36,7 @@ def main() -> None:
     settings = Settings(
         model="embedded", precision="f32", formats=("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
     )
-    operator, limits = load_operator(settings), image_limits(settings)
+    operator, limits = load_encoder(settings), image_limits(settings)
     operator.load()
 
     def encode(data: bytes) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.callers import Load
 from visop.contract import Encoder
 from visop.images.decode import ImageLimits, decode_image
-from visop.serving.operators import load_operator
+from visop.serving.operators import load_encoder
 from visop.settings import Settings
 
 
@@ -47,7 +47,7 @@ _inputs: list[np.ndarray[Any, Any]]
 
 def _prepare(settings: Settings, photos: list[bytes]) -> None:
     global _operator, _inputs
-    _operator = load_operator(settings)
+    _operator = load_encoder(settings)
     _operator.load()
     _inputs = preprocessed(_operator, settings, photos)
 

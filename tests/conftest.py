@@ -18,9 +18,10 @@ import pytest
 from PIL import Image as PILImage
 
 from tests.in_thread import serving_in_thread
-from tests.toys import ToyOperator
+from tests.toys import ToyOperator, ToyProcessor
 from visop.cli.main import make_parser
 from visop.rpc import rpc_pb2_grpc
+from visop.serving.part_encoder import PartEncoder
 from visop.serving.pipeline import Pipeline
 from visop.serving.server import MakeCompanion, Server
 from visop.settings import Settings
@@ -61,6 +62,18 @@ def make_image(
     return buffer.getvalue()
 
 
+def make_scene(
+    boxes: dict[tuple[int, int, int], tuple[int, int, int, int]], size: tuple[int, int] = (64, 48), kind: str = "PNG"
+) -> bytes:
+    """An image file with a rectangle (x, y, w, h) of each colour on grey: what ToyProcessor finds."""
+    picture = PILImage.new("RGB", size, (128, 128, 128))
+    for colour, (x, y, w, h) in boxes.items():
+        picture.paste(colour, (x, y, x + w, y + h))
+    buffer = io.BytesIO()
+    picture.save(buffer, kind)
+    return buffer.getvalue()
+
+
 def make_base64(colour: tuple[int, int, int] = (10, 20, 30)) -> str:
     return base64.b64encode(make_image(colour)).decode()
 
@@ -75,7 +88,7 @@ def unit(colour: tuple[int, int, int]) -> np.ndarray:
 class Running:
     """A server under test."""
 
-    operator: ToyOperator
+    operator: Any
     pipeline: Pipeline
     server: Server
     address: str
@@ -85,7 +98,9 @@ class Running:
 
 @contextmanager
 def running(
-    operator: ToyOperator | None = None, companions: Sequence[MakeCompanion] = (), **changes: Any
+    operator: ToyOperator | ToyProcessor | PartEncoder | None = None,
+    companions: Sequence[MakeCompanion] = (),
+    **changes: Any,
 ) -> Iterator[Running]:
     """A real server on a free port of the loopback, and a channel to it."""
     operator = operator or ToyOperator()
@@ -96,7 +111,14 @@ def running(
             try:
                 yield Running(operator, pipeline, server, server.address, channel, rpc_pb2_grpc.OperatorStub(channel))
             finally:
-                operator.gate.set()
+                _let_go(operator)
+
+
+def _let_go(operator: Any) -> None:
+    """Let a toy that a test made wait answer what it has."""
+    toys: list[Any] = [operator.processor, operator.encoder] if isinstance(operator, PartEncoder) else [operator]
+    for toy in toys:
+        toy.gate.set()
 
 
 @pytest.fixture

@@ -24,12 +24,13 @@ _CORE = {
     "address",
     "settings",
     "contract",
+    "detection",
     "machine",
     "progress",
     "sources",
     "stacking",
 }
-_SERVED = _CORE | {"rpc", "images", "models", "serving", "client", "encoding"}
+_SERVED = _CORE | {"rpc", "images", "models", "processors", "serving", "client", "encoding"}
 BELOW = {
     "ahead": set(),
     "errors": set(),
@@ -43,14 +44,16 @@ BELOW = {
     "vectors": {"errors"},
     "progress": set(),
     "stacking": {"errors"},
-    "contract": {"errors", "stacking", "vectors"},
+    "detection": {"errors"},
+    "contract": {"detection", "errors", "stacking", "vectors"},
     "sources": {"errors", "images"},  # what a file is
     "images": _CORE - {"sources"},
     "synthetic": _CORE,
     "models": _CORE | {"images"},
-    "serving": _CORE | {"rpc", "images"},
+    "processors": _CORE | {"images", "models"},
+    "serving": _CORE | {"rpc", "images", "processors"},
     "client": {"address", "ahead", "rpc", "errors", "contract"},
-    "encoding": _CORE | {"journal", "rpc", "images", "models", "serving", "client"},
+    "encoding": _CORE | {"journal", "rpc", "images", "models", "processors", "serving", "client"},
     "http": _CORE | {"rpc", "images", "serving"},
     "collect": _CORE | {"journal", "images"},
     "templates": set(),

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.toys import ToyOperator
+from tests.toys import ToyOperator, ToyProcessor
 from visop.contract import Encoder
+from visop.detection import Detection
 from visop.errors import ModelFailed
 
 
@@ -88,3 +89,37 @@ def test_the_warm_up_fails_with_the_model() -> None:
     operator.wrong_count = True
     with pytest.raises(ModelFailed):
         operator.warm_up()
+
+
+def scene() -> npt.NDArray[np.uint8]:
+    image = np.full((40, 60, 3), 128, np.uint8)
+    image[5:15, 10:30] = (200, 0, 0)
+    return image
+
+
+def test_a_processor_answers_the_parts_of_each_image_in_batches() -> None:
+    processor = ToyProcessor()
+    found = processor.bulk_execute([scene(), picture((1, 1, 1)), scene(), scene(), scene()])
+    assert [len(each) for each in found] == [1, 0, 1, 1, 1]
+    assert found[0][0] == Detection((10, 5, 20, 10), "200-0-0", 200 / 2400, ((19.5, 9.5),))
+    assert processor.batches == [4, 1]
+    assert processor.sizes[0] == (60, 40)
+
+
+def test_a_processor_with_a_wrong_count_is_an_error() -> None:
+    processor = ToyProcessor()
+    processor.wrong_count = True
+    with pytest.raises(ModelFailed) as caught:
+        processor.execute(scene())
+    assert caught.value.detail == "infer answered 0 results, expected 1"
+
+
+def test_a_processor_says_what_the_original_ones_said() -> None:
+    info = ToyProcessor().info()
+    assert (info.type, info.input, info.output, info.dimension, info.metric_type) == (
+        "processor",
+        "image",
+        "images",
+        -1,
+        "-1",
+    )

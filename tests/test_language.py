@@ -43,7 +43,6 @@ class Rule:
 RULES = [
     Rule(r"\bhouses?\b", "say what holds it: 'inputs held at once'", {"visop/synthetic/": "houses?"}),
     Rule(r"\bdoors?\b", "admission", {"visop/synthetic/": "doors?"}),
-    Rule(r"\bfaces?\b", "interface, endpoint", {"visop/synthetic/": "faces?"}),
     Rule(r"\bguard(s|ed|ing)?\b", "middleware, check, limit", {}),
     Rule(r"\b(other|another|common|whose) rooms?\b", "package, module", {}),
     Rule(r"\bwho(ever)? has\b", "subject, verb, object", {}),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from visop.contract import Encoder, Image, OperatorInfo, Vector
+from visop.contract import Encoder, Image, OperatorInfo, Processor, Vector
+from visop.detection import Detection
 from visop.errors import VisopError
 from visop.settings import Settings, load_settings
 
@@ -15,10 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Client",
+    "Detection",
     "Encoder",
     "Image",
     "Index",
     "OperatorInfo",
+    "Processor",
     "Settings",
     "Vector",
     "VisopError",

@@ -20,6 +20,9 @@ from visop.spelling import near_miss
 
 MIB = 1024 * 1024
 
+#: Of a crop, on each side, in widths or heights of its box.
+MAX_MARGIN = 10
+
 # Variables of other programs that are nearly the name of a setting: 1Password's command line has this one.
 _OF_OTHERS = {"OP_FORMAT"}
 
@@ -48,6 +51,12 @@ class Settings:
         "Model of the built-in encoder; `visop info --models` lists them. auto is that of the encoder file in "
         "OP_WEIGHTS, or else embedded, which needs no download.",
     )
+    processor: str = _setting(
+        "",
+        "What finds the parts of pictures that are encoded, in place of whole pictures: regions:N, or a class of your "
+        "own as module:Class. Empty encodes whole pictures.",
+    )
+    whole: bool = _setting(False, "Whether the whole picture is encoded before its parts.")
     weights: str = _setting(
         "auto",
         "imagenet (the weights that Keras publishes), random (seeded, to try things) or the path of a file. An encoder "
@@ -144,6 +153,21 @@ class Settings:
     formats: tuple[str, ...] = _setting(
         ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "AVIF", "HEIF"),
         "Picture formats that are decoded, comma-separated. HEIF (HEIC, as phones write) needs the extra visop[heic].",
+    )
+    max_parts_per_picture: int = _setting(
+        100, "Parts of one picture that a processor answers; those of the highest score.", **_at_least(1)
+    )
+    crop_quality: int = _setting(
+        90,
+        "Quality of the JPEGs that a processor cuts out, unless a request says it.",
+        lambda value: 1 <= value <= 100,
+        "must be from 1 to 100",
+    )
+    crop_margin: float = _setting(
+        0.0,
+        "Added to each box on each side before it is cut out, as a share of its size.",
+        lambda value: 0 <= value <= MAX_MARGIN,
+        f"must be from 0 to {MAX_MARGIN}",
     )
     fetch: bool = _setting(True, "Whether URLs are accepted.")
     fetch_allow: tuple[str, ...] = _setting(

@@ -13,14 +13,13 @@ import httpx
 import pytest
 
 from tests.conftest import Running, running
-from tests.toys import ToyOperator
 from visop.http.server import HttpServer
 from visop.serving.server import MakeCompanion
 
 
 @contextmanager
 def both_protocols(
-    operator: ToyOperator | None = None, make: MakeCompanion = HttpServer, **changes: Any
+    operator: Any = None, make: MakeCompanion = HttpServer, **changes: Any
 ) -> Iterator[tuple[Running, httpx.Client]]:
     with (
         running(operator, [make], **{"http_endpoint": "127.0.0.1:0"} | changes) as server,

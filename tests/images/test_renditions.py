@@ -30,9 +30,9 @@ def test_a_rendition_is_decoded_to_what_a_browser_shows(rendition: Rendition) ->
 
 @pytest.mark.slow
 def test_a_rendition_gets_the_vector_of_the_plain_picture() -> None:
-    from visop.serving.operators import load_operator
+    from visop.serving.operators import load_encoder
 
-    operator = load_operator(Settings(model="embedded", precision="f32"))
+    operator = load_encoder(Settings(model="embedded", precision="f32"))
     operator.load()
     photograph = np.asarray(PILImage.fromarray(skimage.data.astronaut()).resize((320, 240)))
 

@@ -341,9 +341,10 @@ def test_a_caller_that_leaves_while_queued_strands_nobody(start_server: Start) -
     busy = Busy(start_server)
     queued = [busy.running.stub.Execute.future(Request(images=[make_image((i + 1, 5, 5))])) for i in range(3)]
     admission = busy.running.pipeline._admission
-    wait_until(lambda: len(busy.running.pipeline._batcher._waiting) == 3)
+    waiting = busy.running.pipeline._steps._model._waiting  # type: ignore[attr-defined]  # of an encoder
+    wait_until(lambda: len(waiting) == 3)
     queued[1].cancel()
-    wait_until(lambda: any(job.future.cancelled() for job in busy.running.pipeline._batcher._waiting))
+    wait_until(lambda: any(job.future.cancelled() for job in waiting))
     busy.operator.gate.set()
     for index in (0, 2):
         np.testing.assert_allclose(vectors(queued[index].result(5))[0], unit((index + 1, 5, 5)), atol=1e-6)

@@ -72,10 +72,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _compare(arguments: argparse.Namespace) -> Comparison:
     with imports("to compare: pip install 'visop[tools]'"):
         from visop.evaluation.compare import calibration_from, calibration_of, compare
-        from visop.serving.operators import load_model, load_operator
+        from visop.serving.operators import load_encoder, load_model
 
     settings = read_settings(arguments).settings
-    operator = load_operator(settings)
+    operator = load_encoder(settings)
     load_model(operator)
     try:
         first, second = (_read(name, operator, settings) for name in arguments.pictures)

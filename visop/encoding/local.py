@@ -13,7 +13,9 @@ from visop.client.remote_waits import with_patience
 from visop.contract import OperatorInfo, Vector
 from visop.errors import VisopError
 from visop.serving.lifecycle import open_pipeline
+from visop.serving.operators import check_encoder
 from visop.serving.pipeline import Call, Input, Pipeline
+from visop.serving.steps import vectors_of
 from visop.settings import Settings
 
 # The time limit of a call is meant for callers who wait. Here it only ends a run whose model hangs.
@@ -54,7 +56,7 @@ def open_local(settings: Settings) -> Iterator[LocalEncoder]:
     """Load and warm up the configured operator. Raises what ``open_pipeline`` raises."""
     settings = replace(settings, request_timeout_s=_TIMEOUT_S)
     with open_pipeline(settings, one_peer=True) as (operator, pipeline):
-        yield LocalEncoder(operator.info(), pipeline)
+        yield LocalEncoder(check_encoder(operator).info(), pipeline)
 
 
 def _inputs(items: Sequence[bytes | str | VisopError]) -> list[Input]:
@@ -67,5 +69,5 @@ def _inputs(items: Sequence[bytes | str | VisopError]) -> list[Input]:
 
 def _results(items: Sequence[bytes | str | VisopError], call: Call) -> list[Vector | VisopError]:
     """Return the results of the call, with inputs that were errors from the start in their places."""
-    answers = iter(call.results())
+    answers = iter(vectors_of(call.results()))
     return [item if isinstance(item, VisopError) else next(answers) for item in items]

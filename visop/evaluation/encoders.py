@@ -18,7 +18,7 @@ from visop.contract import Encoder, Image
 from visop.errors import UsageError, VisopError
 from visop.evaluation.hashes import HASHES, HashEncoder
 from visop.models.registry import MODELS
-from visop.serving.operators import BUILT_IN, load_model, load_operator
+from visop.serving.operators import BUILT_IN, load_encoder, load_model
 from visop.settings import Settings, load_settings
 
 Floats = npt.NDArray[np.float32]
@@ -102,7 +102,7 @@ def _said(text: str) -> dict[str, str] | None:
 
 @contextmanager
 def _open_operator(name: str | None, settings: Settings) -> Iterator[PictureEncoder]:
-    operator = load_operator(settings)
+    operator = load_encoder(settings)
     load_model(operator)
     try:
         operator.warm_up()

@@ -52,8 +52,10 @@ def build_app(
         # An answer that leads to another spelling of the path would be built from the caller's Host.
         redirect_slashes=False,
     )
-    app.include_router(execute_router(endpoint, settings.max_items))
-    app.include_router(tei_router(endpoint, settings.max_items, int(identity["dimension"])))
+    parts = identity["type"] == "processor" or bool(identity["parts"])
+    app.include_router(execute_router(endpoint, settings, parts=parts))
+    if not parts:
+        app.include_router(tei_router(endpoint, settings.max_items, int(identity["dimension"])))
     app.include_router(identity_router(identity))
     app.include_router(health_router(endpoint))
     app.include_router(docs_router())

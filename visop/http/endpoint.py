@@ -20,23 +20,24 @@ from fastapi import FastAPI, Request, Response
 from grpc import StatusCode
 from starlette.requests import ClientDisconnect
 
-from visop.contract import Vector
 from visop.errors import CallerGone, VisopError
 from visop.http.body import JSON, Body
 from visop.http.deadlines import Deadlines, timeout_of
 from visop.http.middleware import REQUEST_ID
+from visop.images.crops import CropOptions
 from visop.rpc.statuses import code_of
 from visop.serving.admission import CallAdmission, draining
 from visop.serving.peers import peer_of
 from visop.serving.pipeline import Call, Input, Pipeline
 from visop.serving.request_log import RequestLog
+from visop.serving.steps import Result
 from visop.settings import Settings
 
 logger = logging.getLogger("visop.request")
 
 T = TypeVar("T")
 
-Results = Sequence[Vector | VisopError]
+Results = Sequence[Result | VisopError]
 
 # Threads for requests that look something up and need no model: one that hangs there keeps no call from being served.
 _LOOKUPS = 32
@@ -51,11 +52,15 @@ class Task:
 
     Attributes:
         inputs: what becomes vectors; none, if the answer needs no model.
-        answer: their results to the body of the answer, in JSON. May block. May raise a VisopError.
+        answer: their results to the body of the answer. May block. May raise a VisopError.
+        crops: how a processor cuts out what it finds; None is as the settings say.
+        media_type: of the answer.
     """
 
     inputs: Sequence[Input]
     answer: Callable[[Results], bytes]
+    crops: CropOptions | None = None
+    media_type: str = JSON
 
 
 class Endpoint:
@@ -116,7 +121,7 @@ class Endpoint:
                         answer = await self._call(task, deadline, request, peer, log)
                 if not task.inputs:  # what needs no vector keeps no call from the model
                     answer = await _in_thread(self._lookups, partial(task.answer, ()))
-            return Response(answer, media_type=JSON)
+            return Response(answer, media_type=task.media_type)
 
     async def look(self, request: Request, make: Callable[[], T]) -> T:
         """Serve a request that needs no model.
@@ -134,7 +139,8 @@ class Endpoint:
             return await _in_thread(self._lookups, make)
 
     async def _call(self, task: Task, deadline: float, request: Request, peer: str, log: RequestLog) -> bytes:
-        call = self._pipeline.start(task.inputs, deadline - time.monotonic(), peer=peer)
+        left_s = deadline - time.monotonic()
+        call = self._pipeline.start(task.inputs, left_s, peer=peer, crops=task.crops)
         watch = asyncio.create_task(_cancel_when_gone(call, request))
         try:
             results = await _in_thread(self._pool, call.results)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.DescriptorPool().AddSerializedFile(b'\n\x13visop/rpc/rpc.proto\x12\nomnisearch\"N\n\x0e\x45xecuteRequest\x12\x0c\n\x04urls\x18\x01 \x03(\t\x12\r\n\x05\x64\x61tas\x18\x02 \x03(\t\x12\x0e\n\x06images\x18\x03 \x03(\x0c\x12\x0f\n\x07partial\x18\x04 \x01(\x08\"\x93\x01\n\x0c\x45xecuteReply\x12\x0c\n\x04nums\x18\x01 \x01(\x03\x12#\n\x07vectors\x18\x02 \x03(\x0b\x32\x12.omnisearch.Vector\x12&\n\x08metadata\x18\x03 \x03(\x0b\x32\x14.omnisearch.MetaData\x12(\n\x08statuses\x18\x04 \x03(\x0b\x32\x16.omnisearch.ItemStatus\"\x19\n\x06Vector\x12\x0f\n\x07\x65lement\x18\x01 \x03(\x02\"%\n\x08MetaData\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"B\n\nItemStatus\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x15\n\rretry_after_s\x18\x03 \x01(\x01\"\x10\n\x0eHealthyRequest\"\x1f\n\x0cHealthyReply\x12\x0f\n\x07healthy\x18\x01 \x01(\t\"\x11\n\x0fIdentityRequest\"\x8d\x02\n\rIdentityReply\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\r\n\x05input\x18\x04 \x01(\t\x12\x0e\n\x06output\x18\x05 \x01(\t\x12\x11\n\tdimension\x18\x06 \x01(\t\x12\x12\n\nmetricType\x18\x07 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x08 \x01(\t\x12\x0f\n\x07version\x18\t \x01(\t\x12\x0f\n\x07\x66ormats\x18\n \x03(\t\x12\"\n\x06limits\x18\x0b \x01(\x0b\x32\x12.omnisearch.Limits\x12\x11\n\tprecision\x18\x0c \x01(\t\x12\x1a\n\x12older_fingerprints\x18\r \x03(\t\"c\n\x06Limits\x12\x11\n\tmax_items\x18\x01 \x01(\x03\x12\x17\n\x0fmax_image_bytes\x18\x02 \x01(\x03\x12\x12\n\nmax_pixels\x18\x03 \x01(\x03\x12\x19\n\x11max_message_bytes\x18\x04 \x01(\x03\x32\xa3\x02\n\x08Operator\x12\x41\n\x07\x45xecute\x12\x1a.omnisearch.ExecuteRequest\x1a\x18.omnisearch.ExecuteReply\"\x00\x12\x41\n\x07Healthy\x12\x1a.omnisearch.HealthyRequest\x1a\x18.omnisearch.HealthyReply\"\x00\x12\x44\n\x08Identity\x12\x1b.omnisearch.IdentityRequest\x1a\x19.omnisearch.IdentityReply\"\x00\x12K\n\rExecuteStream\x12\x1a.omnisearch.ExecuteRequest\x1a\x18.omnisearch.ExecuteReply\"\x00(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.DescriptorPool().AddSerializedFile(b'\n\x13visop/rpc/rpc.proto\x12\nomnisearch\"p\n\x0e\x45xecuteRequest\x12\x0c\n\x04urls\x18\x01 \x03(\t\x12\r\n\x05\x64\x61tas\x18\x02 \x03(\t\x12\x0e\n\x06images\x18\x03 \x03(\x0c\x12\x0f\n\x07partial\x18\x04 \x01(\x08\x12 \n\x05\x63rops\x18\x05 \x01(\x0b\x32\x11.omnisearch.Crops\"W\n\x05\x43rops\x12\x0c\n\x04omit\x18\x01 \x01(\x08\x12\x14\n\x07quality\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06margin\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\n\n\x08_qualityB\t\n\x07_margin\"\xb4\x01\n\x0c\x45xecuteReply\x12\x0c\n\x04nums\x18\x01 \x01(\x03\x12#\n\x07vectors\x18\x02 \x03(\x0b\x32\x12.omnisearch.Vector\x12&\n\x08metadata\x18\x03 \x03(\x0b\x32\x14.omnisearch.MetaData\x12(\n\x08statuses\x18\x04 \x03(\x0b\x32\x16.omnisearch.ItemStatus\x12\x1f\n\x05parts\x18\x05 \x03(\x0b\x32\x10.omnisearch.Part\"\xb3\x01\n\x04Part\x12\r\n\x05input\x18\x01 \x01(\x05\x12\x1c\n\x03\x62ox\x18\x02 \x01(\x0b\x32\x0f.omnisearch.Box\x12\r\n\x05label\x18\x03 \x01(\t\x12\r\n\x05score\x18\x04 \x01(\x02\x12$\n\tkeypoints\x18\x05 \x03(\x0b\x32\x11.omnisearch.Point\x12\x11\n\x04\x63rop\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06vector\x18\x07 \x01(\x05H\x01\x88\x01\x01\x42\x07\n\x05_cropB\t\n\x07_vector\"1\n\x03\x42ox\x12\t\n\x01x\x18\x01 \x01(\x02\x12\t\n\x01y\x18\x02 \x01(\x02\x12\t\n\x01w\x18\x03 \x01(\x02\x12\t\n\x01h\x18\x04 \x01(\x02\"\x1d\n\x05Point\x12\t\n\x01x\x18\x01 \x01(\x02\x12\t\n\x01y\x18\x02 \x01(\x02\"\x19\n\x06Vector\x12\x0f\n\x07\x65lement\x18\x01 \x03(\x02\"%\n\x08MetaData\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"B\n\nItemStatus\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x15\n\rretry_after_s\x18\x03 \x01(\x01\"\x10\n\x0eHealthyRequest\"\x1f\n\x0cHealthyReply\x12\x0f\n\x07healthy\x18\x01 \x01(\t\"\x11\n\x0fIdentityRequest\"\xac\x02\n\rIdentityReply\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\r\n\x05input\x18\x04 \x01(\t\x12\x0e\n\x06output\x18\x05 \x01(\t\x12\x11\n\tdimension\x18\x06 \x01(\t\x12\x12\n\nmetricType\x18\x07 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x08 \x01(\t\x12\x0f\n\x07version\x18\t \x01(\t\x12\x0f\n\x07\x66ormats\x18\n \x03(\t\x12\"\n\x06limits\x18\x0b \x01(\x0b\x32\x12.omnisearch.Limits\x12\x11\n\tprecision\x18\x0c \x01(\t\x12\x1a\n\x12older_fingerprints\x18\r \x03(\t\x12\x0e\n\x06labels\x18\x0e \x03(\t\x12\r\n\x05parts\x18\x0f \x01(\t\"c\n\x06Limits\x12\x11\n\tmax_items\x18\x01 \x01(\x03\x12\x17\n\x0fmax_image_bytes\x18\x02 \x01(\x03\x12\x12\n\nmax_pixels\x18\x03 \x01(\x03\x12\x19\n\x11max_message_bytes\x18\x04 \x01(\x03\x32\xa3\x02\n\x08Operator\x12\x41\n\x07\x45xecute\x12\x1a.omnisearch.ExecuteRequest\x1a\x18.omnisearch.ExecuteReply\"\x00\x12\x41\n\x07Healthy\x12\x1a.omnisearch.HealthyRequest\x1a\x18.omnisearch.HealthyReply\"\x00\x12\x44\n\x08Identity\x12\x1b.omnisearch.IdentityRequest\x1a\x19.omnisearch.IdentityReply\"\x00\x12K\n\rExecuteStream\x12\x1a.omnisearch.ExecuteRequest\x1a\x18.omnisearch.ExecuteReply\"\x00(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,25 +32,33 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'visop.rpc.rpc_pb2', _global
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EXECUTEREQUEST']._serialized_start=35
-  _globals['_EXECUTEREQUEST']._serialized_end=113
-  _globals['_EXECUTEREPLY']._serialized_start=116
-  _globals['_EXECUTEREPLY']._serialized_end=263
-  _globals['_VECTOR']._serialized_start=265
-  _globals['_VECTOR']._serialized_end=290
-  _globals['_METADATA']._serialized_start=292
-  _globals['_METADATA']._serialized_end=329
-  _globals['_ITEMSTATUS']._serialized_start=331
-  _globals['_ITEMSTATUS']._serialized_end=397
-  _globals['_HEALTHYREQUEST']._serialized_start=399
-  _globals['_HEALTHYREQUEST']._serialized_end=415
-  _globals['_HEALTHYREPLY']._serialized_start=417
-  _globals['_HEALTHYREPLY']._serialized_end=448
-  _globals['_IDENTITYREQUEST']._serialized_start=450
-  _globals['_IDENTITYREQUEST']._serialized_end=467
-  _globals['_IDENTITYREPLY']._serialized_start=470
-  _globals['_IDENTITYREPLY']._serialized_end=739
-  _globals['_LIMITS']._serialized_start=741
-  _globals['_LIMITS']._serialized_end=840
-  _globals['_OPERATOR']._serialized_start=843
-  _globals['_OPERATOR']._serialized_end=1134
+  _globals['_EXECUTEREQUEST']._serialized_end=147
+  _globals['_CROPS']._serialized_start=149
+  _globals['_CROPS']._serialized_end=236
+  _globals['_EXECUTEREPLY']._serialized_start=239
+  _globals['_EXECUTEREPLY']._serialized_end=419
+  _globals['_PART']._serialized_start=422
+  _globals['_PART']._serialized_end=601
+  _globals['_BOX']._serialized_start=603
+  _globals['_BOX']._serialized_end=652
+  _globals['_POINT']._serialized_start=654
+  _globals['_POINT']._serialized_end=683
+  _globals['_VECTOR']._serialized_start=685
+  _globals['_VECTOR']._serialized_end=710
+  _globals['_METADATA']._serialized_start=712
+  _globals['_METADATA']._serialized_end=749
+  _globals['_ITEMSTATUS']._serialized_start=751
+  _globals['_ITEMSTATUS']._serialized_end=817
+  _globals['_HEALTHYREQUEST']._serialized_start=819
+  _globals['_HEALTHYREQUEST']._serialized_end=835
+  _globals['_HEALTHYREPLY']._serialized_start=837
+  _globals['_HEALTHYREPLY']._serialized_end=868
+  _globals['_IDENTITYREQUEST']._serialized_start=870
+  _globals['_IDENTITYREQUEST']._serialized_end=887
+  _globals['_IDENTITYREPLY']._serialized_start=890
+  _globals['_IDENTITYREPLY']._serialized_end=1190
+  _globals['_LIMITS']._serialized_start=1192
+  _globals['_LIMITS']._serialized_end=1291
+  _globals['_OPERATOR']._serialized_start=1294
+  _globals['_OPERATOR']._serialized_end=1585
 # @@protoc_insertion_point(module_scope)

@@ -33,6 +33,7 @@ class ExecuteRequest(_message.Message):
     DATAS_FIELD_NUMBER: _builtins.int
     IMAGES_FIELD_NUMBER: _builtins.int
     PARTIAL_FIELD_NUMBER: _builtins.int
+    CROPS_FIELD_NUMBER: _builtins.int
     partial: _builtins.bool
     """false: any bad input fails the call, with a status that names every bad input.
     true: the reply has one vector and one status per input; a bad input has an empty vector.
@@ -49,6 +50,10 @@ class ExecuteRequest(_message.Message):
     def images(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """Image files as raw bytes, a quarter smaller than base64."""
 
+    @_builtins.property
+    def crops(self) -> Global___Crops:
+        """Of a processor. Without it, crops are sent as the original processors sent them."""
+
     def __init__(
         self,
         *,
@@ -56,14 +61,52 @@ class ExecuteRequest(_message.Message):
         datas: _abc.Iterable[_builtins.str] | None = ...,
         images: _abc.Iterable[_builtins.bytes] | None = ...,
         partial: _builtins.bool = ...,
+        crops: Global___Crops | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["crops", b"crops"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["datas", b"datas", "images", b"images", "partial", b"partial", "urls", b"urls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["crops", b"crops", "datas", b"datas", "images", b"images", "partial", b"partial", "urls", b"urls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExecuteRequest: _TypeAlias = ExecuteRequest  # noqa: Y015
+
+@_typing.final
+class Crops(_message.Message):
+    """How the parts that a processor found are cut out of their pictures."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OMIT_FIELD_NUMBER: _builtins.int
+    QUALITY_FIELD_NUMBER: _builtins.int
+    MARGIN_FIELD_NUMBER: _builtins.int
+    omit: _builtins.bool
+    """No crops: boxes, labels and scores alone."""
+    quality: _builtins.int
+    """Of the JPEG, 1 to 100; without it, what the server is set to."""
+    margin: _builtins.float
+    """Added on each side, as a share of the box; without it, what the server is set to."""
+    def __init__(
+        self,
+        *,
+        omit: _builtins.bool = ...,
+        quality: _builtins.int | None = ...,
+        margin: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_margin", b"_margin", "_quality", b"_quality", "margin", b"margin", "quality", b"quality"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_margin", b"_margin", "_quality", b"_quality", "margin", b"margin", "omit", b"omit", "quality", b"quality"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__margin: _TypeAlias = _typing.Literal["margin"]  # noqa: Y015
+    _WhichOneofArgType__margin: _TypeAlias = _typing.Literal["_margin", b"_margin"]  # noqa: Y015
+    _WhichOneofReturnType__quality: _TypeAlias = _typing.Literal["quality"]  # noqa: Y015
+    _WhichOneofArgType__quality: _TypeAlias = _typing.Literal["_quality", b"_quality"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__margin) -> _WhichOneofReturnType__margin | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__quality) -> _WhichOneofReturnType__quality | None: ...
+
+Global___Crops: _TypeAlias = Crops  # noqa: Y015
 
 @_typing.final
 class ExecuteReply(_message.Message):
@@ -73,19 +116,24 @@ class ExecuteReply(_message.Message):
     VECTORS_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     STATUSES_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
     nums: _builtins.int
-    """original. The number of results."""
+    """original. The number of results: of vectors, or of the parts of a processor."""
     @_builtins.property
     def vectors(self) -> _containers.RepeatedCompositeFieldContainer[Global___Vector]:
-        """original. One per input, L2-normalised."""
+        """original. L2-normalised: one per input, or, of a pipeline, one per part, which ``parts`` tells apart."""
 
     @_builtins.property
     def metadata(self) -> _containers.RepeatedCompositeFieldContainer[Global___MetaData]:
-        """original. The results of a processor, which has no vectors."""
+        """original. The crops of a processor, which has no vectors."""
 
     @_builtins.property
     def statuses(self) -> _containers.RepeatedCompositeFieldContainer[Global___ItemStatus]:
         """One per input if the request was partial, else empty."""
+
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Part]:
+        """What was found, in the order of the inputs; an input without parts has none. Empty for an encoder."""
 
     def __init__(
         self,
@@ -94,14 +142,121 @@ class ExecuteReply(_message.Message):
         vectors: _abc.Iterable[Global___Vector] | None = ...,
         metadata: _abc.Iterable[Global___MetaData] | None = ...,
         statuses: _abc.Iterable[Global___ItemStatus] | None = ...,
+        parts: _abc.Iterable[Global___Part] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "nums", b"nums", "statuses", b"statuses", "vectors", b"vectors"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "nums", b"nums", "parts", b"parts", "statuses", b"statuses", "vectors", b"vectors"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExecuteReply: _TypeAlias = ExecuteReply  # noqa: Y015
+
+@_typing.final
+class Part(_message.Message):
+    """A part of a picture, such as an object, a face or a region."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INPUT_FIELD_NUMBER: _builtins.int
+    BOX_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    KEYPOINTS_FIELD_NUMBER: _builtins.int
+    CROP_FIELD_NUMBER: _builtins.int
+    VECTOR_FIELD_NUMBER: _builtins.int
+    input: _builtins.int
+    """The index of its picture among the inputs."""
+    label: _builtins.str
+    """Empty if the processor names nothing."""
+    score: _builtins.float
+    crop: _builtins.int
+    """The index of its crop in ``metadata``."""
+    vector: _builtins.int
+    """The index of its vector in ``vectors``."""
+    @_builtins.property
+    def box(self) -> Global___Box: ...
+    @_builtins.property
+    def keypoints(self) -> _containers.RepeatedCompositeFieldContainer[Global___Point]: ...
+    def __init__(
+        self,
+        *,
+        input: _builtins.int = ...,
+        box: Global___Box | None = ...,
+        label: _builtins.str = ...,
+        score: _builtins.float = ...,
+        keypoints: _abc.Iterable[Global___Point] | None = ...,
+        crop: _builtins.int | None = ...,
+        vector: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_crop", b"_crop", "_vector", b"_vector", "box", b"box", "crop", b"crop", "vector", b"vector"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crop", b"_crop", "_vector", b"_vector", "box", b"box", "crop", b"crop", "input", b"input", "keypoints", b"keypoints", "label", b"label", "score", b"score", "vector", b"vector"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__crop: _TypeAlias = _typing.Literal["crop"]  # noqa: Y015
+    _WhichOneofArgType__crop: _TypeAlias = _typing.Literal["_crop", b"_crop"]  # noqa: Y015
+    _WhichOneofReturnType__vector: _TypeAlias = _typing.Literal["vector"]  # noqa: Y015
+    _WhichOneofArgType__vector: _TypeAlias = _typing.Literal["_vector", b"_vector"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__crop) -> _WhichOneofReturnType__crop | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__vector) -> _WhichOneofReturnType__vector | None: ...
+
+Global___Part: _TypeAlias = Part  # noqa: Y015
+
+@_typing.final
+class Box(_message.Message):
+    """In pixels of the upright picture, in the resolution of its file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    X_FIELD_NUMBER: _builtins.int
+    Y_FIELD_NUMBER: _builtins.int
+    W_FIELD_NUMBER: _builtins.int
+    H_FIELD_NUMBER: _builtins.int
+    x: _builtins.float
+    """Of the left edge."""
+    y: _builtins.float
+    """Of the upper edge."""
+    w: _builtins.float
+    h: _builtins.float
+    def __init__(
+        self,
+        *,
+        x: _builtins.float = ...,
+        y: _builtins.float = ...,
+        w: _builtins.float = ...,
+        h: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["h", b"h", "w", b"w", "x", b"x", "y", b"y"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Box: _TypeAlias = Box  # noqa: Y015
+
+@_typing.final
+class Point(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    X_FIELD_NUMBER: _builtins.int
+    Y_FIELD_NUMBER: _builtins.int
+    x: _builtins.float
+    y: _builtins.float
+    def __init__(
+        self,
+        *,
+        x: _builtins.float = ...,
+        y: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["x", b"x", "y", b"y"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Point: _TypeAlias = Point  # noqa: Y015
 
 @_typing.final
 class Vector(_message.Message):
@@ -130,7 +285,9 @@ class MetaData(_message.Message):
     URL_FIELD_NUMBER: _builtins.int
     DATA_FIELD_NUMBER: _builtins.int
     url: _builtins.str
+    """original. Empty."""
     data: _builtins.bytes
+    """original. A JPEG in base64."""
     def __init__(
         self,
         *,
@@ -242,6 +399,8 @@ class IdentityReply(_message.Message):
     LIMITS_FIELD_NUMBER: _builtins.int
     PRECISION_FIELD_NUMBER: _builtins.int
     OLDER_FINGERPRINTS_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     endpoint: _builtins.str
     """HOST:PORT where callers can reach this operator."""
@@ -261,6 +420,8 @@ class IdentityReply(_message.Message):
     """The version of the server software."""
     precision: _builtins.str
     """The precision of the arithmetic, such as "bf16"; empty if unknown."""
+    parts: _builtins.str
+    """The processor of a pipeline, such as "regions:10"; empty if pictures are encoded whole."""
     @_builtins.property
     def formats(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Accepted image formats, such as "JPEG"."""
@@ -270,6 +431,10 @@ class IdentityReply(_message.Message):
     @_builtins.property
     def older_fingerprints(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names that earlier versions gave the same vector space."""
+
+    @_builtins.property
+    def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What a processor may find; empty if it does not say."""
 
     def __init__(
         self,
@@ -287,10 +452,12 @@ class IdentityReply(_message.Message):
         limits: Global___Limits | None = ...,
         precision: _builtins.str = ...,
         older_fingerprints: _abc.Iterable[_builtins.str] | None = ...,
+        labels: _abc.Iterable[_builtins.str] | None = ...,
+        parts: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimension", b"dimension", "endpoint", b"endpoint", "fingerprint", b"fingerprint", "formats", b"formats", "input", b"input", "limits", b"limits", "metricType", b"metricType", "name", b"name", "older_fingerprints", b"older_fingerprints", "output", b"output", "precision", b"precision", "type", b"type", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimension", b"dimension", "endpoint", b"endpoint", "fingerprint", b"fingerprint", "formats", b"formats", "input", b"input", "labels", b"labels", "limits", b"limits", "metricType", b"metricType", "name", b"name", "older_fingerprints", b"older_fingerprints", "output", b"output", "parts", b"parts", "precision", b"precision", "type", b"type", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

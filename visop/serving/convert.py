@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from google.protobuf import any_pb2, duration_pb2, json_format
@@ -10,12 +12,15 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from visop import __version__
 from visop.contract import OperatorInfo, Vector
-from visop.errors import BadItems, VisopError
+from visop.detection import Found, Part
+from visop.errors import BadItems, UsageError, VisopError
+from visop.images.crops import CropOptions
 from visop.images.formats.heif import decodable
 from visop.rpc import rpc_pb2
 from visop.rpc.statuses import code_of
-from visop.serving.pipeline import Input
-from visop.settings import Settings
+from visop.serving.pipeline import Call, Input
+from visop.serving.steps import Result
+from visop.settings import MAX_MARGIN, Settings
 
 # gRPC clients accept 8 KiB of headers by default; a status and its details travel there, the details in base64.
 _MAX_DETAILS_BYTES = 4000
@@ -41,32 +46,116 @@ def inputs_of(request: ExecuteInputs) -> list[Input]:
     ]
 
 
-def reply_of(inputs: Sequence[Input], results: Sequence[Vector | VisopError], *, partial: bool) -> rpc_pb2.ExecuteReply:
-    """The reply to one call.
+def crops_of(request: rpc_pb2.ExecuteRequest, settings: Settings) -> CropOptions:
+    """How a request wants the parts of its pictures.
+
+    Raises:
+        UsageError: a number is out of its range.
+    """
+    wanted = request.crops
+    quality = wanted.quality if wanted.HasField("quality") else None
+    margin = wanted.margin if wanted.HasField("margin") else None
+    return crop_options(settings, omit=wanted.omit, quality=quality, margin=margin)
+
+
+def crop_options(settings: Settings, *, omit: bool, quality: int | None, margin: float | None) -> CropOptions:
+    """Those of a request, or else of the settings. Raises as ``crops_of``."""
+    if quality is not None and not 1 <= quality <= 100:
+        raise UsageError("crops.quality", quality, "must be from 1 to 100")
+    if margin is not None and not 0 <= margin <= MAX_MARGIN:
+        raise UsageError("crops.margin", margin, f"must be from 0 to {MAX_MARGIN}")
+    return CropOptions(
+        settings.crop_quality if quality is None else quality,
+        settings.crop_margin if margin is None else margin,
+        omit,
+    )
+
+
+@dataclass
+class Answers:
+    """The results of a call as the lists of a reply.
+
+    Attributes:
+        vectors: None for the vector of a bad input.
+        crops: JPEG files.
+        parts: with their places in the other two.
+    """
+
+    vectors: list[Vector | None] = field(default_factory=list)
+    crops: list[bytes] = field(default_factory=list)
+    parts: list[rpc_pb2.Part] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """The number of results, as the original operators count."""
+        return len(self.parts) or len(self.vectors)
+
+    def add(self, number: int, parts: Iterable[Part]) -> None:
+        """Add what was found in one input."""
+        for part in parts:
+            found = part.detection
+            x, y, w, h = found.box
+            added = rpc_pb2.Part(input=number, label=found.label, score=found.score)
+            added.box.x, added.box.y, added.box.w, added.box.h = x, y, w, h
+            for left, top in found.keypoints:
+                added.keypoints.add(x=left, y=top)
+            if part.crop is not None:
+                added.crop = len(self.crops)
+                self.crops.append(part.crop)
+            if part.vector is not None:
+                added.vector = len(self.vectors)
+                self.vectors.append(part.vector)
+            self.parts.append(added)
+
+
+def answers_of(
+    inputs: Sequence[Input], results: Sequence[Result | VisopError], *, partial: bool, parts: bool
+) -> Answers:
+    """Bring the results of a call into the form of a reply.
+
+    Args:
+        inputs: of the call.
+        results: one for each.
+        partial: whether a bad input leaves the others their results.
+        parts: whether the operator answers what it finds, and not one vector for each input.
 
     Raises:
         BadItems: an input failed and the call was not partial.
     """
     if not partial:
         refuse_bad(inputs, results)
-    reply = rpc_pb2.ExecuteReply(nums=len(results))
-    for result in results:
-        vector = reply.vectors.add()
-        if not isinstance(result, VisopError):
-            vector.element.extend(result.tolist())  # five times faster than the array itself
-        if partial:
-            reply.statuses.append(_item_status(result))
+    answers = Answers()
+    for number, result in enumerate(results):
+        if isinstance(result, Found):
+            answers.add(number, result.parts)
+        elif not parts:
+            answers.vectors.append(None if isinstance(result, VisopError) else result)
+    return answers
+
+
+def reply_of(call: Call, results: Sequence[Result | VisopError], *, partial: bool) -> rpc_pb2.ExecuteReply:
+    """The reply to one call. Raises as ``answers_of``."""
+    answers = answers_of(call.inputs, results, partial=partial, parts=call.gives_parts)
+    reply = rpc_pb2.ExecuteReply(nums=answers.count, parts=answers.parts)
+    for vector in answers.vectors:
+        added = reply.vectors.add()
+        if vector is not None:
+            added.element.extend(vector.tolist())  # five times faster than the array itself
+    for file in answers.crops:
+        reply.metadata.add(data=base64.b64encode(file))
+    if partial:
+        reply.statuses.extend(map(_item_status, results))
     return reply
 
 
-def refuse_bad(inputs: Sequence[Input], results: Sequence[Vector | VisopError]) -> None:
+def refuse_bad(inputs: Sequence[Input], results: Sequence[Result | VisopError]) -> None:
     """All or nothing: raise BadItems, naming every input that failed."""
     bad = {each.name: result for each, result in zip(inputs, results, strict=True) if isinstance(result, VisopError)}
     if bad:
         raise BadItems(bad)
 
 
-def _item_status(result: Vector | VisopError) -> rpc_pb2.ItemStatus:
+def _item_status(result: Result | VisopError) -> rpc_pb2.ItemStatus:
     if isinstance(result, VisopError):
         code, wait_s = code_of(result).value[0], result.retry_after_s or 0.0
         return rpc_pb2.ItemStatus(code=code, message=str(result), retry_after_s=wait_s)
@@ -94,6 +183,8 @@ def identity_of(info: OperatorInfo, endpoint: str, settings: Settings) -> rpc_pb
         ),
         precision=info.precision,
         older_fingerprints=sorted(info.older_fingerprints),
+        labels=info.labels,
+        parts=info.parts,
     )
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 
-from visop.contract import Encoder
 from visop.errors import UsageError, VisopError
 from visop.serving.logs import configure_logging, log_event
 from visop.serving.operators import load_model, load_operator
+from visop.serving.part_encoder import AnyOperator
 from visop.serving.pipeline import Pipeline
 from visop.serving.server import MakeCompanion, Server
 from visop.settings import Effective, Settings
@@ -26,10 +26,10 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 #: Entered with the warm operator before any port opens; left after the last call and before the operator closes.
-OpenCompanions = Callable[[Encoder, Pipeline], AbstractContextManager[Sequence[MakeCompanion]]]
+OpenCompanions = Callable[[AnyOperator, Pipeline], AbstractContextManager[Sequence[MakeCompanion]]]
 
 
-def grpc_alone(_operator: Encoder, _pipeline: Pipeline) -> AbstractContextManager[Sequence[MakeCompanion]]:
+def grpc_alone(_operator: AnyOperator, _pipeline: Pipeline) -> AbstractContextManager[Sequence[MakeCompanion]]:
     """No companions."""
     return nullcontext(())
 
@@ -91,7 +91,7 @@ def _leave_behind(before: set[threading.Thread]) -> None:
 
 
 @contextmanager
-def open_pipeline(settings: Settings, *, one_peer: bool = False) -> Iterator[tuple[Encoder, Pipeline]]:
+def open_pipeline(settings: Settings, *, one_peer: bool = False) -> Iterator[tuple[AnyOperator, Pipeline]]:
     """The configured operator, loaded and warm, and the pipeline that feeds it.
 
     Args:

@@ -1,4 +1,4 @@
-"""The operator that the settings mean: a class of the user's, or the encoder that is built in."""
+"""The operator that the settings mean: a class of the user's, or what is built in; a processor before it, or none."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import importlib
 import inspect
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, SupportsIndex
 
-from visop.contract import Encoder
+from visop.contract import Encoder, Processor
 from visop.errors import ModelFailed, SettingsError, UsageError, VisopError
+from visop.processors.registry import built_in_processor, processor_names
+from visop.serving.part_encoder import AnyOperator, PartChoice, PartEncoder
 from visop.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -21,36 +24,88 @@ logger = logging.getLogger(__name__)
 #: As ``OP_OPERATOR``: the encoder that the other settings choose, whatever the working folder has.
 BUILT_IN = "visop.models.built_in_encoder:BuiltInEncoder"
 
+_CLASS = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
+
 _TEMPLATE, _CUSTOM = "custom_operator.py", "custom_operator:CustomOperator"
 
 
-def load_operator(settings: Settings) -> Encoder:
-    """An instance of the class that ``OP_OPERATOR`` names, not loaded yet.
+def load_operator(settings: Settings) -> AnyOperator:
+    """An instance of ``OP_OPERATOR``, not loaded yet, behind that of ``OP_PROCESSOR`` if there is one.
 
     A class whose constructor takes an argument gets the settings.
 
     Raises:
-        UsageError: there is no such module or class, it is no complete Encoder, or a package that it needs is
+        UsageError: there is no such module or class, it is no complete operator, or a package that it needs is
             missing.
     """
+    operator = _operator(settings)
+    if not settings.processor:
+        return operator
+    if not isinstance(operator, Encoder):
+        why = f"{operator.name} is a processor, too; what comes after a processor must be an encoder"
+        raise SettingsError("processor", settings.processor, why)
+    choice = PartChoice(settings.max_parts_per_picture, settings.whole, settings.crop_margin)
+    return PartEncoder(_processor(settings), operator, choice)
+
+
+def load_encoder(settings: Settings) -> Encoder:
+    """As ``load_operator``, where one vector of each whole picture is needed. Raises as ``load_operator``."""
+    return check_encoder(load_operator(settings))
+
+
+def check_encoder(operator: AnyOperator) -> Encoder:
+    """The operator itself.
+
+    Raises:
+        UsageError: it does not give one vector for each picture.
+    """
+    if isinstance(operator, Encoder):
+        return operator
+    what = "a processor, which finds parts of pictures" if isinstance(operator, Processor) else "a pipeline"
+    raise UsageError("", operator.name, f"is {what}; here an encoder is needed, with one vector for each picture")
+
+
+def _operator(settings: Settings) -> Encoder | Processor:
     path = _chosen(settings.operator)
-    construct = _class_of(path)
+    if path == BUILT_IN and (processor := built_in_processor(settings.model, settings)):
+        return processor
+    return _constructed("operator", path, settings)
+
+
+def _processor(settings: Settings) -> Processor:
+    found: Encoder | Processor | None = built_in_processor(settings.processor, settings)
+    if found is None:
+        if not _CLASS.fullmatch(settings.processor):
+            why = f"must be {', '.join(processor_names())} or module:Class"
+            raise SettingsError("processor", settings.processor, why)
+        found = _constructed("processor", settings.processor, settings)
+    if not isinstance(found, Processor):
+        raise SettingsError("processor", settings.processor, "must be a subclass of visop.Processor")
+    return found
+
+
+def _constructed(setting: str, path: str, settings: Settings) -> Encoder | Processor:
+    construct = _class_of(setting, path)
     try:
         return construct(settings) if inspect.signature(construct).parameters else construct()
     except VisopError:
         raise
     except Exception as error:
-        raise _broken(path, "it cannot be constructed", error) from error
+        raise _broken(setting, path, "it cannot be constructed", error) from error
 
 
-def load_model(operator: Encoder) -> None:
-    """Call ``load``, and check the numbers that the class says.
+def load_model(operator: AnyOperator) -> None:
+    """Call ``load``, of both operators of a pipeline, and check the numbers that the class says.
 
     Raises:
         ModelFailed: the operator's own code raised; ``detail`` names the class, the exception and the line. Or a number
             is none; ``detail`` names the class, the number and what it must be.
         VisopError: what ``load`` itself raised of these.
     """
+    if isinstance(operator, PartEncoder):
+        load_model(operator.processor)
+        load_model(operator.encoder)
+        return
     cls = type(operator)
     try:
         operator.load()
@@ -61,7 +116,9 @@ def load_model(operator: Encoder) -> None:
         where = _last_line(error, getattr(sys.modules.get(cls.__module__), "__file__", None))
         detail = f"{cls.__module__}:{cls.__qualname__}: load() raised {_spoken(error)} ({where})"
         raise ModelFailed(detail) from error
-    for name, value in (("dimension", _number(operator.dimension)), ("max_batch", operator.max_batch)):
+    numbers: dict[str, Any] = {"max_batch": operator.max_batch}
+    numbers |= {"dimension": _number(operator.dimension)} if isinstance(operator, Encoder) else {}
+    for name, value in numbers.items():
         if not (isinstance(value, SupportsIndex) and value.__index__() >= 1):
             detail = f"{cls.__module__}:{cls.__qualname__}: {name} is {value!r}, it must be a whole number from 1"
             raise ModelFailed(detail)
@@ -84,9 +141,9 @@ def _spoken(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def _broken(path: str, what: str, error: Exception) -> SettingsError:
+def _broken(setting: str, path: str, what: str, error: Exception) -> SettingsError:
     logger.debug("%s", what, exc_info=error)
-    return SettingsError("operator", path, f"{what}: {_spoken(error)}")
+    return SettingsError(setting, path, f"{what}: {_spoken(error)}")
 
 
 def _chosen(operator: str) -> str:
@@ -96,38 +153,38 @@ def _chosen(operator: str) -> str:
     return _CUSTOM if os.path.isfile(_TEMPLATE) else BUILT_IN
 
 
-def _class_of(path: str) -> Callable[..., Encoder]:
+def _class_of(setting: str, path: str) -> Callable[..., Encoder | Processor]:
     module_name, _, class_name = path.partition(":")
     sys.path[:0] = [] if os.getcwd() in sys.path else [os.getcwd()]  # the console script does not start there
-    cls = getattr(_module(path, module_name), class_name, None)
+    cls = getattr(_module(setting, path, module_name), class_name, None)
     if cls is None:
-        raise _absent(path)
-    if not (inspect.isclass(cls) and issubclass(cls, Encoder)):
-        raise SettingsError("operator", path, "must be a subclass of visop.Encoder")
+        raise _absent(setting, path)
+    if not (inspect.isclass(cls) and issubclass(cls, Encoder | Processor)):
+        raise SettingsError(setting, path, "must be a subclass of visop.Encoder or visop.Processor")
     if cls.__abstractmethods__:
-        raise SettingsError("operator", path, f"it does not define {', '.join(sorted(cls.__abstractmethods__))}")
+        raise SettingsError(setting, path, f"it does not define {', '.join(sorted(cls.__abstractmethods__))}")
     return cls
 
 
-def _module(path: str, name: str) -> ModuleType:
+def _module(setting: str, path: str, name: str) -> ModuleType:
     if not name:
-        raise _absent(path)
+        raise _absent(setting, path)
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise _refusal(path, name, error) from error
+        raise _refusal(setting, path, name, error) from error
     except Exception as error:
-        raise _broken(path, "it cannot be imported", error) from error
+        raise _broken(setting, path, "it cannot be imported", error) from error
 
 
-def _absent(path: str) -> SettingsError:
-    return SettingsError("operator", path, "there is no such module:Class")
+def _absent(setting: str, path: str) -> SettingsError:
+    return SettingsError(setting, path, "there is no such module:Class")
 
 
-def _refusal(path: str, module_name: str, error: ModuleNotFoundError) -> UsageError:
+def _refusal(setting: str, path: str, module_name: str, error: ModuleNotFoundError) -> UsageError:
     if error.name == module_name:
-        return _absent(path)
+        return _absent(setting, path)
     if path == BUILT_IN:
         advice = "is not installed; for the built-in encoder: pip install 'visop[cpu]'"
         return UsageError("", "", f"{error.name} {advice}")
-    return SettingsError("operator", path, f"it imports {error.name}, which is not installed")
+    return SettingsError(setting, path, f"it imports {error.name}, which is not installed")

@@ -1,4 +1,4 @@
-"""From the inputs of one call to their vectors: fetch -> decode -> preprocess -> batch -> infer. No gRPC, no HTTP.
+"""From the inputs of one call to their results: fetch -> decode -> the steps of the operator. No gRPC, no HTTP.
 
 Each input is a job of its own: a bad one fails alone, and its neighbours never notice. A stage hands the job to the
 next one and forgets it; the caller's thread only waits for the results.
@@ -8,17 +8,12 @@ from __future__ import annotations
 
 import itertools
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-import numpy.typing as npt
-
-from visop.contract import Encoder, Image, Vector
 from visop.errors import (
     CallerGone,
     DeadlinePassed,
@@ -31,25 +26,22 @@ from visop.errors import (
     VisopError,
 )
 from visop.images.base64_text import decode_base64
+from visop.images.crops import CropOptions
 from visop.images.decode import ImageLimits
 from visop.images.decode_process import decode_in_process, prepare
 from visop.images.fetching.fetch import Fetcher
+from visop.images.thumbnail import size_of
 from visop.machine import usable_cores
 from visop.serving.admission import InputAdmission
-from visop.serving.batcher import Batcher, Job
 from visop.serving.fair_pool import Caller, FairPool
+from visop.serving.part_encoder import AnyOperator
+from visop.serving.steps import Decoded, InputJob, Result, steps_of
 from visop.settings import Settings
-from visop.stacking import stacked
 
 logger = logging.getLogger(__name__)
 
 # For a model that hangs: calls in flight had their drain time before.
 _CLOSE_TIMEOUT_S = 5.0
-
-# How much longer than a call may take its preparation may, before it counts as hanging.
-_GRACE_S = 1.0
-
-VectorJob = Job[npt.NDArray[Any], Vector]
 
 
 @dataclass(frozen=True)
@@ -72,13 +64,16 @@ class Call:
     Attributes:
         inputs: in the order of the results.
         jobs: one for each input.
+        gives_parts: whether the result of an input is what was found in it, and not a vector.
     """
 
-    def __init__(self, inputs: Sequence[Input], jobs: Sequence[VectorJob], deadline: float) -> None:
-        self.inputs, self.jobs, self._deadline = inputs, jobs, deadline
+    def __init__(
+        self, inputs: Sequence[Input], jobs: Sequence[InputJob], deadline: float, *, gives_parts: bool = False
+    ) -> None:
+        self.inputs, self.jobs, self.gives_parts, self._deadline = inputs, jobs, gives_parts, deadline
 
-    def results(self) -> list[Vector | VisopError]:
-        """Wait for all: a vector or an error per input, in order.
+    def results(self) -> list[Result | VisopError]:
+        """Wait for all: a result or an error per input, in order.
 
         Raises:
             DeadlinePassed: not all were done in time; what was still waiting is dropped.
@@ -90,7 +85,7 @@ class Call:
             self.cancel()
             raise
 
-    def _result(self, job: VectorJob) -> Vector | VisopError:
+    def _result(self, job: InputJob) -> Result | VisopError:
         try:
             return job.future.result(max(0.0, self._deadline - time.monotonic()))
         except (TimeoutError, DeadlinePassed):
@@ -114,6 +109,14 @@ class Call:
         return spans
 
 
+@dataclass(frozen=True)
+class _Origin:
+    """Of which call an input is, and what that call wants of it."""
+
+    caller: Caller
+    crops: CropOptions
+
+
 class Pipeline:
     """Serves calls with one loaded operator. A context manager; closing it finishes what was started.
 
@@ -123,8 +126,8 @@ class Pipeline:
         one_peer: whether there is only one peer, for whom nothing needs to be left by others.
     """
 
-    def __init__(self, operator: Encoder, settings: Settings, *, one_peer: bool = False) -> None:
-        self._operator, self._settings = operator, settings
+    def __init__(self, operator: AnyOperator, settings: Settings, *, one_peer: bool = False) -> None:
+        self._settings = settings
         self._limits = ImageLimits.of(settings)
         self._closed = False
         prepare()
@@ -135,14 +138,8 @@ class Pipeline:
         self._fetch_pool = FairPool(settings.fetch_workers, "visop-fetch", most_per_peer=most)
         self._decode_pool = FairPool(settings.decode_workers or usable_cores(), "visop-decode")
         self._numbers = itertools.count()
-        self._preparing: dict[int, float] = {}  # since when, by thread
-        self._batcher: Batcher[npt.NDArray[Any], Vector] = Batcher(
-            lambda items: operator.infer_checked(stacked(items)),
-            max_batch=min(settings.max_batch or operator.max_batch, operator.max_batch),
-            max_wait_s=settings.max_wait_s,
-            probe=operator.warm_up,
-            stall_s=settings.request_timeout_s,
-        )
+        self._crops = CropOptions(settings.crop_quality, settings.crop_margin)
+        self._steps = steps_of(operator, settings)
 
     def __enter__(self) -> Pipeline:
         return self
@@ -151,13 +148,10 @@ class Pipeline:
         self.close()
 
     def trouble(self) -> str | None:
-        """Why vectors cannot be had now, or None if they can."""
+        """Why results cannot be had now, or None if they can."""
         if self._closed:
             return "shutting down"
-        limit_s = self._settings.request_timeout_s
-        if any(time.monotonic() - since > limit_s + _GRACE_S for since in list(self._preparing.values())):
-            return f"preprocess has not returned for {limit_s:g} s"
-        return self._batcher.trouble()
+        return self._steps.trouble()
 
     @property
     def max_items(self) -> int:
@@ -172,6 +166,7 @@ class Pipeline:
         patient: bool = False,
         is_wanted: Callable[[], bool] = lambda: True,
         peer: str = "",
+        crops: CropOptions | None = None,
     ) -> Call:
         """Begin to serve one call.
 
@@ -181,6 +176,7 @@ class Pipeline:
             patient: wait until there is room for the inputs, instead of refusing the call.
             is_wanted: whether that is still worth waiting for.
             peer: from where the call came, such as an IP address: peers are served in turn.
+            crops: how a processor cuts out what it finds; None is as the settings say.
 
         Raises:
             InvalidInput: too many inputs.
@@ -194,11 +190,11 @@ class Pipeline:
         limit_s = min(self._settings.request_timeout_s, timeout_s if timeout_s is not None else float("inf"))
         deadline = time.monotonic() + limit_s
         self._admission.enter(len(inputs), limit_s if patient else 0.0, peer, is_wanted)
-        jobs = [VectorJob(deadline, partial(self._admission.leave, peer)) for _ in inputs]
+        jobs = [InputJob(deadline, partial(self._admission.leave, peer)) for _ in inputs]
         caller = Caller(peer, next(self._numbers))
         for each, job in zip(inputs, jobs, strict=True):
-            self._begin(caller, each, job)
-        return Call(inputs, jobs, deadline)
+            self._begin(_Origin(caller, crops or self._crops), each, job)
+        return Call(inputs, jobs, deadline, gives_parts=self._steps.gives_parts)
 
     def end_waits(self) -> None:
         """Refuse the patient calls that wait for room and are not wanted any more."""
@@ -210,63 +206,54 @@ class Pipeline:
         timeout_s = min(_CLOSE_TIMEOUT_S, self._settings.drain_timeout_s)
         self._fetch_pool.close(timeout_s)
         self._decode_pool.close(timeout_s)
-        self._batcher.close(timeout_s)
+        self._steps.close(timeout_s)
         self._fetcher.close()
 
-    def _begin(self, caller: Caller, given: Input, job: VectorJob) -> None:
+    def _begin(self, origin: _Origin, given: Input, job: InputJob) -> None:
         if given.is_url:
-            self._hand_over(self._fetch_pool, caller, partial(self._fetch, caller), job, given.value)
+            self._hand_over(self._fetch_pool, origin, partial(self._fetch, origin, job, str(given.value)), job)
         else:
-            self._hand_over(self._decode_pool, caller, self._decode, job, given.value)
+            self._hand_over(self._decode_pool, origin, partial(self._decode, origin, job, given.value), job)
 
-    def _hand_over(
-        self, pool: FairPool, caller: Caller, stage: Callable[..., None], job: VectorJob, value: Any
-    ) -> None:
+    def _hand_over(self, pool: FairPool, origin: _Origin, stage: Callable[[], None], job: InputJob) -> None:
         try:
-            pool.submit(caller, partial(self._run, stage, job, value))
+            pool.submit(origin.caller, partial(self._run, stage, job))
         except RuntimeError:  # the pool was shut down meanwhile
             job.fail(ShuttingDown("the operator is shutting down"))
 
-    def _run(self, stage: Callable[[VectorJob, Any], None], job: VectorJob, value: Any) -> None:
+    def _run(self, stage: Callable[[], None], job: InputJob) -> None:
         """Run a stage, so that whatever it raises ends this job and no other."""
         if not job.is_wanted():
             return
         try:
-            stage(job, value)
+            stage()
         except VisopError as error:
             job.fail(error)
-        except BaseException as error:  # this thread serves everybody: the operator's preprocess may raise anything
+        except BaseException as error:  # this thread serves everybody: the operator's own code may raise anything
             logger.exception("a stage failed on one input")
             job.fail(ModelFailed(f"{type(error).__name__}: {error}"))
 
-    def _fetch(self, caller: Caller, job: VectorJob, url: str) -> None:
+    def _fetch(self, origin: _Origin, job: InputJob, url: str) -> None:
         if not self._settings.fetch:
             raise UrlRejected("this operator does not fetch URLs")
         started = time.monotonic()
         data = self._fetcher.fetch(url, job.deadline - started)
         job.spans_s["fetch"] = time.monotonic() - started
-        self._hand_over(self._decode_pool, caller, self._decode_fetched, job, data)
+        self._hand_over(self._decode_pool, origin, partial(self._decode_fetched, origin, job, data), job)
 
-    def _decode_fetched(self, job: VectorJob, data: bytes) -> None:
+    def _decode_fetched(self, origin: _Origin, job: InputJob, data: bytes) -> None:
         try:
-            self._decode(job, data)
+            self._decode(origin, job, data)
         except ImageDecodeError as error:  # the URL was fine; what is behind it is not
             raise FetchFailed(f"the remote server answered, but: {error}") from error
 
-    def _decode(self, job: VectorJob, value: str | bytes) -> None:
+    def _decode(self, origin: _Origin, job: InputJob, value: str | bytes) -> None:
         started = time.monotonic()
         data = decode_base64(value, self._limits.max_bytes) if isinstance(value, str) else value
-        timeout_s = self._settings.decode_timeout_s
-        image = decode_in_process(data, self._limits, self._operator.decode_side, timeout_s=timeout_s)
-        job.item = self._prepared(image)
+        side, timeout_s = self._steps.decode_side, self._settings.decode_timeout_s
+        image = decode_in_process(data, self._limits, side, timeout_s=timeout_s)
+        size = size_of(data) if side and self._steps.gives_parts else (image.shape[1], image.shape[0])
         job.spans_s["decode"] = time.monotonic() - started
-        self._batcher.submit(job)
-
-    def _prepared(self, image: Image) -> npt.NDArray[Any]:
-        """Call the operator's ``preprocess``, and see that it returns. Decoding before it has a limit of its own."""
-        thread = threading.get_ident()
-        self._preparing[thread] = time.monotonic()
-        try:
-            return self._operator.preprocess(image)
-        finally:
-            del self._preparing[thread]
+        decode_pool = self._decode_pool
+        picture = Decoded(image, size, origin.crops, lambda stage: self._hand_over(decode_pool, origin, stage, job))
+        self._steps.begin(job, picture)

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from grpc import ServicerContext, StatusCode
 
-from visop.contract import Vector
 from visop.errors import VisopError
 from visop.rpc.statuses import code_of
 from visop.serving.logs import log_event
 from visop.serving.pipeline import Call
+from visop.serving.steps import Result
 
 logger = logging.getLogger("visop.request")
 
@@ -32,7 +32,7 @@ class RequestLog:
         self._items = self._failed = self._largest_batch = 0
         self._spans_s: dict[str, float] = {}
 
-    def add(self, call: Call, results: Sequence[Vector | VisopError]) -> None:
+    def add(self, call: Call, results: Sequence[Result | VisopError]) -> None:
         """Take note of inputs that were served."""
         self._items += len(results)
         self._failed += sum(isinstance(result, VisopError) for result in results)

@@ -13,7 +13,6 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from visop import address
-from visop.contract import Encoder
 from visop.errors import SettingsError
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
 from visop.serving.admission import CallAdmission
@@ -21,6 +20,7 @@ from visop.serving.connections import close_port
 from visop.serving.convert import identity_json, identity_of
 from visop.serving.drain import drain
 from visop.serving.malformed import RefuseMalformed
+from visop.serving.part_encoder import AnyOperator
 from visop.serving.pipeline import Pipeline
 from visop.serving.servicer import SERVICE_NAME, OperatorServicer
 from visop.settings import Settings
@@ -67,7 +67,7 @@ class Server:
     """
 
     def __init__(
-        self, operator: Encoder, pipeline: Pipeline, settings: Settings, companions: Sequence[MakeCompanion] = ()
+        self, operator: AnyOperator, pipeline: Pipeline, settings: Settings, companions: Sequence[MakeCompanion] = ()
     ) -> None:
         self._pipeline, self._settings = pipeline, settings
         self._calls = CallAdmission(settings.max_calls)

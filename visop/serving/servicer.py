@@ -17,7 +17,7 @@ from visop.errors import BadItems, CallerGone, VisopError
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
 from visop.rpc.statuses import code_of
 from visop.serving.admission import CallAdmission, draining
-from visop.serving.convert import inputs_of, reply_of, status_of
+from visop.serving.convert import crops_of, inputs_of, reply_of, status_of
 from visop.serving.peers import peer_of_grpc
 from visop.serving.pipeline import Call, Pipeline
 from visop.serving.request_log import REQUEST_ID, RequestLog, request_id_of_call
@@ -64,7 +64,8 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         inputs, peer = inputs_of(request), _peer(context)
         late = _is_late(context, sum(len(each.value) for each in inputs))  # ByteSize() would serialise the request
         with self._boundary("Execute", context) as log, self._entered(context, late, peer):
-            call = self._pipeline.start(inputs, context.time_remaining(), peer=peer)
+            crops = crops_of(request, self._settings)
+            call = self._pipeline.start(inputs, context.time_remaining(), peer=peer, crops=crops)
             if not context.add_callback(call.cancel):
                 call.cancel()  # the caller has left already
             reply = _answer(call, request, log)
@@ -83,8 +84,10 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
                 call.cancel()
 
         def start(request: rpc_pb2.ExecuteRequest) -> tuple[Call, rpc_pb2.ExecuteRequest]:
-            inputs, left_s = inputs_of(request), context.time_remaining()
-            call = self._pipeline.start(inputs, left_s, patient=True, is_wanted=lambda: window.is_open, peer=peer)
+            inputs, crops, left_s = inputs_of(request), crops_of(request, self._settings), context.time_remaining()
+            call = self._pipeline.start(
+                inputs, left_s, patient=True, is_wanted=lambda: window.is_open, peer=peer, crops=crops
+            )
             under_way.append(call)
             return call, request
 
@@ -162,7 +165,7 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
 def _answer(call: Call, request: rpc_pb2.ExecuteRequest, log: RequestLog) -> rpc_pb2.ExecuteReply:
     results = call.results()
     log.add(call, results)
-    return reply_of(call.inputs, results, partial=request.partial)
+    return reply_of(call, results, partial=request.partial)
 
 
 def _is_late(context: grpc.ServicerContext, size: int = 0) -> bool:

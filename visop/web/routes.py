@@ -13,6 +13,7 @@ from visop.http.body import FORM, JSON, Body
 from visop.http.endpoint import Endpoint, Extend, Results, Task
 from visop.http.openapi import CALL_PROBLEMS, FILE, READ_PROBLEMS, answers, body_of, problem_answers
 from visop.serving.convert import refuse_bad
+from visop.serving.steps import vectors_of
 from visop.web.assets import page_router
 from visop.web.messages import (
     MAX_FILTER_CHARS,
@@ -136,7 +137,7 @@ def _upload_task(service: SearchService, body: Body) -> Task:
 def _vectors(results: Results) -> list[Vector]:
     """Raise the first error, if there is one."""
     vectors: list[Vector] = []
-    for result in results:
+    for result in vectors_of(results):
         if isinstance(result, VisopError):
             raise result
         vectors.append(result)

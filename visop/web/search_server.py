@@ -21,6 +21,8 @@ from visop.images.decode import ImageLimits
 from visop.search.calibration import DEFAULT_FPR, copy_threshold
 from visop.search.index import Index
 from visop.search.milvus.place import file_of
+from visop.serving.operators import check_encoder
+from visop.serving.part_encoder import AnyOperator
 from visop.serving.pipeline import Pipeline
 from visop.serving.server import MakeCompanion
 from visop.settings import Settings
@@ -77,13 +79,13 @@ class SearchOptions:
 def open_search(
     options: SearchOptions,
     settings: Settings,
-    operator: Encoder,
+    operator: AnyOperator,
     pipeline: Pipeline,
     *,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
 ) -> Iterator[list[MakeCompanion]]:
     """The HTTP server of ``open_routes``, for ``visop.serving.lifecycle.serve``. Raises as ``open_routes`` does."""
-    with open_routes(options, settings, operator, pipeline) as extend:
+    with open_routes(options, settings, check_encoder(operator), pipeline) as extend:
         yield [functools.partial(HttpServer, extend=extend, timeouts=timeouts)]
 
 

@@ -65,7 +65,8 @@ def test_an_upload_above_one_mebibyte_stays_in_memory(web: httpx.Client, monkeyp
 
 
 def test_no_inputs_answer_an_empty_reply(web: httpx.Client) -> None:
-    assert web.post("/v1/execute", json={}).json() == {"nums": "0", "vectors": [], "metadata": [], "statuses": []}
+    nothing = {"nums": "0", "vectors": [], "metadata": [], "statuses": [], "parts": []}
+    assert web.post("/v1/execute", json={}).json() == nothing
 
 
 def test_identity_is_that_of_grpc(both: Both) -> None:

@@ -37,6 +37,9 @@ def check_alike(model: type[BaseModel], message: Descriptor) -> None:
         annotation = model.model_fields[field.json_name].annotation
         assert (get_origin(annotation) is list) == field.is_repeated, field.full_name
         kind: Any = get_args(annotation)[0] if field.is_repeated else annotation
+        if not field.is_repeated and type(None) in get_args(annotation):
+            assert field.has_presence, field.full_name
+            [kind] = (each for each in get_args(annotation) if each is not type(None))
         if field.message_type:
             check_alike(kind, field.message_type)
         else:

@@ -42,6 +42,10 @@ class Identity(BaseModel):
     olderFingerprints: list[str] = Field(  # noqa: N815
         description="Names that earlier versions gave the same vector space."
     )
+    labels: list[str] = Field(description="What a processor may find; empty if it does not say.")
+    parts: str = Field(
+        description="The processor of a pipeline; empty if pictures are encoded whole.", examples=["regions:10"]
+    )
 
 
 def identity_router(identity: Mapping[str, Any]) -> APIRouter:

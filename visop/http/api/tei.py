@@ -19,6 +19,7 @@ from visop.http.message import Message
 from visop.http.openapi import CALL_PROBLEMS, answers, body_of
 from visop.serving.convert import refuse_bad
 from visop.serving.pipeline import Input
+from visop.serving.steps import vectors_of
 
 # What Milvus 2.6 posts when a collection with a text-embedding function is created, to see that the function works and
 # that its vectors have the dimension of their field (`Check` in internal/util/function/embedding of its source).
@@ -90,7 +91,7 @@ def _parse(body: Body, max_items: int, dimension: int) -> Task:
     inputs = [Input(f"inputs[{index}]", text, is_url=_is_url(text)) for index, text in enumerate(request.inputs)]
 
     def answer(results: Results) -> bytes:
-        told = [_in_other_words(*each) for each in zip(request.inputs, results, strict=True)]
+        told = [_in_other_words(*each) for each in zip(request.inputs, vectors_of(results), strict=True)]
         refuse_bad(inputs, told)
         return to_json(told)
 

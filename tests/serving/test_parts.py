@@ -1,0 +1,231 @@
+"""Processors and pipelines over a real channel."""
+
+from __future__ import annotations
+
+import base64
+import io
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import Running, make_image, make_scene, unit
+from tests.toys import RAISES, ZERO, ToyOperator, ToyProcessor
+from visop.detection import Detection
+from visop.rpc import rpc_pb2
+from visop.serving.part_encoder import PartChoice, PartEncoder
+
+Start = Callable[..., Running]
+Request = rpc_pb2.ExecuteRequest
+
+RED, BLUE = (200, 0, 0), (0, 0, 250)
+SCENE = make_scene({RED: (10, 5, 20, 10), BLUE: (40, 20, 5, 8)})
+NOTHING = make_scene({})
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def boxes(reply: rpc_pb2.ExecuteReply) -> list[tuple[int, str, tuple[float, ...]]]:
+    return [(part.input, part.label, (part.box.x, part.box.y, part.box.w, part.box.h)) for part in reply.parts]
+
+
+@pytest.fixture
+def finding(start_server: Start) -> Running:
+    return start_server(ToyProcessor())
+
+
+def test_a_processor_answers_as_the_original_ones_and_with_parts(finding: Running) -> None:
+    reply = finding.stub.Execute(Request(images=[NOTHING, SCENE]))
+    assert boxes(reply) == [(1, "200-0-0", (10, 5, 20, 10)), (1, "0-0-250", (40, 20, 5, 8))]
+    assert [round(part.score, 4) for part in reply.parts] == [round(200 / 3072, 4), round(40 / 3072, 4)]
+    assert [(point.x, point.y) for point in reply.parts[0].keypoints] == [(19.5, 9.5)]
+    assert (reply.nums, len(reply.vectors), len(reply.metadata)) == (2, 0, 2)
+    for part, size in zip(reply.parts, [(20, 10), (5, 8)], strict=True):
+        with Image.open(io.BytesIO(base64.b64decode(reply.metadata[part.crop].data))) as crop:
+            assert (crop.format, crop.size) == ("JPEG", size)
+
+
+def test_identity_says_that_it_is_a_processor(finding: Running) -> None:
+    identity = finding.stub.Identity(rpc_pb2.IdentityRequest())
+    assert (identity.type, identity.output, identity.dimension, identity.metricType) == (
+        "processor",
+        "images",
+        "-1",
+        "-1",
+    )
+
+
+def test_crops_can_be_left_out_and_made_larger(finding: Running) -> None:
+    reply = finding.stub.Execute(Request(images=[SCENE], crops=rpc_pb2.Crops(omit=True)))
+    assert (reply.nums, len(reply.metadata), reply.parts[0].HasField("crop")) == (2, 0, False)
+    reply = finding.stub.Execute(Request(images=[SCENE], crops=rpc_pb2.Crops(margin=0.5, quality=5)))
+    with Image.open(io.BytesIO(base64.b64decode(reply.metadata[0].data))) as crop:
+        assert crop.size == (40, 20)
+
+
+@pytest.mark.parametrize("wrong", [{"quality": 0}, {"quality": 101}, {"margin": -0.1}, {"margin": 1e9}], ids=str)
+def test_a_wrong_wish_for_crops_is_refused(finding: Running, wrong: dict[str, Any]) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        finding.stub.Execute(Request(images=[SCENE], crops=rpc_pb2.Crops(**wrong)))
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert (caught.value.details() or "").startswith("crops.")
+
+
+def test_the_parts_of_highest_score_are_answered(start_server: Start) -> None:
+    reply = start_server(ToyProcessor(), max_parts_per_picture=1).stub.Execute(Request(images=[SCENE]))
+    assert [part.label for part in reply.parts] == ["200-0-0"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [Detection((0, 0, np.nan, 1))],
+        [Detection((60, 0, 10, 10))],
+        "no list of detections",
+        [Detection((0, 0, 1, 1), score=np.inf)],
+    ],
+    ids=["NaN", "outside", "no list", "inf"],
+)
+def test_a_processor_that_breaks_the_contract_fails_that_input_alone(finding: Running, answer: Any) -> None:
+    finding.operator.answer = answer
+    reply = finding.stub.Execute(Request(images=[SCENE, make_image()], partial=True))
+    assert {status.code for status in reply.statuses} == {13}
+    assert {status.message for status in reply.statuses} == {"the model failed on this input"}
+    finding.operator.answer = None
+    assert len(finding.stub.Execute(Request(images=[SCENE])).parts) == 2
+
+
+def test_a_bad_input_fails_alone(finding: Running) -> None:
+    reply = finding.stub.Execute(Request(images=[b"no image", SCENE, make_image(RAISES)], partial=True))
+    assert [status.code for status in reply.statuses] == [3, 0, 13]
+    assert {part.input for part in reply.parts} == {1}
+    assert (reply.nums, len(reply.vectors)) == (2, 0)
+
+
+def test_a_wrong_count_fails_every_input_of_its_batch_and_health(finding: Running) -> None:
+    finding.operator.wrong_count = True
+    with pytest.raises(grpc.RpcError) as caught:
+        finding.stub.Execute(Request(images=[SCENE]))
+    assert caught.value.code() is grpc.StatusCode.INTERNAL
+    assert finding.pipeline.trouble() == "the model failed its last check"
+
+
+def test_boxes_are_in_the_pixels_of_the_upright_original(start_server: Start) -> None:
+    buffer = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by 90 degrees
+    Image.open(io.BytesIO(SCENE)).save(buffer, "PNG", exif=exif)
+    reply = start_server(ToyProcessor()).stub.Execute(Request(images=[buffer.getvalue()]))
+    assert boxes(reply)[0] == (0, "200-0-0", (33, 10, 10, 20))
+
+
+def test_boxes_of_a_picture_decoded_at_a_reduced_scale_are_in_its_own_pixels(start_server: Start) -> None:
+    processor = ToyProcessor()
+    processor.decode_side = 100
+    processor.answer = [Detection((500, 200, 300, 100), "far")]
+    scene = make_scene({}, size=(1600, 1200), kind="JPEG")
+    reply = start_server(processor).stub.Execute(Request(images=[scene]))
+    assert processor.sizes == [(1600, 1200)]
+    with Image.open(io.BytesIO(base64.b64decode(reply.metadata[0].data))) as crop:
+        assert crop.size == (38, 13)  # at an eighth
+
+
+def pipeline(**choice: Any) -> PartEncoder:
+    return PartEncoder(ToyProcessor(), ToyOperator(), PartChoice(**choice))
+
+
+def vectors(reply: rpc_pb2.ExecuteReply) -> list[list[float]]:
+    return [list(vector.element) for vector in reply.vectors]
+
+
+def test_a_pipeline_answers_a_vector_for_each_part(start_server: Start) -> None:
+    reply = start_server(pipeline()).stub.Execute(Request(images=[SCENE, NOTHING, SCENE]))
+    assert [(part.input, part.label, part.vector) for part in reply.parts] == [
+        (0, "200-0-0", 0),
+        (0, "0-0-250", 1),
+        (2, "200-0-0", 2),
+        (2, "0-0-250", 3),
+    ]
+    np.testing.assert_allclose(vectors(reply), [unit(RED), unit(BLUE)] * 2, atol=1e-6)
+    assert (reply.nums, len(reply.metadata)) == (4, 0)
+
+
+def test_a_pipeline_is_an_encoder_to_those_that_call_it(start_server: Start) -> None:
+    identity = start_server(pipeline(whole=True)).stub.Identity(rpc_pb2.IdentityRequest())
+    assert (identity.name, identity.type, identity.dimension) == ("colours+toy", "encoder", "3")
+    assert (identity.fingerprint, identity.parts) == ("toy-1", "colours+whole")
+
+
+def test_the_whole_picture_comes_first_if_it_is_asked_for(start_server: Start) -> None:
+    reply = start_server(pipeline(whole=True, most=1)).stub.Execute(Request(images=[SCENE, NOTHING]))
+    assert boxes(reply) == [
+        (0, "", (0, 0, 64, 48)),
+        (0, "200-0-0", (10, 5, 20, 10)),
+        (1, "", (0, 0, 64, 48)),
+    ]
+
+
+def test_no_part_found_is_an_empty_list_and_no_error(start_server: Start) -> None:
+    reply = start_server(pipeline()).stub.Execute(Request(images=[NOTHING], partial=True))
+    assert (reply.nums, len(reply.parts), reply.statuses[0].code) == (0, 0, 0)
+
+
+def test_a_part_that_the_encoder_fails_on_fails_its_picture_alone(start_server: Start) -> None:
+    bad = make_scene({RED: (10, 5, 20, 10), ZERO: (40, 20, 5, 8)})
+    reply = start_server(pipeline()).stub.Execute(Request(images=[bad, SCENE], partial=True))
+    assert [status.code for status in reply.statuses] == [13, 0]
+    assert {part.input for part in reply.parts} == {1}
+
+
+def test_many_parts_of_one_picture_are_encoded_few_at_a_time(start_server: Start) -> None:
+    operator = pipeline(most=300)
+    colours = {(index, 255 - index, 7): (index % 60, 1 + index // 60 * 2, 1, 1) for index in range(256)}
+    reply = start_server(operator).stub.Execute(Request(images=[make_scene(colours)]))
+    assert len(reply.vectors) == 256
+    expected = [unit(tuple(map(int, part.label.split("-")))) for part in reply.parts]  # type: ignore[arg-type]
+    np.testing.assert_allclose(vectors(reply), expected, atol=1e-6)
+    assert max(operator.encoder.batches) <= 8  # type: ignore[attr-defined]
+
+
+def test_a_caller_that_leaves_gives_back_its_places(start_server: Start) -> None:
+    operator = pipeline()
+    running = start_server(operator)
+    encoder: Any = operator.encoder
+    encoder.gate.clear()
+    call = running.stub.Execute.future(Request(images=[SCENE]))
+    assert encoder.entered.acquire(timeout=10)
+    call.cancel()
+    encoder.gate.set()
+    wait_until(lambda: running.pipeline._admission.inside == 0)
+    assert len(running.stub.Execute(Request(images=[SCENE])).vectors) == 2
+
+
+def test_a_processor_that_hangs_is_told_by_health(start_server: Start) -> None:
+    processor = ToyProcessor()
+    running = start_server(processor, request_timeout_s=0.2)
+    processor.gate.clear()
+    with pytest.raises(grpc.RpcError) as caught:
+        running.stub.Execute(Request(images=[SCENE]))
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    wait_until(lambda: running.pipeline.trouble() == "the model has not answered for too long")
+
+
+def test_a_postprocess_that_hangs_is_told_by_health(start_server: Start) -> None:
+    processor = ToyProcessor()
+    let_go = threading.Event()
+    processor.postprocess = lambda *_: let_go.wait() and []  # type: ignore[assignment, method-assign]
+    running = start_server(processor, request_timeout_s=0.2)
+    with pytest.raises(grpc.RpcError):
+        running.stub.Execute(Request(images=[SCENE]))
+    wait_until(lambda: running.pipeline.trouble() == "postprocess has not returned for 0.2 s")
+    let_go.set()

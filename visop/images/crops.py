@@ -1,0 +1,67 @@
+"""Cut parts out of a decoded picture."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import PIL.Image
+
+from visop.contract import Image
+from visop.detection import Box
+
+# Boxes come out of float32 arithmetic: a pixel of which a box covers less than this is not touched.
+_ROUNDING = 1e-3
+
+
+@dataclass(frozen=True)
+class CropOptions:
+    """How crops are made.
+
+    Attributes:
+        quality: of the JPEG, 1 to 100.
+        margin: added on each side, as a share of the width or height of the box; what is outside the picture is not
+            added.
+        omit: whether none is wanted.
+        drawn: whether the picture is wanted with everything drawn onto it.
+    """
+
+    quality: int = 90
+    margin: float = 0.0
+    omit: bool = False
+    drawn: bool = False
+
+
+def crop(image: Image, box: Box, image_size: tuple[int, int], margin: float = 0.0) -> Image:
+    """Cut a box out of a picture, with every pixel that it touches.
+
+    Args:
+        image: (H, W, 3) uint8, at the size of the picture or decoded at a reduced scale.
+        box: (x, y, w, h) in pixels of the picture, inside it.
+        image_size: (width, height) of the picture.
+        margin: as of ``CropOptions``.
+
+    Returns:
+        (h, w, 3) uint8 of at least one pixel, which owns its memory.
+    """
+    height, width = image.shape[:2]
+    x, y, w, h = box
+    left, right = _pixels(x - margin * w, x + w + margin * w, width / image_size[0], width)
+    top, bottom = _pixels(y - margin * h, y + h + margin * h, height / image_size[1], height)
+    return np.ascontiguousarray(image[top:bottom, left:right])
+
+
+def crop_file(image: Image, box: Box, image_size: tuple[int, int], options: CropOptions) -> bytes:
+    """Cut a box out of a picture as a JPEG. Arguments as of ``crop``."""
+    file = io.BytesIO()
+    cut = crop(image, box, image_size, options.margin)
+    PIL.Image.fromarray(cut).save(file, "JPEG", quality=options.quality)
+    return file.getvalue()
+
+
+def _pixels(start: float, end: float, scale: float, size: int) -> tuple[int, int]:
+    """The first pixel that an interval touches, and the one after the last."""
+    first = min(max(0, math.floor(start * scale + _ROUNDING)), size - 1)
+    return first, max(first + 1, min(size, math.ceil(end * scale - _ROUNDING)))

@@ -1,0 +1,3 @@
+"""Processors that are built in: they find parts of pictures."""
+
+from __future__ import annotations

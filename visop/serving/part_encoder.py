@@ -1,0 +1,107 @@
+"""A processor and an encoder as one operator: a vector for each part of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from visop.contract import Encoder, Image, OperatorInfo, Processor
+from visop.detection import Detection, Part, best
+from visop.images.crops import crop
+
+
+@dataclass(frozen=True)
+class PartChoice:
+    """Which parts of a picture get a vector.
+
+    Attributes:
+        most: at most so many parts, those of the highest score.
+        whole: whether the whole picture is one, before the others.
+        margin: added to each box before it is cut out, as of ``visop.images.crops.CropOptions``.
+    """
+
+    most: int = 100
+    whole: bool = False
+    margin: float = 0.0
+
+    def of(self, detections: Sequence[Detection], image_size: tuple[int, int]) -> list[Detection]:
+        """The parts among what a processor found in a picture of (width, height) pixels."""
+        width, height = image_size
+        whole = [Detection((0.0, 0.0, float(width), float(height)))] if self.whole else []
+        return [*whole, *best(detections, self.most)]
+
+
+class PartEncoder:
+    """Encodes what a processor finds. It takes pictures, as both of its operators do.
+
+    Attributes:
+        processor: finds the parts.
+        encoder: encodes them.
+        choice: which of them.
+        decode_side: none, as parts are encoded in the resolution of the file.
+    """
+
+    decode_side: int | None = None
+
+    def __init__(self, processor: Processor, encoder: Encoder, choice: PartChoice | None = None) -> None:
+        self.processor, self.encoder, self.choice = processor, encoder, choice or PartChoice()
+
+    @property
+    def name(self) -> str:
+        """Both names."""
+        return f"{self.processor.name}+{self.encoder.name}"
+
+    @property
+    def dimension(self) -> int:
+        """The length of a vector of the encoder."""
+        return self.encoder.dimension
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the encoder, because a vector of a part can be compared with one of a whole picture."""
+        return self.encoder.fingerprint
+
+    def load(self) -> None:
+        """Load both."""
+        self.processor.load()
+        self.encoder.load()
+
+    def close(self) -> None:
+        """Close both."""
+        try:
+            self.processor.close()
+        finally:
+            self.encoder.close()
+
+    def warm_up(self) -> None:
+        """Check both models. Raises as ``Operator.warm_up``."""
+        self.processor.warm_up()
+        self.encoder.warm_up()
+
+    def info(self) -> OperatorInfo:
+        """What the encoder says of its vectors, and which parts they are of."""
+        of_encoder = self.encoder.info()
+        parts = self.processor.name + ("+whole" if self.choice.whole else "")
+        return replace(of_encoder, name=self.name, labels=tuple(self.processor.labels), parts=parts)
+
+    def execute(self, image: Image) -> list[Part]:
+        """Encode the parts of one image; none, if it has none. Raises ModelFailed as both operators do."""
+        return self.bulk_execute([image])[0]
+
+    def bulk_execute(self, images: Sequence[Image]) -> list[list[Part]]:
+        """Encode the parts of each image, in order. Raises as ``execute``."""
+        return [
+            self._encoded(image, found)
+            for image, found in zip(images, self.processor.bulk_execute(images), strict=True)
+        ]
+
+    def _encoded(self, image: Image, found: Sequence[Detection]) -> list[Part]:
+        size = image.shape[1], image.shape[0]
+        chosen = self.choice.of(found, size)
+        crops = [crop(image, each.box, size, self.choice.margin) for each in chosen]
+        vectors = self.encoder.bulk_execute(crops)
+        return [Part(each, vector) for each, vector in zip(chosen, vectors, strict=True)]
+
+
+#: What can be served.
+AnyOperator = Encoder | Processor | PartEncoder

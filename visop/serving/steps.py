@@ -1,0 +1,286 @@
+"""The stages of an input between its decoded picture and its result, for each kind of operator.
+
+An encoder has one: its model. A processor has its model and ``postprocess``. A pipeline has those, and the encoder's
+model for each part. Every stage runs in a thread that it shares with others, hands over, and forgets.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from visop.contract import Encoder, Image, Operator, Processor, Vector
+from visop.detection import Detection, Found, Part, best
+from visop.errors import VisopError
+from visop.images.crops import CropOptions, crop, crop_file
+from visop.images.overlay import overlay_file
+from visop.serving.batcher import Batcher, Job
+from visop.serving.part_encoder import AnyOperator, PartEncoder
+from visop.serving.user_code import Returning
+from visop.settings import Settings
+
+#: Of one input: the vector of an encoder, or what a processor or a pipeline found.
+Result = Vector | Found
+
+InputJob = Job[Any, Result]
+
+Item = TypeVar("Item")
+Out = TypeVar("Out")
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A decoded picture.
+
+    Attributes:
+        image: (H, W, 3) uint8, perhaps at a reduced scale.
+        size: (width, height) of the upright picture, in pixels.
+        crops: how the caller wants its parts.
+        go_on: runs the next stage in a decoding thread; what that raises ends the input.
+    """
+
+    image: Image
+    size: tuple[int, int]
+    crops: CropOptions
+    go_on: Callable[[Callable[[], None]], None]
+
+
+class Steps(Protocol):
+    """What follows decoding.
+
+    Attributes:
+        decode_side: as of an operator.
+        gives_parts: whether the result is what was found in a picture, and not a vector.
+    """
+
+    decode_side: int | None
+    gives_parts: bool
+
+    def begin(self, job: InputJob, picture: Decoded) -> None:
+        """In a decoding thread: take the picture on. Raises what ends the input."""
+
+    def trouble(self) -> str | None:
+        """Why results cannot be had now, or None if they can."""
+
+    def close(self, timeout_s: float) -> None:
+        """Finish what was begun. Idempotent."""
+
+
+def vectors_of(results: Sequence[Result | VisopError]) -> list[Vector | VisopError]:
+    """The results of an encoder, which has no others than these."""
+    return [result for result in results if not isinstance(result, Found)]
+
+
+def steps_of(operator: AnyOperator, settings: Settings) -> Steps:
+    """The steps for this operator."""
+    if isinstance(operator, PartEncoder):
+        return EncodeParts(operator, settings)
+    if isinstance(operator, Processor):
+        return Find(operator, settings)
+    return Encode(operator, settings)
+
+
+class Encode:
+    """One vector of a picture."""
+
+    gives_parts = False
+
+    def __init__(self, encoder: Encoder, settings: Settings) -> None:
+        self._encoder = encoder
+        self.decode_side = encoder.decode_side
+        self._returning = Returning(settings.request_timeout_s)
+        self._model: Batcher[Any, Result] = _batcher(encoder, settings)
+
+    def begin(self, job: InputJob, picture: Decoded) -> None:
+        """Preprocess, and leave the rest to the model."""
+        started = time.monotonic()
+        job.item = self.prepared(picture.image)
+        job.spans_s["preprocess"] = time.monotonic() - started
+        self._model.submit(job)
+
+    def prepared(self, image: Image) -> Any:
+        """Call ``preprocess``, and see that it returns."""
+        with self._returning.expected("preprocess"):
+            return self._encoder.preprocess(image)
+
+    def begin_part(self, job: InputJob, item: Any, then: Callable[[Any], None]) -> None:
+        """Have the model encode one part of an input."""
+        follow(job, item, self._model, then)
+
+    def trouble(self) -> str | None:
+        """Of ``preprocess`` or the model."""
+        return self._returning.trouble() or self._model.trouble()
+
+    def close(self, timeout_s: float) -> None:
+        """Finish what the model has."""
+        self._model.close(timeout_s)
+
+
+class Find:
+    """The parts of a picture, with their crops."""
+
+    gives_parts = True
+
+    def __init__(self, processor: Processor, settings: Settings) -> None:
+        self._processor, self._most = processor, settings.max_parts_per_picture
+        self.decode_side = processor.decode_side
+        self._returning = Returning(settings.request_timeout_s)
+        self._model: Batcher[Any, Any] = _batcher(processor, settings)
+
+    def begin(self, job: InputJob, picture: Decoded) -> None:
+        """Find the parts and cut them out."""
+        self.find(job, picture, lambda found: job.finish(_cut_out(picture, best(found, self._most))))
+
+    def find(self, job: InputJob, picture: Decoded, then: Callable[[list[Detection]], None]) -> None:
+        """Find the parts, and go on in a decoding thread."""
+        with self._returning.expected("preprocess"):
+            item = self._processor.preprocess(picture.image)
+
+        def found(raw: Any) -> None:
+            picture.go_on(lambda: then(self._detections(raw, picture.size)))
+
+        follow(job, item, self._model, found)
+
+    def _detections(self, raw: Any, size: tuple[int, int]) -> list[Detection]:
+        with self._returning.expected("postprocess"):
+            return self._processor.detections(raw, size)
+
+    def trouble(self) -> str | None:
+        """Of ``preprocess``, ``postprocess`` or the model."""
+        return self._returning.trouble() or self._model.trouble()
+
+    def close(self, timeout_s: float) -> None:
+        """Finish what the model has."""
+        self._model.close(timeout_s)
+
+
+class EncodeParts:
+    """A vector for each part of a picture."""
+
+    decode_side: int | None = None  # parts are encoded as they are in the file
+    gives_parts = True
+
+    def __init__(self, operator: PartEncoder, settings: Settings) -> None:
+        self._choice = operator.choice
+        self._find = Find(operator.processor, settings)
+        self._encode = Encode(operator.encoder, settings)
+        self._ahead = operator.encoder.max_batch
+
+    def begin(self, job: InputJob, picture: Decoded) -> None:
+        """Find the parts, then encode them."""
+        self._find.find(job, picture, lambda found: self._found(job, picture, found))
+
+    def trouble(self) -> str | None:
+        """Of either operator."""
+        return self._find.trouble() or self._encode.trouble()
+
+    def close(self, timeout_s: float) -> None:
+        """Finish what both models have."""
+        self._find.close(timeout_s)
+        self._encode.close(timeout_s)
+
+    def _found(self, job: InputJob, picture: Decoded, found: Sequence[Detection]) -> None:
+        chosen = self._choice.of(found, picture.size)
+        if not chosen:
+            job.finish(_found(picture, ()))
+            return
+        parts = _Parts(job, picture, chosen)
+        for _ in range(min(self._ahead, len(chosen))):
+            self._encode_next(parts)
+
+    def _encode_next(self, parts: _Parts) -> None:
+        """Encode the next part, and, when it has its vector, one more: few are prepared ahead of the model."""
+        number = parts.next_number()
+        if number is None:
+            return
+        job, picture = parts.job, parts.picture
+        cut = crop(picture.image, parts.chosen[number].box, picture.size, self._choice.margin)
+
+        def encoded(vector: Vector) -> None:
+            if not parts.encoded(number, vector):
+                picture.go_on(partial(self._encode_next, parts))
+
+        self._encode.begin_part(job, self._encode.prepared(cut), encoded)
+
+
+class _Parts:
+    """The parts of one picture while they are encoded."""
+
+    def __init__(self, job: InputJob, picture: Decoded, chosen: Sequence[Detection]) -> None:
+        self.job, self.picture, self.chosen = job, picture, chosen
+        self._vectors: dict[int, Vector] = {}
+        self._begun = 0
+        self._lock = threading.Lock()
+
+    def next_number(self) -> int | None:
+        """The number of a part that nobody encodes yet, or None."""
+        with self._lock:
+            number = self._begun
+            self._begun += 1
+        return number if number < len(self.chosen) else None
+
+    def encoded(self, number: int, vector: Vector) -> bool:
+        """Keep a vector; end the job with the last. Whether it was."""
+        with self._lock:
+            self._vectors[number] = vector
+            if len(self._vectors) < len(self.chosen):
+                return False
+        parts = [Part(each, self._vectors[n]) for n, each in enumerate(self.chosen)]
+        self.job.finish(_found(self.picture, parts))
+        return True
+
+
+def follow(job: InputJob, item: Item, model: Batcher[Item, Out], then: Callable[[Out], None]) -> None:
+    """Have a model work on something of an input, which ends with it.
+
+    Args:
+        job: of the input. It fails if the model fails.
+        item: what the model gets.
+        model: whose thread calls ``then``, which must be quick.
+        then: gets the answer.
+    """
+    part: Job[Item, Out] = Job(job.deadline, item=item)
+
+    def done(future: Any) -> None:
+        job.batch_size = max(job.batch_size, part.batch_size)
+        for stage, span in part.spans_s.items():
+            job.spans_s[stage] = max(span, job.spans_s.get(stage, 0.0))
+        part.item = None
+        if future.cancelled():
+            job.is_wanted()  # it is not, and ends
+        elif isinstance(error := future.exception(), VisopError):
+            job.fail(error)
+        else:
+            then(future.result())
+
+    part.future.add_done_callback(done)
+    job.future.add_done_callback(lambda _: part.future.cancel())
+    model.submit(part)
+
+
+def _cut_out(picture: Decoded, found: Sequence[Detection]) -> Found:
+    if picture.crops.omit:
+        return _found(picture, [Part(each) for each in found])
+    files = [crop_file(picture.image, each.box, picture.size, picture.crops) for each in found]
+    return _found(picture, [Part(each, crop=file) for each, file in zip(found, files, strict=True)])
+
+
+def _found(picture: Decoded, parts: Sequence[Part]) -> Found:
+    if not picture.crops.drawn:
+        return Found(tuple(parts))
+    found = [part.detection for part in parts]
+    return Found(tuple(parts), overlay_file(picture.image, found, picture.size, picture.crops.quality))
+
+
+def _batcher(operator: Operator, settings: Settings) -> Batcher[Any, Any]:
+    return Batcher(
+        lambda items: operator.infer_checked(operator.batch_of(items)),
+        max_batch=min(settings.max_batch or operator.max_batch, operator.max_batch),
+        max_wait_s=settings.max_wait_s,
+        probe=operator.warm_up,
+        stall_s=settings.request_timeout_s,
+    )

@@ -30,7 +30,11 @@ class ServerProcess:
     """
 
     def __init__(
-        self, command: Sequence[str], environ: Mapping[str, str] | None = None, address: str | None = None
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str] | None = None,
+        address: str | None = None,
+        folder: Path = ROOT,
     ) -> None:
         """Start the server.
 
@@ -38,6 +42,7 @@ class ServerProcess:
             command: the arguments of ``python``; the server must listen on the address in OP_ENDPOINT.
             environ: variables for the server, in addition to those of this process without OP_ variables.
             address: HOST:PORT on the loopback; None takes a free port.
+            folder: of the checkout.
         """
         self.address = address or f"127.0.0.1:{free_port()}"
         self.answered_after_s = 0.0
@@ -47,7 +52,7 @@ class ServerProcess:
         self._started = time.perf_counter()
         self._process = subprocess.Popen(
             [sys.executable, *command],
-            cwd=ROOT,
+            cwd=folder,
             env=inherited | dict(environ or {}) | {"OP_ENDPOINT": self.address},
             stdout=self._log,
             stderr=self._log,
@@ -109,6 +114,11 @@ class ServerProcess:
         """Return the largest peak of any program that the server started, for example to build the model; else 0."""
         return max(self._children.values(), default=0) / 1024
 
+    def cpu_s(self) -> float:
+        """Return the processor time of the server and of the processes that it started and that still run."""
+        ticks = sum(_cpu_ticks(pid) for pid in _tree_of(self._process.pid))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def _watch(self) -> None:
         """Record the peak memory of child processes while they run, because it cannot be read after they exit."""
         while self._process.poll() is None:
@@ -121,6 +131,19 @@ def _children_of(pid: int) -> list[int]:
     """Return the programs that a process started, without forks that did not exec, because they share its memory."""
     command = _command_of(pid)
     return [child for child in _forks_of(pid) if _command_of(child) != command]
+
+
+def _tree_of(pid: int) -> list[int]:
+    return [pid, *(each for child in _forks_of(pid) for each in _tree_of(child))]
+
+
+def _cpu_ticks(pid: int) -> int:
+    """User and system time of all threads, in clock ticks (proc_pid_stat(5), fields 14 and 15)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:  # the process has ended meanwhile
+        return 0
+    return int(fields[11]) + int(fields[12])
 
 
 def _command_of(pid: int) -> bytes:

@@ -71,6 +71,7 @@ NEF = tiff(*BASIC, (258, 3, 1, 8), (330, 4, 1, 8 + 2 + 12 * 8 + 4), tail=tiff((2
         (FLOAT64, "a damaged TIFF, or one with 1 sample of 64 bits, floating point, per pixel, which is not decoded"),
         (jpeg_with(0xC1, bits=12), "image is a JPEG with 12 bits per sample, which is not decoded; convert it"),
         (jpeg_with(0xC3), "image is a lossless JPEG, which is not decoded"),
+        (jpeg_with(0xC9), "image is a JPEG with arithmetic coding, which is not decoded; convert it"),
         (jpeg_with(0xC0, components=2), "image is a JPEG with 2 components, which is not decoded"),
         (b"\xff\xd8\xff\xf7\0\x0b", "image is a JPEG-LS file"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\4CgBI" + bytes(20), "image is a PNG in the form of iPhone applications"),

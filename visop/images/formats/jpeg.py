@@ -13,7 +13,14 @@ import PIL.Image
 import simplejpeg
 
 from visop.errors import ImageDecodeError
-from visop.images.formats.jpeg_segments import MARKER, START_OF_SCAN, has_all_scans, has_zero_quantisers, segments
+from visop.images.formats.jpeg_segments import (
+    MARKER,
+    START_OF_SCAN,
+    has_all_scans,
+    has_end,
+    has_zero_quantisers,
+    segments,
+)
 
 _END_OF_IMAGE = b"\xff\xd9"
 
@@ -23,8 +30,7 @@ _COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 # How many bytes libjpeg reads ahead; it does not count those of them that are left over.
 _READ_AHEAD = 8
 
-# For how many reasons a file is mended and decoded again.
-_MENDS = 3
+_JFIF, _JFIF_VERSION = b"JFIF\0", slice(11, 12)
 
 
 def load_jpeg(image: Any, data: bytes) -> None:
@@ -44,7 +50,7 @@ def load_jpeg(image: Any, data: bytes) -> None:
         raise _damaged("its tables are corrupt")
     if not has_all_scans(data):
         raise _damaged("some of its scans are missing")
-    pixels = _decode(data, _COLOUR_SPACES[image.mode], image.size, _MENDS)
+    pixels = _decode(data, _COLOUR_SPACES[image.mode], image.size)
     if pixels is None:
         image.load()
         return
@@ -56,49 +62,60 @@ def load_jpeg(image: Any, data: bytes) -> None:
 def is_whole_jpeg(data: bytes) -> bool:
     """Return whether a JPEG, such as a strip of a TIFF, decodes without a warning that counts."""
     try:
-        _decode(data, "RGB", (1, 1), _MENDS)
+        _decode(data, "RGB", (1, 1))
     except ImageDecodeError:
         return False
     return has_all_scans(data)
 
 
-def _decode(data: bytes, colours: str, size: tuple[int, int], mends: int) -> npt.NDArray[np.uint8] | None:
+def _decode(data: bytes, colours: str, size: tuple[int, int]) -> npt.NDArray[np.uint8] | None:
     """Decode at the scale that gives this size; None if the sampling of the colours is none that simplejpeg knows."""
+    data = _mended(data)
     try:
-        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, colours, min_width=size[0], min_height=size[1])
-        return pixels
+        return _pixels(data, colours, size)
     except ValueError as error:
         message = str(error)
     if "subsampling" in message:
         return None
-    mended = _mend(data, message) if mends else None
-    if mended is None:
+    try:
+        # Once only, since each time costs as much as the picture does.
+        return _pixels(_without_padding(data, message), colours, size)
+    except ValueError:
         early = "premature end" in message.lower()
-        raise _damaged("its compressed data end early" if early else "its compressed data are corrupt")
-    return _decode(mended, colours, size, mends - 1)
+        raise _damaged("its compressed data end early" if early else "its compressed data are corrupt") from None
+
+
+def _pixels(data: bytes, colours: str, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Decode. Raises ValueError with the first warning of libjpeg."""
+    pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, colours, min_width=size[0], min_height=size[1])
+    return pixels
 
 
 def _damaged(why: str) -> ImageDecodeError:
     return ImageDecodeError(f"image is a damaged JPEG: {why}")
 
 
-def _mend(data: bytes, warning: str) -> bytes | None:
-    """Return the file without what a warning is about, if that does no harm, else None."""
-    if "Premature end of JPEG file" in warning:
-        return data + _END_OF_IMAGE
-    if "extraneous bytes before marker 0xd9" in warning:
-        return _without_padding(data, int(warning.partition(":")[2].split()[0]))
-    if "unknown JFIF revision" in warning:
-        return data.replace(b"JFIF\0" + data[11:12], b"JFIF\0\x01", 1)
-    return None
+def _mended(data: bytes) -> bytes:
+    """Return the file with what libjpeg would warn of although it does no harm: an end mark, a version of JFIF."""
+    if data[6:11] == _JFIF and data[_JFIF_VERSION] != b"\x01":
+        data = data.replace(_JFIF + data[_JFIF_VERSION], _JFIF + b"\x01", 1)
+    return data if has_end(data) else data + _END_OF_IMAGE
 
 
-def _without_padding(data: bytes, count: int) -> bytes | None:
-    """Drop so many bytes before the end mark if they are zeros and follow few others.
+def _without_padding(data: bytes, warning: str) -> bytes:
+    """Drop the bytes before the end mark that a warning is about, if they are zeros and follow few others.
 
     Zeros in place of pixels are decoded, too, while there is something to decode: then many precede those left over.
+
+    Raises:
+        ValueError: the warning is another one, or the bytes are no padding.
     """
+    if "extraneous bytes before marker 0xd9" not in warning:
+        raise ValueError(warning)
+    count = int(warning.partition(":")[2].split()[0])
     scan = max(at for kind, at in segments(data) if kind == START_OF_SCAN)
     end = next(marker.start() for marker in MARKER.finditer(data, scan) if marker[0] == _END_OF_IMAGE)
     zeros = end - scan - len(data[scan:end].rstrip(b"\0"))
-    return data[: end - count] + data[end:] if count <= zeros <= count + _READ_AHEAD else None
+    if not count <= zeros <= count + _READ_AHEAD:
+        raise ValueError(warning)
+    return data[: end - count] + data[end:]

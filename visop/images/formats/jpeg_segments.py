@@ -11,10 +11,12 @@ from visop.errors import ImageDecodeError
 MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")
 
 START_OF_SCAN, END_OF_IMAGE, _QUANTISERS = 0xDA, 0xD9, 0xDB
-# Frame headers; between them lie DHT (C4), JPG (C8) and DAC (CC).
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+#: Frame headers; between them lie DHT (C4), JPG (C8) and DAC (CC).
+FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
+# It takes ten times as long as Huffman codes, also where there is nothing to decode, and browsers do not read it.
+_ARITHMETIC = frozenset({0xC9, 0xCA, 0xCD, 0xCE})
 
 # Ordinary files have some dozens; 20 MiB of empty comments would take seconds in Python.
 _MAX_SEGMENTS = 10_000
@@ -41,12 +43,22 @@ def segments(data: bytes) -> Iterator[tuple[int, int]]:
     raise ImageDecodeError("image consists of too many small pieces")
 
 
+def has_end(data: bytes) -> bool:
+    """Return whether a JPEG has an end mark, behind the data of its last scan."""
+    if data.endswith(bytes([0xFF, END_OF_IMAGE])):
+        return True
+    last = max((at for _, at in segments(data)), default=2)
+    return MARKER.search(data, last + max(2, int.from_bytes(data[last : last + 2]))) is not None
+
+
 def unsupported(data: bytes) -> str | None:
     """Name the kind of a JPEG that is not decoded, such as ``JPEG with 12 bits per sample``; None for all others."""
     for kind, at in segments(data):
-        if kind in _FRAMES:
+        if kind in FRAMES:
             if kind in _LOSSLESS:
                 return "lossless JPEG"
+            if kind in _ARITHMETIC:
+                return "JPEG with arithmetic coding"
             bits, components = data[at + 2 : at + 3], data[at + 7 : at + 8]
             if bits not in (b"\x08", b""):
                 return f"JPEG with {bits[0]} bits per sample"
@@ -58,7 +70,7 @@ def is_decoded_row_by_row(data: bytes) -> bool:
     """Return whether all components come in one sequential scan, so that a decoder need not keep coefficients."""
     components = 0
     for kind, at in segments(data):
-        if kind in _FRAMES:
+        if kind in FRAMES:
             components = 0 if kind in _PROGRESSIVE else data[at + 7]
         elif kind == START_OF_SCAN:
             return 0 < components == data[at + 2]
@@ -84,7 +96,7 @@ def has_all_scans(data: bytes) -> bool:
     missing: dict[int, set[int]] = {}
     progressive = False
     for kind, at in segments(data):
-        if kind in _FRAMES:
+        if kind in FRAMES:
             progressive = kind in _PROGRESSIVE
             missing = {
                 component: set(range(_COEFFICIENTS)) for component in data[at + 8 : at + 8 + 3 * data[at + 7] : 3]

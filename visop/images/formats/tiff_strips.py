@@ -13,6 +13,7 @@ from typing import Any
 
 from visop.errors import ImageDecodeError, ImageTooLarge
 from visop.images.formats.jpeg import is_whole_jpeg
+from visop.images.formats.jpeg_cost import check_jpeg_strips
 from visop.images.formats.zeros import Rows, has_torn_zeros
 
 # Tags: (offsets, byte counts) of strips and of tiles.
@@ -34,13 +35,16 @@ def check_strips(image: Any, data: bytes) -> None:
 
     Raises:
         ImageDecodeError: one is damaged, or lies outside the file.
-        ImageTooLarge: many strips or tiles are the same bytes, so that a small file would be much work.
+        ImageTooLarge: many strips or tiles are the same bytes, so that a small file would be much work; or those in
+            JPEG are much work by themselves.
     """
     strips = list(_strips(image.tag_v2))
     if any(start + size > len(data) for start, size in strips):
         raise _damaged("its pixels end early")
     if sum(size for _, size in strips) > _MAX_SHARING * len(data):
         raise ImageTooLarge(f"image is a TIFF with {len(strips):,} strips or tiles that share their bytes")
+    if image.info.get("compression") == "jpeg":
+        check_jpeg_strips(_with_tables(image, data[start : start + size]) for start, size in strips)
     if not all(_is_whole(image, data[start : start + size]) for start, size in strips):
         raise _damaged("its compressed data are corrupt")
     if image.info.get("compression") == "raw" and _is_torn(image, data, strips):
@@ -66,9 +70,14 @@ def _is_whole(image: Any, strip: bytes) -> bool:
         case "lzma":
             return _unpacks_as_lzma(strip, _max_bytes(image))
         case "jpeg":
-            tables = image.tag_v2.get(_JPEG_TABLES, b"")
-            return is_whole_jpeg(tables[:-2] + strip[2:] if tables else strip)
+            return is_whole_jpeg(_with_tables(image, strip))
     return True
+
+
+def _with_tables(image: Any, strip: bytes) -> bytes:
+    """Put the tables that all strips or tiles share before a JPEG of one (TIFF Technical Note 2)."""
+    tables = image.tag_v2.get(_JPEG_TABLES, b"")
+    return tables[:-2] + strip[2:] if tables else strip
 
 
 def _max_bytes(image: Any) -> int:

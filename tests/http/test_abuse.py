@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
 import itertools
 import json
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -15,6 +17,8 @@ import pytest
 
 from tests.conftest import Running, make_base64
 from tests.http.conftest import both_protocols, raw, read_all, read_answer
+from visop.errors import InvalidInput
+from visop.http.forms import read_form
 from visop.http.server import HttpServer
 from visop.http.timeouts import Timeouts
 from visop.rpc import rpc_pb2
@@ -249,6 +253,9 @@ FORMS = {
     "bad-encoding": (form(b"Content-Transfer-Encoding: base64\r\n" + part("datas", b"%%%")), "x"),
     "unknown-encoding": (form(b"Content-Transfer-Encoding: zip\r\n" + part("datas")), "x"),
     "not-utf8": (form(part("urls", b"\xff")), "x"),
+    "name-not-utf8": (form(b'Content-Disposition: form-data; name="\xff"\r\n\r\n'), "x"),
+    "quoted-printable": (form(b"Content-Transfer-Encoding: quoted-printable\r\n" + part("urls", b"=41")), "x"),
+    "nearly-boundaries": (form(part("urls", b"\r\n--xZ" * 100)), "x"),
     "not-bool": (form(part("partial", b"maybe")), "x"),
 }
 
@@ -258,6 +265,17 @@ def test_a_form_that_is_no_request_is_the_callers_fault(both: Both, body: bytes,
     kind = f"multipart/form-data; boundary={boundary}" if boundary else "multipart/form-data"
     answer = both[1].post("/v1/execute", content=body, headers={"Content-Type": kind})
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_ARGUMENT"), answer.text
+
+
+@pytest.mark.parametrize(
+    "unit", [b"\r\n--xZ", b"\r\n--x-Z", b"\r\n--x\rZ", b"\r\n--", b"\r", b"--x\r\n", b"\r\n--x\r\n"]
+)
+def test_no_form_costs_more_than_a_search_of_it(unit: bytes) -> None:
+    data = form(part("urls", unit * (2 * MIB // len(unit))))
+    began = time.thread_time()
+    with contextlib.suppress(InvalidInput):
+        read_form(data, "multipart/form-data; boundary=x", 256)
+    assert time.thread_time() - began < 0.1  # of 0.7 s for a parser that looks at each
 
 
 @pytest.mark.parametrize(

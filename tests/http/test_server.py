@@ -232,7 +232,7 @@ from visop.http import http_companions
 from visop.settings import Settings
 with running(companions=http_companions(Settings())) as server:
     assert server.server.companion_addresses == {}
-print(*sorted(set(sys.modules) & {"fastapi", "uvicorn", "starlette", "pydantic", "orjson", "python_multipart"}))
+print(*sorted(set(sys.modules) & {"fastapi", "uvicorn", "starlette", "pydantic", "orjson", "multipart"}))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=50)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import logging
 import socket  # noqa: TID251 - it listens; nothing goes out
 import threading
 from collections.abc import Mapping
@@ -56,8 +55,6 @@ class HttpServer:
         extend: Extend | None = None,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
-        # The sender of a damaged form is told of it in the answer; a line in the log for each would be noise.
-        logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
         self._endpoint = Endpoint(pipeline, calls, settings)
         app = build_app(self._endpoint, identity, settings, extend, timeouts)
         self._socket = _listen(settings)

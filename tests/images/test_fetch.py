@@ -15,6 +15,7 @@ import pytest
 from tests.images.web import BODY, PRIVATE_SPELLINGS, Resolver, Site
 from visop.errors import FetchFailed, FetchUnavailable, ImageTooLarge, UrlRejected, VisopError
 from visop.images.fetching.fetch import Answer, Fetcher
+from visop.images.fetching.web_url import host_of
 
 
 def make(**changes: Any) -> Fetcher:
@@ -581,3 +582,19 @@ def test_a_refused_url_is_not_repeated(strict: Fetcher, url: str) -> None:
     with pytest.raises(VisopError) as caught:
         strict.fetch(url)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://Example.org./a.jpg", "example.org"),
+        ("https://EXAMPLE.org:8443/?http://other.example", "example.org"),
+        ("http://[2001:DB8::0:1]/a", "[2001:db8::1]"),
+        ("http://2130706433/a", "127.0.0.1"),
+        ("http://user@example.org/", ""),
+        ("ftp://example.org/", ""),
+        ("", ""),
+    ],
+)
+def test_one_host_counts_as_one_however_it_is_spelled(url: str, host: str) -> None:
+    assert host_of(url) == host

@@ -51,6 +51,25 @@ def test_a_peer_has_no_more_threads_than_it_may(gate: threading.Event) -> None:
     assert all(running.acquire(blocking=False) for _ in range(3))
 
 
+def test_a_host_that_hangs_holds_up_no_other_of_the_same_call(gate: threading.Event) -> None:
+    pool, other = FairPool(2, "test", most_per_host=1), threading.Event()
+    for _ in range(5):
+        pool.submit(Caller("one"), gate.wait, "hangs")
+    pool.submit(Caller("one"), other.set, "answers")
+    assert other.wait(10)
+    gate.set()
+    pool.close(10)
+
+
+def test_what_waits_for_no_host_has_all_threads() -> None:
+    pool = FairPool(4, "test", most_per_host=1)
+    meeting = threading.Barrier(4)
+    for number in range(4):
+        pool.submit(Caller("", number), lambda: meeting.wait(10))
+    pool.close(10)
+    assert not meeting.broken
+
+
 def test_all_threads_work_at_once() -> None:
     pool = FairPool(4, "test")
     meeting = threading.Barrier(4)

@@ -24,27 +24,45 @@ class Caller:
     call: int = 0
 
 
+@dataclass(frozen=True)
+class _Turn:
+    """Of whom the next work is, and for which host."""
+
+    peer: str
+    call: int
+    host: str
+
+
 class FairPool:
-    """A pool of threads whose queue is served round robin: by peer, then by the calls of the peer, then in order.
+    """A pool of threads whose queue is served round robin: by peer, by the calls of the peer, by host, then in order.
 
     Args:
         threads: how many; each is started when it is needed first.
         name: of the threads.
         most_per_peer: threads that one peer may have at once; None is all of them.
+        most_per_host: threads that may wait for one host at once; None is all of them.
     """
 
-    def __init__(self, threads: int, name: str, most_per_peer: int | None = None) -> None:
+    def __init__(
+        self, threads: int, name: str, *, most_per_peer: int | None = None, most_per_host: int | None = None
+    ) -> None:
         self._size, self._name = threads, name
-        self._most_per_peer = most_per_peer or threads
+        self._most_per_peer, self._most_per_host = most_per_peer or threads, most_per_host or threads
         self._changed = threading.Condition()
-        self._waiting: OrderedDict[str, OrderedDict[int, deque[Work]]] = OrderedDict()
-        self._working: Counter[str] = Counter()
+        self._waiting: OrderedDict[str, OrderedDict[int, OrderedDict[str, deque[Work]]]] = OrderedDict()
+        self._of_peer: Counter[str] = Counter()
+        self._at_host: Counter[str] = Counter()
         self._threads: list[threading.Thread] = []
         self._idle = self._unclaimed = 0
         self._closed = False
 
-    def submit(self, caller: Caller, work: Work) -> None:
+    def submit(self, caller: Caller, work: Work, host: str = "") -> None:
         """Have ``work`` done; it must not raise.
+
+        Args:
+            caller: for whom.
+            work: what to call.
+            host: what the work waits for, such as a server elsewhere; empty if it waits for none.
 
         Raises:
             RuntimeError: the pool is closed.
@@ -52,7 +70,8 @@ class FairPool:
         with self._changed:
             if self._closed:
                 raise RuntimeError("the pool is closed")
-            self._waiting.setdefault(caller.peer, OrderedDict()).setdefault(caller.call, deque()).append(work)
+            hosts = self._waiting.setdefault(caller.peer, OrderedDict()).setdefault(caller.call, OrderedDict())
+            hosts.setdefault(host, deque()).append(work)
             self._unclaimed += 1
             # A thread that was woken counts as idle until it runs, and takes one work only.
             if self._unclaimed > self._idle and len(self._threads) < self._size:
@@ -79,43 +98,63 @@ class FairPool:
 
     def _serve(self) -> None:
         while (task := self._next()) is not None:
-            peer, work = task
+            turn, work = task
             try:
                 work()
             finally:
                 with self._changed:
-                    self._working[peer] -= 1
-                    if not self._working[peer]:
-                        del self._working[peer]
-                    self._changed.notify()  # its peer may have been at its limit
+                    _count(self._of_peer, turn.peer, -1)
+                    _count(self._at_host, turn.host, -1)
+                    self._changed.notify()  # its peer or its host may have been at the limit
             del task, work  # so that nothing is kept while waiting for the next one
 
-    def _next(self) -> tuple[str, Work] | None:
+    def _next(self) -> tuple[_Turn, Work] | None:
         with self._changed:
             self._idle += 1
             try:
-                while (peer := self._turn()) is None:
+                while (turn := self._turn()) is None:
                     if self._closed and not self._waiting:
                         self._changed.notify_all()
                         return None
                     self._changed.wait()
-                return peer, self._take(peer)
+                return turn, self._take(turn)
             finally:
                 self._idle -= 1
 
-    def _turn(self) -> str | None:
-        """The peer that is served next; None if nothing is waiting, or only peers that have all their threads."""
-        return next((peer for peer in self._waiting if self._working[peer] < self._most_per_peer), None)
+    def _turn(self) -> _Turn | None:
+        """What is served next; None if nothing waits, or only what has all the threads that it may have."""
+        return next(
+            (
+                _Turn(peer, call, host)
+                for peer, calls in self._waiting.items()
+                if self._of_peer[peer] < self._most_per_peer
+                for call, hosts in calls.items()
+                for host in hosts
+                if not host or self._at_host[host] < self._most_per_host
+            ),
+            None,
+        )
 
-    def _take(self, peer: str) -> Work:
-        """The next work of a peer, which goes to the end of the line, as its call does."""
-        calls = self._waiting.pop(peer)
-        call, works = calls.popitem(last=False)
+    def _take(self, turn: _Turn) -> Work:
+        """The next work; its host, its call and its peer go to the end of their lines."""
+        calls = self._waiting.pop(turn.peer)
+        hosts = calls.pop(turn.call)
+        works = hosts.pop(turn.host)
         work = works.popleft()
         self._unclaimed -= 1
         if works:
-            calls[call] = works
+            hosts[turn.host] = works
+        if hosts:
+            calls[turn.call] = hosts
         if calls:
-            self._waiting[peer] = calls
-        self._working[peer] += 1
+            self._waiting[turn.peer] = calls
+        _count(self._of_peer, turn.peer, 1)
+        _count(self._at_host, turn.host, 1)
         return work
+
+
+def _count(counts: Counter[str], name: str, change: int) -> None:
+    """Count, and forget the names that hold nothing, because callers choose them."""
+    counts[name] += change
+    if not counts[name]:
+        del counts[name]

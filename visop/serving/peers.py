@@ -25,24 +25,25 @@ def peer_of(host: str) -> str:
 
 
 class Shares:
-    """Counts what each peer holds of something that there is only so much of.
+    """Counts what each holder, such as a peer, has of something that there is only so much of.
 
-    An eighth is left to others whatever one peer asks for. A peer that holds nothing may take what it needs at once.
+    A part is left to others whatever one asks for. Who holds nothing may take what it needs at once.
 
     Args:
         capacity: how much there is.
+        left: the part that is left to others: one ``left``-th.
     """
 
-    def __init__(self, capacity: int) -> None:
-        self._most = capacity - capacity // 8
+    def __init__(self, capacity: int, left: int = 8) -> None:
+        self._most = capacity - capacity // left
         self._held: Counter[str] = Counter()
 
-    def has_room(self, peer: str, count: int) -> bool:
-        """Whether a peer may have so many more."""
-        return not self._held[peer] or self._held[peer] + count <= self._most
+    def has_room(self, holder: str, count: int) -> bool:
+        """Whether a holder may have so many more."""
+        return not self._held[holder] or self._held[holder] + count <= self._most
 
-    def add(self, peer: str, count: int) -> None:
-        """Take note that a peer holds so many more, or fewer."""
-        self._held[peer] += count
-        if not self._held[peer]:
-            del self._held[peer]
+    def add(self, holder: str, count: int) -> None:
+        """Take note that a holder has so many more, or fewer."""
+        self._held[holder] += count
+        if not self._held[holder]:
+            del self._held[holder]

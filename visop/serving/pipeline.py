@@ -30,10 +30,12 @@ from visop.images.crops import CropOptions
 from visop.images.decode import ImageLimits
 from visop.images.decode_process import decode_in_process, prepare
 from visop.images.fetching.fetch import Fetcher
+from visop.images.fetching.web_url import host_of
 from visop.images.thumbnail import size_of
 from visop.machine import usable_cores
 from visop.serving.admission import InputAdmission
 from visop.serving.fair_pool import Caller, FairPool
+from visop.serving.fetch_admission import FetchAdmission, fetch_pool
 from visop.serving.part_encoder import AnyOperator
 from visop.serving.steps import Decoded, InputJob, Result, steps_of
 from visop.settings import Settings
@@ -132,10 +134,9 @@ class Pipeline:
         self._closed = False
         prepare()
         self._admission = InputAdmission(settings.max_queue)
+        self._fetch_admission = FetchAdmission(settings.max_queue, settings.max_calls)
         self._fetcher = Fetcher.of(settings)
-        # Servers that hang hold up the pictures of one peer only.
-        most = None if one_peer else max(1, settings.fetch_workers * 3 // 4)
-        self._fetch_pool = FairPool(settings.fetch_workers, "visop-fetch", most_per_peer=most)
+        self._fetch_pool = fetch_pool(settings.fetch_workers, one_peer=one_peer)
         self._decode_pool = FairPool(settings.decode_workers or usable_cores(), "visop-decode")
         self._numbers = itertools.count()
         self._crops = CropOptions(settings.crop_quality, settings.crop_margin)
@@ -189,15 +190,17 @@ class Pipeline:
             raise ShuttingDown("the operator is shutting down")
         limit_s = min(self._settings.request_timeout_s, timeout_s if timeout_s is not None else float("inf"))
         deadline = time.monotonic() + limit_s
-        self._admission.enter(len(inputs), limit_s if patient else 0.0, peer, is_wanted)
-        jobs = [InputJob(deadline, partial(self._admission.leave, peer)) for _ in inputs]
+        hosts = [host_of(str(each.value)) if each.is_url else None for each in inputs]
+        on_end = self._admit(hosts, deadline if patient else 0.0, peer, is_wanted)
+        jobs = [InputJob(deadline, partial(on_end, host)) for host in hosts]
         caller = Caller(peer, next(self._numbers))
-        for each, job in zip(inputs, jobs, strict=True):
-            self._begin(_Origin(caller, crops or self._crops), each, job)
+        for each, host, job in zip(inputs, hosts, jobs, strict=True):
+            self._begin(_Origin(caller, crops or self._crops), each, host, job)
         return Call(inputs, jobs, deadline, gives_parts=self._steps.gives_parts)
 
     def end_waits(self) -> None:
         """Refuse the patient calls that wait for room and are not wanted any more."""
+        self._fetch_admission.end_waits()
         self._admission.end_waits()
 
     def close(self) -> None:
@@ -209,15 +212,47 @@ class Pipeline:
         self._steps.close(timeout_s)
         self._fetcher.close()
 
-    def _begin(self, origin: _Origin, given: Input, job: InputJob) -> None:
-        if given.is_url:
-            self._hand_over(self._fetch_pool, origin, partial(self._fetch, origin, job, str(given.value)), job)
+    def _admit(
+        self, hosts: Sequence[str | None], deadline: float, peer: str, is_wanted: Callable[[], bool]
+    ) -> Callable[[str | None], None]:
+        """Wait until the deadline for room for the inputs of one call.
+
+        Args:
+            hosts: of each input that is a URL; None for the others.
+            deadline: on the clock of ``time.monotonic``.
+            peer: as for ``start``.
+            is_wanted: as for ``start``.
+
+        Returns:
+            What is called with the host of each input at its end.
+        """
+        of_urls = [host for host in hosts if host is not None]
+        urls = self._fetch_admission.enter(of_urls, _left_s(deadline), peer, is_wanted)
+        try:
+            self._admission.enter(len(hosts), _left_s(deadline), peer, is_wanted)
+        except VisopError:
+            urls.leave_all()
+            raise
+
+        def leave(host: str | None) -> None:
+            self._admission.leave(peer)
+            if host is not None:
+                urls.leave(host)
+
+        return leave
+
+    def _begin(self, origin: _Origin, given: Input, host: str | None, job: InputJob) -> None:
+        if host is not None:
+            fetch = partial(self._fetch, origin, job, str(given.value))
+            self._hand_over(self._fetch_pool, origin, fetch, job, host)
         else:
             self._hand_over(self._decode_pool, origin, partial(self._decode, origin, job, given.value), job)
 
-    def _hand_over(self, pool: FairPool, origin: _Origin, stage: Callable[[], None], job: InputJob) -> None:
+    def _hand_over(
+        self, pool: FairPool, origin: _Origin, stage: Callable[[], None], job: InputJob, host: str = ""
+    ) -> None:
         try:
-            pool.submit(origin.caller, partial(self._run, stage, job))
+            pool.submit(origin.caller, partial(self._run, stage, job), host)
         except RuntimeError:  # the pool was shut down meanwhile
             job.fail(ShuttingDown("the operator is shutting down"))
 
@@ -257,3 +292,7 @@ class Pipeline:
         decode_pool = self._decode_pool
         picture = Decoded(image, size, origin.crops, lambda stage: self._hand_over(decode_pool, origin, stage, job))
         self._steps.begin(job, picture)
+
+
+def _left_s(deadline: float) -> float:
+    return max(0.0, deadline - time.monotonic())

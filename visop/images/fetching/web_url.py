@@ -51,6 +51,14 @@ def canonical(url: str) -> str:
     return str(parts.href)
 
 
+def host_of(url: str) -> str:
+    """Return the host of a URL in one spelling; empty if the URL is not one that is fetched."""
+    try:
+        return URL(canonical(url)).hostname.removesuffix(".")
+    except UrlRejected:
+        return ""
+
+
 def redirect_target(location: str, url: str) -> str:
     """Return where a redirect leads, absolute but not checked; as the server wrote it if that is no usable URL.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -11,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.search.conftest import write_pictures
 from tests.toys import ToyOperator
@@ -113,3 +116,14 @@ def start_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
     """Start sites with other settings; they stop with the test."""
     with ExitStack() as stack:
         yield lambda *args, **kwargs: stack.enter_context(open_test_site(tmp_path, *args, **kwargs))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("there is no Chromium here: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, chromium_sandbox=os.geteuid() != 0)
+        yield browser
+        browser.close()

@@ -6,18 +6,28 @@ from pathlib import Path
 
 import pytest
 
-import visop.web
 from tests.web.conftest import Site
+from visop.web.assets import page_files
 
-PAGE = Path(visop.web.__file__).parent / "page"
-HTML = (PAGE / "index.html").read_text()
-MODULES = {file.name: file.read_text() for file in PAGE.glob("*.js")}
-NAMES = sorted(file.name for file in PAGE.iterdir())
+FILES = {file.name: file.read_text() for file in page_files()}
+HTML = FILES["index.html"]
+MODULES = {name: text for name, text in FILES.items() if name.endswith(".js")}
+NAMES = sorted(FILES)
+MAINS = {"main.js", "groups_file.js"}
 MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
 def imports_of(module: str) -> set[str]:
     return set(re.findall(r'^(?:import|export)\b[^;]*? from "\./([^"]+)";', MODULES[module], re.MULTILINE))
+
+
+def needed_by(main: str) -> set[str]:
+    found: set[str] = set()
+    waiting = {main}
+    while waiting:
+        found |= waiting
+        waiting = set().union(*map(imports_of, waiting)) - found
+    return found
 
 
 def test_the_page_runs_no_code_but_its_own(site: Site) -> None:
@@ -29,7 +39,7 @@ def test_the_page_runs_no_code_but_its_own(site: Site) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_comes_from_elsewhere(name: str) -> None:
-    addresses = re.findall(r"(?:https?:|[\"'(])//[\w.-]+\.\w+", (PAGE / name).read_text())
+    addresses = re.findall(r"(?:https?:|[\"'(])//[\w.-]+\.\w+", FILES[name])
     assert set(addresses) <= {"https://example.org", "http://www.w3.org"}  # an example in a message, a name in the icon
 
 
@@ -43,7 +53,7 @@ def test_a_file_of_the_page_is_sent_again_only_if_it_changed(site: Site, name: s
     path = "/" if name == "index.html" else f"/{name}"
     answer = site.web.get(path)
     assert answer.status_code == 200
-    assert answer.content == (PAGE / name).read_bytes()
+    assert answer.content == FILES[name].encode()
     assert answer.headers["content-type"].startswith(MEDIA_TYPES[Path(name).suffix])
     assert answer.headers["cache-control"] == "no-cache"
     assert answer.headers["content-security-policy"] == site.web.get("/").headers["content-security-policy"]
@@ -53,12 +63,13 @@ def test_a_file_of_the_page_is_sent_again_only_if_it_changed(site: Site, name: s
 
 def test_the_page_asks_for_every_file_that_it_needs() -> None:
     linked = set(re.findall(r'<(?:link|script)\b[^>]*?\b(?:href|src)="([^"]+)"', HTML))
-    assert linked | {"index.html"} == set(NAMES)
+    styles = set(re.findall(r'"([^"]+\.css)"', HTML))
+    assert linked == needed_by("main.js") | styles | {"icon.svg"}
 
 
 def test_the_modules_import_each_other_one_way_and_none_is_left_over() -> None:
     graph = {module: imports_of(module) for module in MODULES}
-    assert set().union(*graph.values()) == set(MODULES) - {"main.js"}
+    assert set().union(*graph.values()) == set(MODULES) - MAINS
     TopologicalSorter(graph).prepare()  # raises CycleError
 
 
@@ -66,5 +77,5 @@ def test_every_id_that_the_page_speaks_of_is_there() -> None:
     ids = set(re.findall(r'\bid="([^"]+)"', HTML))
     for attribute in ("for", "aria-labelledby"):
         assert set(re.findall(rf'\b{attribute}="([^"]+)"', HTML)) <= ids
-    for script in MODULES.values():
-        assert set(re.findall(r'\$\("([^"]+)"\)', script)) <= ids
+    for module in needed_by("main.js"):
+        assert set(re.findall(r'\$\("([^"]+)"\)', MODULES[module])) <= ids

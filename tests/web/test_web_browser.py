@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image as PILImage
-from playwright.sync_api import Browser, FilePayload, Page, Route, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Page, Route, ViewportSize, expect
 
 from tests.conftest import make_image
 from tests.search.conftest import colour_of, picture_file
@@ -43,17 +41,6 @@ _GIVE = """([files, text, kind]) => {
     target.dispatchEvent(new DragEvent(each, { dataTransfer: given, bubbles: true, cancelable: true }));
   }
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("there is no Chromium here: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, chromium_sandbox=os.geteuid() != 0)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

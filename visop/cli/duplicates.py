@@ -106,14 +106,21 @@ def _print(arguments: argparse.Namespace, groups: Sequence[Group], rule: str) ->
     if arguments.json:
         sys.stdout.write(json.dumps([dataclasses.asdict(group) for group in groups], indent=2) + "\n")
     elif arguments.html:
-        from visop.search.show.html import write_duplicates
-
-        write_duplicates(arguments.html, arguments.name, groups, rule, settings_of(arguments))
+        _write_page(arguments, groups, rule)
         sys.stdout.write(f"{len(groups)} groups in {arguments.html}\n")
     else:
         sys.stdout.write("\n".join(_words(group) for group in groups))
         note(f"{len(groups)} groups of copies: {rule}")
     return 0
+
+
+def _write_page(arguments: argparse.Namespace, groups: Sequence[Group], rule: str) -> None:
+    from visop.progress import progress_bar
+    from visop.search.show.groups_page import write_groups
+
+    pictures = sum(len(group.pictures) for group in groups)
+    with progress_bar(pictures, quiet=arguments.quiet) as bar:
+        write_groups(arguments.html, arguments.name, groups, rule, settings_of(arguments), bar.update)
 
 
 def _find(arguments: argparse.Namespace, index: Index) -> tuple[list[Group], str]:

@@ -19,6 +19,9 @@ from visop.images.formats.heif import decodable
 from visop.images.formats.signatures import sniff
 from visop.images.orientation import orientation, turn_upright, upright_size
 
+# Side in pixels and quality of WebP.
+_FROM_SHARP_TO_SMALL = ((192, 75), (160, 60), (128, 50), (112, 35), (96, 30), (96, 15), (80, 10), (64, 10), (64, 1))
+
 
 def size_of(data: bytes) -> tuple[int, int]:
     """Read width and height in pixels, upright, from the header of a picture that was accepted before.
@@ -52,6 +55,22 @@ def data_uri(data: bytes, limits: ImageLimits, side: int) -> str:
     file = io.BytesIO()
     thumbnail(data, limits, side).save(file, "WEBP", quality=80)
     return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def webp_within(data: bytes, limits: ImageLimits, most_bytes: int) -> bytes:
+    """Make a thumbnail as a WebP file that is no larger than this, if it can be: sharper the more it may have.
+
+    Raises as ``thumbnail`` does.
+    """
+    sides, qualities = zip(*_FROM_SHARP_TO_SMALL, strict=True)
+    picture = thumbnail(data, limits, sides[0])
+    for side, quality in zip(sides, qualities, strict=True):
+        picture.thumbnail((side, side), Image.Resampling.BILINEAR)
+        file = io.BytesIO()
+        picture.save(file, "WEBP", quality=quality)
+        if file.tell() <= most_bytes:
+            break
+    return file.getvalue()
 
 
 def as_file(picture: Any) -> bytes:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from fastapi import APIRouter, Request, Response
+
+import visop.search.show
 
 # Scripts, styles and requests only from here; pictures that were dropped are blobs. No inline code: a file name that
 # found its way into the page as HTML would still do nothing.
@@ -19,14 +23,20 @@ _MEDIA_TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript",
 
 
 def page_router() -> APIRouter:
-    """``/``, which is ``index.html``, and the other files of ``page/`` under their names."""
+    """``/``, which is ``index.html``, and the other files of ``page/``, here and of the groups, under their names."""
     router = APIRouter(include_in_schema=False)
-    for file in files(__package__).joinpath("page").iterdir():
+    for file in page_files():
         media_type = _MEDIA_TYPES.get(file.name.rpartition(".")[2])
         if media_type is not None:
             path = "/" if file.name == "index.html" else f"/{file.name}"
             _add_file(router, path, file.read_bytes(), media_type)
     return router
+
+
+def page_files() -> Iterator[Traversable]:
+    """The files that are sent as they are: of this package, and those that the page of groups has of its own."""
+    for package in (__package__, visop.search.show.__name__):
+        yield from files(package).joinpath("page").iterdir()
 
 
 def _add_file(router: APIRouter, path: str, data: bytes, media_type: str) -> None:

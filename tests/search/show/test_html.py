@@ -5,10 +5,9 @@ import pytest
 
 from tests.search.conftest import picture_file
 from visop.errors import UsageError
-from visop.search.duplicates import Group
 from visop.search.match import Match
 from visop.search.milvus.schema import Picture
-from visop.search.show.html import write_duplicates, write_search
+from visop.search.show.html import write_search
 
 
 def picture(*names):
@@ -33,16 +32,6 @@ def test_a_page_stands_alone_and_escapes_names(tmp_path, settings):
 def test_a_query_whose_name_is_no_text_is_shown_as_far_as_it_is(tmp_path, settings):
     write_search(tmp_path / "page.html", "caf\udce9.png", [], settings)
     assert "<h1>Pictures like caf\ufffd.png</h1>" in (tmp_path / "page.html").read_text("utf-8")
-
-
-def test_groups_are_sections(tmp_path, settings):
-    group = Group((picture("/a.png"), picture("/b.png")), 0.99, 0.95, (0.9, 0.9), "the most pixels")
-    write_duplicates(tmp_path / "page.html", "photos", [group, group], "0.1 false pairs <are> expected", settings)
-    page = (tmp_path / "page.html").read_text()
-    assert page.count("<section>") == 2
-    assert "cosine 0.9500 to 0.9900" in page
-    assert page.count("Keep the first one: the most pixels.") == 2
-    assert "the most certain first: 0.1 false pairs &lt;are&gt; expected." in page
 
 
 def test_a_page_that_cannot_be_written_is_named(tmp_path, settings):

@@ -1,4 +1,4 @@
-"""Write pages of results that need nothing else: no network, no script, thumbnails inside."""
+"""Write what a search found as a page that needs nothing else: no network, no script, thumbnails inside."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 from visop.errors import UsageError
 from visop.images.thumbnail import data_uri
-from visop.search.duplicates import Group
 from visop.search.match import Match
 from visop.search.milvus.schema import Picture
 from visop.search.show.files import first_readable
@@ -19,26 +18,10 @@ from visop.templates import render
 
 _SIDE = 200
 
-# A page with ten thousand thumbnails opens nowhere; the list in the terminal and the JSON have all.
-_MOST_PICTURES = 2000
-
 
 def write_search(html: Path, query: str, matches: Sequence[Match], settings: Settings) -> None:
     """Write what a search found. Raises UsageError if the file cannot be written."""
     _write(html, "search.html.jinja", {"query": printable(query), "matches": matches}, settings)
-
-
-def write_duplicates(html: Path, index: str, groups: Sequence[Group], rule: str, settings: Settings) -> None:
-    """Write groups of copies, and by which rule they are copies. Raises UsageError if the file cannot be written."""
-    shown: list[Group] = []
-    pictures = 0
-    for group in groups:
-        pictures += len(group.pictures)
-        if pictures > _MOST_PICTURES and shown:
-            break
-        shown.append(group)
-    context = {"index": index, "groups": shown, "left_out": len(groups) - len(shown), "rule": rule}
-    _write(html, "duplicates.html.jinja", context, settings)
 
 
 def _write(html: Path, template: str, context: dict[str, Any], settings: Settings) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from operator import add, sub
 from typing import Any, TypeVar
 
 import grpc
@@ -74,6 +75,16 @@ def make_scene(
     return buffer.getvalue()
 
 
+def picture_file(colour: tuple[int, int, int], size: tuple[int, int] = (16, 12)) -> bytes:
+    """A PNG whose mean is this colour: its left half is darker and its right half lighter, so that it is not empty."""
+    shade = tuple(min(10, each, 255 - each) for each in colour)
+    image = PILImage.new("RGB", size, tuple(map(sub, colour, shade)))
+    image.paste(tuple(map(add, colour, shade)), (size[0] // 2, 0, *size))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def make_base64(colour: tuple[int, int, int] = (10, 20, 30)) -> str:
     return base64.b64encode(make_image(colour)).decode()
 
@@ -135,7 +146,7 @@ def start_server() -> Iterator[Callable[..., Running]]:
 
 
 class _Pictures(BaseHTTPRequestHandler):
-    """``/R-G-B.png`` is a picture of that colour, ``/page`` is a web page; anything else is not there."""
+    """``/R-G-B.png`` is a picture whose mean is that colour, ``/page`` is a web page; anything else is not there."""
 
     def do_GET(self) -> None:
         try:
@@ -151,7 +162,7 @@ class _Pictures(BaseHTTPRequestHandler):
 
     def _picture(self) -> bytes:
         red, green, blue = map(int, self.path.removeprefix("/").removesuffix(".png").split("-"))
-        return make_image((red, green, blue))
+        return picture_file((red, green, blue))
 
     def log_message(self, *_: object) -> None:
         pass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from milvus_lite.adapter.grpc.server import start_server_in_thread
-from PIL import Image as PILImage
 
+from tests.conftest import picture_file
 from tests.toys import ToyOperator
 from visop.encoding.local import LocalEncoder
 from visop.encoding.pool import Encoders
@@ -27,13 +26,6 @@ from visop.settings import Settings
 
 #: ``http://HOST:PORT`` of a Milvus to test in place of Milvus Lite, ``user:password@`` before HOST if need be.
 SERVER = os.environ.get("VISOP_TEST_MILVUS", "").rstrip("/")
-
-
-def picture_file(colour: tuple[int, int, int], size: tuple[int, int] = (16, 12)) -> bytes:
-    """A PNG of one colour; another colour is another content."""
-    buffer = io.BytesIO()
-    PILImage.new("RGB", size, colour).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def colour_of(number: int) -> tuple[int, int, int]:

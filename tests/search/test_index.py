@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from tests.search.conftest import SERVER, colour_of, contents, make_old, picture_file, write_pictures
+from tests.conftest import picture_file
+from tests.search.conftest import SERVER, colour_of, contents, make_old, write_pictures
 from tests.toys import RAISES
 from visop.errors import InvalidInput, ModelFailed, UsageError
 from visop.search.absent_disks import Away

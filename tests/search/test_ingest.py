@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from tests.search.conftest import contents, picture_file, write_pictures
+from tests.conftest import picture_file
+from tests.search.conftest import contents, write_pictures
 from visop.search.digests import URL_STATE, Digests
 from visop.search.errors import StoreFull
 from visop.search.failures import Failures

@@ -3,7 +3,8 @@ import shutil
 
 import pytest
 
-from tests.search.conftest import colour_of, picture_file, write_pictures
+from tests.conftest import picture_file
+from tests.search.conftest import colour_of, write_pictures
 from visop.search.recheck import _MOST_ASKED, _expression, recheck
 
 

@@ -2,7 +2,8 @@ import itertools
 
 import pytest
 
-from tests.search.conftest import colour_of, contents, picture_file, write_pictures
+from tests.conftest import picture_file
+from tests.search.conftest import colour_of, contents, write_pictures
 from tests.toys import ToyOperator
 from visop.errors import OtherEncoder, VisopError
 from visop.search.digests import Digests

@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.search.conftest import colour_of, contents, picture_file, write_pictures
+from tests.conftest import picture_file
+from tests.search.conftest import colour_of, contents, write_pictures
 from tests.toys import ToyOperator
 from visop.encoding.local import LocalEncoder
 from visop.encoding.pool import Encoders

@@ -13,7 +13,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.search.conftest import colour_of, picture_file
+from tests.conftest import picture_file
+from tests.search.conftest import colour_of
 from visop.search.duplicates import Group
 from visop.search.milvus.schema import Picture
 from visop.search.show.groups_page import write_groups

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import watchfiles
 
-from tests.search.conftest import colour_of, picture_file, write_pictures
+from tests.conftest import picture_file
+from tests.search.conftest import colour_of, write_pictures
 from tests.web.conftest import Site, open_test_site
 from visop.web.batch import Batch
 from visop.web.watching import Watch, WatchTimes

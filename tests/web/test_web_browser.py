@@ -14,8 +14,8 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image as PILImage
 from playwright.sync_api import Browser, FilePayload, Page, Route, ViewportSize, expect
 
-from tests.conftest import make_image
-from tests.search.conftest import colour_of, picture_file
+from tests.conftest import make_image, picture_file
+from tests.search.conftest import colour_of
 from tests.web.conftest import Site, open_test_site
 
 pytestmark = pytest.mark.slow

@@ -17,9 +17,9 @@ import httpx
 import pytest
 from PIL import Image as PILImage
 
-from tests.conftest import make_image
+from tests.conftest import make_image, picture_file
 from tests.in_thread import serving_in_thread
-from tests.search.conftest import colour_of, make_old, picture_file, write_pictures
+from tests.search.conftest import colour_of, make_old, write_pictures
 from tests.web.conftest import Site
 from visop.http.timeouts import Timeouts
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import unit
-from tests.search.conftest import colour_of, picture_file
+from tests.conftest import picture_file, unit
+from tests.search.conftest import colour_of
 from tests.web.conftest import THRESHOLD, Site
 
 

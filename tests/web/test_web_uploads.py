@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import make_image, note, unit
-from tests.search.conftest import colour_of, picture_file, write_pictures
+from tests.conftest import make_image, note, picture_file, unit
+from tests.search.conftest import colour_of, write_pictures
 from tests.toys import ToyOperator
 from tests.web.conftest import Site
 from visop.encoding.local import LocalEncoder

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.search.conftest import picture_file
+from tests.conftest import picture_file
 from visop.errors import UsageError
 from visop.images.thumbnail import as_file
 from visop.search.duplicates import Group

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from tests.search.conftest import picture_file
+from tests.conftest import picture_file
 from visop.errors import UsageError
 from visop.search.match import Match
 from visop.search.milvus.schema import Picture

@@ -4,7 +4,7 @@ import io
 import numpy as np
 import pytest
 
-from tests.search.conftest import picture_file
+from tests.conftest import picture_file
 from visop.search.milvus.schema import Picture
 from visop.search.show.terminal import can_preview, half_blocks, preview_of
 

@@ -1,10 +1,11 @@
 import argparse
 import errno
 import importlib
+import io
 
 import pytest
 
-from visop.cli.console import KEPT, imports, resumable
+from visop.cli.console import KEPT, filled, imports, resumable
 from visop.cli.flags import add_calibration, number, whole
 from visop.cli.settings_flags import add_settings, given_settings, read_settings, setting_flag
 from visop.errors import ModelFailed, TrainingFailed, Unreachable, UsageError
@@ -129,3 +130,15 @@ def test_what_the_same_command_would_not_mend_is_not_what_goes_on_later(error):
 
 def test_no_control_character_of_a_name_reaches_the_terminal():
     assert printable("\033[31mred\n.png") == "\ufffd[31mred\ufffd.png"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_paragraphs_fill_the_terminal_and_stay_whole_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    text = "a paragraph of more than twenty letters\nand --a-long-flag"
+    assert filled(text, io.StringIO()) == text
+    assert filled(text, Terminal()) == "a paragraph of more\nthan twenty letters\nand --a-long-flag"

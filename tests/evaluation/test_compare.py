@@ -30,25 +30,38 @@ CALIBRATION: dict[str, Any] = {
 }
 
 
-def plain(*colour: int) -> np.ndarray:
-    return np.full((8, 8, 3), colour, np.uint8)
+def shaded(*colour: int) -> np.ndarray:
+    """A picture with something on it: one half is darker and one lighter than this colour, which is the mean."""
+    shade = np.minimum(10, np.minimum(colour, 255 - np.array(colour)))
+    image = np.full((8, 8, 3), colour, np.uint8)
+    image[:4] = colour - shade
+    image[4:] = colour + shade
+    return image
 
 
 @pytest.mark.parametrize(
     ("other", "fpr", "is_copy"),
-    [((8, 6, 0), 1e-3, True), ((79, 61, 0), 1e-3, False), ((79, 61, 0), 1e-2, True), ((0, 1, 0), 1e-2, False)],
+    [((8, 6, 0), 1e-3, True), ((79, 61, 0), 1e-3, False), ((79, 61, 0), 1e-2, True), ((0, 90, 0), 1e-2, False)],
     ids=["at the threshold", "below it", "above a lower one", "nothing alike"],
 )
 def test_the_verdict_is_that_of_the_threshold(other: tuple[int, int, int], fpr: float, is_copy: bool) -> None:
-    result = compare(ToyOperator(), plain(80, 0, 0), plain(*other), calibration=CALIBRATION, fpr=fpr)
+    result = compare(ToyOperator(), shaded(80, 0, 0), shaded(*other), calibration=CALIBRATION, fpr=fpr)
     cosine = other[0] / np.linalg.norm(other)
     assert result.similarity == pytest.approx(cosine, abs=1e-6)
     assert result.distance == pytest.approx(np.sqrt(2 - 2 * cosine), abs=1e-6)
     assert result.is_copy == is_copy
 
 
+def test_there_is_no_verdict_on_a_picture_with_nearly_nothing_on_it() -> None:
+    black, white = np.zeros((8, 8, 3), np.uint8) + 1, np.full((8, 8, 3), 255, np.uint8)
+    for pair in ((black, white), (white, shaded(80, 80, 80)), (shaded(80, 80, 80), black)):
+        result = compare(ToyOperator(), *pair, calibration=CALIBRATION)
+        assert (round(result.similarity, 6), result.is_copy, result.nearly_empty) == (1, None, True)
+        assert 0.0 in result.marked
+
+
 def test_the_verdict_says_what_it_rests_on() -> None:
-    trust = compare(ToyOperator(), plain(1, 2, 3), plain(1, 2, 3), calibration=CALIBRATION).trust
+    trust = compare(ToyOperator(), shaded(1, 2, 3), shaded(1, 2, 3), calibration=CALIBRATION).trust
     assert trust is not None
     assert (trust.threshold, trust.fpr, trust.fpr_measured, trust.recall) == (0.8, 1e-3, 0.00098, 0.95)
     assert (trust.pairs, trust.picture_pairs, trust.pictures) == (1_001_000, 500_500, 1001)
@@ -56,25 +69,25 @@ def test_the_verdict_says_what_it_rests_on() -> None:
 
 
 def test_without_a_calibration_there_is_a_distance_and_no_verdict() -> None:
-    result = compare(ToyOperator(), plain(1, 2, 3), plain(2, 4, 6))
+    result = compare(ToyOperator(), shaded(1, 2, 3), shaded(2, 4, 6))
     assert result.similarity == pytest.approx(1)
     assert (result.is_copy, result.trust) == (None, None)
 
 
 def test_a_rate_without_a_threshold_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(UsageError, match=r"fpr 0.0001: .* rates of 0.01, 0.001, on 500,500 pairs"):
-        compare(ToyOperator(), plain(1, 2, 3), plain(1, 2, 3), calibration=CALIBRATION, fpr=1e-4)
+        compare(ToyOperator(), shaded(1, 2, 3), shaded(1, 2, 3), calibration=CALIBRATION, fpr=1e-4)
 
 
 @pytest.mark.parametrize("broken", [{}, {"thresholds": 3}, {"thresholds": [{"fpr": 1e-3}]}, {"thresholds": ["x"]}])
 def test_a_damaged_card_is_an_error_and_no_verdict(broken: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="the calibration in the encoder's card"):
-        compare(ToyOperator(), plain(1, 2, 3), plain(1, 2, 3), calibration=broken)
+        compare(ToyOperator(), shaded(1, 2, 3), shaded(1, 2, 3), calibration=broken)
 
 
 def test_a_picture_without_a_vector_is_an_error_and_no_verdict() -> None:
     with pytest.raises(ModelFailed):
-        compare(ToyOperator(), plain(*NAN), plain(1, 2, 3), calibration=CALIBRATION)
+        compare(ToyOperator(), shaded(*NAN), shaded(1, 2, 3), calibration=CALIBRATION)
 
 
 def test_a_calibration_file_serves_the_encoder_that_it_was_measured_for(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import make_image, run_command
+from tests.conftest import make_image, picture_file, run_command
 from tests.evaluation.test_compare import CALIBRATION
 
 
@@ -25,8 +25,24 @@ def calibration(tmp_path: Path) -> Path:
 
 def file_of(tmp_path: Path, *colour: int) -> Path:
     path = tmp_path / f"{colour}.png"
-    path.write_bytes(make_image(colour))  # type: ignore[arg-type]
+    path.write_bytes(picture_file(colour))  # type: ignore[arg-type]
     return path
+
+
+def test_no_verdict_on_nearly_empty_pictures_is_exit_status_2_and_names_them(
+    tmp_path: Path, calibration: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grey, white = tmp_path / "grey.png", tmp_path / "white.png"
+    grey.write_bytes(make_image((90, 90, 90)))
+    white.write_bytes(make_image((255, 255, 255)))
+    assert run(grey, white, "--calibration", calibration) == 2
+    out, err = capsys.readouterr()
+    assert out == "similarity 1.0000 (cosine), distance 0.0000 (L2)\n"
+    why = "is nearly empty (0.0% of it differs from its background)"
+    assert err == f"visop: no verdict: {grey} {why} and {white} {why}: nothing to compare\n"
+    assert run(file_of(tmp_path, 50, 90, 20), white, "--json", "--calibration", calibration) == 2
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["is_copy"], facts["nearly_empty"], facts["marked"]) == (None, True, [1.0, 0.0])
 
 
 def run(*arguments: object) -> int:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visop.cli.console import complain, imports, reason
+from visop.cli.console import complain, filled, imports, reason
 from visop.cli.flags import Commands, add_calibration, add_command, explain
 from visop.cli.operator_flags import add_local_operator
 from visop.cli.settings_flags import read_settings
 from visop.errors import UsageError, VisopError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from visop.contract import Encoder, Image
     from visop.evaluation.compare import Comparison
     from visop.settings import Settings
@@ -26,7 +29,7 @@ _NOTES = """\
 The threshold comes with the encoder file. It was calibrated on pictures whose edited copies were known, so that at most
 --fpr of the pairs of different pictures are taken for copies; the number of pairs limits how low that rate can be. An
 encoder without a calibration gives the distance and no verdict: `visop evaluate` measures one, and --calibration uses
-it.
+it. Of a picture with nearly nothing on it, such as a blank page, there is no verdict either: all of them look alike.
 
 exit status:
   0 a copy    1 not a copy    2 an error, or no verdict
@@ -40,9 +43,10 @@ examples:
   visop compare a.png b.png --model vgg16 --calibration evaluation/calibration.json
 """
 
-_NO_VERDICT = """\
-no verdict: there is no calibration of this very encoder. `visop evaluate FOLDER --encoder ...` measures one on your
-pictures, and --calibration evaluation/calibration.json uses it"""
+_UNCALIBRATED = (
+    "there is no calibration of this very encoder. `visop evaluate FOLDER --encoder ...` measures one on your "
+    "pictures, and --calibration evaluation/calibration.json uses it"
+)
 
 
 def add_parser(commands: Commands) -> None:
@@ -63,9 +67,13 @@ def run(arguments: argparse.Namespace) -> int:
         return complain(explain(error, arguments), TROUBLE)
     except VisopError as error:
         return complain(reason(error), TROUBLE)
-    print(json.dumps(dataclasses.asdict(comparison), indent=2) if arguments.json else _words(comparison))
+    print(
+        json.dumps(dataclasses.asdict(comparison), indent=2)
+        if arguments.json
+        else filled(_words(comparison), sys.stdout)
+    )
     if comparison.is_copy is None:
-        return complain(_NO_VERDICT, TROUBLE)
+        return complain(filled(f"no verdict: {_why_none(comparison, arguments.pictures)}", sys.stderr), TROUBLE)
     return COPY if comparison.is_copy else NOT_A_COPY
 
 
@@ -105,15 +113,25 @@ def _read(name: str, operator: Encoder, settings: Settings) -> Image:
         raise InvalidInput(f"{name}: {error}") from error
 
 
+def _why_none(comparison: Comparison, names: Sequence[str]) -> str:
+    """Why there is no verdict."""
+    from visop.images.emptiness import emptiness_words, is_nearly_empty
+
+    pairs = zip(names, comparison.marked, strict=True)
+    empty = [f"{name} is {emptiness_words(marked)}" for name, marked in pairs if is_nearly_empty(marked)]
+    return f"{' and '.join(empty)}: nothing to compare" if empty else _UNCALIBRATED
+
+
 def _words(comparison: Comparison) -> str:
+    """What was measured, and the verdict if there is one; a paragraph for each."""
     facts = f"similarity {comparison.similarity:.4f} (cosine), distance {comparison.distance:.4f} (L2)"
     trust = comparison.trust
-    if trust is None:
+    if trust is None or comparison.is_copy is None:
         return facts
     verdict, sign = ("a copy", "≥") if comparison.is_copy else ("not a copy", "<")
     return (
         f"{verdict}: {facts}; {comparison.similarity:.4f} {sign} {trust.threshold:.4f}, the threshold\n"
         f"why: at this threshold, {trust.fpr_measured:.4%} of {trust.pairs:,} pairs of an edited copy and another "
-        f"picture passed for copies\n(they come of {trust.picture_pairs:,} pairs of pictures), and {trust.recall:.1%} "
+        f"picture passed for copies (they come of {trust.picture_pairs:,} pairs of pictures), and {trust.recall:.1%} "
         f"of the edited copies were recognised; measured on {trust.pictures:,} pictures ({trust.data})"
     )

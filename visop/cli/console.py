@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from visop.errors import TrainingFailed, UsageError, VisopError
 from visop.sources import printable
@@ -79,6 +82,15 @@ def note(text: object) -> None:
     """Say something on stderr, which leaves stdout to the results. What a server says cannot control the terminal."""
     lines = map(printable, str(text).split("\n"))
     sys.stderr.write("visop: " + "\n".join(lines) + "\n")
+
+
+def filled(text: str, stream: TextIO) -> str:
+    """Break paragraphs, of a line each, at the width of a terminal; what goes elsewhere stays as it is."""
+    if not stream.isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    lines = (textwrap.wrap(each, width, break_long_words=False, break_on_hyphens=False) for each in text.split("\n"))
+    return "\n".join("\n".join(each) for each in lines)
 
 
 def tell_retries() -> None:

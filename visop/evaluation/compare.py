@@ -14,6 +14,7 @@ import numpy as np
 
 from visop.contract import Encoder, Image
 from visop.errors import UsageError
+from visop.images.emptiness import is_nearly_empty, marked_share
 from visop.models.fingerprint import digest_of
 from visop.models.selection import Selection
 from visop.settings import Settings
@@ -53,7 +54,9 @@ class Comparison:
     Attributes:
         similarity: cosine of their vectors, -1 to 1.
         distance: Euclidean (L2) distance of their vectors, 0 to 2.
-        is_copy: the verdict; None without a calibration.
+        is_copy: the verdict; None without a calibration, and where there is nothing to compare.
+        nearly_empty: whether there is nothing to compare: one of the pictures has nearly nothing on it.
+        marked: share of each picture that differs from its background, see ``visop.images.emptiness``.
         trust: why the verdict can be trusted; None without a calibration.
         fingerprint: of the encoder.
     """
@@ -61,6 +64,8 @@ class Comparison:
     similarity: float
     distance: float
     is_copy: bool | None
+    nearly_empty: bool
+    marked: tuple[float, float]
     trust: Trust | None
     fingerprint: str
 
@@ -84,10 +89,14 @@ def compare(
     trust = None if calibration is None else trust_of(calibration, fpr)
     first, second = (vector.astype(np.float64) for vector in operator.bulk_execute([a, b]))
     similarity = float(np.clip(first @ second, -1, 1))
+    marked = marked_share(a), marked_share(b)
+    nearly_empty = any(map(is_nearly_empty, marked))
     return Comparison(
         similarity=similarity,
         distance=float(np.linalg.norm(first - second)),
-        is_copy=None if trust is None else similarity >= trust.threshold,
+        is_copy=None if trust is None or nearly_empty else similarity >= trust.threshold,
+        nearly_empty=nearly_empty,
+        marked=marked,
         trust=trust,
         fingerprint=operator.fingerprint,
     )

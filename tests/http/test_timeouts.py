@@ -16,6 +16,7 @@ OVERRIDDEN = {
     "pause_writing": ["self"],
     "resume_writing": ["self"],
     "on_response_complete": ["self"],
+    "send_400_response": ["self", "msg"],
 }
 
 

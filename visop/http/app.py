@@ -12,7 +12,7 @@ from visop.http.api.execute import execute_router
 from visop.http.api.health import health_router
 from visop.http.api.identity import identity_router
 from visop.http.api.tei import tei_router
-from visop.http.body_limits import BodyLimits
+from visop.http.body_limits import BodyLimits, BodyRules
 from visop.http.docs_page import docs_router
 from visop.http.endpoint import Endpoint, Extend
 from visop.http.middleware import BrowserProtection, HeadAsGet, hosts_of
@@ -70,12 +70,13 @@ def build_app(
 def _add_middleware(app: FastAPI, endpoint: Endpoint, settings: Settings, timeouts: Timeouts) -> None:
     """The last one added is the outermost."""
     app.add_middleware(HeadAsGet)
-    app.add_middleware(
-        BodyLimits,
+    rules = BodyRules(
         max_bytes=settings.max_message_bytes,
         max_time_s=settings.request_timeout_s,
         silence_s=timeouts.silence_s,
+        slowest_bytes_s=timeouts.slowest_bytes_s,
         max_bodies=settings.max_calls,
     )
+    app.add_middleware(BodyLimits, rules=rules)
     hosts = hosts_of(settings.http_host, settings.http_hosts)
     app.add_middleware(BrowserProtection, hosts=hosts, closing=lambda: endpoint.closing)

@@ -19,7 +19,6 @@ from visop.serving.admission import CallAdmission
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
 
-_MAX_HEAD_BYTES = 16 * 1024
 # For requests that were received when the connections closed, to reach the endpoint, which counts them.
 _BEGIN_S = 0.05
 # An event loop that does not come round in this time is not waited for.
@@ -120,7 +119,6 @@ def _config(app: object, timeouts: Timeouts) -> uvicorn.Config:
         # The address in the log is the one that connected, whatever a header says.
         proxy_headers=False,
         timeout_keep_alive=timeouts.keep_alive_s,
-        h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
     )
 
 

@@ -7,10 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from visop.http.framing import StrictConnection
+from visop.http.room import least_needed
+from visop.serving.peers import peer_of
+
+#: Of the head of a request.
+MAX_HEAD_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True)
@@ -24,8 +31,8 @@ class Timeouts:
         stall_s: to read any of the rest of an answer.
         keep_alive_s: between two requests on one connection.
         stop_s: to read the last answers when the server stops; their calls have ended before.
-        max_connections: more are closed at once. Each costs a few kilobytes and a file descriptor, of which a process
-            often has 1024.
+        slowest_bytes_s: a body must come at this rate, in bytes per second, once ``silence_s`` have passed.
+        max_connections: for one more, one that waits is closed. Each costs a few kilobytes and a file descriptor.
     """
 
     head_s: float = 10.0
@@ -34,6 +41,7 @@ class Timeouts:
     stall_s: float = 30.0
     keep_alive_s: int = 15
     stop_s: int = 2
+    slowest_bytes_s: float = 500.0
     max_connections: int = 512
 
 
@@ -45,17 +53,34 @@ class TimedProtocol(H11Protocol):
 
     def __init__(self, *args: Any, timeouts: Timeouts, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._timeouts = timeouts
+        self.conn = StrictConnection(h11.SERVER, MAX_HEAD_BYTES)
+        self._timeouts, self.peer, self.since = timeouts, "", 0.0
         self._head: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
-        """Count it, and wait for a request."""
+        """Wait for a request, if need be in the place of another connection that does."""
         super().connection_made(transport)
+        self.peer, self.since = peer_of(self.client[0]) if self.client else "", self.loop.time()
         if len(self.connections) > self._timeouts.max_connections:
-            transport.abort()
-        else:
-            self._time_head()
+            others = cast("set[TimedProtocol]", self.connections) - {self}
+            (least_needed(others) or self)._give_up_place()
+        self._time_head()
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it has sent no whole head of a request yet."""
+        return self.cycle is None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the server does nothing for it."""
+        return self.is_new or self.cycle.response_complete
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether it does not read its answer."""
+        return self._stall is not None
 
     def data_received(self, data: bytes) -> None:
         """Start the clock with the first byte of a head, stop it with the last."""
@@ -81,10 +106,22 @@ class TimedProtocol(H11Protocol):
 
     def on_response_complete(self) -> None:
         """Watch that the client reads the answer, and stops sending a body that was refused."""
+        self.since = self.loop.time()
         super().on_response_complete()
         self._time_progress()
         if self.conn.their_state is h11.SEND_BODY:
             self.loop.call_later(self._timeouts.linger_s, self._end_linger, self.cycle)
+
+    def send_400_response(self, msg: str) -> None:
+        """Say that it was not HTTP; after the begin of an answer, which uvicorn does not expect, hang up."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:
+            self.transport.abort()
+
+    def _give_up_place(self) -> None:
+        self.connections.discard(self)  # now; uvicorn does it when the loop comes round
+        self.transport.abort()
 
     def _time_head(self) -> None:
         waiting = self.conn.their_state is h11.IDLE and not self.transport.is_closing()

@@ -7,7 +7,6 @@ import io
 import os
 import re
 import socket
-import struct
 import sys
 import threading
 import time
@@ -22,6 +21,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image as PILImage
 
+from benchmarks.mutations import INTERESTING, MUTATIONS, damaged, mutate
 from tests.images.web import PRIVATE_SPELLINGS, Resolver
 from visop.errors import UrlRejected, VisopError
 from visop.images.base64_text import decode_base64
@@ -145,51 +145,11 @@ def seeds() -> list[bytes]:
     return files
 
 
-INTERESTING = [0, 1, 2, 127, 128, 255, 256, 32767, 32768, 65535, 65536, 2**24, 2**31 - 1, 2**31, 2**32 - 1]
 mutations = st.tuples(
-    st.sampled_from(["flip", "byte", "u16le", "u16be", "u32le", "u32be", "delete", "repeat", "swap", "cut"]),
+    st.sampled_from(MUTATIONS),
     st.integers(0, 2**20),
     st.sampled_from(INTERESTING) | st.integers(0, 2**32 - 1),
 )
-
-
-def mutate(data: bytes, kind: str, place: int, value: int) -> bytes:
-    if not data:
-        return data
-    # Half of all places near the start, where the headers are.
-    at = place // 2 % min(len(data), 120) if place % 2 else place // 2 % len(data)
-    size = 1 + value % 40
-    match kind:
-        case "flip":
-            return data[:at] + bytes([data[at] ^ 1 << value % 8]) + data[at + 1 :]
-        case "delete":
-            return data[:at] + data[at + size :]
-        case "repeat":
-            return data[:at] + data[at : at + size] * (1 + value % 50) + data[at + size :]
-        case "swap":
-            return data[:at] + data[at + size : at + 2 * size] + data[at : at + size] + data[at + 2 * size :]
-        case "cut":
-            return data[:at]
-    form = {"byte": "B", "u16le": "<H", "u16be": ">H", "u32le": "<L", "u32be": ">L"}[kind]
-    piece = struct.pack(form, value % 256 ** struct.calcsize(form))
-    return data[:at] + piece + data[at + len(piece) :]
-
-
-def mend(data: bytes) -> bytes:
-    """Give every chunk of a PNG its right checksum again: readers look no further at a wrong one."""
-    mended, at = data[:8], 8
-    while len(piece := data[at : at + 8]) == 8:
-        size = min(int.from_bytes(piece[:4], "big"), len(data))
-        body = data[at + 4 : at + 8 + size]
-        mended += piece[:4] + body + zlib.crc32(body).to_bytes(4, "big")
-        at += 12 + size
-    return mended
-
-
-def damaged(seed: bytes, changes: list[tuple[str, int, int]]) -> bytes:
-    for change in changes:
-        seed = mutate(seed, *change)
-    return mend(seed) if seed.startswith(b"\x89PNG") and len(changes) % 2 else seed
 
 
 @COUNTS

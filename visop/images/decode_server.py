@@ -76,7 +76,7 @@ def serve(channel: int, memory: int) -> None:
         while header := _read(requests, REQUEST.size):
             told, size, seconds = REQUEST.unpack(header)
             limits, decode_side = _understood(_read(requests, told))
-            _limit_memory(len(shared) + _BYTES_PER_PIXEL * limits.max_pixels)
+            limit_memory(len(shared), limits)
             signal.setitimer(signal.ITIMER_PROF, seconds)  # SIGPROF ends a process, also in the midst of a decoder
             answer = _answer(shared, size, limits, decode_side)
             signal.setitimer(signal.ITIMER_PROF, 0)
@@ -112,9 +112,15 @@ def _understood(told: bytes) -> tuple[ImageLimits, int | None]:
 
 
 @lru_cache(1)
-def _limit_memory(more: int) -> None:
+def limit_memory(shared: int, limits: ImageLimits) -> None:
+    """Limit the address space of this process to what it needs for a picture within the limits.
+
+    Args:
+        shared: bytes of the shared memory.
+        limits: on a picture.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    soft = _BASE_BYTES + more
+    soft = _BASE_BYTES + shared + _BYTES_PER_PIXEL * limits.max_pixels
     resource.setrlimit(resource.RLIMIT_AS, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 

@@ -114,8 +114,25 @@ class Settings:
     max_queue: int = _setting(
         1024, "Inputs held at once, over all calls; a call that would exceed it is refused.", **_at_least(1)
     )
+    max_request_large_bytes: int = _setting(
+        4096 * MIB,
+        "Bytes that the large pictures of one request take decoded: width x height x 4, or up to 8 for samples of more "
+        "than 8 bits. Further ones of it are refused. Large are those of more than 48 MiB, 12.5 megapixels; a JPEG "
+        "counts at the scale at which it is decoded, an animation with its canvas.",
+        **_at_least(1),
+    )
+    max_large_bytes: int = _setting(
+        8192 * MIB,
+        "The same of all requests at once; further large pictures are refused, and may be sent again.",
+        **_at_least(1),
+    )
     max_calls: int = _setting(128, "Execute calls at the same time; further ones are refused.", **_at_least(1))
-    decode_workers: int = _setting(0, "Threads that decode and resize; 0 means one per core.", **_at_least(0))
+    decode_workers: int = _setting(
+        0,
+        "Threads that decode and resize; 0 means one per core. Large pictures (OP_MAX_LARGE_BYTES) have others, half "
+        "as many.",
+        **_at_least(0),
+    )
     fetch_workers: int = _setting(32, "URLs fetched at the same time.", **_at_least(1))
     stream_window: int = _setting(8, "Requests of one stream that are worked on at the same time.", **_at_least(1))
 

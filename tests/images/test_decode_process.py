@@ -186,9 +186,9 @@ def test_modules_in_the_working_folder_are_not_taken_for_those_of_python() -> No
 def test_memory_is_limited() -> None:
     """A process that has used what a picture may use is refused more, and says so of that picture."""
     code = """
-import resource
-from visop.images.decode_server import _limit_memory
-_limit_memory(0)
+from visop.images.decode import ImageLimits
+from visop.images.decode_server import limit_memory
+limit_memory(0, ImageLimits(max_bytes=1, max_pixels=1, max_frames=1, formats=("PNG",)))
 try:
     bytearray(600 * 1024 * 1024)
 except MemoryError:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import base64
+import io
 import queue
 import struct
 import threading
 import time
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,6 +21,7 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from grpc_status import rpc_status
+from PIL import Image as PILImage
 
 from tests.conftest import Running, make_base64, make_image, unit
 from tests.toys import NAN, RAISES, ZERO, ToyOperator
@@ -45,6 +48,13 @@ def bomb() -> bytes:
     return (
         b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk)) + make_image()[33:]
     )
+
+
+def make_large_image() -> bytes:
+    """A PNG of 12.8 megapixels in 2 KB."""
+    file = io.BytesIO()
+    PILImage.new("1", (4000, 3200), 1).save(file, "PNG")
+    return file.getvalue()
 
 
 def test_base64_in_unit_vector_out(running_server: Running) -> None:
@@ -247,6 +257,17 @@ def test_too_many_inputs_are_refused_with_the_limit(start_server: Start) -> None
     error = failure(lambda: start_server(max_items=2).stub.Execute(Request(datas=["x"] * 3)))
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert error.details() == "3 inputs in one request, the limit is 2"
+
+
+def test_large_pictures_that_fit_are_answered_and_the_rest_of_them_refused_by_name(start_server: Start) -> None:
+    large = make_large_image()
+    server = start_server(max_request_large_bytes=4 * 4000 * 3200)
+    reply = server.stub.Execute(Request(images=[large, make_image(), large, make_image()], partial=True))
+    codes = Counter(status.code for status in reply.statuses)
+    assert codes == {0: 3, grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]: 1}
+    (refused,) = [status for status in reply.statuses if status.code]
+    assert "take 102,400,000 bytes decoded, the limit is 51,200,000 (OP_MAX_REQUEST_LARGE_BYTES)" in refused.message
+    assert refused.retry_after_s > 0
 
 
 @pytest.mark.parametrize("page", ["page", "missing"], ids=["not an image", "404"])

@@ -68,6 +68,16 @@ class Job(Generic[In, Out]):
         self._end(lambda: None)
         return False
 
+    def at_end(self, call: Callable[[], None]) -> None:
+        """Have this called, too, when no stage holds the job any more. For the stage that holds it."""
+        before = self.on_end
+
+        def both() -> None:
+            before()
+            call()
+
+        self.on_end = both
+
     def finish(self, result: Out) -> None:
         """End the job with its result."""
         self._end(lambda: self.future.set_result(result))

@@ -31,11 +31,13 @@ from visop.images.decode import ImageLimits
 from visop.images.decode_process import decode_in_process, prepare
 from visop.images.fetching.fetch import Fetcher
 from visop.images.fetching.web_url import host_of
+from visop.images.formats.canvas import BYTES_PER_PIXEL, MOST_BYTES_PER_PIXEL, decoded_bytes
 from visop.images.thumbnail import size_of
 from visop.machine import usable_cores
 from visop.serving.admission import InputAdmission
 from visop.serving.fair_pool import Caller, FairPool
 from visop.serving.fetch_admission import FetchAdmission, fetch_pool
+from visop.serving.large_pictures import LARGE_BYTES, LargeOfRequest, LargePictures, large_workers
 from visop.serving.part_encoder import AnyOperator
 from visop.serving.steps import Decoded, InputJob, Result, steps_of
 from visop.settings import Settings
@@ -113,10 +115,11 @@ class Call:
 
 @dataclass(frozen=True)
 class _Origin:
-    """Of which call an input is, and what that call wants of it."""
+    """Of which call an input is, what that call wants of it, and its large pictures."""
 
     caller: Caller
     crops: CropOptions
+    large: LargeOfRequest
 
 
 class Pipeline:
@@ -137,7 +140,10 @@ class Pipeline:
         self._fetch_admission = FetchAdmission(settings.max_queue, settings.max_calls)
         self._fetcher = Fetcher.of(settings)
         self._fetch_pool = fetch_pool(settings.fetch_workers, one_peer=one_peer)
-        self._decode_pool = FairPool(settings.decode_workers or usable_cores(), "visop-decode")
+        workers = settings.decode_workers or usable_cores()
+        self._decode_pool = FairPool(workers, "visop-decode")
+        self._large_pool = FairPool(workers if one_peer else large_workers(workers), "visop-large")
+        self._large = LargePictures.of(settings, one_peer=one_peer)
         self._numbers = itertools.count()
         self._crops = CropOptions(settings.crop_quality, settings.crop_margin)
         self._steps = steps_of(operator, settings)
@@ -193,9 +199,9 @@ class Pipeline:
         hosts = [host_of(str(each.value)) if each.is_url else None for each in inputs]
         on_end = self._admit(hosts, deadline if patient else 0.0, peer, is_wanted)
         jobs = [InputJob(deadline, partial(on_end, host)) for host in hosts]
-        caller = Caller(peer, next(self._numbers))
+        origin = _Origin(Caller(peer, next(self._numbers)), crops or self._crops, self._large.of_request(peer))
         for each, host, job in zip(inputs, hosts, jobs, strict=True):
-            self._begin(_Origin(caller, crops or self._crops), each, host, job)
+            self._begin(origin, each, host, job)
         return Call(inputs, jobs, deadline, gives_parts=self._steps.gives_parts)
 
     def end_waits(self) -> None:
@@ -209,6 +215,7 @@ class Pipeline:
         timeout_s = min(_CLOSE_TIMEOUT_S, self._settings.drain_timeout_s)
         self._fetch_pool.close(timeout_s)
         self._decode_pool.close(timeout_s)
+        self._large_pool.close(timeout_s)
         self._steps.close(timeout_s)
         self._fetcher.close()
 
@@ -246,7 +253,7 @@ class Pipeline:
             fetch = partial(self._fetch, origin, job, str(given.value))
             self._hand_over(self._fetch_pool, origin, fetch, job, host)
         else:
-            self._hand_over(self._decode_pool, origin, partial(self._decode, origin, job, given.value), job)
+            self._hand_over(self._decode_pool, origin, partial(self._receive, origin, job, given.value), job)
 
     def _hand_over(
         self, pool: FairPool, origin: _Origin, stage: Callable[[], None], job: InputJob, host: str = ""
@@ -274,19 +281,35 @@ class Pipeline:
         started = time.monotonic()
         data = self._fetcher.fetch(url, job.deadline - started)
         job.spans_s["fetch"] = time.monotonic() - started
-        self._hand_over(self._decode_pool, origin, partial(self._decode_fetched, origin, job, data), job)
+        self._hand_over(self._decode_pool, origin, partial(self._receive, origin, job, data, fetched=True), job)
 
-    def _decode_fetched(self, origin: _Origin, job: InputJob, data: bytes) -> None:
-        try:
-            self._decode(origin, job, data)
-        except ImageDecodeError as error:  # the URL was fine; what is behind it is not
-            raise FetchFailed(f"the remote server answered, but: {error}") from error
-
-    def _decode(self, origin: _Origin, job: InputJob, value: str | bytes) -> None:
-        started = time.monotonic()
+    def _receive(self, origin: _Origin, job: InputJob, value: str | bytes, *, fetched: bool = False) -> None:
+        """Decode a picture, or hand it over to the threads for large ones."""
         data = decode_base64(value, self._limits.max_bytes) if isinstance(value, str) else value
+        size = self._decoded_bytes(data)
+        if size <= LARGE_BYTES:
+            self._decode(origin, job, data, fetched=fetched)
+            return
+        job.at_end(origin.large.enter(size))
+        self._hand_over(self._large_pool, origin, partial(self._decode, origin, job, data, fetched=fetched), job)
+
+    def _decoded_bytes(self, data: bytes) -> int:
+        """What a picture takes decoded; as much as any may take if its header does not say."""
+        size = decoded_bytes(data, self._steps.decode_side)
+        if size is None:
+            return BYTES_PER_PIXEL * self._limits.max_pixels
+        return size if size <= MOST_BYTES_PER_PIXEL * self._limits.max_pixels else 0  # refused before it is decoded
+
+    def _decode(self, origin: _Origin, job: InputJob, data: bytes, *, fetched: bool) -> None:
+        started = time.monotonic()
         side, timeout_s = self._steps.decode_side, self._settings.decode_timeout_s
-        image = decode_in_process(data, self._limits, side, timeout_s=timeout_s)
+        try:
+            image = decode_in_process(data, self._limits, side, timeout_s=timeout_s)
+        except ImageDecodeError as error:
+            if not fetched:
+                raise
+            # The URL was fine; what is behind it is not.
+            raise FetchFailed(f"the remote server answered, but: {error}") from error
         size = size_of(data) if side and self._steps.gives_parts else (image.shape[1], image.shape[0])
         job.spans_s["decode"] = time.monotonic() - started
         decode_pool = self._decode_pool

@@ -13,7 +13,7 @@ MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")
 START_OF_SCAN, END_OF_IMAGE, _QUANTISERS = 0xDA, 0xD9, 0xDB
 #: Frame headers; between them lie DHT (C4), JPG (C8) and DAC (CC).
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 # It takes ten times as long as Huffman codes, also where there is nothing to decode, and browsers do not read it.
 _ARITHMETIC = frozenset({0xC9, 0xCA, 0xCD, 0xCE})
@@ -71,7 +71,7 @@ def is_decoded_row_by_row(data: bytes) -> bool:
     components = 0
     for kind, at in segments(data):
         if kind in FRAMES:
-            components = 0 if kind in _PROGRESSIVE else data[at + 7]
+            components = 0 if kind in PROGRESSIVE else data[at + 7]
         elif kind == START_OF_SCAN:
             return 0 < components == data[at + 2]
     return False
@@ -97,7 +97,7 @@ def has_all_scans(data: bytes) -> bool:
     progressive = False
     for kind, at in segments(data):
         if kind in FRAMES:
-            progressive = kind in _PROGRESSIVE
+            progressive = kind in PROGRESSIVE
             missing = {
                 component: set(range(_COEFFICIENTS)) for component in data[at + 8 : at + 8 + 3 * data[at + 7] : 3]
             }

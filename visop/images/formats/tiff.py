@@ -7,6 +7,7 @@ take 7 to 15 s and a gigabyte. So visop counts them first.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from struct import Struct
 
 # BYTE, ASCII, SBYTE and UNDEFINED: Pillow reads these as one bytes object, whatever their length.
@@ -21,6 +22,9 @@ _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 262, 330, 50706
 _SENSOR = frozenset({32803, 34892})
 _MAX_SUB_IFDS = 8
 
+# Pages have some dozens of tags, in the order of their numbers.
+_MAX_TAGS = 1000
+_WIDTH, _LENGTH = 256, 257
 _BITS, _SAMPLES, _SAMPLE_FORMAT = 258, 277, 339
 _FORMS = {1: "unsigned", 2: "signed", 3: "floating point", 5: "complex", 6: "complex"}
 
@@ -62,18 +66,29 @@ class Tiff:
         below = [self._read("L", at) for at in self._pointed(first)]
         return _DNG_VERSION in first or any(self._is_sensor(directory) for directory in [self._first, *below])
 
+    def canvas(self) -> tuple[int, int, int]:
+        """Return width and height of the first page, and the bytes of a pixel, from its first tags."""
+        entries = dict(islice(self._entries(self._first), _MAX_TAGS))
+        width, height = (self._whole(entries[tag]) if tag in entries else 0 for tag in (_WIDTH, _LENGTH))
+        return width, height, -(-self._number(entries, _SAMPLES) * self._number(entries, _BITS) // 8)
+
     def samples(self) -> str:
         """Describe the samples of the first page: ``with 3 samples of 64 bits, floating point, per pixel``."""
-        count, bits, form = (self._number(tag, 1) for tag in (_SAMPLES, _BITS, _SAMPLE_FORMAT))
+        entries = dict(self._entries(self._first))
+        count, bits, form = (self._number(entries, tag) for tag in (_SAMPLES, _BITS, _SAMPLE_FORMAT))
         return f"with {count} sample{'s' * (count != 1)} of {bits} bits, {_FORMS.get(form, 'undefined')}, per pixel"
 
-    def _number(self, tag: int, default: int) -> int:
-        """Return the first value of a tag of the first page, of 16 bits."""
-        entry = dict(self._entries(self._first)).get(tag)
+    def _number(self, entries: Mapping[int, int], tag: int) -> int:
+        """Return the first value of a tag, of 16 bits; 1 if there is none."""
+        entry = entries.get(tag)
         if entry is None:
-            return default
+            return 1
         fits = self._read("L", entry + 4) <= 2  # in the entry itself
         return self._read("H", entry + 8 if fits else self._read("L", entry + 8))
+
+    def _whole(self, entry: int) -> int:
+        """Return the value of an entry that has one, of 16 or 32 bits."""
+        return self._read(_POINTERS.get(self._read("H", entry + 2), "L"), entry + 8)
 
     def _is_sensor(self, directory: int) -> bool:
         entry = dict(self._entries(directory)).get(_PHOTOMETRIC)

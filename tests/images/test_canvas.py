@@ -1,0 +1,86 @@
+"""What a picture takes decoded is told from its header, whatever its format, as the decoder finds it."""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import Any
+
+import pytest
+from PIL import Image as PILImage
+
+from visop.images.formats.canvas import decoded_bytes
+from visop.images.formats.heif import has_heif
+
+SIZE = (120, 78)
+FOUR, SIX, EIGHT = 4 * 120 * 78, 6 * 120 * 78, 8 * 120 * 78
+
+
+def encode(mode: str, kind: str, size: tuple[int, int] = SIZE, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    PILImage.new(mode, size).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "options"),
+    [
+        ("RGB", "JPEG", {}),
+        ("CMYK", "JPEG", {}),
+        ("1", "PNG", {}),
+        ("RGBA", "PNG", {}),
+        ("I;16", "PNG", {}),
+        ("P", "GIF", {}),
+        ("RGB", "WEBP", {}),
+        ("RGB", "WEBP", {"lossless": True}),
+        ("RGBA", "WEBP", {"save_all": True, "append_images": [PILImage.new("RGBA", SIZE, "red")]}),
+        ("RGB", "AVIF", {"speed": 10}),
+        ("1", "BMP", {}),
+        ("RGB", "TIFF", {"compression": "jpeg"}),
+        ("F", "TIFF", {}),
+    ],
+)
+def test_every_format_says_its_size(mode: str, kind: str, options: dict[str, Any]) -> None:
+    assert decoded_bytes(encode(mode, kind, **options), None) == FOUR
+
+
+@pytest.mark.skipif(not has_heif(), reason="needs pillow-heif")
+def test_heif_says_its_size() -> None:
+    assert decoded_bytes(encode("RGB", "HEIF"), None) == FOUR
+
+
+def test_samples_of_16_bits_count_twice() -> None:
+    data = encode("RGBA", "PNG")
+    assert decoded_bytes(data[:24] + b"\x10" + data[25:], None) == EIGHT
+    data = encode("RGB", "PNG")
+    assert decoded_bytes(data[:24] + b"\x10" + data[25:], None) == SIX
+
+
+@pytest.mark.parametrize("side", [None, 10, 30, 60, 200])
+def test_a_jpeg_counts_at_the_scale_at_which_it_is_decoded(side: int | None) -> None:
+    data = encode("RGB", "JPEG", (403, 301))
+    with PILImage.open(io.BytesIO(data)) as image:
+        if side:
+            image.draft(None, (side, side))
+        assert decoded_bytes(data, side) == 4 * image.width * image.height
+
+
+def test_a_progressive_jpeg_counts_with_its_coefficients() -> None:
+    assert decoded_bytes(encode("RGB", "JPEG", progressive=True), 8) == (4 + 2 * 3) * 120 * 78
+
+
+def test_the_canvas_of_an_animation_counts_and_not_its_frame() -> None:
+    data = encode("RGBA", "WEBP", save_all=True, append_images=[PILImage.new("RGBA", SIZE, "red")])
+    canvas = struct.pack("<L", 9999)[:3] + struct.pack("<L", 4999)[:3]
+    assert decoded_bytes(data[:24] + canvas + data[30:], None) == 4 * 10_000 * 5000
+
+
+def test_what_is_no_picture_takes_nothing() -> None:
+    assert decoded_bytes(b"not a picture", None) == 0
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0\x08\0\0\0", b"GIF89a", b"RIFF\0\0\0\0WEBP"]
+)
+def test_a_header_that_is_cut_off_says_nothing(data: bytes) -> None:
+    assert decoded_bytes(data, None) is None

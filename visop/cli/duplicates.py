@@ -36,7 +36,8 @@ than any two different pictures of this index are expected to be: --false-pairs 
 may be expected among all that are compared, and each picture has a threshold of its own, from how alike the others are
 to it. With fewer than 500 pictures the calibration of the encoder takes their place. Every member of a group is itself
 like the picture in its middle, so that one picture between two groups does not join them. The most certain groups come
-first. Pictures that were taken right after each other can be as alike as copies are.
+first. Pictures that were taken right after each other can be as alike as copies are. Pictures with nearly nothing on
+them, such as blank pages, are all alike and left out; files with the same bytes are listed even so.
 
 In each group `keep` is the one that is the original as far as the files say, with the reason in brackets: as the camera
 wrote it, the most pixels (more than twice as many), most like the others, the least compressed, the most metadata, the
@@ -126,11 +127,20 @@ def _write_page(arguments: argparse.Namespace, groups: Sequence[Group], rule: st
 def _find(arguments: argparse.Namespace, index: Index) -> tuple[list[Group], str]:
     from visop.progress import progress_bar
     from visop.search.duplicates import find_duplicates, with_originals
+    from visop.search.emptiness import Emptiness
+    from visop.search.empty_groups import left_out_words, without_empty
 
     threshold, rule = _threshold(arguments, index)
+    settings = settings_of(arguments)
     with progress_bar(index.count(), quiet=arguments.quiet) as bar:
         groups = find_duplicates(index.collection, threshold, bar.update)
-    return with_originals(groups, settings_of(arguments)), rule
+    with progress_bar(len(groups), quiet=arguments.quiet) as bar:
+        groups, left_out = without_empty(groups, Emptiness(settings), bar.update)
+    if left_out:
+        rule = f"{rule}; {left_out_words(left_out)}"
+        if arguments.json or arguments.move_to:  # the others tell the rule
+            note(left_out_words(left_out))
+    return with_originals(groups, settings), rule
 
 
 def _threshold(arguments: argparse.Namespace, index: Index) -> tuple[float | FewFalsePairs, str]:

@@ -1,0 +1,65 @@
+"""Which pictures of an index have nearly nothing on them: an index does not say, so that their files are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from visop.errors import VisopError
+from visop.images.decode import ImageLimits
+from visop.images.decode_process import decode_in_process
+from visop.images.emptiness import is_nearly_empty, marked_share
+from visop.machine import usable_cores
+from visop.search.milvus.schema import Picture
+from visop.search.show.files import first_readable
+from visop.settings import Settings
+
+# Enough to measure, and the least that a JPEG is decoded to: a twelfth of the time of all pixels.
+_DECODE_SIDE = 128
+
+# Remembered by id; what is not any more is measured again.
+_REMEMBERED = 100_000
+
+
+class Emptiness:
+    """Measures ``marked_share`` of pictures, and remembers it. May be used from several threads.
+
+    Args:
+        settings: what a file may have, in bytes and pixels.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._known: dict[str, float] = {}
+
+    def of_file(self, data: bytes) -> float | None:
+        """The share of the picture in a file; None if it cannot be decoded here, as what only its encoder reads."""
+        try:
+            return _measured(data, ImageLimits.of(self._settings))
+        except VisopError:
+            return None
+
+    def of(self, picture: Picture) -> float | None:
+        """The share of a picture of an index; None if no file of it can be read. Nothing is fetched."""
+        if (known := self._known.get(picture.id)) is not None:
+            return known
+        marked = first_readable(picture, self._settings, _measured, None)
+        if marked is not None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[picture.id] = marked
+        return marked
+
+    def of_all(self, pictures: Sequence[Picture]) -> list[float | None]:
+        """As ``of``, several at a time."""
+        with ThreadPoolExecutor(usable_cores(), "visop-emptiness") as threads:
+            return list(threads.map(self.of, pictures))
+
+    def empty_ones(self, pictures: Sequence[Picture]) -> frozenset[str]:
+        """The ids of those that are nearly empty; of what cannot be read, none is."""
+        pairs = zip(pictures, self.of_all(pictures), strict=True)
+        return frozenset(picture.id for picture, marked in pairs if marked is not None and is_nearly_empty(marked))
+
+
+def _measured(data: bytes, limits: ImageLimits) -> float | None:
+    return marked_share(decode_in_process(data, limits, _DECODE_SIDE))

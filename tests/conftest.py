@@ -9,8 +9,10 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from operator import add, sub
+from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
@@ -19,6 +21,7 @@ import pytest
 from PIL import Image as PILImage
 
 from tests.in_thread import serving_in_thread
+from tests.made_once import MakeOnce, made_once, shared_folder
 from tests.toys import ToyOperator, ToyProcessor
 from visop.cli.main import make_parser
 from visop.rpc import rpc_pb2_grpc
@@ -143,6 +146,18 @@ def start_server() -> Iterator[Callable[..., Running]]:
     """Start servers with other settings or another operator; they stop with the test."""
     with ExitStack() as stack:
         yield lambda operator=None, **changes: stack.enter_context(running(operator, **changes))
+
+
+@pytest.fixture(scope="session")
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
+    """Make a folder by its name, once for all processes in which the tests run."""
+    return partial(made_once, shared_folder(tmp_path_factory))
+
+
+@pytest.fixture(scope="session")
+def model_cache(make_once: MakeOnce) -> Path:
+    """One cache for all tests, so that each model is built once."""
+    return make_once("models", lambda folder: None)
 
 
 class _Pictures(BaseHTTPRequestHandler):

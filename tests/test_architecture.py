@@ -146,9 +146,9 @@ def test_a_light_import_stays_light(module: str) -> None:
     assert done.stdout.split() == []
 
 
-def test_the_shipped_encoder_is_served_without_the_program_that_draws_pictures(tmp_path: Path) -> None:
+def test_the_shipped_encoder_is_served_without_the_program_that_draws_pictures(model_cache: Path) -> None:
     code = "from visop.models.built_in_encoder import BuiltInEncoder as B; from visop.settings import Settings; "
-    code += f"e = B(Settings(device='cpu', cache_dir=__import__('pathlib').Path({str(tmp_path)!r}))); e.load(); "
+    code += f"e = B(Settings(device='cpu', cache_dir=__import__('pathlib').Path({str(model_cache)!r}))); e.load(); "
     code += "import visop.serving.lifecycle, sys; print(*[m for m in sys.modules if m.startswith('visop.synthetic')])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

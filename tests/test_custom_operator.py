@@ -22,13 +22,8 @@ RED, BLUE = make_image((255, 0, 0)), make_image((0, 0, 255))
 
 
 @pytest.fixture(scope="module")
-def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
-def operator(cache_dir: Path) -> Iterator[CustomOperator]:
-    settings = Settings(model="mobilenetv2", weights="random", device="cpu", precision="f32", cache_dir=cache_dir)
+def operator(model_cache: Path) -> Iterator[CustomOperator]:
+    settings = Settings(model="mobilenetv2", weights="random", device="cpu", precision="f32", cache_dir=model_cache)
     loaded = CustomOperator(settings)
     loaded.load()
     yield loaded
@@ -132,9 +127,9 @@ def test_the_numpy_operator_of_the_guide_is_tried_in_its_folder(tmp_path: Path) 
     assert (done.returncode, done.stderr) == (1, "no.png: No such file or directory\n")
 
 
-def test_the_file_is_a_program_that_tries_the_operator(cache_dir: Path, tmp_path: Path) -> None:
+def test_the_file_is_a_program_that_tries_the_operator(model_cache: Path, tmp_path: Path) -> None:
     (tmp_path / "red.png").write_bytes(RED)
-    done = try_it(tmp_path / "red.png", OP_MODEL="mobilenetv2", OP_WEIGHTS="random", OP_CACHE_DIR=str(cache_dir))
+    done = try_it(tmp_path / "red.png", OP_MODEL="mobilenetv2", OP_WEIGHTS="random", OP_CACHE_DIR=str(model_cache))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{tmp_path / 'red.png'} (1280,) 0.")
 

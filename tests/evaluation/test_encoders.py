@@ -78,8 +78,8 @@ def test_the_settings_that_an_encoder_names(text: str, flags: dict[str, str], mo
     assert {name: getattr(seen[0], name) for name in said} == said
 
 
-def test_a_model_by_name_is_the_built_in_encoder_whatever_operator_is_configured(tmp_path: Path) -> None:
-    with open_encoder("embedded", TOY | {"OP_CACHE_DIR": str(tmp_path)}) as encoder:
+def test_a_model_by_name_is_the_built_in_encoder_whatever_operator_is_configured(model_cache: Path) -> None:
+    with open_encoder("embedded", TOY | {"OP_CACHE_DIR": str(model_cache)}) as encoder:
         assert encoder.dimension == 256
         assert encoder.fingerprint.startswith("embedded-")
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.made_once import MakeOnce
 from visop.models import EngineOptions, Selection
 from visop.models.engines.engine import Engine
 from visop.models.engines.openvino import native_precisions
@@ -23,12 +24,6 @@ Load = Callable[..., Engine]
 def needs(precision: str) -> pytest.MarkDecorator:
     """Skips a test where the processor would have to emulate this arithmetic."""
     return pytest.mark.skipif(precision not in native_precisions(), reason=f"this processor has no {precision}")
-
-
-@pytest.fixture(scope="session")
-def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache for all tests, so that each model is built once."""
-    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="session")
@@ -52,16 +47,16 @@ class Reference:
 
 
 @pytest.fixture(scope="session")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Reference]:
+def reference(make_once: MakeOnce) -> Callable[[str], Reference]:
     """Vectors of plain Keras on TensorFlow, computed once for each model."""
-    folder = tmp_path_factory.mktemp("reference")
 
-    def make(model: str) -> Reference:
-        if not (folder / f"{model}.npz").exists():
-            run_program("tests.models.reference", "vectors", str(folder), model)
+    def made(model: str) -> Reference:
+        folder = make_once(
+            f"reference-{model}", lambda folder: run_program("tests.models.reference", "vectors", str(folder), model)
+        )
         return Reference(folder, model)
 
-    return make
+    return made
 
 
 @dataclass(frozen=True)
@@ -73,9 +68,13 @@ class Files:
 
 
 @pytest.fixture(scope="session")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    folder = tmp_path_factory.mktemp("files")
-    return Files(folder, json.loads(run_program("tests.models.refusals", str(folder))))
+def files(make_once: MakeOnce) -> Files:
+    def make(folder: Path) -> None:
+        (folder / "files").mkdir()
+        (folder / "answers.json").write_text(run_program("tests.models.refusals", str(folder / "files")))
+
+    folder = make_once("refusals", make)
+    return Files(folder / "files", json.loads((folder / "answers.json").read_text()))
 
 
 def run_program(module: str, *arguments: str) -> str:

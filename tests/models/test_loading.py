@@ -8,6 +8,8 @@ import pytest
 
 from tests.models.conftest import Files
 
+pytestmark = pytest.mark.slow  # making and loading the files takes 15 s
+
 
 @pytest.mark.parametrize("name", ["right.weights.h5", "right.keras", "right.safetensors", "after training.weights.h5"])
 def test_a_right_file_is_taken_weight_by_weight(name: str, files: Files) -> None:

@@ -54,6 +54,7 @@ def test_vectors_are_the_callers_own(load: Load) -> None:
     np.testing.assert_array_equal(first, kept)
 
 
+@pytest.mark.slow  # builds a model of its own
 def test_features_of_zeros_give_zeros_and_never_nan(load: Load, files: Files, tmp_path: Path) -> None:
     path = shutil.copy(files.folder / "right.weights.h5", tmp_path / "zeros.weights.h5")
     with h5py.File(path, "r+") as file:
@@ -91,7 +92,7 @@ print(*{"keras", "tensorflow", "h5py", "torch", "jax"} & set(sys.modules))
 """
 
 
-@pytest.mark.parametrize("start", ["first", "second"])
+@pytest.mark.parametrize("start", [pytest.param("first", marks=pytest.mark.slow), "second"])
 def test_a_process_that_serves_imports_no_keras(start: str, load: Load, model_cache: Path, tmp_path: Path) -> None:
     load("mobilenetv2")
     cache = tmp_path if start == "first" else model_cache

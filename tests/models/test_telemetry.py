@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 # Both starts: the first one exports, in a subprocess, and the second one only loads.
@@ -21,6 +23,7 @@ print("loaded")
 """
 
 
+@pytest.mark.slow  # builds a model of its own
 def test_loading_a_model_contacts_nobody_and_writes_only_to_the_cache(tmp_path: Path) -> None:
     # CI=true, among others, would switch the telemetry off by itself.
     environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ} | {"HOME": str(tmp_path)}

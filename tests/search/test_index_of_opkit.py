@@ -26,8 +26,8 @@ NEW = pytest.mark.parametrize("precision", ["f32", pytest.param("int8", marks=ne
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return Settings(device="cpu", cache_dir=tmp_path_factory.mktemp("cache"))
+def settings(model_cache: Path) -> Settings:
+    return Settings(device="cpu", cache_dir=model_cache)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from visop.synthetic.generate import generate_picture
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "AVIF")
 LIMITS = ImageLimits(max_bytes=2**24, max_pixels=50_000_000, max_frames=100, formats=FORMATS)
+WITH_HEIF = replace(LIMITS, formats=("HEIF", *FORMATS))
 
 PICTURE = PILImage.fromarray(generate_picture(5, 256))
 ENDS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"\0\0\0\0IEND\xaeB`\x82", "GIF": b"\0;"}
@@ -60,6 +61,7 @@ def spoken(value: object) -> str:
 
 
 def encode(image: PILImage.Image, kind: str, **options: Any) -> bytes:
+    assert kind != "HEIF" or has_heif()
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
@@ -109,13 +111,13 @@ def test_an_honest_file_is_decoded_whatever_it_shows(kind: str) -> None:
         assert decode_image(file, LIMITS).shape == (image.height, image.width, 3)
 
 
-@pytest.mark.parametrize("kind", ["WEBP", "AVIF"])
+@pytest.mark.parametrize("kind", ["WEBP", "AVIF", "HEIF"])
 @pytest.mark.parametrize("size", [(200, 133), (24, 32), (63, 177), (17, 250)], ids=str)
 def test_pixels_outside_of_the_picture_are_no_damage(kind: str, size: tuple[int, int]) -> None:
     """Blocks reach over the edge; those that are nearly invisible have many bytes at high quality."""
     image = PICTURE.resize(size)
     data = encode(image, kind, quality=95, **({"speed": 10} if kind == "AVIF" else {}))
-    assert decode_image(data, LIMITS).shape == (image.height, image.width, 3)
+    assert decode_image(data, WITH_HEIF).shape == (image.height, image.width, 3)
 
 
 def test_pixels_that_are_transparent_are_no_damage() -> None:
@@ -263,6 +265,30 @@ def test_black_is_no_damage(kind: str) -> None:
         assert decode_image(encode(image, kind), LIMITS).shape == (image.height, image.width, 3)
 
 
+@pytest.mark.parametrize(
+    ("piece", "name"),
+    [(bytes(4096), "zeros"), (b"\xff" * 4096, "bytes of 255"), (random.Random(0).randbytes(4096), "noise")],
+    ids=["zeros", "255", "noise"],
+)
+@pytest.mark.parametrize("kind", ["BMP", "TIFF"])
+def test_a_sector_of_something_else_is_no_picture(kind: str, piece: bytes, name: str) -> None:
+    with pytest.raises(ImageDecodeError, match=f"damaged {kind}: a part of its pixels is {name}"):
+        decode_image(middle(encode(PICTURE, kind), piece), LIMITS)
+
+
+@pytest.mark.parametrize("kind", ["BMP", "TIFF"])
+def test_noise_and_white_with_an_outline_are_no_damage(kind: str) -> None:
+    noise = PILImage.frombytes("RGB", (256, 256), random.Random(1).randbytes(3 * 256 * 256))
+    images = [noise, ImageOps.expand(PICTURE, border=7, fill="white"), PICTURE.convert("P"), noise.convert("P")]
+    for box in ((0, 90, 256, 120), (0, 200, 256, 256), (0, 0, 256, 40), (40, 60, 256, 100), (30, 30, 99, 99)):
+        images.append(PICTURE.resize((256, 256)))
+        images[-1].paste(noise.crop(box), box)
+        images.append(PICTURE.resize((256, 256)))
+        images[-1].paste("white", box)
+    for image in images:
+        assert decode_image(encode(image, kind), LIMITS).shape == (image.height, image.width, 3)
+
+
 def test_a_bmp_that_lacks_a_byte_is_refused() -> None:
     with pytest.raises(ImageDecodeError, match="damaged BMP: its pixels end early"):
         decode_image(encode(PICTURE.resize((255, 99)), "BMP")[:-1], LIMITS)
@@ -292,11 +318,12 @@ def test_the_size_of_an_avif_is_found_in_its_coded_data(options: dict[str, Any])
 
 
 def test_a_heic_is_decoded_where_its_package_is_installed() -> None:
-    assert has_heif()
     data = encode(PICTURE, "HEIF", quality=90)
-    image = decode_image(data, replace(LIMITS, formats=("HEIF",)))
+    image = decode_image(data, WITH_HEIF)
     assert np.abs(image.astype(int) - np.asarray(PICTURE)).mean() < 4
     with pytest.raises(ImageDecodeError, match="damaged HEIF"):
-        decode_image(middle(data, bytes(1000)), replace(LIMITS, formats=("HEIF",)))
+        decode_image(middle(data, bytes(1000)), WITH_HEIF)
     with pytest.raises(ImageDecodeError, match="damaged HEIF: a part of its pixels is bytes of 255"):
-        decode_image(middle(data, b"\xff" * 1000), replace(LIMITS, formats=("HEIF",)))
+        decode_image(middle(data, b"\xff" * 1000), WITH_HEIF)
+    with pytest.raises(ImageDecodeError, match="damaged HEIF: its compressed data are corrupt"):
+        decode_image(middle(data, random.Random(0).randbytes(1000)), WITH_HEIF)

@@ -68,7 +68,7 @@ def load(image: Any, data: bytes) -> None:
         case "BMP":
             check_bmp(image, data)
             image.load()
-        case "WEBP" | "AVIF":
+        case "WEBP" | "AVIF" | "HEIF":
             load_to_the_end(image, data, lambda file: PIL.Image.open(MeteredFile(file), formats=(image.format,)))
         case _:
             image.load()

@@ -1,4 +1,4 @@
-"""Find out whether the pixels of a WebP or AVIF end where its coded data do: these formats have no checksum.
+"""Find out whether the pixels of a WebP, AVIF or HEIF end where its coded data do: these formats have no checksum.
 
 Arithmetic coding never fails: behind a damaged byte the decoder goes on with pixels that nobody saw, and nearly always
 needs fewer bytes than there are. So the file is decoded a second time with other bytes at its end: of a whole picture,
@@ -18,10 +18,14 @@ from visop.images.formats.boxes import find_pictures
 # Enough to change a pixel: less than that can be filling, and its value matter to none.
 _TAIL = 16
 
-# Lossy WebP codes blocks of 16 x 16 pixels (RFC 6386, section 2), of which the last can be nearly invisible. Then the
-# tail is so long that the whole of it finds room, at any quality.
+# Lossy WebP codes blocks of 16 x 16 pixels (RFC 6386, section 2), HEVC of 8 x 8 or more, of which the last can be
+# nearly invisible. Then the tail is so long that the whole of it finds room, at any quality: so many times what a block
+# takes on average, or so many bytes.
 _BLOCK_SIDE = 16
-_TAIL_BLOCKS, _BLOCK_BYTES = 6, 400
+_EDGE_BLOCKS = {"VP8 ": (6, 400), "HEIF": (3, 96)}
+
+# Encoders of HEVC fill smaller pictures up to this size, with pixels that nobody sees.
+_LEAST_HEIF_SIDE = 64
 
 _STRIP_ROWS = 64
 
@@ -40,7 +44,7 @@ def load_to_the_end(image: Any, data: bytes, reopen: Callable[[bytes], Any]) -> 
     Raises:
         ImageDecodeError: the last bytes do not matter.
     """
-    tail = _tail(data, image.size)
+    tail = _tail(data, image.size, image.format)
     other = _checksum_of(_altered(data, *tail), reopen) if tail else None
     image.load()
     if other == _checksum(image) and not image.has_transparency_data:
@@ -69,17 +73,21 @@ def _checksum(image: Any) -> int:
     return value
 
 
-def _tail(data: bytes, picture: tuple[int, int]) -> tuple[int, int] | None:
+def _tail(data: bytes, picture: tuple[int, int], kind: str) -> tuple[int, int] | None:
     """Return start and end of the bytes that decide about the last pixels; None if that is not known."""
-    if data[:4] != b"RIFF":
-        main = find_pictures(data).main
-        return main and (max(main[0], main[1] - _TAIL), main[1])
-    kind, start, end = _webp_pixels(data, 12, len(data))
+    if kind == "WEBP":
+        coding, start, end = _webp_pixels(data, 12, len(data))
+        blocks = _EDGE_BLOCKS.get(coding.decode("latin-1"))
+    else:
+        start, end = find_pictures(data).main or (0, 0)
+        blocks = _EDGE_BLOCKS.get(kind)
+    if start == end or (kind == "HEIF" and min(picture) < _LEAST_HEIF_SIDE):
+        return None
     size = _TAIL
-    if kind == b"VP8 " and any(side % _BLOCK_SIDE for side in picture):
-        blocks = math.prod(-(-side // _BLOCK_SIDE) for side in picture)
-        size = max(_BLOCK_BYTES, _TAIL_BLOCKS * (end - start) // blocks)
-    return (max(start, end - size), end) if kind else None
+    if blocks and any(side % _BLOCK_SIDE for side in picture):
+        count = math.prod(-(-side // _BLOCK_SIDE) for side in picture)
+        size = max(blocks[1], blocks[0] * (end - start) // count)
+    return max(start, end - size), end
 
 
 def _webp_pixels(data: bytes, start: int, end: int) -> tuple[bytes, int, int]:

@@ -14,12 +14,16 @@ from typing import Any
 from visop.errors import ImageDecodeError, ImageTooLarge
 from visop.images.formats.jpeg import is_whole_jpeg
 from visop.images.formats.jpeg_cost import check_jpeg_strips
-from visop.images.formats.zeros import Rows, has_torn_zeros
+from visop.images.formats.overwritten import replacement
+from visop.images.formats.rows import Rows
 
 # Tags: (offsets, byte counts) of strips and of tiles.
 _PLACES = ((273, 279), (324, 325))
 _BITS, _SAMPLES, _PLANES, _TILE_WIDTH, _TILE_LENGTH, _JPEG_TABLES = 258, 277, 284, 322, 323, 347
 _SEPARATE = 2
+
+# Modes whose samples are near to their neighbours; the indices of a palette are not.
+_SMOOTH_MODES = ("L", "RGB", "RGBA", "CMYK")
 
 # Four samples of 32 bits.
 _MAX_BYTES_PER_PIXEL = 16
@@ -45,10 +49,12 @@ def check_strips(image: Any, data: bytes) -> None:
         raise ImageTooLarge(f"image is a TIFF with {len(strips):,} strips or tiles that share their bytes")
     if image.info.get("compression") == "jpeg":
         check_jpeg_strips(_with_tables(image, data[start : start + size]) for start, size in strips)
-    if not all(_is_whole(image, data[start : start + size]) for start, size in strips):
+    if image.info.get("compression") == "raw":
+        what = _replacement(image, data, sorted(strips))
+        if what:
+            raise _damaged(f"a part of its pixels is {what}")
+    elif not all(_is_whole(image, data[start : start + size]) for start, size in strips):
         raise _damaged("its compressed data are corrupt")
-    if image.info.get("compression") == "raw" and _is_torn(image, data, strips):
-        raise _damaged("a part of its pixels is zeros")
 
 
 def _strips(tags: Any) -> Iterator[tuple[int, int]]:
@@ -109,12 +115,13 @@ def _unpacks_as_lzma(strip: bytes, max_bytes: int) -> bool:
     return unpacker.eof
 
 
-def _is_torn(image: Any, data: bytes, strips: list[tuple[int, int]]) -> bool:
-    """Whether zeros took the place of pixels without compression, in strips that follow one another."""
-    starts = sorted(strips)
-    follow = all(start + size == after for (start, size), (after, _) in pairwise(starts))
-    end = starts[-1][0] + starts[-1][1]
-    return follow and has_torn_zeros(data, Rows(starts[0][0], end, *_row_and_pixel(image)))
+def _replacement(image: Any, data: bytes, strips: list[tuple[int, int]]) -> str | None:
+    """Name what took the place of pixels without compression, in strips that follow one another."""
+    if any(start + size != after for (start, size), (after, _) in pairwise(strips)):
+        return None
+    rows = Rows(strips[0][0], sum(strips[-1]), *_row_and_pixel(image))
+    is_smooth = image.mode in _SMOOTH_MODES and set(_values(image.tag_v2.get(_BITS, 1))) == {8}
+    return replacement(data, rows, is_smooth)
 
 
 def _row_and_pixel(image: Any) -> tuple[int, int]:

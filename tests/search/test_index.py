@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from tests.conftest import picture_file
+from tests.conftest import make_image, picture_file
 from tests.search.conftest import SERVER, colour_of, contents, make_old, write_pictures
 from tests.toys import RAISES
 from visop.errors import InvalidInput, ModelFailed, UsageError
@@ -28,6 +28,22 @@ def test_a_picture_is_found_by_every_kind_of_image(index, folder, picture_server
         assert match.cosine == pytest.approx(1, abs=1e-6)
     red, green, blue = colour_of(3)
     assert index.search(f"{picture_server}/{red}-{green}-{blue}.png", 1)[0].picture.names == (str(path),)
+
+
+def test_a_nearly_empty_picture_is_no_copy_from_either_side(index, folder, picture_server):
+    (folder / "white.png").write_bytes(make_image((255, 255, 255)))
+    (folder / "grey.png").write_bytes(picture_file((60, 60, 60)))
+    index.add([folder])
+    index.use_threshold(0.999)
+    found = index.search(make_image((1, 1, 1)), 2)
+    assert (found.nearly_empty, found.marked) == (True, 0)
+    assert [(match.is_copy, match.nearly_empty) for match in found] == [(None, True)] * 2
+    for image in (folder / "grey.png", f"{picture_server}/60-60-60.png"):
+        found = index.search(image, 3)
+        assert not found.nearly_empty
+        verdicts = {Path(match.picture.names[0]).stem: (match.is_copy, match.nearly_empty) for match in found}
+        assert (verdicts.pop("grey"), verdicts.pop("white")) == ((True, False), (None, True))
+        assert list(verdicts.values()) == [(False, False)]
 
 
 def test_neighbours_are_those_of_numpy_in_order_with_their_distances(index, folder):

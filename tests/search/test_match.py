@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from visop.search.match import match_of
+from visop.search.match import Match, Matches, match_of
 from visop.search.milvus.collection import Hit
 from visop.search.milvus.schema import Picture
 
@@ -29,3 +29,13 @@ def test_rounding_leaves_the_range_of_a_cosine_alone():
 @pytest.mark.parametrize(("threshold", "verdict"), [(None, None), (0.7, True), (0.71, False)])
 def test_a_copy_reaches_the_threshold(threshold, verdict):
     assert match_of(Hit(PICTURE, 0.7), "IP", threshold).is_copy is verdict
+
+
+def test_verdicts_are_taken_back_where_there_is_nothing_to_compare():
+    other = Picture("1" * 64, ("/b",), 1, 1, 1, 1, 1)
+    matches = Matches([Match(PICTURE, 0, 1, True), Match(other, 0, 1, True)], marked=0.5)
+    judged = matches.without_verdicts({other.id})
+    assert [(each.is_copy, each.nearly_empty) for each in judged] == [(True, False), (None, True)]
+    matches.marked = 0.009
+    assert [(each.is_copy, each.nearly_empty) for each in matches.without_verdicts(set())] == [(None, True)] * 2
+    assert judged.marked == 0.5

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import run_command
+from tests.conftest import make_image, run_command
+from tests.evaluation.test_compare import CALIBRATION
 from tests.search.conftest import SERVER, write_pictures
 from visop.cli import duplicates
 from visop.cli.main import main
@@ -189,6 +190,35 @@ def test_a_calibration_gives_verdicts(run, folder, tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert "copy" in lines[0]
     assert "copy" not in lines[-1]
+
+
+def test_of_a_nearly_empty_picture_no_copies_are_told(run, folder, tmp_path, capsys, monkeypatch):
+    (folder / "white.png").write_bytes(make_image((255, 255, 255)))
+    (tmp_path / "black.png").write_bytes(make_image((1, 1, 1)))
+    run("index", folder, "--quiet")
+    monkeypatch.setattr("visop.search.calibration.calibration_of", lambda origin, settings: CALIBRATION)
+    assert run("search", tmp_path / "black.png", "--k", 3) == 0
+    out, err = capsys.readouterr()
+    assert "copy" not in out
+    assert out.splitlines()[-1].split()[3] == "empty"
+    why = (
+        "black.png is nearly empty (0.0% of it differs from its background): nothing to compare, so no copies are told"
+    )
+    assert why in err
+    assert run("search", tmp_path / "black.png", "--k", 1, "--json") == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["is_copy"], found["nearly_empty"]) == (None, True)
+
+
+def test_in_a_terminal_the_columns_have_headings(run, folder, capsys, monkeypatch):
+    run("index", folder, "--quiet")
+    capsys.readouterr()
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert run("search", folder / "3.png", "--k", 1) == 0
+    headings, line = capsys.readouterr().out.splitlines()
+    assert headings.split() == ["score", "cosine", "pixels", "picture"]
+    assert headings.index("pixels") + len("pixels") == line.index("16x12") + len("16x12")
+    assert headings.index("picture") == line.index(str(folder))
 
 
 def test_an_encoder_that_has_no_threshold_at_the_usual_rate_still_searches(run, folder, tmp_path, capsys, monkeypatch):

@@ -64,9 +64,9 @@ def _page(name: str) -> Path:
     return path
 
 
-def add_encoder_flags(parser: CommandParser) -> None:
-    """Add what says which encoder encodes."""
-    told = "a running operator that encodes; repeat it for several (default: one in this process)"
+def add_encoder_flags(parser: CommandParser, repeated: str = "repeat it for several") -> None:
+    """Add what says which encoder encodes, and what it is good for to repeat the flag."""
+    told = f"a running operator that encodes; {repeated} (default: one in this process)"
     add_running_operator(parser, told, several=True)
     add_local_operator(parser)
 

@@ -10,12 +10,15 @@ from visop.images.decode import ImageLimits
 from visop.images.decode_process import decode_in_process
 from visop.images.emptiness import is_nearly_empty, marked_share
 from visop.machine import usable_cores
+from visop.search.match import Matches
 from visop.search.milvus.schema import Picture
 from visop.search.show.files import first_readable
 from visop.settings import Settings
 
 # Enough to measure, and the least that a JPEG is decoded to: a twelfth of the time of all pixels.
 _DECODE_SIDE = 128
+
+_LOOKED_AT = 100
 
 # Remembered by id; what is not any more is measured again.
 _REMEMBERED = 100_000
@@ -52,6 +55,8 @@ class Emptiness:
 
     def of_all(self, pictures: Sequence[Picture]) -> list[float | None]:
         """As ``of``, several at a time."""
+        if len(pictures) < 2:
+            return [self.of(picture) for picture in pictures]
         with ThreadPoolExecutor(usable_cores(), "visop-emptiness") as threads:
             return list(threads.map(self.of, pictures))
 
@@ -59,6 +64,14 @@ class Emptiness:
         """The ids of those that are nearly empty; of what cannot be read, none is."""
         pairs = zip(pictures, self.of_all(pictures), strict=True)
         return frozenset(picture.id for picture, marked in pairs if marked is not None and is_nearly_empty(marked))
+
+    def judged(self, matches: Matches) -> Matches:
+        """Take back the verdicts where there is nothing to compare.
+
+        Of what is called a copy, the nearest ``_LOOKED_AT`` are looked at: that is a few, unless all look alike.
+        """
+        copies = [] if matches.nearly_empty else [match.picture for match in matches if match.is_copy]
+        return matches.without_verdicts(self.empty_ones(copies[:_LOOKED_AT]))
 
 
 def _measured(data: bytes, limits: ImageLimits) -> float | None:

@@ -19,11 +19,12 @@ from visop.search import DEFAULT_NAME, DEFAULT_URI
 from visop.search.absent_disks import Away
 from visop.search.calibration import copy_threshold
 from visop.search.digests import Digests
+from visop.search.emptiness import Emptiness
 from visop.search.errors import NoSuchIndex
 from visop.search.failures import Failures
 from visop.search.ingest import Ingest, Progress
 from visop.search.limits import DEFAULT_LIMITS, BatchLimits
-from visop.search.match import Match, match_of
+from visop.search.match import Matches, match_of
 from visop.search.milvus.collection import Collection
 from visop.search.milvus.index_types import parse_index_type
 from visop.search.milvus.place import check_there
@@ -82,6 +83,7 @@ class Index:
         self._stamp = -1
         self._threshold: float | None = None
         self._is_threshold_known = False
+        self._emptiness = Emptiness(settings)
         self._loading = threading.Lock()
 
     @classmethod
@@ -236,8 +238,11 @@ class Index:
             dry_run=dry_run,
         )
 
-    def search(self, image: Any, k: int = 10, filter: str = "") -> list[Match]:  # noqa: A002 - as all call it
+    def search(self, image: Any, k: int = 10, filter: str = "") -> Matches:  # noqa: A002 - as all call it
         """Return the pictures most like this one, the most similar first.
+
+        The image, and the files of what is called a copy, are looked at: where one has nearly nothing on it there is
+        no verdict. An image behind a URL is not, since the encoder fetches it.
 
         Args:
             image: a path, a URL, the bytes of a file, a Pillow image, or an array (height, width, 3) uint8 RGB.
@@ -250,20 +255,28 @@ class Index:
             WrongFilter: the filter is no condition over the fields of an index.
             VisopError: the image cannot be encoded.
         """
-        return self.search_vector(self.encode(image), k, filter)
+        data = _as_input(image, self._open_encoders().max_image_bytes)
+        found = self.search_vector(self._encode(data), k, filter)
+        found.marked = self._emptiness.of_file(data) if isinstance(data, bytes) else None
+        return self._emptiness.judged(found)
 
     def encode(self, image: Any) -> Vector:
         """Return the vector of one image, (dimension,) float32. Arguments and errors are those of ``search``."""
+        return self._encode(_as_input(image, self._open_encoders().max_image_bytes))
+
+    def _encode(self, data: bytes | str) -> Vector:
         encoders = self._open_encoders()
         self._check(self._there().operator, encoders.operator)
-        query = _Query(_as_input(image, encoders.max_image_bytes))
-        ((_, result),) = encoders.encode([query])
+        ((_, result),) = encoders.encode([_Query(data)])
         if isinstance(result, VisopError):
             raise result
         return result
 
-    def search_vector(self, vector: Vector, k: int = 10, filter: str = "") -> list[Match]:  # noqa: A002
-        """Search with a vector of the same encoder, (dimension,) float32 of unit length; else as ``search``."""
+    def search_vector(self, vector: Vector, k: int = 10, filter: str = "") -> Matches:  # noqa: A002
+        """Search with a vector of the same encoder, (dimension,) float32 of unit length; else as ``search``.
+
+        No file is looked at: the verdict is that of the threshold alone.
+        """
         if not 1 <= k <= MAX_K:
             raise UsageError("k", k, f"must be from 1 to {MAX_K}")
         collection = self._there()
@@ -271,7 +284,7 @@ class Index:
             self._check(collection.operator, self._encoders.operator)
         (hits,) = collection.search([vector], k, filter)
         threshold = self._copy_threshold(collection.operator)
-        return [match_of(hit, collection.operator.metric_type, threshold) for hit in hits]
+        return Matches(match_of(hit, collection.operator.metric_type, threshold) for hit in hits)
 
     def use_threshold(self, cosine: float | None) -> None:
         """From now on, call pictures that reach this cosine copies; None leaves it open.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, replace
 
+from visop.images.emptiness import is_nearly_empty
 from visop.search.milvus.collection import Hit
 from visop.search.milvus.schema import Picture
 
@@ -17,13 +19,47 @@ class Match:
         picture: what it is, and under which names it is known.
         score: in the metric of the index: for L2 the Euclidean distance, 0 to 2; for IP and COSINE the cosine.
         cosine: of the angle between the two vectors, -1 to 1; the higher the more alike, whatever the metric.
-        is_copy: whether the cosine reaches the threshold of the encoder; None if it has none.
+        is_copy: whether the cosine reaches the threshold of the encoder; None if it has none, and where there is
+            nothing to compare.
+        nearly_empty: whether there is nothing to compare: this picture, or the one that was searched with, has nearly
+            nothing on it. Looked at only of what reaches the threshold.
     """
 
     picture: Picture
     score: float
     cosine: float
     is_copy: bool | None
+    nearly_empty: bool = False
+
+
+class Matches(list[Match]):
+    """What a search found, the most similar first.
+
+    Attributes:
+        marked: share of the picture that was searched with that differs from its background, see
+            ``visop.images.emptiness``; None if it was not looked at.
+    """
+
+    def __init__(self, matches: Iterable[Match], marked: float | None = None) -> None:
+        super().__init__(matches)
+        self.marked = marked
+
+    @property
+    def nearly_empty(self) -> bool:
+        """Whether the picture that was searched with has too little on it to be compared with another one."""
+        return self.marked is not None and is_nearly_empty(self.marked)
+
+    def without_verdicts(self, empty: Set[str]) -> Matches:
+        """Take back the verdicts on pictures with these ids, or all if there is nothing to compare with."""
+        return Matches(
+            (
+                replace(match, is_copy=None, nearly_empty=True)
+                if self.nearly_empty or match.picture.id in empty
+                else match
+                for match in self
+            ),
+            self.marked,
+        )
 
 
 def match_of(hit: Hit, metric: str, threshold: float | None) -> Match:

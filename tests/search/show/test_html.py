@@ -5,7 +5,7 @@ import pytest
 
 from tests.conftest import picture_file
 from visop.errors import UsageError
-from visop.search.match import Match
+from visop.search.match import Match, Matches
 from visop.search.milvus.schema import Picture
 from visop.search.show.html import write_search
 
@@ -19,7 +19,8 @@ def picture(*names):
 def test_a_page_stands_alone_and_escapes_names(tmp_path, settings):
     (tmp_path / "a.png").write_bytes(picture_file((9, 9, 9)))
     evil = '/<script>alert(1)</script>".png'
-    matches = [Match(picture(tmp_path / "a.png", evil), 0.5, 0.875, True), Match(picture("/gone.png"), 1, 0.5, False)]
+    found = Match(picture(tmp_path / "a.png", evil), 0.5, 0.875, True), Match(picture("/gone.png"), 1, 0.5, False)
+    matches = Matches(found)
     write_search(tmp_path / "page.html", evil, matches, settings)
     page = (tmp_path / "page.html").read_text()
     assert "<script" not in page
@@ -30,10 +31,18 @@ def test_a_page_stands_alone_and_escapes_names(tmp_path, settings):
 
 
 def test_a_query_whose_name_is_no_text_is_shown_as_far_as_it_is(tmp_path, settings):
-    write_search(tmp_path / "page.html", "caf\udce9.png", [], settings)
+    write_search(tmp_path / "page.html", "caf\udce9.png", Matches([]), settings)
     assert "<h1>Pictures like caf\ufffd.png</h1>" in (tmp_path / "page.html").read_text("utf-8")
 
 
 def test_a_page_that_cannot_be_written_is_named(tmp_path, settings):
     with pytest.raises(UsageError, match=r"^html .*none/page.html: No such file"):
-        write_search(tmp_path / "none" / "page.html", "q", [], settings)
+        write_search(tmp_path / "none" / "page.html", "q", Matches([]), settings)
+
+
+def test_a_page_says_where_there_is_nothing_to_compare(tmp_path, settings):
+    empty = Match(picture("/empty.png"), 0, 1, None, nearly_empty=True)
+    write_search(tmp_path / "page.html", "q", Matches([empty], marked=0.5), settings)
+    assert "cosine 1.0000, nearly empty: nothing to compare" in (tmp_path / "page.html").read_text()
+    write_search(tmp_path / "page.html", "q", Matches([empty], marked=0.001), settings)
+    assert "There is nearly nothing on the picture that was searched with" in (tmp_path / "page.html").read_text()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from visop.errors import UsageError
 from visop.images.thumbnail import data_uri
-from visop.search.match import Match
+from visop.search.match import Matches
 from visop.search.milvus.schema import Picture
 from visop.search.show.files import first_readable
 from visop.settings import Settings
@@ -19,7 +18,7 @@ from visop.templates import render
 _SIDE = 200
 
 
-def write_search(html: Path, query: str, matches: Sequence[Match], settings: Settings) -> None:
+def write_search(html: Path, query: str, matches: Matches, settings: Settings) -> None:
     """Write what a search found. Raises UsageError if the file cannot be written."""
     _write(html, "search.html.jinja", {"query": printable(query), "matches": matches}, settings)
 

@@ -58,9 +58,11 @@ class Checkpoints:
 
         Raises:
             TrainingFailed: what is there is of another run, or damaged.
+            OSError: there cannot be such a folder, which shows before the first epoch.
         """
         epochs = sorted(self._folder.glob("epoch-*"))
         if not epochs:
+            self._folder.mkdir(parents=True, exist_ok=True)
             return Progress(settings)
         try:
             progress = Progress(**json.loads((epochs[-1] / _STATE).read_text()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -95,15 +96,14 @@ def test_a_run_writes_down_every_epoch(trained: Path) -> None:
 @pytest.mark.timeout(900)
 def test_a_run_that_was_killed_ends_with_the_same_weights(pictures: Path, trained: Path, tmp_path: Path) -> None:
     out = tmp_path / "killed.safetensors"
-    for epoch in (1, 2):
-        process = subprocess.Popen(
-            command(pictures, out), cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        wait_for(tmp_path / "killed.safetensors.run" / f"epoch-{epoch:05}", process)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    process = subprocess.Popen(
+        command(pictures, out), cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    wait_for(tmp_path / "killed.safetensors.run" / "epoch-00001", process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
     done = run(pictures, out)
-    assert "going on after epoch 2" in done.stderr
+    assert re.search("going on after epoch [12]", done.stderr)
     whole, resumed = read_tensors(trained), read_tensors(out)
     assert whole.keys() == resumed.keys()
     for name, tensor in whole.items():
@@ -147,11 +147,10 @@ def test_a_size_that_the_model_cannot_take_is_wrong_usage(pictures: Path, tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("mining", ["batch-hard", "semi-hard"])
-def test_triplets_train_a_model_of_keras(pictures: Path, tmp_path: Path, mining: str) -> None:
+def test_triplets_train_a_model_of_keras(pictures: Path, tmp_path: Path) -> None:
     out = tmp_path / "triplet.safetensors"
-    more = ["--model", "mobilenetv2", "--loss", "triplet", "--mining", mining, "--dimension", "64", "--identities", "4"]
-    done = run(pictures, out, *more)
+    more = ["--model", "mobilenetv2", "--loss", "triplet", "--mining", "semi-hard", "--dimension", "64"]
+    done = run(pictures, out, *more, "--identities", "4", "--epochs", "1")
     assert done.returncode == 0, done.stderr
     assert read_header(out).dimension == 64
     assert "active" in (tmp_path / "triplet.safetensors.run" / "history.csv").read_text()
@@ -161,7 +160,7 @@ def test_triplets_train_a_model_of_keras(pictures: Path, tmp_path: Path, mining:
 @pytest.mark.timeout(900)
 def test_it_trains_on_another_backend(pictures: Path, tmp_path: Path) -> None:
     out = tmp_path / "jax.safetensors"
-    done = run(pictures, out, backend="jax")
+    done = run(pictures, out, "--epochs", "1", "--steps", "1", backend="jax")
     assert done.returncode == 0, done.stderr
     assert read_header(out).card["settings"]["backend"] == "jax"
 

@@ -17,11 +17,6 @@ PICTURES = 40
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pictures that differ, in two folders, and a file that is none."""
     folder, rng = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
@@ -40,9 +35,9 @@ def run(*arguments: object) -> int:
 
 
 @pytest.fixture(scope="module")
-def whiten(cache: Path) -> Callable[..., int]:
+def whiten(model_cache: Path) -> Callable[..., int]:
     """The command, for the embedded network with random weights."""
-    return lambda *arguments: run(*arguments, "--weights", "random", "--cache-dir", cache, "--device", "cpu")
+    return lambda *arguments: run(*arguments, "--weights", "random", "--cache-dir", model_cache, "--device", "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +58,9 @@ def encode(folder: Path, cache: Path, weights: str) -> np.ndarray:
 
 @pytest.mark.slow
 def test_the_vectors_it_was_learnt_from_are_white_and_served_as_numpy_says(
-    folder: Path, cache: Path, whitened: Path
+    folder: Path, model_cache: Path, whitened: Path
 ) -> None:
-    base, served = encode(folder, cache, "random"), encode(folder, cache, str(whitened))
+    base, served = encode(folder, model_cache, "random"), encode(folder, model_cache, str(whitened))
     tensors = read_tensors(whitened)
     white = base.astype(np.float64) @ tensors["whitening/kernel"] + tensors["whitening/bias"]
     np.testing.assert_allclose(white.mean(axis=0), 0, atol=1e-4)

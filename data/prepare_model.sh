@@ -15,6 +15,9 @@ efficientnetv2b0  893217f2bb855e2983157299931e43ff  efficientnet_v2/efficientnet
 "
 PYTHON=${PYTHON:-python3}
 FOLDER=${OP_DATA_DIR:-$(dirname "$0")}
+# The sha256 of every file that was fetched or found, as sha256sum writes it: md5 can be forged, and is not published for
+# all. The first file of a name decides; keep the list in version control, so that it decides for everybody.
+LIST=$FOLDER/weights.sha256
 
 main() {
     case ${1:-} in
@@ -29,6 +32,7 @@ main() {
 
     for folder in "$FOLDER" ~/.keras/models; do
         if is_right "$folder/$file" "$md5"; then
+            remember "$folder/$file"
             echo "$model: $folder/$file exists and is the published file"
             exit 0
         fi
@@ -38,7 +42,10 @@ main() {
     echo "$model: fetching $url"
     fetch "$url" "$FOLDER/$file.part" "$md5" || fail 1 "$model could not be fetched. $(by_hand "$file" "$md5")"
     mv "$FOLDER/$file.part" "$FOLDER/$file"
-    echo "$model: $FOLDER/$file is complete$([ "$md5" != - ] || echo "; no digest is published to check it with")"
+    local checked
+    checked=$([ "$md5" != - ] || listed "$file" || echo "; no digest is published to check it with")
+    remember "$FOLDER/$file"
+    echo "$model: $FOLDER/$file is complete$checked"
 }
 
 # fetch URL PART MD5: downloads the whole file to PART, or fails. PART is kept for the next run if the connection breaks.
@@ -60,7 +67,8 @@ usage: data/prepare_model.sh MODEL [MIRROR]
 
 Fetches the published ImageNet weights of MODEL, without the classifier, into data/ (or \$OP_DATA_DIR), where the server
 looks for them. Does nothing if they are already there or in the cache of Keras, resumes a download that was cut off,
-replaces a damaged file, and deletes a download that does not match the published digest.
+replaces a damaged file, and deletes a download that does not match the published digest, or the one in
+data/weights.sha256: the first download of each file enters its sha256 there, and every later one must be the same.
 
   MODEL    $(names)
   MIRROR   the URL of a folder to fetch from instead, which contains the file under its published name, such as
@@ -83,12 +91,30 @@ by_hand() {
         "$([ "$2" = - ] || echo "(md5 $2) ")into $FOLDER yourself."
 }
 
-# is_right FILE MD5: succeeds if FILE exists with this digest or, if none is published, if it is an HDF5 file.
+# listed FILE: succeeds if the list has a digest for a file of this name.
+listed() { [ -f "$LIST" ] && grep -q "  ${1##*/}\$" "$LIST"; }
+
+# remember FILE: enters the sha256 of the file, unless there is one.
+remember() {
+    listed "$1" || "$PYTHON" - "$1" >>"$LIST" <<'PYTHON'
+import hashlib, os, sys
+print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest(), os.path.basename(sys.argv[1]), sep="  ")
+PYTHON
+}
+
+# is_right FILE MD5: succeeds if FILE exists with this digest, or, if none is published, if it is an HDF5 file; and with
+# the sha256 of the list, if that has one.
 is_right() {
-    [ -f "$1" ] && "$PYTHON" - "$1" "$2" <<'PYTHON'
-import hashlib, sys
-content = open(sys.argv[1], "rb").read()
-sys.exit(content[:8] != b"\x89HDF\r\n\x1a\n" or sys.argv[2] not in ("-", hashlib.md5(content).hexdigest()))
+    [ -f "$1" ] && "$PYTHON" - "$1" "$2" "$LIST" <<'PYTHON'
+import hashlib, os, sys
+path, md5, list_ = sys.argv[1:]
+content = open(path, "rb").read()
+lines = open(list_).read().split("\n") if os.path.exists(list_) else []
+known = {name: sha256 for sha256, _, name in (line.partition("  ") for line in lines)}
+sha256 = hashlib.sha256(content).hexdigest()
+name = os.path.basename(path).removesuffix(".part")
+hdf5 = content[:8] == b"\x89HDF\r\n\x1a\n"
+sys.exit(not hdf5 or md5 not in ("-", hashlib.md5(content).hexdigest()) or known.get(name, sha256) != sha256)
 PYTHON
 }
 

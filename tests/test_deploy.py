@@ -73,3 +73,20 @@ def test_what_is_written_beside_the_index_has_a_place_to_stay(services: dict[str
     assert cache
     assert f"cache:{cache[1]}" in services["visop"]["volumes"]
     assert "cache" in yaml.safe_load(COMPOSE.read_text())["volumes"]
+
+
+def test_no_password_is_one_that_everybody_knows(services: dict[str, Any]) -> None:
+    found = services["minio"]["environment"]["MINIO_ROOT_PASSWORD"]
+    assert re.fullmatch(r"\$\{MINIO_PASSWORD:\?[^}]+\}", found)  # compose stops where it is not set
+    assert services["milvus"]["environment"]["MINIO_SECRET_ACCESS_KEY"] == found
+    assert "minioadmin" not in COMPOSE.read_text()
+    assert "/deploy/.env" in (ROOT / ".gitignore").read_text().split()
+
+
+def test_no_service_does_without_what_the_engine_forbids_or_gets_new_privileges(services: dict[str, Any]) -> None:
+    assert all(service["security_opt"] == ["no-new-privileges:true"] for service in services.values())
+
+
+@pytest.mark.parametrize("name", ["etcd", "minio"])
+def test_an_image_is_named_by_version_and_digest(services: dict[str, Any], name: str) -> None:
+    assert re.search(r":[\w.-]+@sha256:[0-9a-f]{64}$", services[name]["image"])

@@ -197,6 +197,26 @@ def test_throws_away_a_file_with_another_digest(script: Script, mirror: str) -> 
     assert list(script.file.parent.iterdir()) == [script.file.parent / SCRIPT.name]
 
 
+def test_enters_the_sha256_of_what_it_fetched_first(script: Script, mirror: str) -> None:
+    assert script.run("vgg19", f"{mirror}/good").returncode == 0
+    assert script.run("vgg19", f"{mirror}/good").returncode == 0
+    listing = script.file.with_name("weights.sha256")
+    assert listing.read_text() == f"{hashlib.sha256(BODY).hexdigest()}  {VGG19.weights_file}\n"
+
+
+def test_throws_away_a_file_with_another_sha256_than_before(script: Script, tmp_path: Path) -> None:
+    """Of a model for which Keras publishes no digest."""
+    name = str(MODELS["mobilenetv2"].weights_file)
+    (tmp_path / name).write_bytes(BODY)
+    assert script.run("mobilenetv2", tmp_path.as_uri()).returncode == 0
+    (script.file.parent / name).unlink()
+    (tmp_path / name).write_bytes(BODY + b"more")
+    done = script.run("mobilenetv2", tmp_path.as_uri())
+    assert done.returncode == 1
+    assert "not the published file" in done.stderr
+    assert not (script.file.parent / name).exists()
+
+
 @pytest.mark.parametrize("address", ["{}/nothing", "http://127.0.0.1:1", "nonsense"])
 def test_fails_loudly_and_says_how_to_go_on(script: Script, mirror: str, address: str) -> None:
     done = script.run("vgg19", address.format(mirror))

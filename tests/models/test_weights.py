@@ -52,6 +52,19 @@ def test_a_missing_file_says_its_name_where_it_belongs_and_how_to_get_it(tmp_pat
     assert "OP_WEIGHTS=random" in str(error.value)
 
 
+@pytest.mark.parametrize("model", ["vgg19", "mobilenetv2"])
+def test_a_file_with_another_sha256_than_the_list_has_is_refused(tmp_path: Path, model: str) -> None:
+    """Whether Keras publishes an md5, which can be forged, or none."""
+    spec = replace(MODELS[model], weights_md5=MODELS[model].weights_md5 and SPEC.weights_md5)
+    path = put(tmp_path / "data", name=str(spec.weights_file))
+    listing = tmp_path / "data/weights.sha256"
+    listing.write_text(f"{hashlib.sha256(HDF5).hexdigest()}  {path.name}\n{'0' * 64}  other.h5\n")
+    assert find_weights(spec, "imagenet", tmp_path / "data").path == path
+    listing.write_text(f"{'0' * 64}  {path.name}\n")
+    with pytest.raises(WeightsError, match=f"{path} is not the file that was fetched first: .* says 0000"):
+        find_weights(spec, "imagenet", tmp_path / "data")
+
+
 def test_a_file_that_is_not_the_published_one_is_refused(tmp_path: Path) -> None:
     path = put(tmp_path / "data", HDF5[:-1])
     with pytest.raises(WeightsError, match=f"{path} is not the published file: its md5 is .*cut short or altered"):

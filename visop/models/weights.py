@@ -1,8 +1,8 @@
 """Which weights, found and identified before anything is built. Imports no runtime, opens no connection.
 
 A server never downloads: `data/prepare_model.sh` does, before the start, so that no start depends on a network and what
-runs is what was checked. Weights never change silently: the published ones are compared with the published digest, and
-the digest of whatever is used becomes part of the fingerprint.
+runs is what was checked. Weights never change silently: the published ones are compared with the published digest and
+with the one in ``weights.sha256``, and the digest of whatever is used becomes part of the fingerprint.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from visop.models.registry import ModelSpec
 logger = logging.getLogger(__name__)
 
 _KERAS_CACHE = Path("~/.keras/models")
+
+# In the data folder, as sha256sum writes it; `data/prepare_model.sh` enters what it fetched first.
+_LIST = "weights.sha256"
 
 # The seed is part of what "random" means: everybody's random vgg19 is the same, on every backend.
 RANDOM_SEED = 0
@@ -111,7 +114,9 @@ def _published(spec: ModelSpec, data_dir: Path) -> Weights:
         )
     check_file_kind(path)
     _check_digest(spec, path)
-    return Weights("imagenet", path, file_sha256(path))
+    sha256 = file_sha256(path)
+    _check_listed(folders[0] / _LIST, path, sha256)
+    return Weights("imagenet", path, sha256)
 
 
 def _check_digest(spec: ModelSpec, path: Path) -> None:
@@ -126,6 +131,19 @@ def _check_digest(spec: ModelSpec, path: Path) -> None:
             "",
             f"{path} is not the published file: its md5 is {digest}, published is {spec.weights_md5}. It is cut short "
             f"or altered; delete it and get it again with `data/prepare_model.sh {spec.name}`",
+        )
+
+
+def _check_listed(listing: Path, path: Path, sha256: str) -> None:
+    """Compare a file with the digest that the list has for its name, if there is one."""
+    lines = listing.read_text(encoding="utf-8").splitlines() if listing.is_file() else []
+    listed = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    if (expected := listed.get(path.name, sha256)) != sha256:
+        raise WeightsError(
+            "",
+            "",
+            f"{path} is not the file that was fetched first: its sha256 is {sha256}, {listing} says {expected}. Find "
+            "out which of the two is right before you change the list",
         )
 
 

@@ -35,6 +35,7 @@ class ServerProcess:
         environ: Mapping[str, str] | None = None,
         address: str | None = None,
         folder: Path = ROOT,
+        stop_s: float = 60.0,
     ) -> None:
         """Start the server.
 
@@ -43,9 +44,10 @@ class ServerProcess:
             environ: variables for the server, in addition to those of this process without OP_ variables.
             address: HOST:PORT on the loopback; None takes a free port.
             folder: of the checkout.
+            stop_s: how long it may take to end after SIGTERM, before it is killed.
         """
         self.address = address or f"127.0.0.1:{free_port()}"
-        self.answered_after_s = 0.0
+        self.answered_after_s, self._stop_s = 0.0, stop_s
         self._children: dict[int, int] = {}
         self._log = tempfile.TemporaryFile("a+")  # noqa: SIM115 - lives as long as the process
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("OP_")}
@@ -65,7 +67,7 @@ class ServerProcess:
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
         try:
-            self._process.wait(60)
+            self._process.wait(self._stop_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
         self._log.close()
@@ -113,6 +115,10 @@ class ServerProcess:
     def children_peak_mib(self) -> float:
         """Return the largest peak of any program that the server started, for example to build the model; else 0."""
         return max(self._children.values(), default=0) / 1024
+
+    def tree_mib(self) -> float:
+        """Return the memory of the server and of the processes that it started, shared pages counted once (Pss)."""
+        return sum(_kib(f"/proc/{pid}/smaps_rollup", "Pss") for pid in _tree_of(self._process.pid)) / 1024
 
     def cpu_s(self) -> float:
         """Return the processor time of the server and of the processes that it started and that still run."""
@@ -164,8 +170,12 @@ def _forks_of(pid: int) -> list[int]:
 
 
 def _status_kib(pid: int, field: str) -> int:
+    return _kib(f"/proc/{pid}/status", field)
+
+
+def _kib(path: str, field: str) -> int:
     try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        lines = Path(path).read_text().splitlines()
     except OSError:  # the process has ended meanwhile
         return 0
     return next((int(line.split()[1]) for line in lines if line.startswith(f"{field}:")), 0)

@@ -144,9 +144,18 @@ def test_what_an_example_imports_from_visop_is_there(page: str, block: str) -> N
 
 
 def test_links_of_the_readme_lead_to_files() -> None:
-    for page in ("README.md", "CONTRIBUTING.md"):
+    for page in ("README.md", "CONTRIBUTING.md", "SECURITY.md"):
         links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text())
         assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_threat_model_names_tests_that_are_there_for_every_threat() -> None:
+    text = (ROOT / "SECURITY.md").read_text()
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    missing = [f"{path}::{name}" for path, name in named if f"def {name}(" not in (ROOT / path).read_text()]
+    assert missing == []
+    threats = text.partition("## Threats")[2].partition("\n## ")[0].split("\n- ")[1:]
+    assert [threat for threat in threats if "::test_" not in threat] == []
 
 
 def test_the_architecture_page_names_modules_and_types_that_are_there() -> None:

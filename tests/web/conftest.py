@@ -73,6 +73,7 @@ def open_test_site(
         "name": "test",
         "pictures": [str(home / "photos")] if pictures else [],
         "uploads": home / "uploads",
+        "move_to": home / "moved",
         "calibration": write_calibration(home / "calibration.json"),
     }
     settings = replace(
@@ -97,9 +98,12 @@ def open_test_site(
 
 
 def write_calibration(path: Path) -> Path:
-    threshold = {"fpr": 1e-3, "similarity": THRESHOLD, "recall": 0.9, "fpr_measured": 1e-3}
+    thresholds = [
+        {"fpr": fpr, "similarity": similarity, "recall": 0.9, "fpr_measured": fpr}
+        for fpr, similarity in ((1e-3, THRESHOLD), (1e-2, 0.9999))
+    ]
     calibration = {"similarity": "cosine", "pairs": 2, "pictures": 2, "data": "toys"}
-    calibration |= {"picture_pairs": 1, "thresholds": [threshold]}
+    calibration |= {"picture_pairs": 1, "thresholds": thresholds}
     path.write_text(json.dumps({"toy": {"fingerprint": ToyOperator.fingerprint, "calibration": calibration}}))
     return path
 

@@ -126,11 +126,12 @@ def _write_page(arguments: argparse.Namespace, groups: Sequence[Group], rule: st
 
 def _find(arguments: argparse.Namespace, index: Index) -> tuple[list[Group], str]:
     from visop.progress import progress_bar
-    from visop.search.duplicates import find_duplicates, with_originals
+    from visop.search.duplicates import find_duplicates, rule_of, with_originals
     from visop.search.emptiness import Emptiness
     from visop.search.empty_groups import left_out_words, without_empty
 
-    threshold, rule = _threshold(arguments, index)
+    threshold = _threshold(arguments, index)
+    rule = rule_of(threshold, index.count())
     settings = settings_of(arguments)
     with progress_bar(index.count(), quiet=arguments.quiet) as bar:
         groups = find_duplicates(index.collection, threshold, bar.update)
@@ -143,8 +144,8 @@ def _find(arguments: argparse.Namespace, index: Index) -> tuple[list[Group], str
     return with_originals(groups, settings), rule
 
 
-def _threshold(arguments: argparse.Namespace, index: Index) -> tuple[float | FewFalsePairs, str]:
-    """What a pair has to reach, and that in words.
+def _threshold(arguments: argparse.Namespace, index: Index) -> float | FewFalsePairs:
+    """What a pair has to reach.
 
     Raises:
         UsageError: two of the flags exclude each other, or there is no such threshold.
@@ -160,13 +161,10 @@ def _threshold(arguments: argparse.Namespace, index: Index) -> tuple[float | Few
         if arguments.threshold is None:
             raise UsageError("fpr", arguments.fpr, "no calibration of this encoder is known; give a threshold")
     if arguments.threshold is not None:
-        return arguments.threshold, f"a cosine of {arguments.threshold:.4f} or more"
+        return float(arguments.threshold)
     expected = _FALSE_PAIRS if arguments.false_pairs is None else arguments.false_pairs
     tail = tail_of(index.collection.operator, settings_of(arguments), arguments.calibration)
-    pairs = index.count() * (index.count() - 1) // 2
-    return FewFalsePairs(
-        expected, tail
-    ), f"{expected:g} false pairs are expected among the {pairs:,} that were compared"
+    return FewFalsePairs(expected, tail)
 
 
 def _words(group: Group) -> str:

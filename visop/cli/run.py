@@ -24,6 +24,7 @@ from visop.sources import is_url, typed_path
 
 DEFAULT_HTTP = "127.0.0.1:8080"
 DEFAULT_UPLOADS = "visop-uploads"
+DEFAULT_MOVED = "visop-moved"
 
 _NOTES = f"""\
 One process serves the operator over gRPC, the same and the search over HTTP (documented at /docs), and the page at /.
@@ -66,6 +67,12 @@ def add_parser(commands: Commands) -> None:
         help="where pictures go that are uploaded on the page; `off` takes none (default: "
         f"{DEFAULT_UPLOADS} if only this machine can reach the page, else off)",
     )
+    parser.add_argument(
+        "--move-to",
+        metavar="FOLDER",
+        help="where copies are moved to that somebody chooses on the page of copies; `off` moves none (default: "
+        f"{DEFAULT_MOVED} if only this machine can reach the page, else off)",
+    )
     add_calibration(parser)
     section = parser.add_argument_group("where it is reached")
     add_settings(section, ["endpoint", "bind", "http_endpoint", "http_hosts"])
@@ -93,7 +100,8 @@ def run(arguments: argparse.Namespace) -> int:
         find=find_options(arguments),
         watch=arguments.watch,
         examples=not arguments.pictures and is_default and not os.path.exists(uri),
-        uploads=_uploads(arguments.uploads, effective.settings.http_host),
+        uploads=_folder(arguments.uploads, DEFAULT_UPLOADS, effective.settings.http_host),
+        move_to=_folder(arguments.move_to, DEFAULT_MOVED, effective.settings.http_host),
         calibration=arguments.calibration,
         fpr=arguments.fpr,
         token=token(),
@@ -124,7 +132,8 @@ def _check_pictures(pictures: list[str]) -> None:
             raise UsageError("pictures", each, "no such folder or file")
 
 
-def _uploads(given: str | None, host: str) -> Path | None:
+def _folder(given: str | None, default: str, host: str) -> Path | None:
+    """A folder to write to: the default only if no other machine can reach the server."""
     if given is None:
-        return Path(DEFAULT_UPLOADS) if is_loopback(host) else None
+        return Path(default) if is_loopback(host) else None
     return None if given == "off" else Path(given).expanduser()

@@ -53,7 +53,11 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("picture", metavar="PICTURE", help="a file or an http(s) URL")
     add_index_flags(parser)
     parser.add_argument(
-        "--k", type=whole(1), default=10, metavar="N", help="how many pictures to find, at most 16384 (default 10)"
+        "--k",
+        type=whole(1),
+        default=10,
+        metavar="N",
+        help="how many pictures to find, at most 16384, as Milvus has it; over HTTP 1000 (default 10)",
     )
     parser.add_argument(
         "--filter", default="", metavar="EXPR", help="search only pictures that match, such as 'width >= 1000'"

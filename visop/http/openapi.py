@@ -6,7 +6,7 @@ of problems: the functions here describe those, for a route's ``responses`` and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -46,6 +46,10 @@ _PROBLEMS = {
 }
 
 
+# Where a schema finds those that it refers to.
+_REFERENCE = "#/components/schemas/{model}"
+
+
 def answers(success: type[BaseModel] | dict[str, Any], *problems: int) -> dict[int | str, dict[str, Any]]:
     """The ``responses`` of a route that makes its answer itself.
 
@@ -65,10 +69,20 @@ def problem_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def body_of(schemas: Mapping[str, dict[str, Any] | type[BaseModel]]) -> dict[str, Any]:
     """What ``Endpoint.serve`` reads, for the ``openapi_extra`` of a route: models or JSON schemas by media type."""
     content = {
-        media_type: {"schema": schema if isinstance(schema, dict) else schema.model_json_schema()}
+        media_type: {
+            "schema": schema if isinstance(schema, dict) else schema.model_json_schema(ref_template=_REFERENCE)
+        }
         for media_type, schema in schemas.items()
     }
     return {"requestBody": {"required": True, "content": content}, "parameters": [_TIMEOUT]}
+
+
+def _bodies(made: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The schemas of the bodies of all requests."""
+    for path in made["paths"].values():
+        for operation in path.values():
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                yield content["schema"]
 
 
 def document(app: FastAPI) -> dict[str, Any]:
@@ -78,7 +92,9 @@ def document(app: FastAPI) -> dict[str, Any]:
             title=app.title, version=app.version, summary=app.summary, description=app.description, routes=app.routes
         )
         schemas = made.setdefault("components", {}).setdefault("schemas", {})
-        whole = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        whole = Problem.model_json_schema(ref_template=_REFERENCE)
+        for body in _bodies(made):
+            schemas |= body.pop("$defs", {})
         schemas |= whole.pop("$defs") | {Problem.__name__: whole}
         app.openapi_schema = made
     return app.openapi_schema

@@ -130,6 +130,14 @@ def with_originals(groups: Sequence[Group], settings: Settings) -> list[Group]:
     return found
 
 
+def rule_of(threshold: float | FewFalsePairs, count: int) -> str:
+    """Say by which rule pictures are copies among so many of them."""
+    if not isinstance(threshold, FewFalsePairs):
+        return f"a cosine of {threshold:.4f} or more"
+    pairs = count * (count - 1) // 2
+    return f"{threshold.expected:g} false pairs are expected among the {pairs:,} that were compared"
+
+
 def _read(collection: Collection) -> tuple[list[str], set[int], Floats]:
     """Ids, the numbers of contents with several names, and vectors, (N, dimension) float32 of unit length."""
     ids: list[str] = []

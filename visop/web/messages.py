@@ -36,7 +36,9 @@ class SearchRequest(Message):
     url: str | None = Field(None, description="http or https address of an image file.")
     data: str | None = Field(None, description="An image file in base64, bare or as a data URI (`data:;base64,...`)")
     id: str | None = Field(None, description="A picture of the index, which is not encoded again.", pattern=ID_PATTERN)
-    k: int = Field(10, ge=1, le=MAX_K, description="How many pictures to find.")
+    k: int = Field(
+        10, ge=1, le=MAX_K, description="How many pictures to find. The command line takes more, up to 16,384."
+    )
     filter: str = Field(
         "",
         max_length=MAX_FILTER_CHARS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from visop.errors import NotFound, UsageError
@@ -50,7 +50,7 @@ class Removals:
             removed = self._index.remove(**meant, dry_run=True)
             if request.dry_run:
                 return removed
-            self._remember([picture.id for picture in removed.pictures[:_MOST_KEPT]])
+            self.remember([picture.id for picture in removed.pictures[:_MOST_KEPT]])
             removed = self._index.remove(**meant)
         self._clean_up(removed)
         logger.info("removed from the index: %d pictures, %d other names", len(removed.pictures), len(removed.names))
@@ -80,7 +80,17 @@ class Removals:
             collection.upsert([row])
         return row.picture
 
-    def _remember(self, ids: Sequence[str]) -> None:
+    def put_back_names(self, names: Mapping[str, Collection[str]]) -> None:
+        """Put names back that pictures lost, by id, as far as their vectors are in the index or remembered."""
+        collection = self._index.collection
+        with safe_errors(), collection.changing:
+            there = {row.picture.id: row for row in collection.rows(list(names))}
+            with self._lock:
+                rows = {id_: there.get(id_) or self._rows.get(id_) for id_ in names}
+            collection.upsert([_named(row, names[id_], id_ in there) for id_, row in rows.items() if row])
+
+    def remember(self, ids: Sequence[str]) -> None:
+        """Keep the rows of pictures that are about to leave the index, so that they can be put back."""
         rows = self._index.collection.rows(ids)
         with self._lock:
             for row in rows:
@@ -93,6 +103,12 @@ class Removals:
         for picture in removed.pictures:
             self._thumbnails.drop(picture.id)
         self._uploads.drop([*(name for picture in removed.pictures for name in picture.names), *removed.names])
+
+
+def _named(row: Row, names: Collection[str], is_there: bool) -> Row:
+    """A row with these names, beside those that it has in the index."""
+    more = row.picture.names if is_there else ()
+    return replace(row, picture=replace(row.picture, names=tuple(sorted({*names, *more}))))
 
 
 def _check_told(request: RemovalRequest) -> None:

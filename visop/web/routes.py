@@ -15,6 +15,7 @@ from visop.http.openapi import CALL_PROBLEMS, FILE, READ_PROBLEMS, answers, body
 from visop.serving.convert import refuse_bad
 from visop.serving.steps import vectors_of
 from visop.web.assets import page_router
+from visop.web.duplicate_routes import duplicates_router
 from visop.web.messages import (
     MAX_FILTER_CHARS,
     FailuresReply,
@@ -34,7 +35,7 @@ _SEARCH_FORM = {
     "additionalProperties": False,
     "properties": {
         "image": FILE | {"description": "The file."},
-        "k": {"type": "string", "pattern": "^[1-9][0-9]{0,2}$", "default": "10"},
+        "k": {"type": "string", "pattern": "^([1-9][0-9]{0,2}|1000)$", "default": "10"},
         "filter": {"type": "string", "maxLength": MAX_FILTER_CHARS},
     },
     "required": ["image"],
@@ -52,6 +53,7 @@ def search_routes(service: SearchService) -> Extend:
     def extend(app: FastAPI, endpoint: Endpoint) -> None:
         app.include_router(_search_router(service, endpoint))
         app.include_router(pictures_router(service, endpoint))
+        app.include_router(duplicates_router(service, endpoint))
         app.include_router(page_router())
 
     return extend

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from visop.address import is_loopback
 from visop.contract import Encoder, OperatorInfo
 from visop.encoding.local import LocalEncoder
 from visop.encoding.pool import Encoders
@@ -18,7 +19,8 @@ from visop.http.endpoint import Extend
 from visop.http.server import HttpServer
 from visop.http.timeouts import DEFAULT_TIMEOUTS, Timeouts
 from visop.images.decode import ImageLimits
-from visop.search.calibration import DEFAULT_FPR, copy_threshold
+from visop.search.calibration import DEFAULT_FPR, copy_threshold, tail_of
+from visop.search.duplicates import FewFalsePairs
 from visop.search.index import Index
 from visop.search.milvus.place import file_of
 from visop.serving.operators import check_encoder
@@ -30,6 +32,8 @@ from visop.sources import DEFAULT_OPTIONS, FindOptions
 from visop.synthetic.examples import COUNT, write_examples
 from visop.web.background_encoder import BackgroundEncoder
 from visop.web.batch import Batch
+from visop.web.duplicate_search import DuplicateSearch
+from visop.web.duplicates import Duplicates
 from visop.web.indexing import Indexing
 from visop.web.originals import Originals
 from visop.web.presence import PresenceCheck
@@ -56,6 +60,7 @@ class SearchOptions:
         watch: whether to follow what changes in these folders while the server runs.
         examples: search example pictures, which are made, in place of an index.
         uploads: the folder for pictures that are uploaded; None takes none.
+        move_to: the folder that copies are moved into; None moves nothing.
         calibration: ``calibration.json`` of ``visop evaluate``, in place of the encoder's card.
         fpr: false-positive rate of the verdict on copies.
         token: for a Milvus that asks for one.
@@ -69,6 +74,7 @@ class SearchOptions:
     watch: bool = False
     examples: bool = False
     uploads: Path | None = None
+    move_to: Path | None = None
     calibration: Path | None = None
     fpr: float = DEFAULT_FPR
     token: str = ""
@@ -111,6 +117,7 @@ def open_routes(options: SearchOptions, settings: Settings, operator: Encoder, p
         originals = stack.enter_context(Originals(settings))
         thumbnails = Thumbnails(cache / "thumbnails", originals, ImageLimits.of(settings))
         uploads = Uploads(index, originals, options.uploads)
+        removals = Removals(index, originals, thumbnails, uploads)
         service = SearchService(
             index=index,
             threshold=threshold,
@@ -119,7 +126,8 @@ def open_routes(options: SearchOptions, settings: Settings, operator: Encoder, p
             thumbnails=thumbnails,
             uploads=uploads,
             presence=stack.enter_context(PresenceCheck()),
-            removals=Removals(index, originals, thumbnails, uploads),
+            removals=removals,
+            duplicates=_duplicates(options, index, settings, removals, stack),
             settings=settings,
         )
         yield search_routes(service)
@@ -130,6 +138,20 @@ def _examples_store(cache: Path, operator: OperatorInfo) -> tuple[str, str]:
     space = (operator.name, operator.fingerprint, operator.dimension, operator.metric_type)
     digest = hashlib.sha256(repr(space).encode()).hexdigest()[:12]
     return str(cache / f"{_EXAMPLES}-{digest}.db"), _EXAMPLES
+
+
+def _duplicates(
+    options: SearchOptions, index: Index, settings: Settings, removals: Removals, stack: ExitStack
+) -> Duplicates:
+    tail = tail_of(index.collection.operator, settings, options.calibration)
+    return Duplicates(
+        index=index,
+        search=stack.enter_context(DuplicateSearch(index, FewFalsePairs(tail=tail), settings)),
+        removals=removals,
+        move_to=options.move_to and options.move_to.absolute(),
+        may_write=options.uploads is not None,
+        whole_names=is_loopback(settings.http_host),
+    )
 
 
 def _example_batches(folder: Path) -> Iterable[Batch]:

@@ -11,6 +11,7 @@ from visop.errors import NotAllowed, NotFound
 from visop.search.index import Index
 from visop.search.milvus.schema import Picture
 from visop.settings import Settings
+from visop.web.duplicates import Duplicates
 from visop.web.filters import check_public
 from visop.web.indexing import Indexing
 from visop.web.messages import (
@@ -47,6 +48,7 @@ class SearchService:
     uploads: Uploads
     removals: Removals
     presence: PresenceCheck
+    duplicates: Duplicates
     settings: Settings
 
     @property

@@ -38,7 +38,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import hostile_http, hostile_urls
+from benchmarks import hostile_grpc, hostile_http, hostile_urls
 from benchmarks.callers import drive
 from benchmarks.honest import InProcess, Outcome, Target, call_steadily, probe_steadily
 from benchmarks.hostile_http import Attack
@@ -94,6 +94,10 @@ def attacks() -> list[Named]:
     return [
         *(Named(name, partial(_of_pictures, make, count)) for name, (make, count) in PICTURES.items()),
         *(Named(name, partial(_as_it_is, attack)) for name, attack in hostile_urls.ATTACKS.items()),
+        *(
+            Named(name, partial(_as_it_is, attack), files=1024 if "connections" in name else None)
+            for name, attack in hostile_grpc.ATTACKS.items()
+        ),
         *(Named(name, partial(_as_it_is, attack), over_http=True) for name, attack in hostile_http.ATTACKS.items()),
     ]
 

@@ -335,6 +335,16 @@ def _grey_tiff(rgb: Pixels) -> Iterator[Rendition]:
                     file = tiff(inverted, photometric="miniswhite", **options)
                     yield Rendition("TIFF", f"grey, {what}, white is 0, {where}", file, triple(grey), "inverted")
 
+    for bits in (10, 12, 14):
+        file = tiff(wide(grey) >> (16 - bits), photometric="minisblack", extratags=[largest_value(bits, 1)])
+        yield Rendition("TIFF", f"grey, {bits} of 16 bits used", file, triple(grey), "scaled to 8 bits")
+
+
+def largest_value(bits: int, samples: int) -> tuple[int, str, int, Any, bool]:
+    """Return the tag MaxSampleValue for so many bits, as tifffile takes it."""
+    value = 2**bits - 1
+    return 281, "H", samples, value if samples == 1 else (value,) * samples, True
+
 
 def _colour_tiff(rgb: Pixels) -> Iterator[Rendition]:
     for bits, samples in ((8, rgb), (16, wide(rgb))):
@@ -395,6 +405,8 @@ def refused(rgb: Pixels) -> Iterator[tuple[str, str, bytes]]:
     for what, samples in grey_forms:
         yield "TIFF", f"grey, {what}", tiff(samples, photometric="minisblack")
     yield "TIFF", "RGB, floating point", tiff((rgb / 255).astype(np.float32), photometric="rgb")
+    file = tiff(wide(rgb) >> 4, photometric="rgb", extratags=[largest_value(12, 3)])
+    yield "TIFF", "RGB, 12 of 16 bits used", file
     deep = tiff(wide(pairs), photometric="minisblack", extrasamples=["unassalpha"])
     yield "TIFF", "grey and alpha, 16 bits", deep
     apart = np.ascontiguousarray(np.moveaxis(pairs, 2, 0))

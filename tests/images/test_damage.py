@@ -261,7 +261,15 @@ def test_black_is_no_damage(kind: str) -> None:
     barred = PILImage.new("RGB", (256, 256))
     barred.paste(PICTURE, (0, 56))
     turned = PICTURE.rotate(2, expand=True, resample=PILImage.Resampling.BICUBIC)
-    for image in (framed, barred, turned, PICTURE.convert("1"), PILImage.new("RGB", (50, 50))):
+    tilted = PILImage.new("RGB", (256, 256))
+    tilted.paste(PICTURE.resize((256, 256)), (0, 0))
+    tilted.paste((20, 20, 20), (0, 100, 120, 101))  # an edge that is half a pixel high here
+    tilted.paste((0, 0, 0), (120, 100, 256, 101))
+    tilted.paste((0, 0, 0), (0, 101, 256, 256))
+    drawn = PILImage.new("L", (256, 256), "white")
+    drawn.paste(0, (0, 90, 256, 200))
+    drawn.paste(0, (0, 200, 248, 201))
+    for image in (framed, barred, turned, tilted, drawn, PICTURE.convert("1"), PILImage.new("RGB", (50, 50))):
         assert decode_image(encode(image, kind), LIMITS).shape == (image.height, image.width, 3)
 
 

@@ -7,12 +7,15 @@ import struct
 import zipfile
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image as PILImage
 
+from benchmarks.renditions import bmp
 from visop.errors import ImageDecodeError
 from visop.images.decode import ImageLimits, decode_image
 
+FOURS = np.zeros((2, 2), np.uint16)  # pixels of 4 bits a sample
 LIMITS = ImageLimits(max_bytes=2**24, max_pixels=50_000_000, max_frames=100, formats=("JPEG", "PNG", "TIFF", "BMP"))
 
 
@@ -83,6 +86,8 @@ NEF = tiff(*BASIC, (258, 3, 1, 8), (330, 4, 1, 8 + 2 + 12 * 8 + 4), tail=tiff((2
         (b"/9j/4AAQSkZJRgABAQ", "^not an image, but text "),
         (bytes(1000), "^not an image, only zeros "),
         (b"\1\2\3", "^not an image, or of a format that is not known "),
+        (bmp(FOURS, (0xF00, 0xF0, 0xF)), "image is a damaged BMP, or one whose arrangement of bits is uncommon, which"),
+        (bmp(FOURS, (0xF00, 0xF0, 0xF, 0xF000)), "uncommon, which is not decoded; convert it to JPEG or PNG"),
         (b"\x89PNG\r\n\x1a\n", "image is a damaged or incomplete PNG"),
         (b"\xff\xd8\xff", "image is a damaged or incomplete JPEG"),
         (b"II*\0", "image is a damaged or incomplete TIFF"),

@@ -53,6 +53,7 @@ WORDS = {
     "TIFF grey, 32 bits, 65,536 to half of the range": "grey values from 0 to .*, which do not say",
     "TIFF grey, 8 bits, signed": "signed samples of 8 bits",
     "TIFF RGB, floating point": "3 samples of 32 bits, floating point",
+    "TIFF RGB, 12 of 16 bits used": "TIFF in RGB with 12 of 16 bits used",
     "TIFF grey and alpha, 16 bits": "2 samples of 16 bits",
     "TIFF grey and alpha, separate planes": "separate planes in LA of 8 bits",
     "TIFF CIE Lab, separate planes": "separate planes in LAB of 8 bits",
@@ -69,6 +70,14 @@ REFUSED = {f"{kind} {what}": data for kind, what, data in refused(PHOTOGRAPH)}
 def test_what_would_become_another_picture_is_refused_in_words_that_say_what_it_is(what: str) -> None:
     with pytest.raises(ImageDecodeError, match=WORDS[what]):
         decode_image(REFUSED[what], LIMITS)
+
+
+def test_a_largest_value_that_is_mere_statistics_does_not_change_the_picture() -> None:
+    """Some programs write the largest value that occurs."""
+    samples = wide(PHOTOGRAPH[..., 0]) // 3
+    for value in (int(samples.max()), 1023):
+        data = tiff(samples, photometric="minisblack", extratags=[(281, "H", 1, value, True)])
+        np.testing.assert_array_equal(decode_image(data, LIMITS)[..., 0], samples >> 8)
 
 
 # The palest and the darkest

@@ -38,6 +38,7 @@ from visop.images.formats.bmp_alpha import prepare_bmp
 from visop.images.formats.damage import check_bytes, load
 from visop.images.formats.heif import decodable
 from visop.images.formats.limits import MeteredFile, check_file, check_size
+from visop.images.formats.not_decoded import not_decoded
 from visop.images.formats.refusals import check_accepted, not_accepted, not_identified
 from visop.images.formats.signatures import sniff
 from visop.images.formats.tiff import Tiff
@@ -210,4 +211,6 @@ def _translate(error: Exception, data: bytes, limits: ImageLimits) -> VisopError
         )
     if isinstance(error, PIL.UnidentifiedImageError):  # of a format that is known
         return not_identified(data)
+    if str(error).startswith("Unsupported BMP"):
+        return not_decoded("a damaged BMP, or one whose arrangement of bits is uncommon")
     return ImageDecodeError(f"image is a damaged or incomplete {sniff(data) or 'file'}")

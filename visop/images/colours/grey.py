@@ -14,6 +14,7 @@ import numpy.typing as npt
 import PIL.Image
 
 from visop.errors import ImageDecodeError
+from visop.images.formats.tiff_samples import used_bits
 
 Values = npt.NDArray[Any]
 
@@ -38,7 +39,7 @@ def grey_of_eight_bits(image: PIL.Image.Image) -> PIL.Image.Image:
     tags = getattr(image, "tag_v2", {})
     values = np.asarray(image)
     if image.mode.startswith("I;16"):
-        scaled = (values >> (4 if tags.get(_BITS_PER_SAMPLE) == (12,) else 8)).astype(np.uint8)
+        scaled = _highest_bits(values, 12 if tags.get(_BITS_PER_SAMPLE) == (12,) else used_bits(tags))
     else:
         scaled = _scale(_unsigned(values, tags), _whites(image.mode, tags))
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
@@ -48,6 +49,13 @@ def grey_of_eight_bits(image: PIL.Image.Image) -> PIL.Image.Image:
     if isinstance(transparent, int):
         grey.putalpha(PIL.Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8)))
     return grey
+
+
+def _highest_bits(values: Values, bits: int) -> Values:
+    """Return the highest 8 of so many bits; of all 16 if a value needs more than these."""
+    if int(values.max()) >= 2**bits:
+        bits = 16
+    return (values >> (bits - 8)).astype(np.uint8)
 
 
 def _unsigned(values: Values, tags: Any) -> Values:

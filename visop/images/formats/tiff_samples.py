@@ -17,6 +17,7 @@ _BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR, _SAMPLE_FORMAT = 258, 262, 284, 339
 _WHITE_IS_ZERO, _BLACK_IS_ZERO = 0, 1
 _SEPARATE_PLANES = 2
 _SIGNED = 2
+_MAX_SAMPLE_VALUE = 281
 _SUBSAMPLING, _HALVED = 530, (2, 2)  # what holds where the tag is missing
 
 # Grey that Pillow has the means to read, but does not list: (byte order, photometric interpretation, sample format,
@@ -31,6 +32,9 @@ TiffImagePlugin.OPEN_INFO.update(_MORE_GREY)
 
 # libtiff hands over samples in the byte order of the machine. Pillow knows this only of unsigned ones.
 _IN_NATIVE_ORDER = {"I;16BS": "I;16NS", "I;32BS": "I;32NS", "F;32BF": "F;32NF"}
+
+# Pillow drops the lower 8 of 16 bits in these.
+_OF_EIGHT_BITS = ("RGB", "RGBA", "RGBX", "CMYK")
 
 _NO_PLANES = ("LA", "La", "LAB", "PA")
 
@@ -52,11 +56,23 @@ def prepare_tiff(image: Any) -> None:
         raise not_decoded("a TIFF with signed samples of 8 bits")
     if image.mode == "YCbCr" and tags.get(_SUBSAMPLING, _HALVED) != (1, 1):
         raise not_decoded("a TIFF of YCbCr with fewer samples of colour, uncompressed")
+    if bits == 16 and image.mode in _OF_EIGHT_BITS and used_bits(tags) < 16:
+        raise not_decoded(f"a TIFF in {image.mode} with {used_bits(tags)} of 16 bits used")
     separate = tags.get(_PLANAR) == _SEPARATE_PLANES and len(image.getbands()) > 1
     if separate:
         _check_planes(image, bits)
     suffix = f";16{'L' if tags.prefix == _II else 'B'}" if separate and bits == 16 else ""
     image.tile = [tile._replace(args=_mended(tile, suffix)) for tile in image.tile]
+
+
+def used_bits(tags: Any) -> int:
+    """Return how many of 16 bits are used: cameras of 10, 12 or 14 bits say so by the largest value that there can be.
+
+    The tag is meant for statistics (TIFF 6.0, section 8), so any other value says nothing.
+    """
+    values = tags.get(_MAX_SAMPLE_VALUE, (0,))
+    largest = max(values) if isinstance(values, tuple) else values
+    return next((bits for bits in range(9, 16) if largest == 2**bits - 1), 16)
 
 
 def _check_planes(image: Any, bits: int) -> None:

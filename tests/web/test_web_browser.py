@@ -129,6 +129,15 @@ def test_a_picture_that_is_given_finds_the_nearest(page: Page, way: str) -> None
     assert page.locator("#shown img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 16
 
 
+def test_of_a_picture_with_nearly_nothing_on_it_no_copies_are_told(page: Page) -> None:
+    page.set_input_files("#file", png("plain.png", make_image(colour_of(4))))
+    expect(page.locator("#note")).to_contain_text("There is nearly nothing on your picture: nothing to compare")
+    assert first_names(page) == ["4.png"]
+    expect(page.locator(".card .copy:visible")).to_have_count(0)
+    page.locator(".card .open").first.click()
+    expect(page.locator("#viewer-facts")).to_contain_text("none: there is nearly nothing on it, or on your picture")
+
+
 def test_an_address_finds_the_nearest_and_a_wrong_one_is_told_in_words(page: Page, picture_server: str) -> None:
     page.get_by_label("or enter its web address").fill("{}/{}-{}-{}.png".format(picture_server, *colour_of(6)))
     page.keyboard.press("Enter")

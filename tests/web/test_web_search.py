@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import picture_file, unit
+from tests.conftest import make_image, picture_file, unit
 from tests.search.conftest import colour_of
 from tests.web.conftest import THRESHOLD, Site
 
@@ -37,7 +37,28 @@ def test_score_cosine_and_verdict_are_those_of_the_vectors(site: Site) -> None:
         vector = unit(colour_of(int(name.removesuffix(".png"))))
         assert match["score"] == pytest.approx(np.linalg.norm(vector - unit(colour_of(0))), abs=1e-3)
         assert match["cosine"] == pytest.approx(vector @ unit(colour_of(0)), abs=1e-5)
-        assert match["copy"] is (match["cosine"] >= THRESHOLD)
+        assert match["is_copy"] is match["copy"] is (match["cosine"] >= THRESHOLD)
+    assert (answer["nearly_empty"], answer["marked"]) == (False, 1)
+
+
+def test_of_a_nearly_empty_picture_nothing_is_a_copy_however_it_is_given(start_site: Callable[..., Site]) -> None:
+    site = start_site(3)
+    white, black = (make_image((n, n, n)) for n in (255, 1))
+    (kept,) = site.web.post("/v1/index", files={"images": white}).json()["pictures"]
+    for request in ({"data": base64.b64encode(black).decode()}, {"id": kept["id"]}):
+        answer = site.search(k=2, **request).json()
+        assert (answer["nearly_empty"], answer["marked"]) == (True, 0)
+        assert answer["matches"][0]["id"] == kept["id"]
+        for match in answer["matches"]:
+            assert (match["is_copy"], match["copy"], match["nearly_empty"]) == (None, None, True)
+
+
+def test_a_nearly_empty_picture_that_is_found_is_no_copy(start_site: Callable[..., Site]) -> None:
+    site = start_site(3)
+    site.web.post("/v1/index", files={"images": make_image((255, 255, 255))})
+    answer = site.web.post("/v1/search", files={"image": picture_file((60, 60, 60))}, data={"k": "1"}).json()
+    (match,) = answer["matches"]
+    assert (answer["nearly_empty"], match["is_copy"], match["nearly_empty"]) == (False, None, True)
 
 
 def test_base64_a_data_uri_and_a_url_find_what_the_file_finds(site: Site, picture_server: str) -> None:

@@ -53,6 +53,10 @@ class Emptiness:
             self._known[picture.id] = marked
         return marked
 
+    def known(self, picture: Picture) -> float | None:
+        """As ``of``, if it was measured before; reads no file."""
+        return self._known.get(picture.id)
+
     def of_all(self, pictures: Sequence[Picture]) -> list[float | None]:
         """As ``of``, several at a time."""
         if len(pictures) < 2:

@@ -11,9 +11,10 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 
+from visop.contract import Image
 from visop.errors import (
     CallerGone,
     DeadlinePassed,
@@ -55,11 +56,13 @@ class Input:
     Attributes:
         name: what messages call it, in the caller's own words, such as ``datas[3]``.
         value: the bytes of an image file, the same in base64, or, if ``is_url``, where to fetch it.
+        look: is given the decoded image, in the thread that decoded it, if more is to be known of it than its result.
     """
 
     name: str
     value: str | bytes
     is_url: bool = False
+    look: Callable[[Image], object] = field(default=lambda _: None, compare=False)
 
 
 class Call:
@@ -115,11 +118,12 @@ class Call:
 
 @dataclass(frozen=True)
 class _Origin:
-    """Of which call an input is, what that call wants of it, and its large pictures."""
+    """Of which call an input is, what that call wants of it, its large pictures, and who looks at what is decoded."""
 
     caller: Caller
     crops: CropOptions
     large: LargeOfRequest
+    look: Callable[[Image], object] = lambda _: None
 
 
 class Pipeline:
@@ -201,7 +205,7 @@ class Pipeline:
         jobs = [InputJob(deadline, partial(on_end, host)) for host in hosts]
         origin = _Origin(Caller(peer, next(self._numbers)), crops or self._crops, self._large.of_request(peer))
         for each, host, job in zip(inputs, hosts, jobs, strict=True):
-            self._begin(origin, each, host, job)
+            self._begin(replace(origin, look=each.look), each, host, job)
         return Call(inputs, jobs, deadline, gives_parts=self._steps.gives_parts)
 
     def end_waits(self) -> None:
@@ -311,6 +315,7 @@ class Pipeline:
             # The URL was fine; what is behind it is not.
             raise FetchFailed(f"the remote server answered, but: {error}") from error
         size = size_of(data) if side and self._steps.gives_parts else (image.shape[1], image.shape[0])
+        origin.look(image)
         job.spans_s["decode"] = time.monotonic() - started
         decode_pool = self._decode_pool
         picture = Decoded(image, size, origin.crops, lambda stage: self._hand_over(decode_pool, origin, stage, job))

@@ -79,13 +79,21 @@ class FoundMatch(FoundPicture):
 
     score: float = Field(description="In the metric: for L2 the distance, 0 to 2; for IP and COSINE the cosine.")
     cosine: float = Field(description="-1 to 1, the higher the more alike, whatever the metric.")
-    copy_: bool | None = Field(alias="copy", description="Whether it is a copy; null if the encoder is not calibrated.")
+    is_copy: bool | None = Field(
+        description="Whether it is a copy; null if the encoder is not calibrated, or there is nothing to compare."
+    )
+    copy_: bool | None = Field(alias="copy", deprecated=True, description="The same as `is_copy`, its name of before.")
+    nearly_empty: bool = Field(
+        description="Whether there is nothing to compare: it, or the picture that was searched with, has nearly nothing"
+        " on it. Looked at only of what reaches the threshold."
+    )
 
     @classmethod
     def of_match(cls, match: Match, *, whole_names: bool, gone: bool) -> Self:
         """The message of a match."""
-        verdict = {"score": match.score, "cosine": match.cosine, "copy": match.is_copy}
-        return cls.of(match.picture, whole_names=whole_names, gone=gone, **verdict)
+        verdict = {"is_copy": match.is_copy, "copy": match.is_copy, "nearly_empty": match.nearly_empty}
+        scores = {"score": match.score, "cosine": match.cosine}
+        return cls.of(match.picture, whole_names=whole_names, gone=gone, **scores, **verdict)
 
 
 class SearchReply(BaseModel):
@@ -93,6 +101,13 @@ class SearchReply(BaseModel):
 
     metric: str = Field(examples=["L2"])
     threshold: float | None = Field(description="The cosine from which on pictures are copies; null if unknown.")
+    nearly_empty: bool = Field(
+        description="Whether the picture that was searched with has nearly nothing on it, so that nothing is a copy."
+    )
+    marked: float | None = Field(
+        description="The share of it that differs from its background, 0 to 1; below 0.01 it is nearly empty. null if "
+        "no file of it can be read."
+    )
     matches: list[FoundMatch]
 
 

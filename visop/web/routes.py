@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from pydantic import BaseModel
 
-from visop.contract import Vector
+from visop.contract import Image, Vector
 from visop.errors import VisopError
 from visop.http.body import FORM, JSON, Body
 from visop.http.endpoint import Endpoint, Extend, Results, Task
 from visop.http.openapi import CALL_PROBLEMS, FILE, READ_PROBLEMS, answers, body_of, problem_answers
+from visop.images.emptiness import marked_share
 from visop.serving.convert import refuse_bad
 from visop.serving.steps import vectors_of
 from visop.web.assets import page_router
@@ -111,12 +113,17 @@ def _search_router(service: SearchService, endpoint: Endpoint) -> APIRouter:
 
 def _search_task(service: SearchService, body: Body) -> Task:
     request, inputs = parse_search(body)
+    marked: list[float] = []
+
+    def look(image: Image) -> None:
+        marked.append(marked_share(image))
 
     def answer(results: Results) -> bytes:
-        vector = service.vector_of(request.id) if request.id else _vectors(results)[0]
-        return _json(service.search(request, vector))
+        if request.id:
+            return _json(service.search_like(request, request.id))
+        return _json(service.search(request, _vectors(results)[0], marked[-1] if marked else None))
 
-    return Task(inputs, answer)
+    return Task([replace(each, look=look) for each in inputs], answer)
 
 
 def _removal_task(service: SearchService, body: Body) -> Task:

@@ -34,6 +34,7 @@ from visop.web.background_encoder import BackgroundEncoder
 from visop.web.batch import Batch
 from visop.web.duplicate_search import DuplicateSearch
 from visop.web.duplicates import Duplicates
+from visop.web.emptiness import EmptinessCheck
 from visop.web.indexing import Indexing
 from visop.web.originals import Originals
 from visop.web.presence import PresenceCheck
@@ -126,6 +127,7 @@ def open_routes(options: SearchOptions, settings: Settings, operator: Encoder, p
             thumbnails=thumbnails,
             uploads=uploads,
             presence=stack.enter_context(PresenceCheck()),
+            emptiness=stack.enter_context(EmptinessCheck(settings)),
             removals=removals,
             duplicates=_duplicates(options, index, settings, removals, stack),
             settings=settings,

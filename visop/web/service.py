@@ -9,9 +9,11 @@ from visop.address import is_loopback
 from visop.contract import Vector
 from visop.errors import NotAllowed, NotFound
 from visop.search.index import Index
+from visop.search.match import Matches
 from visop.search.milvus.schema import Picture
 from visop.settings import Settings
 from visop.web.duplicates import Duplicates
+from visop.web.emptiness import EmptinessCheck
 from visop.web.filters import check_public
 from visop.web.indexing import Indexing
 from visop.web.messages import (
@@ -49,6 +51,7 @@ class SearchService:
     removals: Removals
     presence: PresenceCheck
     duplicates: Duplicates
+    emptiness: EmptinessCheck
     settings: Settings
 
     @property
@@ -64,31 +67,52 @@ class SearchService:
             raise _no_picture(id_)
         return picture
 
-    def vector_of(self, id_: str) -> Vector:
-        """The vector of a picture of the index. Raises NotFound if there is none with this id."""
+    def search_like(self, request: SearchRequest, id_: str) -> SearchReply:
+        """The pictures most like one of the index.
+
+        Raises:
+            NotFound: there is none with this id.
+            UsageError: as ``search``.
+        """
         with safe_errors():
             rows = self.index.collection.rows([id_])
         if not rows:
             raise _no_picture(id_)
-        return rows[0].vector
+        return self._reply(self.emptiness.judged(self._found(request, rows[0].vector), rows[0].picture))
 
-    def search(self, request: SearchRequest, vector: Vector) -> SearchReply:
-        """The pictures most like the one that has this vector.
+    def search(self, request: SearchRequest, vector: Vector, marked: float | None) -> SearchReply:
+        """The pictures most like one.
+
+        Args:
+            request: what is searched.
+            vector: of the picture that is searched with.
+            marked: the share of it that differs from its background.
 
         Raises:
             UsageError: the filter is wrong, or asks for what is not told here.
         """
-        whole_names = self.whole_names
-        if not whole_names:
+        found = self._found(request, vector)
+        found.marked = marked
+        return self._reply(self.emptiness.judged(found))
+
+    def _found(self, request: SearchRequest, vector: Vector) -> Matches:
+        if not self.whole_names:
             check_public(request.filter)
         with safe_errors():
-            matches = self.index.search_vector(vector, request.k, request.filter)
+            return self.index.search_vector(vector, request.k, request.filter)
+
+    def _reply(self, found: Matches) -> SearchReply:
+        with safe_errors():
             metric = self.index.collection.operator.metric_type
-        gone = self.presence.gone([match.picture for match in matches])
-        found = [
-            FoundMatch.of_match(match, whole_names=whole_names, gone=match.picture.id in gone) for match in matches
-        ]
-        return SearchReply(metric=metric, threshold=self.threshold, matches=found)
+        gone = self.presence.gone([match.picture for match in found])
+        hits = [FoundMatch.of_match(each, whole_names=self.whole_names, gone=each.picture.id in gone) for each in found]
+        return SearchReply(
+            metric=metric,
+            threshold=self.threshold,
+            marked=found.marked,
+            nearly_empty=found.nearly_empty,
+            matches=hits,
+        )
 
     def keep(self, data: bytes, vector: Vector) -> KeptPicture:
         """Keep an uploaded picture. Arguments and errors are those of ``Uploads.keep``."""

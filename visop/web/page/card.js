@@ -19,7 +19,7 @@ function showWords(made, picture, metric) {
   const isMatch = picture.score !== undefined;
   made.querySelector(".name").textContent = shortName(picture);
   made.querySelector(".name").title = picture.names.join("\n");
-  made.querySelector(".copy").hidden = !picture.copy;
+  made.querySelector(".copy").hidden = !picture.is_copy;
   made.querySelector(".missing").hidden = !picture.gone;
   made.querySelector(".number").textContent = isMatch ? spokenScore(picture, metric) : "";
   made.querySelector(".score").hidden = !isMatch;

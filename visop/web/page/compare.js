@@ -73,9 +73,10 @@ function spokenPair({ metric, match }) {
   return `${capital(spokenScore(match, metric))}${cosine}${spokenVerdict(match)}.`;
 }
 
-function spokenVerdict({ copy }) {
-  if (copy === null) return "";
-  return copy ? ": one is a copy of the other" : ": not similar enough to count as copies";
+function spokenVerdict({ is_copy: isCopy, nearly_empty: isEmpty }) {
+  if (isEmpty) return ": there is nearly nothing on one of them, so nothing to compare";
+  if (isCopy === null) return "";
+  return isCopy ? ": one is a copy of the other" : ": not similar enough to count as copies";
 }
 
 function pictureSide(picture) {

@@ -48,18 +48,22 @@ function showNote(view) {
   $("note").hidden = !$("note").textContent;
 }
 
-function noteOf({ query, threshold, pictures }) {
+function noteOf({ query, threshold, nearly_empty: isEmpty, pictures }) {
   if (!query) return "";
   if (!pictures.length) {
     return state.status?.indexing.state === "running" ? "Indexing is still running: search again in a while." : "";
   }
+  if (isEmpty) return EMPTY;
   return `Most similar first. ${threshold === null ? UNCALIBRATED : noteOnCopies(pictures)}`;
 }
 
 const UNCALIBRATED = "This encoder has no calibrated threshold, so no picture is marked as a copy.";
 
+const EMPTY =
+  "There is nearly nothing on your picture: nothing to compare, so no picture is marked as a copy. Most similar first.";
+
 function noteOnCopies(pictures) {
-  const copies = pictures.filter((match) => match.copy).length;
+  const copies = pictures.filter((match) => match.is_copy).length;
   if (!copies) return "None is similar enough to count as a copy.";
   return `${copies === 1 ? "One is a copy" : `${copies} are copies`}: the same picture, possibly edited.`;
 }

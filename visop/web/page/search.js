@@ -47,7 +47,7 @@ async function find(query, k, signal) {
 
 function spokenSummary({ pictures, metric }) {
   if (!pictures.length) return "Nothing found.";
-  const copies = pictures.filter((match) => match.copy).length;
+  const copies = pictures.filter((match) => match.is_copy).length;
   const parts = [counted(pictures.length, "picture"), copies && counted(copies, "copy", "copies")];
   return `${parts.filter(Boolean).join(", ")}. The best match has ${spokenScore(pictures[0], metric)}.`;
 }

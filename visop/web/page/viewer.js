@@ -64,10 +64,18 @@ function factsOf(picture) {
   ];
 }
 
-function matchFacts({ copy, score, cosine }) {
-  const facts = copy === null ? [] : [["Verdict", copy ? "a copy" : "not similar enough to count as a copy"]];
+function matchFacts(match) {
+  const { score, cosine } = match;
+  const verdict = verdictOf(match);
+  const facts = verdict ? [["Verdict", verdict]] : [];
   if (viewed.metric === "L2") facts.push(["Distance", score.toFixed(4)]);
   return [...facts, ["Cosine", cosine.toFixed(4)]];
+}
+
+function verdictOf({ is_copy: isCopy, nearly_empty: isEmpty }) {
+  if (isEmpty) return "none: there is nearly nothing on it, or on your picture";
+  if (isCopy === null) return "";
+  return isCopy ? "a copy" : "not similar enough to count as a copy";
 }
 
 function namesOf({ names }) {

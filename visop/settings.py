@@ -115,14 +115,14 @@ class Settings:
         1024, "Inputs held at once, over all calls; a call that would exceed it is refused.", **_at_least(1)
     )
     max_request_large_bytes: int = _setting(
-        4096 * MIB,
+        2048 * MIB,
         "Bytes that the large pictures of one request take decoded: width x height x 4, or up to 8 for samples of more "
         "than 8 bits. Further ones of it are refused. Large are those of more than 48 MiB, 12.5 megapixels; a JPEG "
         "counts at the scale at which it is decoded, an animation with its canvas.",
         **_at_least(1),
     )
     max_large_bytes: int = _setting(
-        8192 * MIB,
+        4096 * MIB,
         "The same of all requests at once; further large pictures are refused, and may be sent again.",
         **_at_least(1),
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from typing import Any
 
 import pytest
 from PIL import Image as PILImage
 
-from visop.images.formats.canvas import decoded_bytes
+from visop.errors import ImageTooLarge
+from visop.images.decode import ImageLimits, decode_image
+from visop.images.formats.canvas import check_samples, decoded_bytes
 from visop.images.formats.heif import has_heif
 
 SIZE = (120, 78)
@@ -73,6 +76,16 @@ def test_the_canvas_of_an_animation_counts_and_not_its_frame() -> None:
     data = encode("RGBA", "WEBP", save_all=True, append_images=[PILImage.new("RGBA", SIZE, "red")])
     canvas = struct.pack("<L", 9999)[:3] + struct.pack("<L", 4999)[:3]
     assert decoded_bytes(data[:24] + canvas + data[30:], None) == 4 * 10_000 * 5000
+
+
+def test_deep_samples_are_refused_where_they_take_more_than_the_limit_on_pixels_allows() -> None:
+    data = encode("RGBA", "PNG")
+    deep = data[:24] + b"\x10" + data[25:29] + zlib.crc32(data[12:24] + b"\x10" + data[25:29]).to_bytes(4) + data[33:]
+    with pytest.raises(
+        ImageTooLarge, match=r"74,880 bytes, 8 for each pixel; the limit is 74,876, 4 for each of 18,719"
+    ):
+        decode_image(deep, ImageLimits(max_bytes=9999, max_pixels=2 * 120 * 78 - 1, max_frames=1, formats=("PNG",)))
+    check_samples(deep, "PNG", 2 * 120 * 78)
 
 
 def test_what_is_no_picture_takes_nothing() -> None:

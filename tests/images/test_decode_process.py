@@ -198,6 +198,12 @@ except MemoryError:
     assert done.stdout == "refused\n"
 
 
+def test_what_decoders_print_is_dropped() -> None:
+    code = "import os; from visop.images.decode_server import silence; silence(); os.write(2, b'Not enough data')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stderr == b""
+
+
 def test_a_forked_copy_of_this_process_has_processes_of_its_own() -> None:
     decode_in_process(PICTURE, LIMITS)
     copy = os.fork()

@@ -35,6 +35,7 @@ from visop.errors import ImageDecodeError, ImageTooLarge, SettingsError, VisopEr
 from visop.images.colours.appearance import appearance
 from visop.images.colours.description import profile_of
 from visop.images.formats.bmp_alpha import prepare_bmp
+from visop.images.formats.canvas import check_samples
 from visop.images.formats.damage import check_bytes, load
 from visop.images.formats.heif import decodable
 from visop.images.formats.limits import MeteredFile, check_file, check_size
@@ -165,6 +166,7 @@ def _decode(data: bytes, limits: ImageLimits, decode_side: int | None) -> Image:
     kind = check_accepted(data, limits.formats)
     check_file(data)
     data = check_bytes(data, kind, limits.max_pixels)
+    check_samples(data, kind, limits.max_pixels)
     with closing(PIL.Image.open(MeteredFile(data), formats=(kind,))) as image:
         if image.format not in limits.formats:  # JPEG and MPO share a reader
             raise not_accepted(str(image.format), limits.formats)

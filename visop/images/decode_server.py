@@ -72,6 +72,7 @@ def serve(channel: int, memory: int) -> None:
     """Decode one picture after the other, until the other side of the socket is closed."""
     with suppress(OSError):  # so that the kernel takes this process and not the server when memory runs out
         _write("/proc/self/oom_score_adj", _OOM_SCORE)
+    silence()
     with socket.socket(fileno=channel) as requests, mmap.mmap(memory, 0) as shared:
         while header := _read(requests, REQUEST.size):
             told, size, seconds = REQUEST.unpack(header)
@@ -122,6 +123,13 @@ def limit_memory(shared: int, limits: ImageLimits) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     soft = _BASE_BYTES + shared + _BYTES_PER_PIXEL * limits.max_pixels
     resource.setrlimit(resource.RLIMIT_AS, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+
+
+def silence() -> None:
+    """Drop what decoders print: libtiff complains of each strip that is damaged, on the server's stderr."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 def _write(path: str, text: str) -> None:

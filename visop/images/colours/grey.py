@@ -80,8 +80,8 @@ def _scale(values: Values, whites: tuple[int, ...]) -> Values:
     Raises:
         ImageDecodeError: there is none, or it does not fit the values.
     """
-    if values.dtype.kind == "f":
-        values = np.nan_to_num(values, nan=0, posinf=0, neginf=0)
+    if values.dtype.kind == "f" and not (finite := np.isfinite(values)).all():
+        values = np.where(finite, values, np.float32(0))
     low, high = float(values.min()), float(values.max())
     white = next((white for white in whites if _is_within(low, high, white)), None)
     if white is None or not _fits(values, high, white):

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable
 from itertools import islice
 
-from visop.errors import ImageDecodeError
+from visop.errors import ImageDecodeError, ImageTooLarge
 from visop.images.formats.jpeg_segments import FRAMES, PROGRESSIVE, segments
 from visop.images.formats.signatures import sniff
 from visop.images.formats.tiff import Tiff
@@ -56,6 +56,28 @@ def decoded_bytes(data: bytes, decode_side: int | None) -> int | None:
     except (struct.error, IndexError):
         return None
     return width * height * max(BYTES_PER_PIXEL, bytes_per_pixel)
+
+
+def check_samples(data: bytes, kind: str, max_pixels: int) -> None:
+    """Refuse deep samples beyond what pixels of four bytes would take. Nothing else takes more by its samples.
+
+    Args:
+        data: the file.
+        kind: its format, as ``sniff`` says.
+        max_pixels: the limit on width x height.
+
+    Raises:
+        ImageTooLarge: width x height x bytes of a pixel is too much.
+        struct.error: the file ends within its header.
+    """
+    if kind in ("PNG", "TIFF"):
+        width, height, bytes_per_pixel = _READERS[kind](data)
+        size, most = width * height * bytes_per_pixel, BYTES_PER_PIXEL * max_pixels
+        if size > most and width * height <= max_pixels:
+            raise ImageTooLarge(
+                f"image takes {size:,} bytes, {bytes_per_pixel} for each pixel; the limit is {most:,}, "
+                f"{BYTES_PER_PIXEL} for each of {max_pixels:,} (OP_MAX_PIXELS)"
+            )
 
 
 def _jpeg(data: bytes, decode_side: int | None) -> int | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from visop.errors import ImageDecodeError
+from visop.images.formats.inflating import inflated
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -24,8 +25,6 @@ _NEEDED_TEXTS = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0", b"Raw profi
 _MAX_TEXT = 64 * 1024
 
 _MAX_CHUNKS = 100_000
-
-_PIECE = 2**20
 
 
 def check_png(data: bytes) -> bytes:
@@ -124,8 +123,6 @@ def _unpacks_to(data: bytes, least: int) -> bool:
     """Whether the pixels of the file unpack to so many bytes. What comes after them is not unpacked."""
     unpacker, total = zlib.decompressobj(), 0
     for kind, start, end in _chunks(data):
-        rest = data[start + 8 : end - 4] if kind == b"IDAT" else b""
-        while rest and not unpacker.eof and total < least:
-            total += len(unpacker.decompress(rest, _PIECE))
-            rest = unpacker.unconsumed_tail
+        if kind == b"IDAT" and not unpacker.eof and total < least:
+            total += inflated(unpacker, data[start + 8 : end - 4], least - total)
     return total >= least or total + len(unpacker.flush()) >= least

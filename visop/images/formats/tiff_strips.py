@@ -6,12 +6,12 @@ So it never comes to the checksums of deflate and LZMA, and decodes JPEG without
 from __future__ import annotations
 
 import lzma
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
 from visop.errors import ImageDecodeError, ImageTooLarge
+from visop.images.formats.inflating import inflates
 from visop.images.formats.jpeg import is_whole_jpeg
 from visop.images.formats.jpeg_cost import check_jpeg_strips
 from visop.images.formats.overwritten import replacement
@@ -25,8 +25,8 @@ _SEPARATE = 2
 # Modes whose samples are near to their neighbours; the indices of a palette are not.
 _SMOOTH_MODES = ("L", "RGB", "RGBA", "CMYK")
 
-# Four samples of 32 bits.
-_MAX_BYTES_PER_PIXEL = 16
+# Strips and tiles may unpack to more than is needed of them.
+_SLACK = 2
 
 _PIECE = 2**20
 
@@ -53,7 +53,7 @@ def check_strips(image: Any, data: bytes) -> None:
         what = _replacement(image, data, sorted(strips))
         if what:
             raise _damaged(f"a part of its pixels is {what}")
-    elif not all(_is_whole(image, data[start : start + size]) for start, size in strips):
+    elif not _are_whole(image, (data[start : start + size] for start, size in strips)):
         raise _damaged("its compressed data are corrupt")
 
 
@@ -68,15 +68,25 @@ def _values(value: Any) -> tuple[int, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _is_whole(image: Any, strip: bytes) -> bool:
-    """Whether the compressed data of a strip are whole, as far as their format tells."""
+def _are_whole(image: Any, strips: Iterable[bytes]) -> bool:
+    """Whether the compressed data of all strips are whole, as far as their format tells."""
     match image.info.get("compression"):
         case "tiff_deflate" | "tiff_adobe_deflate":
-            return _inflates(strip, _max_bytes(image))
+            return _unpack(strips, inflates, _most_bytes(image))
         case "lzma":
-            return _unpacks_as_lzma(strip, _max_bytes(image))
+            return _unpack(strips, _unpacks_as_lzma, _most_bytes(image))
         case "jpeg":
-            return is_whole_jpeg(_with_tables(image, strip))
+            return all(is_whole_jpeg(_with_tables(image, strip)) for strip in strips)
+    return True
+
+
+def _unpack(strips: Iterable[bytes], unpack: Callable[[bytes, float], int | None], most: float) -> bool:
+    """Whether all strips unpack, to ``most`` bytes together."""
+    for strip in strips:
+        size = unpack(strip, most)
+        if size is None:
+            return False
+        most -= size
     return True
 
 
@@ -86,33 +96,25 @@ def _with_tables(image: Any, strip: bytes) -> bytes:
     return tables[:-2] + strip[2:] if tables else strip
 
 
-def _max_bytes(image: Any) -> int:
-    """What a strip or tile unpacks to at most."""
-    tile = image.tag_v2.get(_TILE_WIDTH, 0) * image.tag_v2.get(_TILE_LENGTH, 0)
-    return int(_MAX_BYTES_PER_PIXEL * max(image.width * image.height, tile))
+def _most_bytes(image: Any) -> float:
+    """What all strips or tiles unpack to at most, with what fills up the last ones."""
+    tags = image.tag_v2
+    columns, rows = tags.get(_TILE_WIDTH, image.width), tags.get(_TILE_LENGTH, image.height)
+    tiles = -(-image.width // columns) * -(-image.height // rows)
+    bits = sum(_values(tags.get(_BITS, 1))) if tags.get(_SAMPLES, 1) > 1 else _values(tags.get(_BITS, 1))[0]
+    return float(_SLACK * (tiles * columns * rows * max(8, bits) / 8) + _PIECE)
 
 
-def _inflates(strip: bytes, max_bytes: int) -> bool:
-    unpacker, total = zlib.decompressobj(), 0
-    try:
-        while strip and not unpacker.eof and total <= max_bytes:
-            total += len(unpacker.decompress(strip, _PIECE))
-            strip = unpacker.unconsumed_tail
-        unpacker.flush(_PIECE)
-    except zlib.error:
-        return False
-    return unpacker.eof
-
-
-def _unpacks_as_lzma(strip: bytes, max_bytes: int) -> bool:
+def _unpacks_as_lzma(strip: bytes, most: float) -> int | None:
+    """Return how many bytes a whole LZMA stream unpacks to; None if it is corrupt, incomplete or above ``most``."""
     unpacker, total = lzma.LZMADecompressor(), 0
     try:
         total += len(unpacker.decompress(strip, _PIECE))
-        while not unpacker.eof and not unpacker.needs_input and total <= max_bytes:
+        while not unpacker.eof and not unpacker.needs_input and total <= most:
             total += len(unpacker.decompress(b"", _PIECE))
     except lzma.LZMAError:
-        return False
-    return unpacker.eof
+        return None
+    return total if unpacker.eof else None
 
 
 def _replacement(image: Any, data: bytes, strips: list[tuple[int, int]]) -> str | None:

@@ -126,7 +126,7 @@ def limit_memory(shared: int, limits: ImageLimits) -> None:
 
 
 def silence() -> None:
-    """Drop what decoders print: libtiff complains of each strip that is damaged, on the server's stderr."""
+    """Drop what decoders print: libtiff writes a line on stderr for each damaged strip."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)

@@ -20,6 +20,9 @@ from visop.settings import Settings
 
 SPEC = MODELS["embedded"]
 
+# On a busy machine it takes minutes to import TensorFlow and to build the model, or to wait for a process that does.
+pytestmark = pytest.mark.timeout(300)
+
 
 @dataclass(frozen=True)
 class Encoder:

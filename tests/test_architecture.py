@@ -59,7 +59,7 @@ BELOW = {
     "templates": set(),
     "evaluation": _SERVED | {"synthetic", "templates"},
     "search": _SERVED | {"evaluation", "journal", "templates"},
-    "web": _SERVED | {"http", "search", "synthetic"},
+    "web": _SERVED | {"http", "search", "synthetic", "templates"},
     "training": _SERVED | {"evaluation", "synthetic"},
     "cli": _SERVED | {"collect", "evaluation", "http", "search", "synthetic", "training", "web"},
     "__main__": {"cli"},

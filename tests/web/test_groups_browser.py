@@ -6,7 +6,7 @@ import hashlib
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import picture_file
-from tests.search.conftest import colour_of
+from tests.search.conftest import colour_of, write_pictures
+from tests.web.conftest import Site
 from visop.search.duplicates import Group
 from visop.search.milvus.schema import Picture
 from visop.search.show.groups_page import write_groups
@@ -215,3 +216,47 @@ def test_the_page_is_accessible_and_fits(page: Page, width: int, scheme: str) ->
     page.click("#script-close")
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.fixture
+def served(browser: Browser, start_site: Callable[..., Site], tmp_path: Path) -> Iterator[tuple[Page, Site]]:
+    """The page of a server with one picture under two names, two that are alike, and another."""
+    folder = tmp_path / "photos"
+    for number in (0, 100, 101, 180):
+        write_pictures(folder, 1, first=number)
+    shutil.copy2(folder / "0.png", folder / "<b>again.png")
+    site = start_site(0, options={"pictures": [str(folder)]})
+    opened = browser.new_context(viewport={"width": 360, "height": 740}).new_page()
+    faults: list[str] = []
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.on("console", lambda message: faults.append(message.text))
+    opened.goto(str(site.web.base_url))
+    yield opened, site
+    opened.context.close()
+    assert faults == []
+
+
+def test_the_served_page_looks_for_copies_moves_them_and_moves_them_back(served: tuple[Page, Site]) -> None:
+    page, site = served
+    page.click("#copies")
+    page.get_by_role("button", name="Look for copies").click()
+    expect(page.locator("#finding-text")).to_contain_text("2 groups of copies: 0.1 false pairs")
+    expect(page.locator(".group img").first).to_have_js_property("complete", True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    expect(page.locator("#sum")).to_have_text(re.compile("^2 files .* of 2 groups to move$"))
+    before = files_in(site.folder)
+    page.get_by_role("button", name="Move…").click()
+    expect(page.locator("#move-more")).to_contain_text(str(site.folder.parent / "moved"))
+    page.get_by_role("button", name="Move", exact=True).click()
+    expect(page.locator("#moved-text")).to_have_text("Moved 2 of 2 files.")
+    expect(page.locator(".group")).to_have_count(0)
+    assert len(files_in(site.folder)) == 3
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#moved-text")).to_have_text("Moved 2 files back.")
+    expect(page.locator(".group")).to_have_count(2)
+    assert files_in(site.folder) == before
+    assert site.status()["count"] == 4
+    page.click("#script")
+    expect(page.locator("#script-about")).to_contain_text("The script moves 2 files of 2 groups")

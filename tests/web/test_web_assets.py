@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.web.conftest import Site
-from visop.web.assets import page_files
+from visop.web.assets import groups_page, page_files
 
 FILES = {file.name: file.read_text() for file in page_files()}
 HTML = FILES["index.html"]
 MODULES = {name: text for name, text in FILES.items() if name.endswith(".js")}
 NAMES = sorted(FILES)
-MAINS = {"main.js", "groups_file.js"}
+MAINS = {"main.js", "groups_file.js", "groups_served.js"}
 MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
@@ -73,9 +73,10 @@ def test_the_modules_import_each_other_one_way_and_none_is_left_over() -> None:
     TopologicalSorter(graph).prepare()  # raises CycleError
 
 
-def test_every_id_that_the_page_speaks_of_is_there() -> None:
-    ids = set(re.findall(r'\bid="([^"]+)"', HTML))
+@pytest.mark.parametrize(("page", "main"), [(HTML, "main.js"), (groups_page(), "groups_served.js")])
+def test_every_id_that_the_page_speaks_of_is_there(page: str, main: str) -> None:
+    ids = set(re.findall(r'\bid="([^"]+)"', page))
     for attribute in ("for", "aria-labelledby"):
-        assert set(re.findall(rf'\b{attribute}="([^"]+)"', HTML)) <= ids
-    for module in needed_by("main.js"):
+        assert set(re.findall(rf'\b{attribute}="([^"]+)"', page)) <= ids
+    for module in needed_by(main):
         assert set(re.findall(r'\$\("([^"]+)"\)', MODULES[module])) <= ids

@@ -10,6 +10,8 @@ from importlib.resources.abc import Traversable
 from fastapi import APIRouter, Request, Response
 
 import visop.search.show
+from visop.search.show.groups_page import STYLES
+from visop.templates import render
 
 # Scripts, styles and requests only from here; pictures that were dropped are blobs. No inline code: a file name that
 # found its way into the page as HTML would still do nothing.
@@ -30,6 +32,7 @@ def page_router() -> APIRouter:
         if media_type is not None:
             path = "/" if file.name == "index.html" else f"/{file.name}"
             _add_file(router, path, file.read_bytes(), media_type)
+    _add_file(router, "/duplicates", groups_page().encode(), "text/html")
     return router
 
 
@@ -37,6 +40,12 @@ def page_files() -> Iterator[Traversable]:
     """The files that are sent as they are: of this package, and those that the page of groups has of its own."""
     for package in (__package__, visop.search.show.__name__):
         yield from files(package).joinpath("page").iterdir()
+
+
+def groups_page() -> str:
+    """The page of groups of copies, which is also written as a file; here its parts are beside it."""
+    context = {"title": "Copies", "about": "", "script": "", "styles": STYLES, "main": "groups_served.js"}
+    return render(visop.search.show.__name__, "groups.html.jinja", context, {})
 
 
 def _add_file(router: APIRouter, path: str, data: bytes, media_type: str) -> None:

@@ -103,7 +103,7 @@ class MoveReply(BaseModel):
 
 def parse_move(body: Body) -> MoveRequest:
     """Read a body as JSON. Raises UsageError, InvalidInput or UnsupportedBody if it is no such request."""
-    return body.json(MoveRequest, _MOST_GROUPS * 16)
+    return body.json(MoveRequest, 10 * _MOST_FILES)
 
 
 def parse_undo(body: Body) -> UndoRequest:

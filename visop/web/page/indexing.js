@@ -36,6 +36,7 @@ export async function refresh() {
   state.status = await call("v1/index/status");
   const { count, uploads, fetch, indexing } = state.status;
   $("count").textContent = count ? counted(count, "picture") : "";
+  $("copies").hidden = count < 2;
   $("add").hidden = !uploads;
   $("url-row").hidden = !fetch;
   showIndexing(indexing);

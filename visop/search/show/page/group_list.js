@@ -16,9 +16,11 @@ let shown = 0;
 export function showGroups(groups) {
   all = groups.map((group, at) => ({ ...group, number: at + 1 }));
   const least = leastCosine(all);
-  $("cosine").min = $("cosine").value = String(least);
+  $("cosine").min = String(least); // before the value, which it limits
+  $("cosine").value = String(least);
   $("cosine-row").hidden = least >= 1 || all.length < 2;
   $("order-row").hidden = all.length < 2;
+  for (const id of ["tools", "bar-below"]) $(id).hidden = !all.length;
   arrange();
 }
 
@@ -35,13 +37,6 @@ export const groupsToMove = () => chosen.filter((group) => !isLeft(group));
 
 /** How many groups the filter leaves out. */
 export const leftOut = () => all.length - chosen.length;
-
-/** Take groups of which everything was moved off the page. */
-export function dropGroups(done) {
-  const keys = new Set(done.map(({ key }) => key));
-  all = all.filter(({ key }) => !keys.has(key));
-  arrange();
-}
 
 function arrange() {
   const cosine = Number($("cosine").value);

@@ -16,7 +16,7 @@ function groupOf({ closest, loosest, why, pictures }) {
       image: image && `data:image/webp;base64,${image}`,
     }))
   );
-  return { key: files[0].name, closest, loosest, why, files };
+  return { key: files.map(({ name }) => name).join("\n"), closest, loosest, why, files };
 }
 
 restore(key);

@@ -33,14 +33,32 @@ def test_an_ipv6_host_gets_its_brackets() -> None:
     assert address.join("localhost", 80) == "localhost:80"
 
 
+LOOPBACK = ["127.0.0.1", "127.0.0.2", "::1", "::ffff:127.0.0.1", "localhost", "localhost.", "LOCALHOST"]
+LOOPBACK += ["127.1", "0x7f.1", "0177.1", "2130706433"]
+
+
 def test_what_means_every_address_can_be_called_by_nobody() -> None:
     assert all(map(address.is_wildcard, ["", "0.0.0.0", "::", "0:0:0:0:0:0:0:0"]))
     assert not any(map(address.is_wildcard, ["127.0.0.1", "::1", "localhost", "10.0.0.0"]))
 
 
 def test_what_only_this_machine_reaches_is_told_from_the_rest() -> None:
-    assert all(map(address.is_loopback, ["127.0.0.1", "127.0.0.2", "::1", "localhost"]))
-    assert not any(map(address.is_loopback, ["0.0.0.0", "::", "", "10.0.0.7", "localhost.example.org", "example.org"]))
+    assert all(map(address.is_loopback, LOOPBACK))
+    assert not any(map(address.is_loopback, ["0.0.0.0", "::", "", "0", "10.0.0.7", "10.1", "::ffff:10.0.0.7", "a..b"]))
+    assert not address.is_loopback("localhost.example.invalid")
+
+
+@pytest.mark.parametrize(
+    ("host", "found"),
+    [("127.1", "127.0.0.1"), ("0x7f.0.0.2", "127.0.0.2"), ("::ffff:127.0.0.1", "127.0.0.1"), ("::1", "::1")],
+)
+def test_an_address_is_found_however_it_is_written(host: str, found: str) -> None:
+    assert address.resolved(host) == [found]
+
+
+def test_a_name_that_means_nothing_here_has_no_address() -> None:
+    with pytest.raises(OSError, match="no name of a host"):
+        address.resolved("a..b")
 
 
 @pytest.mark.parametrize(

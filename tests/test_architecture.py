@@ -82,7 +82,8 @@ ONLY = {
     "requests": {"visop/images/fetching/fetch.py"},
     "urllib3": {"visop/images/fetching/fetch.py"},
     # Only the first opens connections: the second listens, the third ends those that gRPC accepted, the fourth asks
-    # whether somebody listens at a socket of this machine, and the last two are the ends of a pair.
+    # whether somebody listens at a socket of this machine, two are the ends of a pair, and address.py asks what a name
+    # means.
     "socket": {
         "visop/images/fetching/fetch.py",
         "visop/http/server.py",
@@ -90,6 +91,7 @@ ONLY = {
         "visop/search/milvus/local_socket.py",
         "visop/images/decode_process.py",
         "visop/images/decode_server.py",
+        "visop/address.py",
     },
     "fastapi": {"visop/http", "visop/web"},
     "uvicorn": {"visop/http"},

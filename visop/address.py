@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket  # noqa: TID251 - it asks what a name means
 from urllib.parse import unquote
 
 
@@ -30,9 +31,30 @@ def is_wildcard(host: str) -> bool:
     return not host or (_is_ip(host) and ipaddress.ip_address(host).is_unspecified)
 
 
+def resolved(host: str) -> list[str]:
+    """The IP addresses that a host means to this machine, as they are bound: IPv4 first.
+
+    Args:
+        host: a name, or an address in any form that the system takes, such as ``127.1``, ``0x7f.1`` or ``2130706433``.
+
+    Raises:
+        OSError: it means none.
+    """
+    name = "localhost" if host.lower() == "localhost." else host  # which systems with a plain hosts file do not find
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except UnicodeError:
+        raise OSError(f"{host}: no name of a host") from None
+    addresses = [_unmapped(str(place[0])) for *_, place in found]
+    return sorted(dict.fromkeys(addresses), key=lambda each: ":" in each)
+
+
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach it."""
-    return ipaddress.ip_address(host).is_loopback if _is_ip(host) else host == "localhost"
+    """Whether only this machine can reach it, which its addresses say, however they are written."""
+    try:
+        return bool(host) and all(ipaddress.ip_address(each).is_loopback for each in resolved(host))
+    except OSError:
+        return False
 
 
 def leads_here(target: str) -> bool:
@@ -55,10 +77,14 @@ def _is_here(address: str) -> bool:
     except ValueError:
         return False
     if _is_ip(host):
-        found = ipaddress.ip_address(host)
-        found = getattr(found, "ipv4_mapped", None) or found
+        found = ipaddress.ip_address(_unmapped(host))
         return found.is_loopback or found.is_unspecified
     return host == "localhost" or host.endswith(".localhost")
+
+
+def _unmapped(address: str) -> str:
+    """``::ffff:127.0.0.1`` -> ``127.0.0.1``, which it is; other addresses as they are."""
+    return str(getattr(ipaddress.ip_address(address), "ipv4_mapped", None) or address)
 
 
 def _is_ip(host: str) -> bool:

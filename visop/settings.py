@@ -98,9 +98,9 @@ class Settings:
     http_endpoint: str = _setting("", "HOST:PORT where HTTP listens, beside gRPC; empty is off.")
     http_hosts: tuple[str, ...] = _setting(
         (),
-        "Host names that HTTP requests may use, comma-separated, beside localhost and plain addresses; * allows any. "
-        "If empty, any is allowed, but none on a loopback address, where a web page could otherwise reach this server "
-        "by a name of its own.",
+        "Host names that HTTP requests may use, comma-separated, beside localhost, IP addresses and the host of "
+        "OP_HTTP_ENDPOINT; * allows any. If empty, any is allowed, but none on a loopback address, however that is "
+        "written, where a web page could otherwise reach this server by a name of its own.",
     )
 
     # How much at once

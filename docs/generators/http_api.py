@@ -35,7 +35,7 @@ def _document() -> Json:
     search = search_routes(cast(SearchService, None))
     info = OperatorInfo(name="visop", fingerprint="", dimension=0, metric_type="L2")
     identity = identity_json(identity_of(info, "", Settings()))
-    return build_app(cast(Endpoint, None), identity, Settings(), search).openapi()
+    return build_app(cast(Endpoint, None), identity, Settings(), "127.0.0.1", search).openapi()
 
 
 def _operation(document: Json, path: str, method: str, operation: Json) -> Iterator[str]:

@@ -37,16 +37,15 @@ def test_configured_names_are_answered_and_no_others(start_both: Callable[..., B
         ("0.0.0.0", (), None),
         ("::", (), None),
         ("10.0.0.7", (), None),
-        ("10.0.0.7", ("a.example",), {"a.example"}),
-        ("127.0.0.1", (), set()),
-        ("127.0.0.2", (), set()),
-        ("::1", (), set()),
-        ("localhost", (), set()),
-        ("localhost", ("*",), None),
+        ("10.0.0.7", ("A.example.",), {"given", "a.example"}),
+        ("127.0.0.1", (), {"given"}),
+        ("127.0.0.2", (), {"given"}),
+        ("::1", (), {"given"}),
+        ("127.0.0.1", ("*",), None),
     ],
 )
 def test_the_names_follow_from_the_address(bound: str, configured: tuple[str, ...], expected: set[str] | None) -> None:
-    assert hosts_of(bound, configured) == expected
+    assert hosts_of(bound, "Given", configured) == expected
 
 
 @pytest.mark.parametrize(

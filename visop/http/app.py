@@ -31,6 +31,7 @@ def build_app(
     endpoint: Endpoint,
     identity: Mapping[str, Any],
     settings: Settings,
+    bound: str,
     extend: Extend | None = None,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
 ) -> FastAPI:
@@ -40,6 +41,7 @@ def build_app(
         endpoint: serves the calls.
         identity: what ``/v1/identity`` answers.
         settings: limits and hosts.
+        bound: the IP address that is listened on.
         extend: adds the routes of another interface.
         timeouts: how long a body may be silent.
     """
@@ -63,11 +65,11 @@ def build_app(
         extend(app, endpoint)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # as FastAPI's guide does it
     add_handlers(app)
-    _add_middleware(app, endpoint, settings, timeouts)
+    _add_middleware(app, endpoint, settings, bound, timeouts)
     return app
 
 
-def _add_middleware(app: FastAPI, endpoint: Endpoint, settings: Settings, timeouts: Timeouts) -> None:
+def _add_middleware(app: FastAPI, endpoint: Endpoint, settings: Settings, bound: str, timeouts: Timeouts) -> None:
     """The last one added is the outermost."""
     app.add_middleware(HeadAsGet)
     rules = BodyRules(
@@ -78,5 +80,5 @@ def _add_middleware(app: FastAPI, endpoint: Endpoint, settings: Settings, timeou
         max_bodies=settings.max_calls,
     )
     app.add_middleware(BodyLimits, rules=rules)
-    hosts = hosts_of(settings.http_host, settings.http_hosts)
+    hosts = hosts_of(bound, settings.http_host, settings.http_hosts)
     app.add_middleware(BrowserProtection, hosts=hosts, closing=lambda: endpoint.closing)

@@ -71,20 +71,27 @@ class BrowserProtection:
         return None
 
 
-def hosts_of(bound: str, configured: Collection[str]) -> Collection[str] | None:
-    """The names to answer to on the address ``bound``; None is any.
+def hosts_of(bound: str, given: str, configured: Collection[str]) -> Collection[str] | None:
+    """The names to answer to; None is any. An address of the network has names that this process cannot know.
 
-    An address of the network is reached by names that this process cannot know.
+    Args:
+        bound: the IP address that is listened on.
+        given: the host that led to it, as it was written: a page cannot make a name of its own of this one.
+        configured: OP_HTTP_HOSTS.
     """
     if "*" in configured or (not configured and not is_loopback(bound)):
         return None
-    return {name.lower() for name in configured}
+    return {_plain(name) for name in (given, *configured)}
+
+
+def _plain(name: str) -> str:
+    return name.lower().removesuffix(".")
 
 
 def _name_of(host: str) -> str:
-    """``Example.org:8080`` -> ``example.org``; empty if it is no host at all."""
+    """``Example.org.:8080`` -> ``example.org``; empty if it is no host at all."""
     try:
-        return urlsplit(f"//{host}").hostname or ""
+        return _plain(urlsplit(f"//{host}").hostname or "")
     except ValueError:
         return ""
 

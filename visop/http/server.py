@@ -11,6 +11,7 @@ from typing import Any
 
 import uvicorn
 
+from visop.address import resolved
 from visop.errors import SettingsError
 from visop.http.app import build_app
 from visop.http.endpoint import Endpoint, Extend
@@ -55,9 +56,10 @@ class HttpServer:
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self._endpoint = Endpoint(pipeline, calls, settings)
-        app = build_app(self._endpoint, identity, settings, extend, timeouts)
         self._socket = _listen(settings)
-        self.address = f"{settings.http_endpoint.rpartition(':')[0]}:{self._socket.getsockname()[1]}"
+        bound, port = self._socket.getsockname()[:2]
+        self.address = f"{settings.http_endpoint.rpartition(':')[0]}:{port}"
+        app = build_app(self._endpoint, identity, settings, bound, extend, timeouts)
         self._server = _Server(_config(app, timeouts), self._endpoint, timeouts.stop_s)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="visop-http-loop")
 
@@ -123,10 +125,10 @@ def _config(app: object, timeouts: Timeouts) -> uvicorn.Config:
 
 
 def _listen(settings: Settings) -> socket.socket:
-    host, port = settings.http_host, settings.http_port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server((host, port), family=family, backlog=1024)
+        host = resolved(settings.http_host)[0]
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, settings.http_port), family=family, backlog=1024)
     except OSError:
         why = "cannot listen there: in use, or not allowed"
         raise SettingsError("http_endpoint", settings.http_endpoint, why) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -54,7 +55,7 @@ class SearchService:
     emptiness: EmptinessCheck
     settings: Settings
 
-    @property
+    @functools.cached_property
     def whole_names(self) -> bool:
         """Whether answers say in which folders pictures are: only if no other machine can reach the server."""
         return is_loopback(self.settings.http_host)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from PIL import ExifTags
 from PIL import Image as PILImage
 
 from tests.conftest import make_image, picture_file
@@ -41,6 +42,23 @@ def test_a_picture_is_the_file_as_it_was_indexed(site: Site) -> None:
     assert answer.content == picture_file(colour_of(3))
     assert answer.headers["content-type"] == "image/png"
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_other_machines_get_the_place_only_if_told_so(
+    start_site: Callable[..., Site], tmp_path: Path, keep: bool
+) -> None:
+    (tmp_path / "photos").mkdir()
+    exif = PILImage.Exif()
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] = "N"
+    PILImage.new("RGB", (20, 10), (9, 8, 7)).save(tmp_path / "photos" / "place.jpg", exif=exif)
+    options = {"pictures": [str(tmp_path / "photos")], "keep_metadata": keep}
+    site = start_site(0, http_endpoint="0.0.0.0:0", options=options)
+    answer = site.web.get(f"/v1/pictures/{site.ids()['place.jpg']}")
+    assert answer.headers["content-type"] == "image/jpeg"
+    with PILImage.open(io.BytesIO(answer.content)) as image:
+        assert bool(image.getexif().get_ifd(ExifTags.IFD.GPSInfo)) is keep
+        assert image.size == (20, 10)
 
 
 @pytest.mark.parametrize("path", ["", "/thumbnail"])

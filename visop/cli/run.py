@@ -73,6 +73,12 @@ def add_parser(commands: Commands) -> None:
         help="where copies are moved to that somebody chooses on the page of copies; `off` moves none (default: "
         f"{DEFAULT_MOVED} if only this machine can reach the page, else off)",
     )
+    parser.add_argument(
+        "--keep-metadata",
+        action="store_true",
+        help="let other machines have the files of pictures as they are, with GPS data and all; by default only this "
+        "machine gets them so, and others get them without metadata",
+    )
     add_calibration(parser)
     section = parser.add_argument_group("where it is reached")
     add_settings(section, ["endpoint", "bind", "http_endpoint", "http_hosts"])
@@ -105,6 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
         calibration=arguments.calibration,
         fpr=arguments.fpr,
         token=token(),
+        keep_metadata=arguments.keep_metadata,
     )
     return serve(effective, functools.partial(open_search, options, effective.settings), _tell_address)
 

@@ -35,12 +35,18 @@ def pictures_router(service: SearchService, endpoint: Endpoint) -> APIRouter:
 
     @router.get("/v1/pictures/{id}", summary="A picture", responses=_file_answers("image/*"))
     async def original(id: Id, request: Request) -> Response:  # noqa: A002 - the name in the path
-        """The file as it was indexed; 410 if it is gone or has changed since."""
+        """The file as it was indexed; 410 if it is gone or has changed since.
+
+        Where other machines can reach the server, it comes without metadata, such as GPS data: the
+        pixels are the same in JPEG, PNG, WebP and GIF, and other formats come as PNG. `visop run --keep-metadata`
+        serves the files as they are.
+        """
 
         def make() -> Response:
             picture = service.picture(id)
             service.originals.check(picture)  # also where the browser has the file
-            return _kept(request, picture.id, _ASKED_AGAIN, lambda: FileAnswer(service.originals.open(picture)))
+            version = service.published.version(picture)
+            return _kept(request, version, _ASKED_AGAIN, lambda: FileAnswer(service.published.open(picture)))
 
         return await endpoint.look(request, make)
 

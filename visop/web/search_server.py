@@ -38,6 +38,7 @@ from visop.web.emptiness import EmptinessCheck
 from visop.web.indexing import Indexing
 from visop.web.originals import Originals
 from visop.web.presence import PresenceCheck
+from visop.web.published import Published
 from visop.web.removals import Removals
 from visop.web.routes import search_routes
 from visop.web.service import SearchService
@@ -65,6 +66,7 @@ class SearchOptions:
         calibration: ``calibration.json`` of ``visop evaluate``, in place of the encoder's card.
         fpr: false-positive rate of the verdict on copies.
         token: for a Milvus that asks for one.
+        keep_metadata: whether other machines, too, get the files of pictures as they are, with GPS data.
         times: how long is waited for what while folders are watched.
     """
 
@@ -79,6 +81,7 @@ class SearchOptions:
     calibration: Path | None = None
     fpr: float = DEFAULT_FPR
     token: str = ""
+    keep_metadata: bool = False
     times: WatchTimes = WatchTimes()
 
 
@@ -117,6 +120,7 @@ def open_routes(options: SearchOptions, settings: Settings, operator: Encoder, p
         index.use_threshold(threshold)
         originals = stack.enter_context(Originals(settings))
         thumbnails = Thumbnails(cache / "thumbnails", originals, ImageLimits.of(settings))
+        whole = options.keep_metadata or is_loopback(settings.http_host)
         uploads = Uploads(index, originals, options.uploads)
         removals = Removals(index, originals, thumbnails, uploads)
         service = SearchService(
@@ -124,6 +128,7 @@ def open_routes(options: SearchOptions, settings: Settings, operator: Encoder, p
             threshold=threshold,
             indexing=stack.enter_context(_indexing(options, index, cache)),
             originals=originals,
+            published=Published(originals, ImageLimits.of(settings), whole=whole),
             thumbnails=thumbnails,
             uploads=uploads,
             presence=stack.enter_context(PresenceCheck()),

@@ -30,6 +30,7 @@ from visop.web.messages import (
 )
 from visop.web.originals import Originals
 from visop.web.presence import PresenceCheck
+from visop.web.published import Published
 from visop.web.removal_messages import MOST_TOLD, RemovalReply, RemovalRequest
 from visop.web.removals import Removals
 from visop.web.store_errors import safe_errors
@@ -47,6 +48,7 @@ class SearchService:
     threshold: float | None
     indexing: Indexing
     originals: Originals
+    published: Published
     thumbnails: Thumbnails
     uploads: Uploads
     removals: Removals

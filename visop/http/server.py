@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import socket  # noqa: TID251 - it listens; nothing goes out
 import threading
@@ -15,6 +16,7 @@ from visop.address import resolved
 from visop.errors import SettingsError
 from visop.http.app import build_app
 from visop.http.endpoint import Endpoint, Extend
+from visop.http.open_files import connections_within
 from visop.http.timeouts import DEFAULT_TIMEOUTS, TimedProtocol, Timeouts
 from visop.serving.admission import CallAdmission
 from visop.serving.pipeline import Pipeline
@@ -56,6 +58,7 @@ class HttpServer:
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self._endpoint = Endpoint(pipeline, calls, settings)
+        timeouts = dataclasses.replace(timeouts, max_connections=connections_within(timeouts.max_connections))
         self._socket = _listen(settings)
         bound, port = self._socket.getsockname()[:2]
         self.address = f"{settings.http_endpoint.rpartition(':')[0]}:{port}"

@@ -1,0 +1,31 @@
+"""How many connections fit into the files that a process may open."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+logger = logging.getLogger("visop")
+
+# gRPC, what is fetched, the index and the processes that decode need the rest.
+_SHARE = 4
+
+
+def connections_within(wanted: int) -> int:
+    """At most a quarter of what ``ulimit -n`` says, which is logged where it is less than what is wanted."""
+    files = _max_open_files()
+    if files is None or files // _SHARE >= wanted:
+        return wanted
+    most = max(1, files // _SHARE)
+    logger.warning("HTTP holds at most %d connections: this process may open %d files (ulimit -n)", most, files)
+    return most
+
+
+def _max_open_files() -> int | None:
+    """None where there is no limit."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if soft == resource.RLIM_INFINITY else soft

@@ -16,6 +16,7 @@ from unittest.mock import Mock
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from benchmarks.rolling_restart import SERVICE_CONFIG
 from tests.conftest import Running, make_image
@@ -124,6 +125,30 @@ def test_a_long_answer_is_sent_to_its_end_before_the_port_closes(start_server: S
     assert running.operator.entered.acquire(timeout=10)
     running.server.stop()
     assert held.result(10).nums == 2048
+
+
+@pytest.mark.parametrize(
+    "method", ["omnisearch.Operator/Execute", "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"]
+)
+def test_calls_of_one_connection_that_send_no_message_leave_threads_to_others(start_server: Start, method: str) -> None:
+    server, over = start_server(), threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        over.wait()
+        yield from ()
+
+    alone = [("grpc.use_local_subchannel_pool", 1)]
+    with (
+        grpc.insecure_channel(server.address, alone) as hostile,
+        grpc.insecure_channel(server.address, alone) as honest,
+    ):
+        opened: grpc.StreamStreamMultiCallable[bytes, bytes] = hostile.stream_stream(f"/{method}")
+        calls = [opened(nothing()) for _ in range(144)]
+        assert health_pb2_grpc.HealthStub(honest).Check(health_pb2.HealthCheckRequest(), timeout=5).status
+        assert rpc_pb2_grpc.OperatorStub(honest).Execute(rpc_pb2.ExecuteRequest(images=[make_image()]), timeout=5).nums
+        for each in calls:
+            each.cancel()
+        over.set()
 
 
 def test_only_the_connections_of_the_port_are_ended() -> None:

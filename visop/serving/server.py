@@ -25,8 +25,13 @@ from visop.serving.pipeline import Pipeline
 from visop.serving.servicer import SERVICE_NAME, OperatorServicer
 from visop.settings import Settings
 
-# Threads beyond those that Execute may hold, so that health and identity answer at any load.
-_SPARE_THREADS = 16
+# Streams of one connection (RFC 9113, 5.1.2, advises 100 at least). Further calls wait in its client.
+_STREAMS = 100
+# Threads beyond those that Execute may hold, or one connection whose calls send no message: each waits in a thread. So
+# health and identity answer.
+_SPARE_THREADS = 64
+# A connection without calls is closed after so long; its client opens another one when it calls again.
+_IDLE_S = 300
 _HEALTH_INTERVAL_S = 0.5
 # For calls that gRPC still holds when all connections have ended.
 _STOP_S = 0.2
@@ -71,7 +76,7 @@ class Server:
     ) -> None:
         self._pipeline, self._settings = pipeline, settings
         self._calls = CallAdmission(settings.max_calls)
-        threads = settings.max_calls + _SPARE_THREADS
+        threads = max(settings.max_calls, _STREAMS) + _SPARE_THREADS
         self._pool = ThreadPoolExecutor(threads, "visop-grpc")
         # gRPC itself refuses a call that finds no thread; it would wait in a queue without a bound.
         self._grpc = grpc.server(
@@ -163,6 +168,8 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
     options = [
         ("grpc.max_send_message_length", settings.max_message_bytes),
         ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.max_concurrent_streams", _STREAMS),
+        ("grpc.max_connection_idle_ms", _IDLE_S * 1000),
         ("grpc.keepalive_time_ms", int(settings.keepalive_s * 1000)),
         ("grpc.keepalive_timeout_ms", 20_000),
         # Clients may ping as often as we do, also between calls; else gRPC hangs up with "too many pings".

@@ -88,6 +88,15 @@ def test_deep_samples_are_refused_where_they_take_more_than_the_limit_on_pixels_
     check_samples(deep, "PNG", 2 * 120 * 78)
 
 
+@pytest.mark.parametrize("comment", [b"", b"x" * 44, b"y" * 300], ids=len)
+def test_the_first_frame_of_a_gif_counts_where_it_reaches_beyond_the_canvas(comment: bytes) -> None:
+    data = encode("P", "GIF", comment=comment)
+    small = data[:6] + struct.pack("<HH", 1, 1) + data[10:]
+    assert decoded_bytes(small, None) == FOUR
+    with PILImage.open(io.BytesIO(small)) as image:
+        assert image.size == SIZE
+
+
 def test_what_is_no_picture_takes_nothing() -> None:
     assert decoded_bytes(b"not a picture", None) == 0
 

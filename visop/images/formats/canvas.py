@@ -27,6 +27,7 @@ _MAX_SEGMENTS = 1000
 # Where the sizes in an AVIF or HEIF are: behind the list of its items.
 _MAX_HEAD = 256 * 1024
 
+_GIF_EXTENSION = 0x21
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 #: Width, height and bytes of a pixel.
@@ -106,8 +107,24 @@ def _png(data: bytes) -> _Canvas:
 
 
 def _gif(data: bytes) -> _Canvas:
-    width, height = struct.unpack_from("<HH", data, 6)
-    return width, height, 1
+    """Take the canvas with the first frame, which may reach beyond it: Pillow makes it larger then (GIF89a, 18, 20)."""
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
+    colours = 3 << (flags & 7) + 1 if flags & 0x80 else 0
+    left, top, across, down = struct.unpack_from("<HHHH", data, _first_frame(data, 13 + colours) + 1)
+    return max(width, left + across), max(height, top + down), 1
+
+
+def _first_frame(data: bytes, at: int) -> int:
+    """Skip the extensions of a GIF before its first frame: each is a mark, a kind, and blocks up to an empty one."""
+    is_extension = False
+    for _ in range(_MAX_SEGMENTS):
+        if not is_extension:
+            if data[at] != _GIF_EXTENSION:
+                return at
+            at += 2
+        is_extension = data[at] > 0
+        at += 1 + data[at]
+    raise IndexError
 
 
 def _bmp(data: bytes) -> _Canvas:

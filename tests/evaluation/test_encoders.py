@@ -69,7 +69,7 @@ def test_the_settings_that_an_encoder_names(text: str, flags: dict[str, str], mo
         seen.append(settings)
         raise EnoughError
 
-    monkeypatch.setattr("visop.evaluation.encoders.load_operator", look)
+    monkeypatch.setattr("visop.evaluation.encoders.load_encoder", look)
     environ = TOY | {"OP_MODEL": "vgg19", "OP_WEIGHTS": "imagenet", "OP_POOLING": "avg", "OP_RESIZE": "nearest"}
     with pytest.raises(EnoughError), open_encoder(text, environ):
         pass

@@ -218,14 +218,21 @@ def _row(name: str, damage: str, tally: Tally) -> tuple[str, ...]:
     return f"{name}: {damage.replace('_', ' ')}", str(tally.refused), str(len(tally.cosines)), least, first
 
 
+def count_low(tallies: Mapping[tuple[str, str], Tally]) -> Counter[str]:
+    """Count the answers of each format whose cosine is below the floor."""
+    low: Counter[str] = Counter()
+    for (name, _), tally in tallies.items():
+        low[name] += sum(bool(cosine < _FLOOR) for cosine in tally.cosines)
+    return low
+
+
 def _report(tallies: Mapping[tuple[str, str], Tally]) -> int:
     """Print the sums, and return how many vectors are wrong although their format could have told."""
     answered = sum(len(tally.cosines) for tally in tallies.values())
-    low: Counter[str] = Counter()
-    for (name, _), tally in tallies.items():
-        low[name] += sum(cosine < _FLOOR for cosine in tally.cosines)
+    low = count_low(tallies)
     total = answered + sum(tally.refused for tally in tallies.values())
-    print(f"\n{total} damaged files, {answered} answered, {sum(low.values())} with a cosine below {_FLOOR}")
+    print(f"\n{total} damaged files, {answered} answered, {low.total()} with a cosine below {_FLOOR}:")
+    print(", ".join(f"{name} {count}" for name, count in sorted(low.items())))
     return sum(count for name, count in low.items() if name not in UNCHECKED)
 
 

@@ -29,7 +29,7 @@ _MAX_ROUGH_SHARE = 0.5
 # Chi-squared of the 16 high nibbles of bytes: 15 on average for independent ones.
 _MAX_CHI_SQUARED = 60
 
-_Floats = npt.NDArray[np.float32]
+_Samples = npt.NDArray[np.uint8]
 
 
 def has_torn_noise(data: bytes, rows: Rows) -> bool:
@@ -43,7 +43,8 @@ def has_torn_noise(data: bytes, rows: Rows) -> bool:
     if rows.stride < 2 * _WINDOW or count < 1:
         return False
     windows = pixels[: count * step].reshape(count, step)[:, :_WINDOW]
-    rough = _differences(windows, rows.pixel).mean(axis=1) > _ROUGH
+    differences = _differences(windows, rows.pixel)
+    rough = differences.sum(axis=1, dtype=np.uint16) > _ROUGH * differences.shape[1]
     if not rough.any() or rough.mean() > _MAX_ROUGH_SHARE:
         return False
     return any(
@@ -52,10 +53,10 @@ def has_torn_noise(data: bytes, rows: Rows) -> bool:
     )
 
 
-def _differences(samples: npt.NDArray[np.uint8], pixel: int) -> _Floats:
-    """Return by how much samples differ from those of the pixel before."""
-    values = samples.astype(np.float32)
-    differences: _Floats = np.abs(values[..., pixel:] - values[..., :-pixel])
+def _differences(samples: _Samples, distance: int) -> _Samples:
+    """Return by how much samples differ from those so many samples before."""
+    ones, others = samples[..., distance:], samples[..., :-distance]
+    differences: _Samples = np.maximum(ones, others) - np.minimum(ones, others)
     return differences
 
 
@@ -65,16 +66,16 @@ def _runs(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(first, stop - 1) for first, stop in changes.reshape(-1, 2).tolist() if stop - first > 1]
 
 
-def _edges(pixels: npt.NDArray[np.uint8], first: int, last: int, step: int, pixel: int) -> tuple[int, int]:
+def _edges(pixels: _Samples, first: int, last: int, step: int, pixel: int) -> tuple[int, int]:
     """Return where noise begins and ends that reaches from one window to another: where its differences sum up most."""
     start = max(0, first - step)
-    before = _differences(pixels[start : first + _WINDOW], pixel) - _RISE
-    after = _differences(pixels[last : last + step + 2 * _WINDOW], pixel) - _RISE
+    before = _differences(pixels[start : first + _WINDOW], pixel).astype(np.int64) - _RISE
+    after = _differences(pixels[last : last + step + 2 * _WINDOW], pixel).astype(np.int64) - _RISE
     begin = start + pixel + int(before[::-1].cumsum()[::-1].argmax())
     return begin, last + int(after.cumsum().argmax()) + 1
 
 
-def _is_torn(pixels: npt.NDArray[np.uint8], begin: int, end: int, rows: Rows) -> bool:
+def _is_torn(pixels: _Samples, begin: int, end: int, rows: Rows) -> bool:
     columns = begin % rows.stride, end % rows.stride if end < pixels.size - rows.stride else 0
     if end - begin < rows.stride + _EDGE or not any(_EDGE <= each <= rows.stride - _EDGE for each in columns):
         return False
@@ -84,7 +85,7 @@ def _is_torn(pixels: npt.NDArray[np.uint8], begin: int, end: int, rows: Rows) ->
     )
 
 
-def _is_noise(part: npt.NDArray[np.uint8], rows: Rows) -> bool:
+def _is_noise(part: _Samples, rows: Rows) -> bool:
     """Whether samples are independent of those beside and above, everywhere, and all values as frequent."""
     expected = part.size / 16
     chi_squared = ((np.bincount(part >> 4, minlength=16) - expected) ** 2).sum() / expected

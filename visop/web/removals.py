@@ -23,6 +23,9 @@ logger = logging.getLogger("visop.web")
 # Pictures that can be put back: those that were removed last, with their vectors, 4 KB each or so.
 _MOST_KEPT = 1000
 
+# Contents that are looked up and written in one step.
+_TOGETHER = 128
+
 
 class Removals:
     """May be used from several threads."""
@@ -82,12 +85,18 @@ class Removals:
 
     def put_back_names(self, names: Mapping[str, Collection[str]]) -> None:
         """Put names back that pictures lost, by id, as far as their vectors are in the index or remembered."""
+        ids = list(names)
+        for start in range(0, len(ids), _TOGETHER):
+            self._put_back_names({id_: names[id_] for id_ in ids[start : start + _TOGETHER]})
+
+    def _put_back_names(self, names: Mapping[str, Collection[str]]) -> None:
         collection = self._index.collection
         with safe_errors(), collection.changing:
             there = {row.picture.id: row for row in collection.rows(list(names))}
             with self._lock:
                 rows = {id_: there.get(id_) or self._rows.get(id_) for id_ in names}
-            collection.upsert([_named(row, names[id_], id_ in there) for id_, row in rows.items() if row])
+            if found := [_named(row, names[id_], id_ in there) for id_, row in rows.items() if row]:
+                collection.upsert(found)
 
     def remember(self, ids: Sequence[str]) -> None:
         """Keep the rows of pictures that are about to leave the index, so that they can be put back."""

@@ -87,7 +87,7 @@ def mixed_files(count: int, seed: int = 0) -> list[bytes]:
 
 def photo_crops() -> Iterator[tuple[str, PILImage.Image]]:
     """Yield names and square crops of natural photographs. The crops do not overlap, are not flat, and never change."""
-    for name, photo in _natural_photos():
+    for name, photo in natural_photos():
         side = max(_LEAST_CROP_SIDE, min(photo.size) // 4)
         for top in range(0, photo.height - side + 1, side):
             for left in range(0, photo.width - side + 1, side):
@@ -102,7 +102,7 @@ def _is_flat(crop: PILImage.Image) -> bool:
     return bool(grey.std() < _LEAST_CONTRAST or min(quarter.std() for quarter in quarters) < _LEAST_QUARTER_CONTRAST)
 
 
-def _natural_photos() -> Iterator[tuple[str, PILImage.Image]]:
+def natural_photos() -> Iterator[tuple[str, PILImage.Image]]:
     for file in _NATURAL:
         yield Path(file).stem, PILImage.open(_FOLDER / file).convert("RGB")
     for pixels, name in ((pywt.data.aero(), "aero"), (pywt.data.ascent(), "ascent")):

@@ -205,10 +205,10 @@ def test_a_new_connection_takes_the_place_of_one_that_waits(start_impatient: Sta
 def test_a_connection_that_is_served_keeps_its_place(start_impatient: StartImpatient) -> None:
     server = start_impatient(max_connections=1)
     with raw(server) as served:
-        served.sendall(head("Content-Length: 2") + b"{")
-        while is_served(server):  # until its request was seen
-            pass
-        served.sendall(b"}")
+        served.sendall(head("Content-Length: 2\r\nExpect: 100-continue"))
+        assert served.recv(1000).startswith(b"HTTP/1.1 100")  # so its request was seen
+        assert not is_served(server)
+        served.sendall(b"{}")
         assert read_answer(served).status == 200
 
 

@@ -67,9 +67,9 @@ BELOW = {
 
 # Who may import these libraries.
 ONLY = {
-    "keras": {"visop/models", "visop/training"},
+    "keras": {"visop/models", "visop/training", "visop/processors/mtcnn"},
     "tensorflow": {"visop/models"},
-    "openvino": {"visop/models"},
+    "openvino": {"visop/models", "visop/processors/faces.py"},
     "h5py": {"visop/models"},
     "PIL": {
         "visop/images",

@@ -49,12 +49,12 @@ class Settings:
     model: str = _setting(
         "auto",
         "Model of the built-in encoder; `visop info --models` lists them. auto is that of the encoder file in "
-        "OP_WEIGHTS, or else embedded, which needs no download.",
+        "OP_WEIGHTS, or else embedded, which needs no download. Or what finds parts: faces or regions:N.",
     )
     processor: str = _setting(
         "",
-        "What finds the parts of pictures that are encoded, in place of whole pictures: regions:N, or a class of your "
-        "own as module:Class. Empty encodes whole pictures.",
+        "What finds the parts of pictures that are encoded, in place of whole pictures: faces, regions:N, or a class "
+        "of your own as module:Class. Empty encodes whole pictures.",
     )
     whole: bool = _setting(False, "Whether the whole picture is encoded before its parts.")
     weights: str = _setting(

@@ -21,21 +21,21 @@ def pictures(count: int, size: int = 224) -> np.ndarray:
 
 
 def test_the_precision_is_never_left_to_openvino() -> None:
-    assert openvino._options("f32", 0)["INFERENCE_PRECISION_HINT"] == "f32"
+    assert openvino.cpu_options("f32", 0)["INFERENCE_PRECISION_HINT"] == "f32"
 
 
 def test_a_limited_number_of_threads_is_not_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     monkeypatch.setattr(openvino, "usable_cores", lambda: 2)
-    assert openvino._options("f32", 0)["INFERENCE_NUM_THREADS"] == 2
-    assert openvino._options("f32", 3)["INFERENCE_NUM_THREADS"] == 3
-    assert openvino._options("f32", 3)["ENABLE_CPU_PINNING"] is False
+    assert openvino.cpu_options("f32", 0)["INFERENCE_NUM_THREADS"] == 2
+    assert openvino.cpu_options("f32", 3)["INFERENCE_NUM_THREADS"] == 3
+    assert openvino.cpu_options("f32", 3)["ENABLE_CPU_PINNING"] is False
 
 
 def test_all_cores_are_left_to_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     monkeypatch.setattr(openvino, "usable_cores", lambda: 64)
-    assert "INFERENCE_NUM_THREADS" not in openvino._options("f32", 0)
+    assert "INFERENCE_NUM_THREADS" not in openvino.cpu_options("f32", 0)
 
 
 def test_a_batch_gives_what_its_pictures_give_alone(load: Load) -> None:

@@ -31,16 +31,19 @@ def built_in_processor(text: str, settings: Settings) -> Processor | None:
 
 def processor_names() -> list[str]:
     """How they are called in settings."""
-    return ["regions:N"]
+    return ["faces", "regions:N"]
 
 
 def _regions(count: str | None, _settings: Settings) -> Processor:
     return Regions(int(count)) if count else Regions()
 
 
-def _without_count(name: str, count: str | None) -> None:
+def _faces(count: str | None, settings: Settings) -> Processor:
     if count is not None:
-        raise SettingsError("processor", f"{name}:{count}", f"{name} takes no number")
+        raise SettingsError("processor", f"faces:{count}", "faces takes no number")
+    from visop.processors.faces import Faces
+
+    return Faces(settings)
 
 
-_PROCESSORS: dict[str, Callable[[str | None, Settings], Processor]] = {"regions": _regions}
+_PROCESSORS: dict[str, Callable[[str | None, Settings], Processor]] = {"faces": _faces, "regions": _regions}

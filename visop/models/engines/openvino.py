@@ -49,7 +49,7 @@ class OpenVinoEngine:
             graph_key(spec, weights, pooling, runtime),
             lambda folder: export_in_subprocess(spec, weights, pooling, folder, quantised=quantised),
         ) as folder:
-            model = core.compile_model(folder / MODEL_FILE, "CPU", _options(self.precision, options.threads))
+            model = core.compile_model(folder / MODEL_FILE, "CPU", cpu_options(self.precision, options.threads))
         self._request: Any = model.create_infer_request()
         self(np.zeros((1, spec.height, spec.width, 3), np.uint8))
 
@@ -75,7 +75,8 @@ def native_precisions() -> set[Precision]:
     return native
 
 
-def _options(precision: Precision, threads: int) -> dict[str, object]:
+def cpu_options(precision: Precision, threads: int) -> dict[str, object]:
+    """How a model is compiled: in this precision, for so many threads, or all cores if 0."""
     options: dict[str, object] = {
         # Never left out: OpenVINO's own choice is bf16 wherever the processor has it. A quantised graph says itself
         # what is in int8; the rest is in f32, so that its vectors are the same on every processor.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import grpc
@@ -22,16 +21,21 @@ from visop.serving.drain import drain
 from visop.serving.malformed import RefuseMalformed
 from visop.serving.part_encoder import AnyOperator
 from visop.serving.pipeline import Pipeline
+from visop.serving.receiving import ReceiveInTime, Threads
 from visop.serving.servicer import SERVICE_NAME, OperatorServicer
 from visop.settings import Settings
 
 # Streams of one connection (RFC 9113, 5.1.2, advises 100 at least). Further calls wait in its client.
 _STREAMS = 100
-# Threads beyond those that Execute may hold, or one connection whose calls send no message: each waits in a thread. So
-# health and identity answer.
-_SPARE_THREADS = 64
 # A connection without calls is closed after so long; its client opens another one when it calls again.
 _IDLE_S = 300
+# Threads beyond those that Execute may hold, for calls that are refused, or whose message is on its way.
+_SPARE_THREADS = 64
+# Threads of all that is no work, so that health and identity answer at any load.
+_LIGHT_THREADS = 64
+# Streams of reflection hold theirs for as long as they like.
+_REFLECTION_THREADS = 4
+_WORK = (f"/{SERVICE_NAME}/Execute", f"/{SERVICE_NAME}/ExecuteStream")
 _HEALTH_INTERVAL_S = 0.5
 # For calls that gRPC still holds when all connections have ended.
 _STOP_S = 0.2
@@ -76,12 +80,13 @@ class Server:
     ) -> None:
         self._pipeline, self._settings = pipeline, settings
         self._calls = CallAdmission(settings.max_calls)
-        threads = max(settings.max_calls, _STREAMS) + _SPARE_THREADS
-        self._pool = ThreadPoolExecutor(threads, "visop-grpc")
-        # gRPC itself refuses a call that finds no thread; it would wait in a queue without a bound.
-        self._grpc = grpc.server(
-            self._pool, [], [RefuseMalformed()], options=_options(settings), maximum_concurrent_rpcs=threads
-        )
+        timeout_s = settings.request_timeout_s
+        self._work = Threads(settings.max_calls + _SPARE_THREADS, "visop-grpc", timeout_s)
+        self._light = Threads(_LIGHT_THREADS, "visop-light", timeout_s)
+        self._reflection = Threads(_REFLECTION_THREADS, "visop-reflection", timeout_s)
+        self._receive = ReceiveInTime(self._threads_of)
+        interceptors = [self._receive, RefuseMalformed()]
+        self._grpc = grpc.server(self._work.pool, [], interceptors, options=_options(settings))
         self.port = self._bind()
         self.address = address.join(settings.host, self.port)
         self.advertised = settings.advertised(self.port)
@@ -129,7 +134,14 @@ class Server:
         stopped.wait()
         self._monitor.join()
         # Not waited for: a handler that a hanging model still holds is released when the pipeline closes.
-        self._pool.shutdown(wait=False)
+        for threads in (self._work, self._light, self._reflection):
+            threads.pool.shutdown(wait=False)
+        self._receive.close()
+
+    def _threads_of(self, method: str) -> Threads:
+        if method in _WORK:
+            return self._work
+        return self._reflection if method.startswith(f"/{reflection.SERVICE_NAME}/") else self._light
 
     def _bind(self) -> int:
         wanted = address.join(self._settings.host, self._settings.port)
@@ -144,6 +156,8 @@ class Server:
     def _watch_health(self) -> None:
         while not self._stopping.wait(_HEALTH_INTERVAL_S):
             self._publish_health()
+            for threads in (self._work, self._light, self._reflection):
+                threads.end_late()
 
     def _publish_health(self) -> None:
         well = self._pipeline.trouble() is None

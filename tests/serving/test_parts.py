@@ -210,6 +210,50 @@ def test_a_caller_that_leaves_gives_back_its_places(start_server: Start) -> None
     assert len(running.stub.Execute(Request(images=[SCENE])).vectors) == 2
 
 
+def test_parts_count_as_inputs_while_they_are_encoded(start_server: Start) -> None:
+    operator = pipeline(whole=True)
+    running = start_server(operator)
+    encoder: Any = operator.encoder
+    encoder.gate.clear()
+    call = running.stub.Execute.future(Request(images=[SCENE]))
+    wait_until(lambda: running.pipeline._admission.inside == 3)
+    encoder.gate.set()
+    assert len(call.result(10).vectors) == 3
+    wait_until(lambda: running.pipeline._admission.inside == 0)
+
+
+def test_few_pictures_are_held_decoded_while_the_model_is_busy(start_server: Start) -> None:
+    prepared: list[Any] = []
+
+    class Counting(ToyProcessor):
+        def preprocess(self, image: Any) -> Any:
+            prepared.append(image)
+            return image
+
+    processor = Counting()
+    running = start_server(processor, decode_workers=2)
+    processor.gate.clear()
+    call = running.stub.Execute.future(Request(images=[SCENE] * 40))
+    most = 2 + 2 * processor.max_batch
+    wait_until(lambda: len(prepared) == most)
+    assert not call.done()
+    processor.gate.set()
+    assert len(call.result(10).parts) == 80
+    assert len(prepared) == 40
+
+
+def test_a_call_that_waits_for_room_ends_with_its_deadline(start_server: Start) -> None:
+    processor = ToyProcessor()
+    running = start_server(processor, decode_workers=1)
+    processor.gate.clear()
+    with pytest.raises(grpc.RpcError) as caught:
+        running.stub.Execute(Request(images=[SCENE] * 40), timeout=0.5)
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    processor.gate.set()
+    wait_until(lambda: running.pipeline._admission.inside == 0)
+    assert len(running.stub.Execute(Request(images=[SCENE] * 40)).parts) == 80
+
+
 def test_a_processor_that_hangs_is_told_by_health(start_server: Start) -> None:
     processor = ToyProcessor()
     running = start_server(processor, request_timeout_s=0.2)

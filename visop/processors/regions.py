@@ -38,7 +38,6 @@ class Regions(Processor):
     """
 
     labels = (WHOLE, WINDOW)
-    max_batch = 64
 
     def __init__(self, count: int = 10) -> None:
         if count not in SCHEMES:

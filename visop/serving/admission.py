@@ -174,9 +174,15 @@ class InputAdmission:
         with self._changed:
             self._changed.notify_all()
 
-    def leave(self, peer: str = "") -> None:
-        """Take note that one input of a peer has its result, or its error."""
+    def grow(self, count: int, peer: str = "") -> None:
+        """Count so many more inputs of a peer, which others became: never refused, so that what is begun can end."""
         with self._changed:
-            self._inside -= 1
-            self._shares.add(peer, -1)
+            self._inside += count
+            self._shares.add(peer, count)
+
+    def leave(self, peer: str = "", count: int = 1) -> None:
+        """Take note that inputs of a peer have their results, or their errors."""
+        with self._changed:
+            self._inside -= count
+            self._shares.add(peer, -count)
             self._changed.notify_all()

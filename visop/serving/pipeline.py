@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
@@ -151,6 +152,9 @@ class Pipeline:
         self._numbers = itertools.count()
         self._crops = CropOptions(settings.crop_quality, settings.crop_margin)
         self._steps = steps_of(operator, settings)
+        # Of pictures that are held decoded: a thread that waits for room there must not keep it from being made.
+        self._parts_pool = FairPool(workers, "visop-parts")
+        self._held = threading.BoundedSemaphore(workers + self._steps.most_held)
 
     def __enter__(self) -> Pipeline:
         return self
@@ -221,6 +225,7 @@ class Pipeline:
         self._decode_pool.close(timeout_s)
         self._large_pool.close(timeout_s)
         self._steps.close(timeout_s)
+        self._parts_pool.close(timeout_s)
         self._fetcher.close()
 
     def _admit(
@@ -305,6 +310,8 @@ class Pipeline:
         return size if size <= MOST_BYTES_PER_PIXEL * self._limits.max_pixels else 0  # refused before it is decoded
 
     def _decode(self, origin: _Origin, job: InputJob, data: bytes, *, fetched: bool) -> None:
+        if self._steps.gives_parts:
+            self._hold(job)
         started = time.monotonic()
         side, timeout_s = self._steps.decode_side, self._settings.decode_timeout_s
         try:
@@ -317,9 +324,25 @@ class Pipeline:
         size = size_of(data) if side and self._steps.gives_parts else (image.shape[1], image.shape[0])
         origin.look(image)
         job.spans_s["decode"] = time.monotonic() - started
-        decode_pool = self._decode_pool
-        picture = Decoded(image, size, origin.crops, lambda stage: self._hand_over(decode_pool, origin, stage, job))
-        self._steps.begin(job, picture)
+        self._steps.begin(job, self._picture(origin, job, image, size))
+
+    def _hold(self, job: InputJob) -> None:
+        """Wait for room for one more picture that is held decoded until it has its result."""
+        if not self._held.acquire(timeout=_left_s(job.deadline)):
+            raise DeadlinePassed("the deadline passed before this input was served")
+        job.at_end(self._held.release)
+
+    def _picture(self, origin: _Origin, job: InputJob, image: Image, size: tuple[int, int]) -> Decoded:
+        peer = origin.caller.peer
+
+        def count(parts: int) -> None:
+            self._admission.grow(parts - 1, peer)
+            job.at_end(partial(self._admission.leave, peer, parts - 1))
+
+        return Decoded(image, size, origin.crops, partial(self._go_on, origin, job), count)
+
+    def _go_on(self, origin: _Origin, job: InputJob, stage: Callable[[], None]) -> None:
+        self._hand_over(self._parts_pool, origin, stage, job)
 
 
 def _left_s(deadline: float) -> float:

@@ -28,6 +28,9 @@ Result = Vector | Found
 
 InputJob = Job[Any, Result]
 
+# Of pictures that are decoded while the model has others.
+_BATCHES_AHEAD = 2
+
 Item = TypeVar("Item")
 Out = TypeVar("Out")
 
@@ -40,13 +43,15 @@ class Decoded:
         image: (H, W, 3) uint8, perhaps at a reduced scale.
         size: (width, height) of the upright picture, in pixels.
         crops: how the caller wants its parts.
-        go_on: runs the next stage in a decoding thread; what that raises ends the input.
+        go_on: runs the next stage in a thread of those that make parts; what that raises ends the input.
+        count: says how many parts it has, each of which is an input of its own to whoever limits them.
     """
 
     image: Image
     size: tuple[int, int]
     crops: CropOptions
     go_on: Callable[[Callable[[], None]], None]
+    count: Callable[[int], None]
 
 
 class Steps(Protocol):
@@ -55,10 +60,12 @@ class Steps(Protocol):
     Attributes:
         decode_side: as of an operator.
         gives_parts: whether the result is what was found in a picture, and not a vector.
+        most_held: pictures that may be held decoded at once, until their parts are done.
     """
 
     decode_side: int | None
     gives_parts: bool
+    most_held: int
 
     def begin(self, job: InputJob, picture: Decoded) -> None:
         """In a decoding thread: take the picture on. Raises what ends the input."""
@@ -88,6 +95,7 @@ class Encode:
     """One vector of a picture."""
 
     gives_parts = False
+    most_held = 0  # a picture is let go of when it has been preprocessed
 
     def __init__(self, encoder: Encoder, settings: Settings) -> None:
         self._encoder = encoder
@@ -128,6 +136,7 @@ class Find:
     def __init__(self, processor: Processor, settings: Settings) -> None:
         self._processor, self._most = processor, settings.max_parts_per_picture
         self.decode_side = processor.decode_side
+        self.most_held = _BATCHES_AHEAD * processor.max_batch
         self._returning = Returning(settings.request_timeout_s)
         self._model: Batcher[Any, Any] = _batcher(processor, settings)
 
@@ -168,6 +177,7 @@ class EncodeParts:
         self._choice = operator.choice
         self._find = Find(operator.processor, settings)
         self._encode = Encode(operator.encoder, settings)
+        self.most_held = self._find.most_held
         self._ahead = operator.encoder.max_batch
 
     def begin(self, job: InputJob, picture: Decoded) -> None:
@@ -188,6 +198,7 @@ class EncodeParts:
         if not chosen:
             job.finish(_found(picture, ()))
             return
+        picture.count(len(chosen))
         parts = _Parts(job, picture, chosen)
         for _ in range(min(self._ahead, len(chosen))):
             self._encode_next(parts)

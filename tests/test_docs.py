@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from visop.cli.main import make_parser
+from visop.detection import Detection
 from visop.serving.operators import load_operator
 from visop.settings import Settings
 
@@ -82,6 +83,51 @@ def test_the_onnx_operator_of_the_guide_works_as_written(monkeypatch: pytest.Mon
     expected = means @ weights
     np.testing.assert_allclose(operator.execute(image), expected / np.linalg.norm(expected), atol=1e-5)
     assert [len(v) for v in operator.bulk_execute([picture(seed) for seed in range(20)])] == [256] * 20
+
+
+def test_the_numpy_processor_of_the_guide_works_as_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    processor = load_example("numpy-processor", monkeypatch)
+    image = np.full((40, 60, 3), 250, np.uint8)
+    assert processor.execute(image) == []
+    image[5:15, 10:30] = (200, 0, 0)
+    assert processor.execute(image) == [Detection((10, 5, 20, 10), "foreground", 1.0)]
+
+
+def test_the_onnx_processor_of_the_guide_works_as_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With a model that answers two boxes for every picture, one of them uncertain."""
+    onnx = pytest.importorskip("onnx")
+    helper, numpy_helper = onnx.helper, onnx.numpy_helper
+    rows = np.zeros((1, 100, 6), np.float32)
+    rows[0, :2] = [[0.25, 0.5, 0.75, 1.1, 0.9, 1], [0, 0, 1, 1, 0.4, 0]]
+    nodes = [
+        helper.make_node("ReduceMean", ["images", "axes"], ["means"], keepdims=1),
+        helper.make_node("Reshape", ["means", "shape"], ["flat"]),
+        helper.make_node("Mul", ["flat", "zero"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "rows"], ["found"]),
+    ]
+    constants = {
+        "axes": np.array([1, 2, 3]),
+        "shape": np.array([-1, 1, 1]),
+        "zero": np.zeros(1, np.float32),
+        "rows": rows,
+    }
+    graph = helper.make_graph(
+        nodes,
+        "detector",
+        [helper.make_tensor_value_info("images", onnx.TensorProto.FLOAT, ["n", 3, 300, 300])],
+        [helper.make_tensor_value_info("found", onnx.TensorProto.FLOAT, ["n", 100, 6])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    (tmp_path / "data").mkdir()
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.save(model, tmp_path / "data/detector.onnx")
+    monkeypatch.chdir(tmp_path)
+    processor = load_example("onnx-processor", monkeypatch)
+    images = [picture(seed, (80, 120)) for seed in range(10)]
+    for found in processor.bulk_execute(images):
+        [one] = found
+        assert (one.label, one.box) == ("dog", (30.0, 40.0, 60.0, 40.0))
+        assert one.score == pytest.approx(0.9)
 
 
 def test_the_pytorch_operator_of_the_guide_is_python() -> None:

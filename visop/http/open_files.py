@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-import sys
+
+from visop.serving.open_files import max_open_files
 
 logger = logging.getLogger("visop")
 
@@ -13,19 +14,9 @@ _SHARE = 4
 
 def connections_within(wanted: int) -> int:
     """At most a quarter of what ``ulimit -n`` says, which is logged where it is less than what is wanted."""
-    files = _max_open_files()
+    files = max_open_files()
     if files is None or files // _SHARE >= wanted:
         return wanted
     most = max(1, files // _SHARE)
     logger.warning("HTTP holds at most %d connections: this process may open %d files (ulimit -n)", most, files)
     return most
-
-
-def _max_open_files() -> int | None:
-    """None where there is no limit."""
-    if sys.platform == "win32":
-        return None
-    import resource
-
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return None if soft == resource.RLIM_INFINITY else soft

@@ -13,6 +13,7 @@ from types import FrameType
 
 from visop.errors import UsageError, VisopError
 from visop.serving.logs import configure_logging, log_event
+from visop.serving.open_files import raise_max_open_files
 from visop.serving.operators import load_model, load_operator
 from visop.serving.part_encoder import AnyOperator
 from visop.serving.pipeline import Pipeline
@@ -52,6 +53,7 @@ def serve(
     settings = effective.settings
     before = set(threading.enumerate())
     configure_logging(settings.log_level, settings.log_format)
+    raise_max_open_files()
     started = time.monotonic()
     try:
         with open_pipeline(settings) as (operator, pipeline):

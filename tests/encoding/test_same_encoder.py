@@ -3,11 +3,25 @@ from dataclasses import replace
 import pytest
 
 from visop.contract import OperatorInfo
-from visop.encoding.same_encoder import check_same_encoder, differences
-from visop.errors import OtherEncoder
+from visop.encoding.same_encoder import check_is_encoder, check_same_encoder, differences
+from visop.errors import OtherEncoder, UsageError
 
 OLD = OperatorInfo("vgg19", "vgg19-imagenet-avg-bilinear-bf16-1a2b3c4d5e6f", 512, "L2")
 NEW = OperatorInfo("vgg19", "vgg19-file-gem-head-whitened-bilinear-f32-ffffffffffff", 128, "L2")
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"type": "processor", "dimension": -1}, "is a processor of dimension -1, not an encoder"),
+        ({"parts": "regions:10"}, "gives vectors of parts (regions:10), not one for each picture"),
+    ],
+    ids=["processor", "pipeline"],
+)
+def test_what_gives_no_vector_for_each_picture_is_refused(changes, why):
+    with pytest.raises(UsageError) as caught:
+        check_is_encoder(replace(OLD, **changes))
+    assert why in str(caught.value)
 
 
 def test_the_same_encoder_passes():

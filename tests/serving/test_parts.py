@@ -16,6 +16,7 @@ from PIL import Image
 
 from tests.conftest import Running, make_image, make_scene, unit
 from tests.toys import RAISES, ZERO, ToyOperator, ToyProcessor
+from visop.client import Client
 from visop.detection import Detection
 from visop.rpc import rpc_pb2
 from visop.serving.part_encoder import PartChoice, PartEncoder
@@ -164,6 +165,14 @@ def test_a_pipeline_is_an_encoder_to_those_that_call_it(start_server: Start) -> 
     identity = start_server(pipeline(whole=True)).stub.Identity(rpc_pb2.IdentityRequest())
     assert (identity.name, identity.type, identity.dimension) == ("colours+toy", "encoder", "3")
     assert (identity.fingerprint, identity.parts) == ("toy-1", "colours+whole")
+
+
+def test_the_client_knows_a_pipeline_and_its_labels(start_server: Start) -> None:
+    operator = pipeline()
+    operator.processor.labels = ("200-0-0", "0-0-250")
+    with Client(start_server(operator).address) as client:
+        known = client.identity().operator
+    assert (known.parts, known.labels) == ("colours", ("200-0-0", "0-0-250"))
 
 
 def test_the_whole_picture_comes_first_if_it_is_asked_for(start_server: Start) -> None:

@@ -326,6 +326,8 @@ def _identity_of(reply: rpc_pb2.IdentityReply) -> Identity:
         type=reply.type,
         input=reply.input,
         output=reply.output,
+        labels=tuple(reply.labels),
+        parts=reply.parts,
         older_fingerprints=frozenset(reply.older_fingerprints),
         precision=reply.precision,
     )

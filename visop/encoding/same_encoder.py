@@ -15,7 +15,9 @@ _FINGERPRINT = re.compile(
 
 
 def check_is_encoder(operator: OperatorInfo) -> None:
-    """Raise UsageError for an operator that gives no vectors."""
+    """Raise UsageError for an operator that does not give one vector for each picture."""
+    if operator.parts:
+        raise UsageError("", operator.name, f"gives vectors of parts ({operator.parts}), not one for each picture")
     if operator.type != "encoder" or operator.dimension < 1:
         why = f"is a {operator.type} of dimension {operator.dimension}, not an encoder"
         raise UsageError("", operator.name, why)

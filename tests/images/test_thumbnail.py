@@ -30,7 +30,14 @@ def test_nothing_is_decoded(monkeypatch):
     assert size_of(encoded("PNG")) == (30, 20)
 
 
-def test_what_pillow_does_not_open_has_no_size(monkeypatch):
+def test_what_pillow_does_not_open_has_no_size():
     assert size_of(b"a format of the user's own") == (0, 0)
+
+
+def test_a_picture_of_more_pixels_than_pillow_opens_by_itself_has_a_size(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    assert size_of(encoded("PNG")) == (0, 0)
+    assert size_of(encoded("PNG")) == (30, 20)
+    data = encoded("JPEG")
+    frame = data.index(b"\xff\xc0") + 5
+    large = data[:frame] + (12_000).to_bytes(2, "big") + (16_000).to_bytes(2, "big") + data[frame + 4 :]
+    assert size_of(large) == (16_000, 12_000)

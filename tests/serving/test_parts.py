@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import gc
 import io
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -17,9 +19,13 @@ from PIL import Image
 from tests.conftest import Running, make_image, make_scene, unit
 from tests.toys import RAISES, ZERO, ToyOperator, ToyProcessor
 from visop.client import Client
-from visop.detection import Detection
+from visop.detection import Detection, Found
+from visop.errors import ModelFailed
+from visop.images.crops import CropOptions
+from visop.processors.regions import Regions
 from visop.rpc import rpc_pb2
 from visop.serving.part_encoder import PartChoice, PartEncoder
+from visop.serving.pipeline import Input
 
 Start = Callable[..., Running]
 Request = rpc_pb2.ExecuteRequest
@@ -176,7 +182,7 @@ def test_the_client_knows_a_pipeline_and_its_labels(start_server: Start) -> None
 
 
 def test_the_whole_picture_comes_first_if_it_is_asked_for(start_server: Start) -> None:
-    reply = start_server(pipeline(whole=True, most=1)).stub.Execute(Request(images=[SCENE, NOTHING]))
+    reply = start_server(pipeline(whole=True, most=2)).stub.Execute(Request(images=[SCENE, NOTHING]))
     assert boxes(reply) == [
         (0, "", (0, 0, 64, 48)),
         (0, "200-0-0", (10, 5, 20, 10)),
@@ -282,3 +288,71 @@ def test_a_postprocess_that_hangs_is_told_by_health(start_server: Start) -> None
         running.stub.Execute(Request(images=[SCENE]))
     wait_until(lambda: running.pipeline.trouble() == "postprocess has not returned for 0.2 s")
     let_go.set()
+
+
+def test_a_picture_is_let_go_of_when_it_has_its_result(start_server: Start) -> None:
+    seen: list[weakref.ref[Any]] = []
+
+    class Watched(ToyProcessor):
+        def preprocess(self, image: Any) -> Any:
+            seen.append(weakref.ref(image))
+            return image
+
+    operator = PartEncoder(Watched(), ToyOperator(), PartChoice())
+    running = start_server(operator)
+    call = running.pipeline.start([Input("a", SCENE), Input("b", NOTHING)])
+    assert len(call.results()) == 2
+    gc.disable()  # what only the collector would find is not let go of
+    try:
+        wait_until(lambda: all(each() is None for each in seen))
+        assert len(seen) == 2
+    finally:
+        gc.enable()
+
+
+class Lines(ToyProcessor):
+    """Finds one box with a label that cannot be drawn as it is."""
+
+    def postprocess(self, raw: Any, image_size: tuple[int, int]) -> list[Detection]:
+        return [Detection((0.0, 0.0, *map(float, image_size)), "two\nlines")]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("operator", [Lines, lambda: PartEncoder(Lines(), ToyOperator(), PartChoice())])
+def test_what_is_longer_than_a_jpeg_may_be_and_labels_of_two_lines_are_drawn(
+    start_server: Start, operator: Callable[[], Any]
+) -> None:
+    running = start_server(operator())
+    long = make_scene({}, size=(65_501, 20))
+    call = running.pipeline.start([Input("a", long)], crops=CropOptions(drawn=True))
+    [found] = call.results()
+    assert isinstance(found, Found)
+    with Image.open(io.BytesIO(found.drawn or b"")) as picture:
+        assert picture.size[0] == 65_500
+
+
+def test_a_stage_that_fails_after_the_model_fails_its_input_and_holds_no_place(start_server: Start) -> None:
+    operator = pipeline()
+    running = start_server(operator)
+    steps: Any = running.pipeline._steps
+    steps._choice = None  # as if there were a bug
+    for _ in range(30):
+        [result] = running.pipeline.start([Input("a", SCENE)]).results()
+        assert isinstance(result, ModelFailed)
+    assert running.pipeline._admission.inside == 0
+
+
+def test_crops_that_do_not_fit_into_a_message_fail_their_inputs(start_server: Start) -> None:
+    running = start_server(ToyProcessor(), max_message_bytes=8000, max_image_bytes=4000)
+    reply = running.stub.Execute(Request(images=[SCENE] * 12, partial=True))
+    assert reply.ByteSize() <= 8000
+    codes = [status.code for status in reply.statuses]
+    assert set(codes) == {0, 3}
+    assert "send fewer pictures, or crops.omit" in next(status.message for status in reply.statuses if status.code)
+    reply = running.stub.Execute(Request(images=[SCENE] * 12, crops=rpc_pb2.Crops(omit=True)))
+    assert len(reply.parts) == 24
+
+
+def test_the_whole_picture_is_not_encoded_twice(start_server: Start) -> None:
+    operator = PartEncoder(Regions(5), ToyOperator(), PartChoice(whole=True, most=4))
+    reply = start_server(operator).stub.Execute(Request(images=[SCENE]))
+    assert [part.label for part in reply.parts] == ["", "window", "window", "window"]

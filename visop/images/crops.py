@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import dataclass
+from typing import IO
 
 import numpy as np
 import PIL.Image
 
 from visop.contract import Image
 from visop.detection import Box
+
+#: Of libjpeg.
+MAX_JPEG_SIDE = 65_500
 
 # Boxes come out of float32 arithmetic: a pixel of which a box covers less than this is not touched.
 _ROUNDING = 1e-3
@@ -57,8 +61,16 @@ def crop_file(image: Image, box: Box, image_size: tuple[int, int], options: Crop
     """Cut a box out of a picture as a JPEG. Arguments as of ``crop``."""
     file = io.BytesIO()
     cut = crop(image, box, image_size, options.margin)
-    PIL.Image.fromarray(cut).save(file, "JPEG", quality=options.quality)
+    save_jpeg(PIL.Image.fromarray(cut), file, options.quality)
     return file.getvalue()
+
+
+def save_jpeg(picture: PIL.Image.Image, file: IO[bytes], quality: int) -> None:
+    """Write a picture as a JPEG; one with longer sides than a JPEG may have is scaled down."""
+    if max(picture.size) > MAX_JPEG_SIDE:
+        picture = picture.copy()
+        picture.thumbnail((MAX_JPEG_SIDE, MAX_JPEG_SIDE))
+    picture.save(file, "JPEG", quality=quality)
 
 
 def _pixels(start: float, end: float, scale: float, size: int) -> tuple[int, int]:

@@ -120,7 +120,7 @@ def decode_image(data: bytes, limits: ImageLimits, decode_side: int | None = Non
         ImageDecodeError: the file is not an image in an accepted format, or is damaged or incomplete.
     """
     check_size(data, limits.max_bytes)
-    _prepare_pillow(limits.max_pixels)
+    prepare_pillow(limits.max_pixels)
     try:
         return _decode(data, limits, decode_side)
     except VisopError as error:
@@ -148,7 +148,7 @@ def resize_image(image: Image, height: int, width: int, method: Literal["bilinea
     return np.asarray(PIL.Image.fromarray(image).resize((width, height), _RESAMPLING[method]))
 
 
-def _prepare_pillow(max_pixels: int) -> None:
+def prepare_pillow(max_pixels: int) -> None:
     """Silence Pillow's warnings and raise its pixel limit if ours needs it. Both are global to the process.
 
     This runs at every call because other code changes these globals too (pytest replaces the warning filters for every

@@ -10,6 +10,7 @@ from PIL import ImageDraw, ImageFont
 
 from visop.contract import Image
 from visop.detection import Detection
+from visop.images.crops import save_jpeg
 
 # Told apart with any colour vision, on light and dark (Okabe and Ito, https://jfly.uni-koeln.de/color).
 _COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
@@ -43,7 +44,7 @@ def overlay(image: Image, found: Iterable[Detection], image_size: tuple[int, int
 def overlay_file(image: Image, found: Iterable[Detection], image_size: tuple[int, int], quality: int) -> bytes:
     """The same as a JPEG of this quality, 1 to 100."""
     file = io.BytesIO()
-    overlay(image, found, image_size).save(file, "JPEG", quality=quality)
+    save_jpeg(overlay(image, found, image_size), file, quality)
     return file.getvalue()
 
 
@@ -61,7 +62,7 @@ def _draw(
     for point_x, point_y in found.keypoints:
         centre = point_x * scale[0], point_y * scale[1]
         draw.circle(centre, 1.5 * line, fill=colour)
-    text = f"{found.label} {found.score:.2f}".strip()
+    text = " ".join(f"{found.label} {found.score:.2f}".split())  # on one line
     box = draw.textbbox((left, top), text, font, anchor="lb")
     down = max(0.0, -box[1])  # a label that would stand above the picture stands in it
     draw.rectangle((box[0], box[1] + down, box[2], box[3] + down), fill=colour)

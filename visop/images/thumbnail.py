@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import warnings
 from contextlib import suppress
 from typing import Any
 
@@ -13,7 +12,7 @@ from PIL import Image
 
 from visop.errors import InvalidInput
 from visop.images.colours.appearance import appearance
-from visop.images.decode import FORMATS, ImageLimits
+from visop.images.decode import FORMATS, ImageLimits, prepare_pillow
 from visop.images.decode_process import decode_in_process
 from visop.images.formats.heif import decodable
 from visop.images.formats.signatures import sniff
@@ -21,6 +20,9 @@ from visop.images.orientation import orientation, turn_upright, upright_size
 
 # Side in pixels and quality of WebP.
 _FROM_SHARP_TO_SMALL = ((192, 75), (160, 60), (128, 50), (112, 35), (96, 30), (96, 15), (80, 10), (64, 10), (64, 1))
+
+# Of a picture whose header is read; four times as many if it is a JPEG that may be reduced.
+_MOST_PIXELS = 67_000_000
 
 
 def size_of(data: bytes) -> tuple[int, int]:
@@ -32,10 +34,9 @@ def size_of(data: bytes) -> tuple[int, int]:
     kind = sniff(data)
     if kind not in FORMATS or not decodable((kind,)):
         return 0, 0
-    with suppress(Exception), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(data), formats=(kind,)) as picture:
-            return upright_size(picture, data)
+    prepare_pillow(_MOST_PIXELS)
+    with suppress(Exception), Image.open(io.BytesIO(data), formats=(kind,)) as picture:
+        return upright_size(picture, data)
     return 0, 0
 
 

@@ -28,8 +28,9 @@ KEYPOINTS = ("left eye", "right eye", "nose", "left corner of the mouth", "right
 _P_SCORE, _R_SCORE, _O_SCORE = 0.6, 0.7, 0.8
 # Overlaps that suppress: within a scale, between scales and after the second network, and, of the smaller, at the end.
 _SAME_SCALE, _UNION, _SMALLER = 0.5, 0.7, 0.7
-# At most so many proposals go on, which bounds time and memory; noise has more.
-_R_MOST, _O_MOST = 1500, 600
+# At most so many proposals go on, of a piece and of a picture, which bounds time and memory: a picture can be made so
+# that every window is one.
+_PIECE_MOST, _P_MOST, _R_MOST, _O_MOST = 400, 3000, 1500, 600
 # Rows of a batch.
 _TILES, _CROPS = 8, 256
 
@@ -153,11 +154,11 @@ def _proposed(scales: Pyramid, maps: Floats) -> Floats:
         corner = np.stack([columns * STRIDE + piece.x, rows * STRIDE + piece.y], axis=1).astype(np.float32)
         windows = np.hstack([corner, corner + WINDOW]) + answers[:4, rows, columns].T * WINDOW
         found = (windows / np.tile(np.asarray(piece.scale, np.float32), 2)).astype(np.float32)
-        kept = suppress(found, answers[5, rows, columns], _SAME_SCALE)
+        kept = suppress(found, answers[5, rows, columns], _SAME_SCALE, most=_PIECE_MOST)
         boxes.append(found[kept])
         scores.append(answers[5, rows, columns][kept])
     together = np.concatenate(boxes)
-    return squares(together[suppress(together, np.concatenate(scores), _UNION, most=10_000)[:_R_MOST]])
+    return squares(together[suppress(together, np.concatenate(scores), _UNION, most=_P_MOST)[:_R_MOST]])
 
 
 def _with_points(boxes: Floats, answers: Floats) -> Floats:

@@ -36,7 +36,8 @@ class ExecuteRequest(_message.Message):
     CROPS_FIELD_NUMBER: _builtins.int
     partial: _builtins.bool
     """false: any bad input fails the call, with a status that names every bad input.
-    true: the reply has one vector and one status per input; a bad input has an empty vector.
+    true: the reply has one status per input, and from an encoder of whole pictures one vector per input, which is empty
+    for a bad one. Of other operators ``parts`` says to which input each result belongs.
     """
     @_builtins.property
     def urls(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

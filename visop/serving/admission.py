@@ -174,11 +174,24 @@ class InputAdmission:
         with self._changed:
             self._changed.notify_all()
 
-    def grow(self, count: int, peer: str = "") -> None:
-        """Count so many more inputs of a peer, which others became: never refused, so that what is begun can end."""
+    def grow(self, count: int, peer: str = "") -> int:
+        """Count up to so many more inputs of a peer, which others became. What is begun is never refused.
+
+        Returns:
+            How many were counted: those for which there is room, of which other peers keep their part.
+        """
         with self._changed:
-            self._inside += count
-            self._shares.add(peer, count)
+            counted = 0
+            while counted < count and self._inside < self.capacity and self._shares.has_room(peer, 1):
+                counted += 1
+                self._inside += 1
+                self._shares.add(peer, 1)
+            return counted
+
+    def wait_empty(self, timeout_s: float) -> None:
+        """Wait until no input is being served, or the time has passed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._inside == 0, timeout_s)
 
     def leave(self, peer: str = "", count: int = 1) -> None:
         """Take note that inputs of a peer have their results, or their errors."""

@@ -182,6 +182,7 @@ class Batcher(Generic[In, Out]):
                 self._serve(batch)
             elif self._broken:
                 self._check()
+            del batch  # so that nothing is kept while waiting for the next one
 
     def _take(self) -> list[Job[In, Out]] | None:
         """Wait for work; None when closed and drained; empty when it is time to probe a broken model."""

@@ -66,10 +66,9 @@ def check_encoder(operator: AnyOperator) -> Encoder:
 
 
 def _operator(settings: Settings) -> Encoder | Processor:
-    path = _chosen(settings.operator)
-    if path == BUILT_IN and (processor := built_in_processor(settings.model, settings)):
-        return processor
-    return _constructed("operator", path, settings)
+    if settings.operator in ("auto", BUILT_IN) and (found := built_in_processor(settings.model, settings)):
+        return found
+    return _constructed("operator", _chosen(settings.operator), settings)
 
 
 def _processor(settings: Settings) -> Processor:

@@ -15,7 +15,7 @@ class PartChoice:
     """Which parts of a picture get a vector.
 
     Attributes:
-        most: at most so many parts, those of the highest score.
+        most: at most so many, those of the highest score.
         whole: whether the whole picture is one, before the others.
         margin: added to each box before it is cut out, as of ``visop.images.crops.CropOptions``.
     """
@@ -26,9 +26,11 @@ class PartChoice:
 
     def of(self, detections: Sequence[Detection], image_size: tuple[int, int]) -> list[Detection]:
         """The parts among what a processor found in a picture of (width, height) pixels."""
-        width, height = image_size
-        whole = [Detection((0.0, 0.0, float(width), float(height)))] if self.whole else []
-        return [*whole, *best(detections, self.most)]
+        if not self.whole:
+            return best(detections, self.most)
+        whole = Detection((0.0, 0.0, float(image_size[0]), float(image_size[1])))
+        others = [each for each in detections if each.box != whole.box]
+        return [whole, *best(others, self.most - 1)]
 
 
 class PartEncoder:

@@ -40,6 +40,7 @@ from visop.serving.admission import InputAdmission
 from visop.serving.fair_pool import Caller, FairPool
 from visop.serving.fetch_admission import FetchAdmission, fetch_pool
 from visop.serving.large_pictures import LARGE_BYTES, LargeOfRequest, LargePictures, large_workers
+from visop.serving.part_bytes import PartBytes
 from visop.serving.part_encoder import AnyOperator
 from visop.serving.steps import Decoded, InputJob, Result, steps_of
 from visop.settings import Settings
@@ -119,11 +120,12 @@ class Call:
 
 @dataclass(frozen=True)
 class _Origin:
-    """Of which call an input is, what that call wants of it, its large pictures, and who looks at what is decoded."""
+    """Of which call an input is, what that call wants of it and may have, and who looks at what is decoded."""
 
     caller: Caller
     crops: CropOptions
     large: LargeOfRequest
+    part_bytes: PartBytes
     look: Callable[[Image], object] = lambda _: None
 
 
@@ -207,7 +209,12 @@ class Pipeline:
         hosts = [host_of(str(each.value)) if each.is_url else None for each in inputs]
         on_end = self._admit(hosts, deadline if patient else 0.0, peer, is_wanted)
         jobs = [InputJob(deadline, partial(on_end, host)) for host in hosts]
-        origin = _Origin(Caller(peer, next(self._numbers)), crops or self._crops, self._large.of_request(peer))
+        origin = _Origin(
+            Caller(peer, next(self._numbers)),
+            crops or self._crops,
+            self._large.of_request(peer),
+            PartBytes(self._settings.max_message_bytes),
+        )
         for each, host, job in zip(inputs, hosts, jobs, strict=True):
             self._begin(replace(origin, look=each.look), each, host, job)
         return Call(inputs, jobs, deadline, gives_parts=self._steps.gives_parts)
@@ -221,6 +228,8 @@ class Pipeline:
         """Take nothing new, finish what was started, stop all threads. Idempotent."""
         self._closed = True
         timeout_s = min(_CLOSE_TIMEOUT_S, self._settings.drain_timeout_s)
+        if self._steps.gives_parts:  # what one model answers another one gets
+            self._admission.wait_empty(timeout_s)
         self._fetch_pool.close(timeout_s)
         self._decode_pool.close(timeout_s)
         self._large_pool.close(timeout_s)
@@ -312,6 +321,8 @@ class Pipeline:
     def _decode(self, origin: _Origin, job: InputJob, data: bytes, *, fetched: bool) -> None:
         if self._steps.gives_parts:
             self._hold(job)
+            if not job.is_wanted():
+                return
         started = time.monotonic()
         side, timeout_s = self._steps.decode_side, self._settings.decode_timeout_s
         try:
@@ -336,10 +347,10 @@ class Pipeline:
         peer = origin.caller.peer
 
         def count(parts: int) -> None:
-            self._admission.grow(parts - 1, peer)
-            job.at_end(partial(self._admission.leave, peer, parts - 1))
+            counted = self._admission.grow(parts - 1, peer)
+            job.at_end(partial(self._admission.leave, peer, counted))
 
-        return Decoded(image, size, origin.crops, partial(self._go_on, origin, job), count)
+        return Decoded(image, size, origin.crops, partial(self._go_on, origin, job), count, origin.part_bytes.spend)
 
     def _go_on(self, origin: _Origin, job: InputJob, stage: Callable[[], None]) -> None:
         self._hand_over(self._parts_pool, origin, stage, job)

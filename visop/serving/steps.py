@@ -6,16 +6,18 @@ model for each part. Every stage runs in a thread that it shares with others, ha
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from visop.contract import Encoder, Image, Operator, Processor, Vector
 from visop.detection import Detection, Found, Part, best
-from visop.errors import VisopError
+from visop.errors import CallerGone, ModelFailed, VisopError
 from visop.images.crops import CropOptions, crop, crop_file
 from visop.images.overlay import overlay_file
 from visop.serving.batcher import Batcher, Job
@@ -23,10 +25,31 @@ from visop.serving.part_encoder import AnyOperator, PartEncoder
 from visop.serving.user_code import Returning
 from visop.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 #: Of one input: the vector of an encoder, or what a processor or a pipeline found.
 Result = Vector | Found
 
-InputJob = Job[Any, Result]
+
+@dataclass(eq=False)
+class InputJob(Job[Any, Result]):
+    """One input, and what models work on for it, which ends with it.
+
+    Attributes:
+        under_way: jobs of its parts.
+    """
+
+    under_way: set[Job[Any, Any]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """See that they end."""
+        self.future.add_done_callback(lambda _: self.cancel_parts())
+
+    def cancel_parts(self) -> None:
+        """Drop what no model has taken yet."""
+        for part in list(self.under_way):
+            part.future.cancel()
+
 
 # Of pictures that are decoded while the model has others.
 _BATCHES_AHEAD = 2
@@ -44,7 +67,8 @@ class Decoded:
         size: (width, height) of the upright picture, in pixels.
         crops: how the caller wants its parts.
         go_on: runs the next stage in a thread of those that make parts; what that raises ends the input.
-        count: says how many parts it has, each of which is an input of its own to whoever limits them.
+        count: says how many parts are under way at once, which count as inputs.
+        spend: counts a part with its crop, in bytes, or its vector, in numbers; raises if its call has too much.
     """
 
     image: Image
@@ -52,6 +76,7 @@ class Decoded:
     crops: CropOptions
     go_on: Callable[[Callable[[], None]], None]
     count: Callable[[int], None]
+    spend: Callable[[int, int], None]
 
 
 class Steps(Protocol):
@@ -142,7 +167,7 @@ class Find:
 
     def begin(self, job: InputJob, picture: Decoded) -> None:
         """Find the parts and cut them out."""
-        self.find(job, picture, lambda found: job.finish(_cut_out(picture, best(found, self._most))))
+        self.find(job, picture, lambda found: job.finish(_cut_out(job, picture, best(found, self._most))))
 
     def find(self, job: InputJob, picture: Decoded, then: Callable[[list[Detection]], None]) -> None:
         """Find the parts, and go on in a decoding thread."""
@@ -178,7 +203,7 @@ class EncodeParts:
         self._find = Find(operator.processor, settings)
         self._encode = Encode(operator.encoder, settings)
         self.most_held = self._find.most_held
-        self._ahead = operator.encoder.max_batch
+        self._ahead, self._dimension = operator.encoder.max_batch, int(operator.encoder.dimension)
 
     def begin(self, job: InputJob, picture: Decoded) -> None:
         """Find the parts, then encode them."""
@@ -198,7 +223,9 @@ class EncodeParts:
         if not chosen:
             job.finish(_found(picture, ()))
             return
-        picture.count(len(chosen))
+        for _ in chosen:
+            picture.spend(0, self._dimension)
+        picture.count(min(len(chosen), self._ahead))
         parts = _Parts(job, picture, chosen)
         for _ in range(min(self._ahead, len(chosen))):
             self._encode_next(parts)
@@ -212,8 +239,8 @@ class EncodeParts:
         cut = crop(picture.image, parts.chosen[number].box, picture.size, self._choice.margin)
 
         def encoded(vector: Vector) -> None:
-            if not parts.encoded(number, vector):
-                picture.go_on(partial(self._encode_next, parts))
+            is_last = parts.keep(number, vector)
+            picture.go_on(parts.finish if is_last else partial(self._encode_next, parts))
 
         self._encode.begin_part(job, self._encode.prepared(cut), encoded)
 
@@ -234,15 +261,16 @@ class _Parts:
             self._begun += 1
         return number if number < len(self.chosen) else None
 
-    def encoded(self, number: int, vector: Vector) -> bool:
-        """Keep a vector; end the job with the last. Whether it was."""
+    def keep(self, number: int, vector: Vector) -> bool:
+        """Keep a vector. Whether it is the last."""
         with self._lock:
             self._vectors[number] = vector
-            if len(self._vectors) < len(self.chosen):
-                return False
-        parts = [Part(each, self._vectors[n]) for n, each in enumerate(self.chosen)]
+            return len(self._vectors) == len(self.chosen)
+
+    def finish(self) -> None:
+        """End the job with all vectors."""
+        parts = [Part(each, self._vectors[number]) for number, each in enumerate(self.chosen)]
         self.job.finish(_found(self.picture, parts))
-        return True
 
 
 def follow(job: InputJob, item: Item, model: Batcher[Item, Out], then: Callable[[Out], None]) -> None:
@@ -255,29 +283,56 @@ def follow(job: InputJob, item: Item, model: Batcher[Item, Out], then: Callable[
         then: gets the answer.
     """
     part: Job[Item, Out] = Job(job.deadline, item=item)
-
-    def done(future: Any) -> None:
-        job.batch_size = max(job.batch_size, part.batch_size)
-        for stage, span in part.spans_s.items():
-            job.spans_s[stage] = max(span, job.spans_s.get(stage, 0.0))
-        part.item = None
-        if future.cancelled():
-            job.is_wanted()  # it is not, and ends
-        elif isinstance(error := future.exception(), VisopError):
-            job.fail(error)
-        else:
-            then(future.result())
-
-    part.future.add_done_callback(done)
-    job.future.add_done_callback(lambda _: part.future.cancel())
+    part.future.add_done_callback(_Following(job, part, then).go_on)
+    job.under_way.add(part)
+    if job.future.done():  # before it was there to be cancelled
+        part.future.cancel()
     model.submit(part)
 
 
-def _cut_out(picture: Decoded, found: Sequence[Detection]) -> Found:
+class _Following(Generic[Out]):
+    """What comes after a model. A future keeps its callbacks, so this lets go of what it holds: pictures, mostly."""
+
+    def __init__(self, job: InputJob, part: Job[Any, Out], then: Callable[[Out], None]) -> None:
+        self._job = job
+        self._part: Job[Any, Out] | None = part
+        self._then: Callable[[Out], None] | None = then
+
+    def go_on(self, future: Future[Out]) -> None:
+        """Of the part, which is done: what is raised here nobody would see."""
+        job, part, then = self._job, self._part, self._then
+        self._part = self._then = None
+        if part is None or then is None:
+            return
+        part.item = None
+        job.under_way.discard(part)
+        job.batch_size = max(job.batch_size, part.batch_size)
+        for stage, span in part.spans_s.items():
+            job.spans_s[stage] = max(span, job.spans_s.get(stage, 0.0))
+        if future.cancelled():
+            job.is_wanted()  # it is not, and ends
+            return
+        try:
+            then(future.result())
+        except VisopError as error:
+            job.fail(error)
+        except BaseException as error:  # this is the model's thread
+            logger.exception("a stage failed on one input")
+            job.fail(ModelFailed(f"{type(error).__name__}: {error}"))
+
+
+def _cut_out(job: InputJob, picture: Decoded, found: Sequence[Detection]) -> Found:
     if picture.crops.omit:
         return _found(picture, [Part(each) for each in found])
-    files = [crop_file(picture.image, each.box, picture.size, picture.crops) for each in found]
-    return _found(picture, [Part(each, crop=file) for each, file in zip(found, files, strict=True)])
+    return _found(picture, [Part(each, crop=_crop_file(job, picture, each)) for each in found])
+
+
+def _crop_file(job: InputJob, picture: Decoded, found: Detection) -> bytes:
+    if not job.is_wanted():
+        raise CallerGone("the caller left")
+    file = crop_file(picture.image, found.box, picture.size, picture.crops)
+    picture.spend(len(file), 0)
+    return file
 
 
 def _found(picture: Decoded, parts: Sequence[Part]) -> Found:

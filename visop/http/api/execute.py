@@ -65,8 +65,8 @@ class ExecuteRequest(Message):
     images: Texts = Field([], description="Image files in base64; in a form, the files themselves.")
     partial: bool = Field(
         False,
-        description="false: one bad input fails the request, and the problem names every bad input. true: one vector "
-        "and one status per input; a bad input has an empty vector and its own status.",
+        description="false: one bad input fails the request, and the problem names every bad input. true: one status "
+        "per input, and from an encoder of whole pictures one vector, which is empty for a bad input.",
     )
     crops: Annotated[Crops, _CROPS_SCHEMA] = Field(
         Crops.model_validate({}), description="How a processor cuts out what it finds; in a form, as JSON."

@@ -106,3 +106,24 @@ def test_what_is_no_picture_takes_nothing() -> None:
 )
 def test_a_header_that_is_cut_off_says_nothing(data: bytes) -> None:
     assert decoded_bytes(data, None) is None
+
+
+def test_coefficients_of_a_jpeg_in_several_scans_count_although_it_is_not_progressive() -> None:
+    frame = struct.pack(">HBHHB", 17, 8, 8000, 6000, 3) + b"\1\x11\0\2\x11\0\3\x11\0"
+    scan = b"\xff\xda\0\x08\1\1\0\0\x3f\0"
+    data = b"\xff\xd8\xff\xc0" + frame + scan + b"\xff\xd9"
+    assert decoded_bytes(data, 224) == 8000 * 6000 * (4 + 2 * 3)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("kind", "form"), [(1, "B"), (3, "H"), (4, "L")])
+def test_the_samples_of_a_tiff_count_whatever_the_type_of_their_number(order: str, kind: int, form: str) -> None:
+    entries = [(256, 4, "L", 8000), (257, 4, "L", 8000), (258, 3, "H", 16), (277, kind, form, 4)]
+    body = b"".join(
+        struct.pack(f"{order}HHL", tag, type_, 1) + struct.pack(f"{order}{value_form}", value).ljust(4, b"\0")
+        for tag, type_, value_form, value in entries
+    )
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    data = mark + struct.pack(f"{order}LH", 8, len(entries)) + body + bytes(4)
+    with pytest.raises(ImageTooLarge, match="8 for each pixel"):
+        check_samples(data, "TIFF", 67_000_000)

@@ -21,7 +21,7 @@ from visop.images.decode import ImageLimits, decode_image
 from visop.images.formats.av1 import largest_size
 from visop.images.formats.boxes import find_pictures
 from visop.images.formats.heif import has_heif
-from visop.images.formats.jpeg_segments import has_all_scans
+from visop.images.formats.jpeg_segments import has_all_scans, has_zero_quantisers
 from visop.synthetic.generate import generate_picture
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "AVIF")
@@ -168,6 +168,18 @@ def test_a_jpeg_whose_tables_are_zeros_is_refused() -> None:
     table = data.index(b"\xff\xdb") + 5
     with pytest.raises(ImageDecodeError, match="damaged JPEG: its tables are corrupt"):
         decode_image(data[:table] + bytes(64) + data[table + 64 :], LIMITS)
+
+
+def test_a_zero_in_the_second_table_of_a_segment_is_found() -> None:
+    """As cameras write them: all tables in one segment."""
+    data = jpeg()
+    first, second = (at for at in range(len(data)) if data[at : at + 2] == b"\xff\xdb")
+    tables = data[first + 4 : first + 69] + data[second + 4 : second + 69]
+    joined = data[:first] + b"\xff\xdb" + struct.pack(">H", 2 + len(tables)) + tables + data[second + 69 :]
+    np.testing.assert_array_equal(decode_image(joined, LIMITS), decode_image(data, LIMITS))
+    assert not has_zero_quantisers(joined)
+    at = first + 4 + 65 + 10
+    assert has_zero_quantisers(joined[:at] + b"\0" + joined[at + 1 :])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from itertools import islice
 
 from visop.errors import ImageDecodeError, ImageTooLarge
-from visop.images.formats.jpeg_segments import FRAMES, PROGRESSIVE, segments
+from visop.images.formats.jpeg_segments import FRAMES, is_decoded_row_by_row, segments
 from visop.images.formats.signatures import sniff
 from visop.images.formats.tiff import Tiff
 
@@ -87,9 +87,10 @@ def _jpeg(data: bytes, decode_side: int | None) -> int | None:
         if frame is None:
             return None
         height, width, components = struct.unpack_from(">HHB", data, frame[1] + 3)
-    except (struct.error, ImageDecodeError):
+        in_rows = is_decoded_row_by_row(data)
+    except (struct.error, IndexError, ImageDecodeError):
         return None
-    if frame[0] in PROGRESSIVE:
+    if not in_rows:  # libjpeg keeps all coefficients until the last scan, at any scale
         return int(width * height * (BYTES_PER_PIXEL + _COEFFICIENT_BYTES * components))
     scale = _scale(width, height, decode_side) if decode_side else 1
     return int(-(-width // scale) * -(-height // scale) * BYTES_PER_PIXEL)

@@ -82,9 +82,12 @@ def has_zero_quantisers(data: bytes) -> bool:
     for kind, at in segments(data):
         if kind == START_OF_SCAN:
             return False
-        tables = data[at + 2 : at + int.from_bytes(data[at : at + 2])]
-        if kind == _QUANTISERS and tables[:1] < b"\x10" and 0 in tables[1 : 1 + _COEFFICIENTS]:
-            return True
+        tables = data[at + 2 : at + int.from_bytes(data[at : at + 2])] if kind == _QUANTISERS else b""
+        while tables:  # a segment may have several
+            bits_16 = tables[0] >= 0x10
+            if not bits_16 and 0 in tables[1 : 1 + _COEFFICIENTS]:
+                return True
+            tables = tables[1 + _COEFFICIENTS * (1 + bits_16) :]
     return False
 
 

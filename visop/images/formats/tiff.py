@@ -6,6 +6,7 @@ take 7 to 15 s and a gigabyte. So visop counts them first.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from struct import Struct
@@ -16,6 +17,7 @@ _BLOBS = frozenset({1, 2, 6, 7})
 # The Exif, GPS and Interoperability directories, which Pillow reads with the page, and the types of pointers to them.
 _SUBDIRECTORIES = frozenset({34665, 34853, 40965})
 _POINTERS = {3: "H", 4: "L", 8: "H", 9: "L", 13: "L"}
+_NUMBERS = {1: "B", **_POINTERS}
 
 # Adobe DNG Specification; TIFF/EP, section 5: what a camera's sensor saw, in colours that are still to be made.
 _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 262, 330, 50706
@@ -79,20 +81,21 @@ class Tiff:
         return f"with {count} sample{'s' * (count != 1)} of {bits} bits, {_FORMS.get(form, 'undefined')}, per pixel"
 
     def _number(self, entries: Mapping[int, int], tag: int) -> int:
-        """Return the first value of a tag, of 16 bits; 1 if there is none."""
+        """Return the first value of a tag, of 8, 16 or 32 bits; 1 if there is none."""
         entry = entries.get(tag)
         if entry is None:
             return 1
-        fits = self._read("L", entry + 4) <= 2  # in the entry itself
-        return self._read("H", entry + 8 if fits else self._read("L", entry + 8))
+        form = _NUMBERS.get(self._read("H", entry + 2), "H")
+        fits = self._read("L", entry + 4) * struct.calcsize(f"={form}") <= 4  # in the entry itself
+        return self._read(form, entry + 8 if fits else self._read("L", entry + 8))
 
     def _whole(self, entry: int) -> int:
         """Return the value of an entry that has one, of 16 or 32 bits."""
         return self._read(_POINTERS.get(self._read("H", entry + 2), "L"), entry + 8)
 
     def _is_sensor(self, directory: int) -> bool:
-        entry = dict(self._entries(directory)).get(_PHOTOMETRIC)
-        return entry is not None and self._read("H", entry + 8) in _SENSOR
+        entries = dict(self._entries(directory))
+        return _PHOTOMETRIC in entries and self._number(entries, _PHOTOMETRIC) in _SENSOR
 
     def _entries(self, directory: int) -> Iterator[tuple[int, int]]:
         """Yield the tags of a directory, and where their entries are."""

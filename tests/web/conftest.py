@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from tests.search.conftest import write_pictures
 from tests.toys import ToyOperator
@@ -22,6 +21,9 @@ from visop.serving.pipeline import Pipeline
 from visop.serving.server import Server
 from visop.settings import Settings
 from visop.web.search_server import SearchOptions, open_search
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Of the operator in these tests: neighbouring numbers of tests.search.conftest.colour_of are copies of each other.
 THRESHOLD = 0.99999
@@ -127,6 +129,8 @@ def browser() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
         pytest.skip("there is no Chromium here: apt-get install chromium")
+    from playwright.sync_api import sync_playwright  # which the tests on the newest Python do without
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, chromium_sandbox=os.geteuid() != 0)
         yield browser

@@ -153,7 +153,9 @@ def test_other_formats_become_pngs_of_what_is_shown(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [jpeg()[:700], png()[:60], webp()[:200], b"GIF89a", b"RIFF\0\0\0\0WEBP", b"\xff\xd8\xff", b""]
+    "data",
+    [jpeg()[:700], png()[:60], webp()[:200], b"GIF89a", b"RIFF\0\0\0\0WEBP", b"\xff\xd8\xff", b""],
+    ids=["JPEG", "PNG", "WEBP", "GIF", "no WEBP", "no JPEG", "nothing"],  # the profile has the time in it
 )
 def test_what_is_damaged_is_refused(data: bytes) -> None:
     with pytest.raises(ImageDecodeError):

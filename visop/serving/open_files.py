@@ -10,6 +10,8 @@ logger = logging.getLogger("visop")
 
 # Enough for tens of thousands of connections. More would only make programs slow that walk over all numbers.
 _ENOUGH = 65_536
+# So few that the log says it.
+_FEW = 8192
 
 
 def max_open_files() -> int | None:
@@ -34,5 +36,5 @@ def raise_max_open_files() -> None:
     if wanted > before:
         with suppress(OSError, ValueError):  # such as on macOS, which has a limit of its own
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    if (now := max_open_files() or wanted) < _ENOUGH:
+    if (now := max_open_files() or wanted) < _FEW:
         logger.info("this process may open %d files, connections among them (ulimit -n)", now)

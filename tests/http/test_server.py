@@ -221,7 +221,7 @@ sys.exit(main(["serve", "--class", "tests.toys:ToyOperator", "--endpoint", "127.
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=50)
     assert done.returncode == 2
     said = "visop: --http-endpoint 127.0.0.1:0: fastapi is not installed; for HTTP: pip install 'visop[http]'\n"
-    assert done.stderr == said
+    assert done.stderr.endswith(said)  # after a word on how few files it may open, where that is so
 
 
 def test_a_server_without_http_imports_none_of_it() -> None:

@@ -6,6 +6,7 @@ import base64
 import io
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -55,6 +56,14 @@ def note(seen: list[T], value: T) -> T:
     """Append a value to what was seen, and hand it on."""
     seen.append(value)
     return value
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until something holds that no event tells of."""
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
 
 
 def make_image(

@@ -6,7 +6,6 @@ import base64
 import gc
 import io
 import threading
-import time
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import Running, make_image, make_scene, unit
+from tests.conftest import Running, make_image, make_scene, unit, wait_until
 from tests.toys import RAISES, ZERO, ToyOperator, ToyProcessor
 from visop.client import Client
 from visop.detection import Detection, Found
@@ -33,13 +32,6 @@ Request = rpc_pb2.ExecuteRequest
 RED, BLUE = (200, 0, 0), (0, 0, 250)
 SCENE = make_scene({RED: (10, 5, 20, 10), BLUE: (40, 20, 5, 8)})
 NOTHING = make_scene({})
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def boxes(reply: rpc_pb2.ExecuteReply) -> list[tuple[int, str, tuple[float, ...]]]:

@@ -5,7 +5,6 @@ import io
 import queue
 import struct
 import threading
-import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,7 +22,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from grpc_status import rpc_status
 from PIL import Image as PILImage
 
-from tests.conftest import Running, make_base64, make_image, unit
+from tests.conftest import Running, make_base64, make_image, unit, wait_until
 from tests.toys import NAN, RAISES, ZERO, ToyOperator
 from visop.rpc import rpc_pb2
 
@@ -349,13 +348,6 @@ def test_the_servers_own_time_limit_holds_where_the_caller_has_none(start_server
     error = failure(busy.first.result)
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert error.details() == "not all of 1 inputs were served before the deadline"
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def test_a_caller_that_leaves_while_queued_strands_nobody(start_server: Start) -> None:

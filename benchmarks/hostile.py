@@ -244,7 +244,7 @@ def _summary(
         p99,
         len(suffered),
         dict(Counter(each.error for each in suffered if each.error)),
-        max(0.0, *late, 0.0) if late else 0.0,
+        max([0.0, *late]),
         mib,
         {protocol: _slowest([each for each in asked if each.at >= begun]) for protocol, asked in probes.items()},
     )

@@ -1,6 +1,4 @@
-"""Attacks on HTTP: what each costs a server, told by how long ``/healthz`` takes before, during and after it.
-
-    python -m benchmarks.hostile_http 127.0.0.1:8080 [ATTACK ...]
+"""Attacks on HTTP, which ``benchmarks.hostile`` runs.
 
 Each attack is a function of HOST:PORT and of an event that ends it; it returns once all its connections are closed.
 Attack only servers of your own.
@@ -8,19 +6,16 @@ Attack only servers of your own.
 
 from __future__ import annotations
 
-import argparse
 import socket
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException
 
 #: Takes HOST:PORT and an event that ends the attack.
 Attack = Callable[[str, threading.Event], None]
 
-_PROBE_TIMEOUT_S, _PROBE_EVERY_S, _AFTER_S = 5.0, 0.05, 3.0
+_CONNECT_TIMEOUT_S = 5.0
 _PAUSE_S = 0.05
 
 
@@ -148,7 +143,7 @@ def _send(connection: socket.socket, data: bytes) -> bool:
             if connection.recv(1, socket.MSG_PEEK) == b"":
                 connection.close()
                 return False
-        connection.settimeout(_PROBE_TIMEOUT_S)
+        connection.settimeout(_CONNECT_TIMEOUT_S)
     except OSError:
         connection.close()
         return False
@@ -157,70 +152,10 @@ def _send(connection: socket.socket, data: bytes) -> bool:
 
 def _connect(address: str) -> socket.socket:
     host, _, port = address.rpartition(":")
-    return socket.create_connection((host.strip("[]"), int(port)), timeout=_PROBE_TIMEOUT_S)
+    return socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_TIMEOUT_S)
 
 
 def _in_threads(work: Callable[[], None], count: int) -> None:
     with ThreadPoolExecutor(count) as pool:
         for done in [pool.submit(work) for _ in range(count)]:
             done.result()
-
-
-def probe(address: str, path: str = "/healthz") -> float | None:
-    """Seconds to the answer on a connection of its own; None if there was none in time, or not 200."""
-    host, _, port = address.rpartition(":")
-    began = time.perf_counter()
-    connection = HTTPConnection(host.strip("[]"), int(port), timeout=_PROBE_TIMEOUT_S)
-    try:
-        connection.request("GET", path)
-        status = connection.getresponse().status
-    except (OSError, HTTPException):
-        return None
-    finally:
-        connection.close()
-    return time.perf_counter() - began if status == 200 else None
-
-
-def measure(address: str, attack: Attack, seconds: float) -> tuple[list[float | None], list[float | None]]:
-    """What ``probe`` says again and again while the attack runs, and then for three seconds after it."""
-    stop = threading.Event()
-    attacker = threading.Thread(target=attack, args=(address, stop))
-    attacker.start()
-    try:
-        during = _probes(address, seconds)
-    finally:
-        stop.set()
-    after = _probes(address, _AFTER_S)
-    attacker.join()
-    return during, after
-
-
-def _probes(address: str, seconds: float) -> list[float | None]:
-    ends, found = time.perf_counter() + seconds, []
-    while time.perf_counter() < ends:
-        found.append(probe(address))
-        time.sleep(_PROBE_EVERY_S)
-    return found
-
-
-def _told(probes: Sequence[float | None]) -> str:
-    answered = sorted(each for each in probes if each is not None)
-    missed = len(probes) - len(answered)
-    times = f"p50 {answered[len(answered) // 2]:6.3f} s, worst {answered[-1]:6.3f} s" if answered else "none answered"
-    return f"{len(probes):4} probes, {missed:4} missed, {times}"
-
-
-def main() -> None:
-    """Run the attacks named, or all, one after the other."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("address", help="HOST:PORT of the server's HTTP")
-    parser.add_argument("attacks", nargs="*", metavar="ATTACK", help=", ".join(ATTACKS))
-    parser.add_argument("--seconds", type=float, default=10.0, help="how long each attack lasts")
-    arguments = parser.parse_args()
-    for name in arguments.attacks or ATTACKS:
-        during, after = measure(arguments.address, ATTACKS[name], arguments.seconds)
-        print(f"{name:18} during: {_told(during)}\n{'':18} after:  {_told(after)}", flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -34,7 +34,7 @@ def load_to_the_end(image: Any, data: bytes, reopen: Callable[[bytes], Any]) -> 
     """Decode an opened image, in place of its ``load``, and compare it with the file with other bytes at its end.
 
     The other is decoded first and only its checksum kept, so that one picture is in memory at a time. What is
-    transparent hides its pixels, so that nothing can be said about it.
+    transparent hides its pixels, so that nothing can be said about it, and it is decoded once.
 
     Args:
         image: opened and not loaded.
@@ -45,9 +45,9 @@ def load_to_the_end(image: Any, data: bytes, reopen: Callable[[bytes], Any]) -> 
         ImageDecodeError: the last bytes do not matter.
     """
     tail = _tail(data, image.size, image.format)
-    other = _checksum_of(_altered(data, *tail), reopen) if tail else None
+    other = _checksum_of(_altered(data, *tail), reopen) if tail and not image.has_transparency_data else None
     image.load()
-    if other == _checksum(image) and not image.has_transparency_data:
+    if other is not None and other == _checksum(image) and not image.has_transparency_data:
         raise ImageDecodeError(f"image is a damaged {image.format}: its compressed data are corrupt")
 
 

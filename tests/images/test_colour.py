@@ -60,9 +60,9 @@ def test_a_profile_with_a_long_chain_of_steps_takes_no_time() -> None:
     chain = struct.pack(">4s4xHHL", b"mpet", 3, 3, steps) + struct.pack(">LL", 16 + 8 * steps, len(step)) * steps + step
     tags = struct.pack(">L", 1) + struct.pack(">4sLL", b"D2B0", 144, len(chain))
     profile = struct.pack(">L", 144 + len(chain)) + P3[4:128] + tags + chain
-    started = time.perf_counter()
+    started = time.thread_time()
     assert to_srgb(PICTURE, profile) is PICTURE
-    assert time.perf_counter() - started < 2  # it took 80 s
+    assert time.thread_time() - started < 2  # it took 80 s
 
 
 def test_more_profiles_than_are_kept_are_applied_by_many_threads() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import io
 import struct
 import threading
@@ -423,11 +424,12 @@ def test_an_error_keeps_no_pixels_alive() -> None:
 
     data = encode(picture(1000, 800).convert("L"), "GIF")
     decode_image(data, limits())
+    gc.collect()  # pictures of earlier tests that hang in a cycle would be given back meanwhile
     before = blocks()
     with pytest.raises(ImageDecodeError) as caught:
         decode_image(data[:-2000], limits())
     assert caught.value.__cause__ is not None
-    assert blocks() == before
+    assert blocks() <= before
 
 
 # Speed without another picture

@@ -32,6 +32,6 @@ def test_a_file_that_ends_anywhere_is_no_error(end: int) -> None:
 
 def test_a_million_empty_chunks_are_not_walked_through() -> None:
     data = png(PIXELS, 8, 0, chunk(b"tEXt", b"") * 1_000_000, after=chunk(b"eXIf", b"exif"))
-    started = time.perf_counter()
+    started = time.thread_time()
     assert find_chunk(data, b"eXIf") == b""
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import mmap
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,7 +25,8 @@ from PIL import Image as PILImage
 from tests.conftest import make_image
 from visop.errors import ImageDecodeError, ImageTooLarge, VisopError
 from visop.images.decode import ImageLimits, decode_image
-from visop.images.decode_process import decode_in_process, prepare
+from visop.images.decode_process import _Ended, _Process, decode_in_process, prepare
+from visop.images.decode_server import ANSWER
 from visop.settings import Settings
 
 LIMITS = ImageLimits.of(Settings())
@@ -156,14 +159,16 @@ import os, sys
 from pathlib import Path
 from visop.errors import Overloaded
 from visop.images.decode import ImageLimits
-from visop.images.decode_process import decode_in_process
+from visop.images.decode_process import _PROCESSES, decode_in_process, prepare
 from visop.settings import Settings
 Path("sitecustomize.py").write_text("def fork(): raise BlockingIOError(11, 'no')\\nimport os\\nos.fork = fork")
 os.environ["PYTHONPATH"] = os.getcwd()
+prepare()
+program = _PROCESSES._program
 try:
     decode_in_process(sys.stdin.buffer.read(), ImageLimits.of(Settings()))
 except Overloaded as error:
-    print(error)
+    print(error, _PROCESSES._program is program)
 """
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
@@ -171,6 +176,62 @@ except Overloaded as error:
             [sys.executable, "-c", code], cwd=folder, env=environment, input=PICTURE, capture_output=True, check=True
         )
     assert done.stdout.startswith(b"no process can be started to decode the image")
+    assert done.stdout.endswith(b"True\n")  # the program that refused it goes on, with the processes that it has
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        ANSWER.pack(0, 0, 0),
+        ANSWER.pack(2**63, 2**63, 0),
+        ANSWER.pack(1000, 1000, 0),
+        ANSWER.pack(0, 0, 2**62),
+        ANSWER.pack(0, 0, 3) + b"{}}",
+        ANSWER.pack(0, 0, 2) + b"[]",
+        ANSWER.pack(0, 0, 8) + b'["A", 1]',
+        ANSWER.pack(0, 0, 9) + b'[[], "a"]',
+        ANSWER.pack(0, 0, 2) + b"\xff\xff",
+    ],
+    ids=["nothing", "none", "huge", "beyond", "endless", "text", "empty", "unknown", "list", "bytes"],
+)
+def test_what_a_process_that_was_taken_over_says_is_not_believed(answer: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    process = _Process(ours, mmap.mmap(-1, 10_000))
+    theirs.sendall(answer)
+    theirs.shutdown(socket.SHUT_WR)
+    with theirs, pytest.raises(_Ended):
+        process.decode(PICTURE, LIMITS, None, 10.0)
+    assert not process.is_open
+
+
+def test_an_answer_that_drips_has_one_time_limit_as_a_whole() -> None:
+    ours, theirs = socket.socketpair()
+    process = _Process(ours, mmap.mmap(-1, 10_000))
+    is_over = threading.Event()
+
+    def drip() -> None:
+        while not is_over.wait(0.02):
+            theirs.send(b" ")
+
+    with theirs, ThreadPoolExecutor(1) as pool:
+        pool.submit(drip)
+        try:
+            with pytest.raises(TimeoutError):
+                process._read(60_000, time.monotonic() + 0.1)
+        finally:
+            is_over.set()
+    process.close()
+
+
+def test_a_process_that_speaks_unasked_is_not_used_again() -> None:
+    ours, theirs = socket.socketpair()
+    process = _Process(ours, mmap.mmap(-1, 10_000))
+    with theirs:
+        assert process.is_alive()
+        theirs.sendall(ANSWER.pack(1, 1, 0))
+        assert not process.is_alive()
+    process.close()
 
 
 def test_modules_in_the_working_folder_are_not_taken_for_those_of_python() -> None:

@@ -29,14 +29,14 @@ import numpy as np
 
 import visop
 from visop.contract import Image
-from visop.errors import ImageDecodeError, ImageTooLarge, Overloaded
+from visop.errors import ImageDecodeError, ImageTooLarge, Overloaded, VisopError
 from visop.images.decode import ImageLimits, decode_image
 from visop.images.formats.limits import check_size
 
 # Without processes that can be forked, as on Windows, pictures are decoded in this one.
 _CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds")
 if _CAN_FORK:
-    from visop.images.decode_server import ANSWER, ERRORS, FORKED, REQUEST
+    from visop.images.decode_server import ANSWER, ERRORS, FORKED, REFUSED, REQUEST
 
 # Processor time is what is limited. Waiting for a processor is not, up to this many times as long, and some more.
 _PATIENCE, _PATIENCE_S = 4.0, 5.0
@@ -46,6 +46,9 @@ _MALLOC = {"MALLOC_TRIM_THRESHOLD_": str(32 * 1024 * 1024), "MALLOC_MMAP_THRESHO
 
 # Memory that a large picture took is given back to the system; that of small ones is used again.
 _KEPT_BYTES = 16 * 1024 * 1024
+
+# Longer than any error that the decoder words.
+_LONGEST_ERROR = 64 * 1024
 
 
 def decode_in_process(
@@ -82,11 +85,13 @@ def prepare() -> None:
 
 
 class _Ended(Exception):
-    """The process is gone."""
+    """The process is gone, or what it says makes no sense."""
 
 
 class _Process:
     """One decoding process, as this process sees it.
+
+    A hostile picture might have taken it over, so that what it says is checked like any input.
 
     Attributes:
         capacity: bytes of the shared memory.
@@ -98,14 +103,15 @@ class _Process:
         self.capacity, self.is_open = len(memory), True
 
     def is_alive(self) -> bool:
-        """Whether it still runs, while it has nothing to do: the system may have killed it."""
+        """Whether it still runs, while it has nothing to do and nothing to say: the system may have killed it."""
         self._channel.setblocking(False)
         try:
-            return self._channel.recv(1) != b""
+            self._channel.recv(1)
         except BlockingIOError:
             return True
         except OSError:
-            return False
+            pass
+        return False
 
     def decode(self, data: bytes, limits: ImageLimits, decode_side: int | None, timeout_s: float) -> Image:
         """Do as ``decode_in_process``. Raises _Ended if the process ends before its time is over."""
@@ -119,7 +125,12 @@ class _Process:
                 why = f"image takes more than {timeout_s:g} s to decode, which is the limit (OP_DECODE_TIMEOUT_S)"
                 raise ImageTooLarge(why) from None
             raise _Ended from None
-        return self._image(height, width)
+        except VisopError:
+            self._give_back(len(data))
+            raise
+        image = self._image(height, width)
+        self._give_back(max(len(data), image.nbytes))
+        return image
 
     def close(self) -> None:
         """Let go of the process, which ends at once, or when its time is over. Idempotent."""
@@ -128,26 +139,43 @@ class _Process:
         self._memory.close()
 
     def _answer(self, told: bytes, size: int, timeout_s: float) -> tuple[int, int]:
-        self._channel.settimeout(_PATIENCE * timeout_s + _PATIENCE_S)
+        patience_s = _PATIENCE * timeout_s + _PATIENCE_S
+        self._channel.settimeout(patience_s)
         self._channel.sendall(REQUEST.pack(len(told), size, timeout_s) + told)
-        height, width, error = ANSWER.unpack(self._read(ANSWER.size))
+        until = time.monotonic() + patience_s
+        height, width, error = ANSWER.unpack(self._read(ANSWER.size, until))
         if error:
-            name, text = json.loads(self._read(error))
-            raise ERRORS[name](text)
+            raise self._error(error, until)
+        if not 0 < 3 * height * width <= self.capacity:
+            raise _Ended
         return height, width
+
+    def _error(self, size: int, until: float) -> VisopError:
+        if size > _LONGEST_ERROR:
+            raise _Ended
+        try:
+            name, text = json.loads(self._read(size, until))
+            return ERRORS[name](str(text))
+        except (ValueError, TypeError, KeyError):
+            raise _Ended from None
 
     def _image(self, height: int, width: int) -> Image:
         shared = np.frombuffer(self._memory, np.uint8, 3 * height * width)
         image = shared.reshape(height, width, 3).copy()
         del shared  # the memory cannot be closed while an array looks into it
         image.flags.writeable = False
-        if image.nbytes > _KEPT_BYTES and hasattr(mmap, "MADV_REMOVE"):
-            self._memory.madvise(mmap.MADV_REMOVE)
         return image
 
-    def _read(self, size: int) -> bytes:
+    def _give_back(self, used: int) -> None:
+        """Give the shared memory back to the system if so many bytes of it were used that it is worth it."""
+        if used > _KEPT_BYTES and hasattr(mmap, "MADV_REMOVE"):
+            self._memory.madvise(mmap.MADV_REMOVE)
+
+    def _read(self, size: int, until: float) -> bytes:
+        """Receive so many bytes. Raises _Ended at the end of the channel, TimeoutError at ``until`` (monotonic)."""
         data = bytearray()
         while len(data) < size:
+            self._channel.settimeout(max(until - time.monotonic(), 1e-6))
             part = self._channel.recv(size - len(data))
             if not part:
                 raise _Ended
@@ -227,10 +255,12 @@ class _Processes:
         try:
             with theirs, _shared_file(capacity) as file:
                 socket.send_fds(control, [b"\0"], [theirs.fileno(), file.fileno()])
-                if control.recv(1) != FORKED:
-                    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+                if (said := control.recv(1)) == REFUSED:
+                    raise Overloaded("no process can be started to decode the image: the system gives none")
+                if said != FORKED:
+                    raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
                 return _Process(ours, mmap.mmap(file.fileno(), capacity))
-        except OSError:
+        except (OSError, Overloaded):
             ours.close()
             raise
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from visop.images.thumbnail import size_of
+from visop.errors import ImageDecodeError
+from visop.images.thumbnail import as_file, size_of
 
 ON_ITS_SIDE = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
 
@@ -41,3 +42,10 @@ def test_a_picture_of_more_pixels_than_pillow_opens_by_itself_has_a_size(monkeyp
     frame = data.index(b"\xff\xc0") + 5
     large = data[:frame] + (12_000).to_bytes(2, "big") + (16_000).to_bytes(2, "big") + data[frame + 4 :]
     assert size_of(large) == (16_000, 12_000)
+
+
+def test_wide_grey_in_memory_is_signed():
+    with pytest.raises(ImageDecodeError, match="grey values from -1 to 255"):
+        as_file(Image.fromarray(np.array([[-1, 255]], np.int32)))
+    with Image.open(io.BytesIO(as_file(Image.fromarray(np.array([[0, 255]], np.int32))))) as same:
+        assert np.asarray(same.convert("L")).tolist() == [[0, 255]]

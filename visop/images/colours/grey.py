@@ -58,9 +58,14 @@ def _highest_bits(values: Values, bits: int) -> Values:
     return (values >> (bits - 8)).astype(np.uint8)
 
 
+def _is_unsigned(tags: Any) -> bool:
+    """Whether samples are unsigned: those of a TIFF are if it does not say otherwise, those in memory are not."""
+    return bool(tags) and tags.get(_SAMPLE_FORMAT, (_UNSIGNED,)) == (_UNSIGNED,)
+
+
 def _unsigned(values: Values, tags: Any) -> Values:
     """Undo that Pillow reads 32 bits as signed."""
-    if values.dtype.kind == "i" and tags.get(_SAMPLE_FORMAT, (_UNSIGNED,)) == (_UNSIGNED,):
+    if values.dtype.kind == "i" and _is_unsigned(tags):
         return values.view(np.uint32)
     return values
 
@@ -69,7 +74,7 @@ def _whites(mode: str, tags: Any) -> tuple[int, ...]:
     """Return what may be white, from the smallest: that of 8 bits, of 16, and of the samples themselves."""
     if mode == "F":
         return 1, 255, 65535
-    if tags.get(_SAMPLE_FORMAT, (_UNSIGNED,)) == (_UNSIGNED,):
+    if _is_unsigned(tags):
         return 255, 65535, 2**32 - 1
     return (255, 32767) if tags.get(_BITS_PER_SAMPLE) == (16,) else (255, 65535)
 

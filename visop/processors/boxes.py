@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -39,6 +40,13 @@ def areas(boxes: Floats) -> Floats:
 def suppress(
     boxes: Floats, scores: Floats, threshold: float, *, of: Literal["union", "smaller"] = "union", most: int = 10_000
 ) -> npt.NDArray[np.intp]:
+    """The indices that ``standing`` gives, as an array."""
+    return np.fromiter(standing(boxes, scores, threshold, of=of, most=most), np.intp)
+
+
+def standing(
+    boxes: Floats, scores: Floats, threshold: float, *, of: Literal["union", "smaller"] = "union", most: int = 10_000
+) -> Iterator[int]:
     """Greedy non-maximum suppression: of boxes that overlap, that of the highest score stays.
 
     Args:
@@ -48,16 +56,14 @@ def suppress(
         of: of ``overlap``.
         most: at most so many of the highest scores are looked at, which bounds the work.
 
-    Returns:
+    Yields:
         The indices of those that stay, the highest score first; of equal scores the first.
     """
     left = np.argsort(-scores, kind="stable")[:most]
-    kept = []
     while len(left):
         first, left = left[0], left[1:]
-        kept.append(first)
+        yield int(first)
         left = left[overlap(boxes[first], boxes[left], of) <= threshold]
-    return np.asarray(kept, np.intp)
 
 
 def squares(boxes: Floats) -> Floats:

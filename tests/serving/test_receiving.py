@@ -56,7 +56,17 @@ def test_calls_without_a_message_hold_up_neither_health_nor_work(start_server: S
 @pytest.mark.parametrize("method", [EXECUTE, CHECK, REFLECTION])
 def test_a_call_without_a_message_ends_when_its_time_is_up(start_server: Start, method: str) -> None:
     with silent_calls(start_server(request_timeout_s=0.2), method, 1) as [call]:
-        assert call.code() is grpc.StatusCode.CANCELLED
+        assert call.code() is grpc.StatusCode.UNAVAILABLE  # which clients try again; they do not so with CANCELLED
+        assert "0.2 s" in call.details()
+
+
+def test_a_call_that_gives_way_ends_with_a_status_that_clients_try_again(start_server: Start) -> None:
+    server = start_server()
+    health = health_pb2_grpc.HealthStub(server.channel)
+    with silent_calls(server, CHECK, 64) as calls, silent_calls(server, CHECK, 10):
+        assert health.Check(health_pb2.HealthCheckRequest(), timeout=5).status
+        ended = [call for call in calls if not call.is_active()]
+    assert {call.code() for call in ended} == {grpc.StatusCode.UNAVAILABLE}
 
 
 def test_a_call_that_ends_without_a_message_is_a_mistake_of_the_caller(running_server: Running) -> None:

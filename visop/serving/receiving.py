@@ -1,4 +1,4 @@
-"""Calls whose message has not come yet: they hold a thread each, and make room for others, or end when time is up.
+"""Receive the message of a call: in time, and with a thread that others may have until it is there.
 
 gRPC gives a call a thread when its headers come, and lets it wait there for the message without a limit. Here every
 method receives its message itself, as those of streams do, which is the same on the wire.
@@ -7,76 +7,20 @@ method receives its message itself, as those of streams do, which is the same on
 from __future__ import annotations
 
 import functools
-import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import grpc
 from grpc_status import rpc_status
 
 from visop.errors import Overloaded
+from visop.serving.call_threads import CallThreads
 from visop.serving.convert import status_of
+from visop.serving.incoming import IncomingCall
 
 # gRPC's classes are generic for type checkers only.
 Handler = Any
-
-
-class Threads:
-    """Threads for calls. Who comes when all are taken gets that of the call that has sent nothing for longest.
-
-    Args:
-        count: how many.
-        name: of the threads.
-        timeout_s: how long a call may wait for its message, in seconds.
-    """
-
-    def __init__(self, count: int, name: str, timeout_s: float) -> None:
-        self.pool = ThreadPoolExecutor(count, name)
-        self._count, self._timeout_s = count, timeout_s
-        self._lock = threading.Lock()
-        self._taken = 0
-        self._waiting: dict[grpc.ServicerContext, float] = {}  # since when, the longest first
-
-    def take(self) -> bool:
-        """Count a call that came; False if all threads have work, so that it is to be refused."""
-        with self._lock:
-            oldest = next(iter(self._waiting), None) if self._taken >= self._count else None
-            if self._taken >= self._count and oldest is None:
-                return False
-            self._taken += 1
-            self._waiting.pop(oldest, None)  # type: ignore[arg-type]  # nothing waits under None
-        if oldest is not None:
-            oldest.cancel()
-        return True
-
-    def leave(self) -> None:
-        """Take note that a call that was counted is over."""
-        with self._lock:
-            self._taken -= 1
-
-    @contextmanager
-    def waiting(self, context: grpc.ServicerContext) -> Iterator[None]:
-        """Let a call be ended until its message is there."""
-        with self._lock:
-            self._waiting[context] = time.monotonic()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._waiting.pop(context, None)
-
-    def end_late(self) -> None:
-        """End the calls that have waited for too long. To be called now and then."""
-        since = time.monotonic() - self._timeout_s
-        with self._lock:
-            late = [context for context, began in self._waiting.items() if began < since]
-            for context in late:
-                del self._waiting[context]
-        for context in late:
-            context.cancel()
 
 
 class ReceiveInTime(grpc.ServerInterceptor):
@@ -86,7 +30,7 @@ class ReceiveInTime(grpc.ServerInterceptor):
         threads: of a method, by its name such as ``/package.Service/Method``.
     """
 
-    def __init__(self, threads: Callable[[str], Threads]) -> None:
+    def __init__(self, threads: Callable[[str], CallThreads]) -> None:
         self._threads = threads
         self._refusing = ThreadPoolExecutor(1, "visop-refuse")
 
@@ -125,13 +69,13 @@ def _made(make: Callable[..., Handler], serve: Callable[..., Any], handler: Hand
     )
 
 
-def _of_message(serve: Callable[..., Any], threads: Threads) -> Callable[..., Any]:
+def _of_message(serve: Callable[..., Any], threads: CallThreads) -> Callable[..., Any]:
     """A method of one request, which is done with its thread when it returns."""
 
     @functools.wraps(serve)
     def served(requests: Iterator[Any], context: grpc.ServicerContext, *others: Any) -> Any:
         try:
-            with threads.waiting(context):
+            with threads.waiting(IncomingCall(context)):
                 request = next(requests, None)
             if request is None:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the call has no message")
@@ -142,7 +86,7 @@ def _of_message(serve: Callable[..., Any], threads: Threads) -> Callable[..., An
     return served
 
 
-def _of_stream(serve: Callable[..., Any], threads: Threads) -> Callable[..., Any]:
+def _of_stream(serve: Callable[..., Any], threads: CallThreads) -> Callable[..., Any]:
     """A method of many requests, which has its thread until the call ends."""
 
     @functools.wraps(serve)
@@ -154,8 +98,8 @@ def _of_stream(serve: Callable[..., Any], threads: Threads) -> Callable[..., Any
     return served
 
 
-def _first_in_time(requests: Iterator[Any], context: grpc.ServicerContext, threads: Threads) -> Iterator[Any]:
-    with threads.waiting(context):
+def _first_in_time(requests: Iterator[Any], context: grpc.ServicerContext, threads: CallThreads) -> Iterator[Any]:
+    with threads.waiting(IncomingCall(context)):
         first = next(requests, None)
     if first is not None:
         yield first

@@ -15,13 +15,14 @@ from visop import address
 from visop.errors import SettingsError
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
 from visop.serving.admission import CallAdmission
+from visop.serving.call_threads import CallThreads
 from visop.serving.connections import close_port
 from visop.serving.convert import identity_json, identity_of
 from visop.serving.drain import drain
 from visop.serving.malformed import RefuseMalformed
 from visop.serving.part_encoder import AnyOperator
 from visop.serving.pipeline import Pipeline
-from visop.serving.receiving import ReceiveInTime, Threads
+from visop.serving.receiving import ReceiveInTime
 from visop.serving.servicer import SERVICE_NAME, OperatorServicer
 from visop.settings import Settings
 
@@ -81,9 +82,9 @@ class Server:
         self._pipeline, self._settings = pipeline, settings
         self._calls = CallAdmission(settings.max_calls)
         timeout_s = settings.request_timeout_s
-        self._work = Threads(settings.max_calls + _SPARE_THREADS, "visop-grpc", timeout_s)
-        self._light = Threads(_LIGHT_THREADS, "visop-light", timeout_s)
-        self._reflection = Threads(_REFLECTION_THREADS, "visop-reflection", timeout_s)
+        self._work = CallThreads(settings.max_calls + _SPARE_THREADS, "visop-grpc", timeout_s)
+        self._light = CallThreads(_LIGHT_THREADS, "visop-light", timeout_s)
+        self._reflection = CallThreads(_REFLECTION_THREADS, "visop-reflection", timeout_s)
         self._receive = ReceiveInTime(self._threads_of)
         interceptors = [self._receive, RefuseMalformed()]
         self._grpc = grpc.server(self._work.pool, [], interceptors, options=_options(settings))
@@ -138,7 +139,7 @@ class Server:
             threads.pool.shutdown(wait=False)
         self._receive.close()
 
-    def _threads_of(self, method: str) -> Threads:
+    def _threads_of(self, method: str) -> CallThreads:
         if method in _WORK:
             return self._work
         return self._reflection if method.startswith(f"/{reflection.SERVICE_NAME}/") else self._light

@@ -144,20 +144,22 @@ fix: .venv/stamp-dev ## Format, mend what the linter can mend, and refresh what 
 	.venv/bin/deno lint --fix --quiet
 	$(COG) -r $(COGGED)
 
-# $(call protoc,DIRECTORY): the stubs of rpc/rpc.proto in DIRECTORY/visop/rpc. Their messages are in a pool of their own,
-# because a process may have messages of the same names in protobuf's: those of a client of the original contract.
-protoc = PATH="$$PWD/.venv-proto/bin:$$PATH" .venv-proto/bin/python -m grpc_tools.protoc -Ivisop/rpc=rpc visop/rpc/rpc.proto \
+# $(call protoc,DIRECTORY): the stubs of rpc/*.proto in DIRECTORY/visop/rpc. Their messages are in pools of their own,
+# because a process may have messages of the same names in protobuf's: those of a client of the original contracts.
+PROTOS = rpc fxwatcher
+protoc = PATH="$$PWD/.venv-proto/bin:$$PATH" .venv-proto/bin/python -m grpc_tools.protoc -Ivisop/rpc=rpc \
+	$(PROTOS:%=visop/rpc/%.proto) \
 	--python_out=$(1) --grpc_python_out=$(1) --mypy_out=quiet:$(1) --mypy_grpc_out=quiet:$(1) && \
-	sed -i.bak 's/_descriptor_pool\.Default()/_descriptor_pool.DescriptorPool()/' $(1)/visop/rpc/rpc_pb2.py && \
-	rm $(1)/visop/rpc/rpc_pb2.py.bak
+	sed -i.bak 's/_descriptor_pool\.Default()/_descriptor_pool.DescriptorPool()/' $(PROTOS:%=$(1)/visop/rpc/%_pb2.py) && \
+	rm $(PROTOS:%=$(1)/visop/rpc/%_pb2.py.bak)
 
-proto: .venv-proto/stamp ## Generate the stubs from rpc/rpc.proto
+proto: .venv-proto/stamp ## Generate the stubs from rpc/*.proto
 	$(call protoc,.)
 
 proto-check: .venv-proto/stamp
 	@new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && $(call protoc,"$$new") && \
 	diff -u -x '*.proto' -x __init__.py -x statuses.py -x __pycache__ visop/rpc "$$new/visop/rpc" || { \
-		echo "The stubs in visop/rpc/ are not those of rpc.proto: run make proto" >&2; exit 1; }
+		echo "The stubs in visop/rpc/ are not those of rpc/: run make proto" >&2; exit 1; }
 
 screenshots: .venv/stamp-dev ## Take the pictures of docs/images anew, with Chromium
 	.venv/bin/python docs/screenshots.py

@@ -101,7 +101,13 @@ ONLY = {
 }
 
 # Who may import the stubs: whoever speaks gRPC.
-STUBS = {"visop/serving/convert.py", "visop/serving/servicer.py", "visop/serving/server.py", "visop/client"}
+STUBS = {
+    "visop/serving/convert.py",
+    "visop/serving/fx_watcher.py",
+    "visop/serving/servicer.py",
+    "visop/serving/server.py",
+    "visop/client",
+}
 
 
 def modules() -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,19 @@ class Detection:
     label: str = ""
     score: float = 1.0
     keypoints: tuple[Point, ...] = ()
+
+
+@dataclass(frozen=True)
+class Unplaced(Detection):
+    """A part that its processor does not say the place of: ``box`` is that of the whole picture, in which it lies.
+
+    Attributes:
+        image: the part, cut out, (h, w, 3) uint8; None if the processor gave a label alone.
+        crop: the same as a JPEG, as the processor gave it.
+    """
+
+    image: npt.NDArray[np.uint8] | None = field(default=None, compare=False)
+    crop: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +112,8 @@ def _checked(number: int, found: Any, image_size: tuple[int, int], labels: Seque
         raise ModelFailed(f"{name} has the label {found.label!r}, which is not one of the processor's labels")
     keypoints = tuple(_numbers(f"keypoint {each} of {name}", point, 2) for each, point in enumerate(found.keypoints))
     [score] = _numbers(f"the score of {name}", [found.score], 1)
-    return Detection(_inside(name, found.box, image_size), found.label, score, keypoints)  # type: ignore[arg-type]
+    box = _inside(name, found.box, image_size)
+    return replace(found, box=box, score=score, keypoints=keypoints)  # type: ignore[arg-type]
 
 
 def _inside(name: str, box: object, image_size: tuple[int, int]) -> Box:

@@ -23,17 +23,17 @@ _OTHERS = ("200", "422")
 _FIELD_HEAD = ("field", "type", "meaning")
 
 
-def reference(*paths: str) -> str:
-    """These paths: what each takes, and what it answers."""
-    document = _document()
+def reference(*paths: str, kind: str = "encoder") -> str:
+    """These paths of an operator of a kind: what each takes, and what it answers."""
+    document = _document(kind)
     operations = ((path, method, each) for path in paths for method, each in document["paths"][path].items())
     return "\n\n".join(text for operation in operations for text in _operation(document, *operation))
 
 
-def _document() -> Json:
+def _document(kind: str = "encoder") -> Json:
     """Of an operator that is never called: the routes hold on to it, and nothing more."""
     search = search_routes(cast(SearchService, None))
-    info = OperatorInfo(name="visop", fingerprint="", dimension=0, metric_type="L2")
+    info = OperatorInfo(name="visop", fingerprint="", dimension=0, metric_type="L2", type=kind)
     identity = identity_json(identity_of(info, "", Settings()))
     return build_app(cast(Endpoint, None), identity, Settings(), "127.0.0.1", search).openapi()
 
@@ -64,6 +64,9 @@ def _bodies(document: Json, contents: Json) -> Iterator[str]:
     told: dict[str, str] = {}
     for media_type, content in contents.items():
         schema = _resolved(document, content["schema"])
+        if "properties" not in schema:
+            yield f"Body, `{media_type}`: the {_kind(document, schema)}."
+            continue
         for name, field in schema["properties"].items():
             told[name] = field.get("description", told.get(name, "–"))
         yield f"Body, `{media_type}`:"
@@ -73,17 +76,22 @@ def _bodies(document: Json, contents: Json) -> Iterator[str]:
 
 def _answer(document: Json, media_type: str, content: Json, description: str) -> Iterator[str]:
     schema = _resolved(document, content["schema"])
-    if "properties" not in schema:
+    of_each = _resolved(document, schema.get("items", {}))
+    if "properties" in of_each:
         yield f"Answer, `{media_type}`: {description}"
-        return
-    yield f"Answer, `{media_type}`: {schema.get('description', description)}"
-    yield table(_FIELD_HEAD, _rows(document, schema, ""))
+        yield table(_FIELD_HEAD, _rows(document, of_each, "[]."))
+    elif "properties" in schema:
+        yield f"Answer, `{media_type}`: {schema.get('description', description)}"
+        yield table(_FIELD_HEAD, _rows(document, schema, ""))
+    else:
+        yield f"Answer, `{media_type}`: {description}"
 
 
 def _rows(document: Json, schema: Json, prefix: str) -> Iterator[list[str]]:
     for name, field in schema["properties"].items():
         yield [code(prefix + name), _kind(document, field), field.get("description", "–")]
-        inner = _resolved(document, field.get("items", field))
+        alternatives = [each for each in field.get("anyOf", [field]) if each.get("type") != "null"]
+        inner = _resolved(document, alternatives[0].get("items", alternatives[0]))
         if "properties" in inner:
             yield from _rows(document, inner, f"{prefix}{name}{'[]' if 'items' in field else ''}.")
 

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.conftest import Running, running
+from tests.toys import ToyProcessor
 from visop.http.server import HttpServer
 from visop.serving.server import MakeCompanion
 
@@ -32,6 +33,13 @@ def both_protocols(
 def both() -> Iterator[tuple[Running, httpx.Client]]:
     """One server for all tests of a module that leave it as they found it."""
     with both_protocols() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def finding() -> Iterator[tuple[Running, httpx.Client]]:
+    """The same of a processor."""
+    with both_protocols(ToyProcessor()) as found:
         yield found
 
 

@@ -8,7 +8,9 @@ from typing import Any
 from fastapi import FastAPI
 
 from visop import __version__
+from visop.http.api.analysis import analysis_router
 from visop.http.api.execute import execute_router
+from visop.http.api.function import function_router
 from visop.http.api.health import health_router
 from visop.http.api.identity import identity_router
 from visop.http.api.tei import tei_router
@@ -54,10 +56,14 @@ def build_app(
         # An answer that leads to another spelling of the path would be built from the caller's Host.
         redirect_slashes=False,
     )
-    parts = identity["type"] == "processor" or bool(identity["parts"])
+    is_processor = identity["type"] == "processor"
+    parts = is_processor or bool(identity["parts"])
     app.include_router(execute_router(endpoint, settings, parts=parts))
     if not parts:
         app.include_router(tei_router(endpoint, settings.max_items, int(identity["dimension"])))
+    if is_processor:
+        app.include_router(function_router(endpoint, identity["name"], identity["labels"]))
+        app.include_router(analysis_router(endpoint))
     app.include_router(identity_router(identity))
     app.include_router(health_router(endpoint))
     app.include_router(docs_router())

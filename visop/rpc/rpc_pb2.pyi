@@ -176,7 +176,9 @@ class Part(_message.Message):
     vector: _builtins.int
     """The index of its vector in ``vectors``."""
     @_builtins.property
-    def box(self) -> Global___Box: ...
+    def box(self) -> Global___Box:
+        """Absent if the processor cuts parts out and does not say where they were."""
+
     @_builtins.property
     def keypoints(self) -> _containers.RepeatedCompositeFieldContainer[Global___Point]: ...
     def __init__(

@@ -12,7 +12,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from visop import __version__
 from visop.contract import OperatorInfo, Vector
-from visop.detection import Found, Part
+from visop.detection import Found, Part, Unplaced
 from visop.errors import BadItems, UsageError, VisopError
 from visop.images.crops import CropOptions
 from visop.images.formats.heif import decodable
@@ -94,9 +94,9 @@ class Answers:
         """Add what was found in one input."""
         for part in parts:
             found = part.detection
-            x, y, w, h = found.box
             added = rpc_pb2.Part(input=number, label=found.label, score=found.score)
-            added.box.x, added.box.y, added.box.w, added.box.h = x, y, w, h
+            if not isinstance(found, Unplaced):
+                added.box.x, added.box.y, added.box.w, added.box.h = found.box
             for left, top in found.keypoints:
                 added.keypoints.add(x=left, y=top)
             if part.crop is not None:

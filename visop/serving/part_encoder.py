@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from visop.contract import Encoder, Image, OperatorInfo, Processor
-from visop.detection import Detection, Part, best
+from visop.detection import Detection, Part, Unplaced, best
 from visop.images.crops import crop
 
 
@@ -29,8 +29,14 @@ class PartChoice:
         if not self.whole:
             return best(detections, self.most)
         whole = Detection((0.0, 0.0, float(image_size[0]), float(image_size[1])))
-        others = [each for each in detections if each.box != whole.box]
+        others = [each for each in detections if each.box != whole.box or isinstance(each, Unplaced)]
         return [whole, *best(others, self.most - 1)]
+
+    def cut_out(self, image: Image, part: Detection, image_size: tuple[int, int]) -> Image:
+        """The pixels of a part. Arguments as of ``crop``."""
+        if isinstance(part, Unplaced) and part.image is not None:
+            return part.image
+        return crop(image, part.box, image_size, self.margin)
 
 
 class PartEncoder:
@@ -100,7 +106,7 @@ class PartEncoder:
     def _encoded(self, image: Image, found: Sequence[Detection]) -> list[Part]:
         size = image.shape[1], image.shape[0]
         chosen = self.choice.of(found, size)
-        crops = [crop(image, each.box, size, self.choice.margin) for each in chosen]
+        crops = [self.choice.cut_out(image, each, size) for each in chosen]
         vectors = self.encoder.bulk_execute(crops)
         return [Part(each, vector) for each, vector in zip(chosen, vectors, strict=True)]
 

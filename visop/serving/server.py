@@ -12,13 +12,15 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from visop import address
+from visop.contract import Processor
 from visop.errors import SettingsError
-from visop.rpc import rpc_pb2, rpc_pb2_grpc
+from visop.rpc import fxwatcher_pb2, fxwatcher_pb2_grpc, rpc_pb2, rpc_pb2_grpc
 from visop.serving.admission import CallAdmission
 from visop.serving.call_threads import CallThreads
 from visop.serving.connections import close_port
 from visop.serving.convert import identity_json, identity_of
 from visop.serving.drain import drain
+from visop.serving.fx_watcher import WATCHER_NAME, FxWatcherServicer
 from visop.serving.malformed import RefuseMalformed
 from visop.serving.part_encoder import AnyOperator
 from visop.serving.pipeline import Pipeline
@@ -36,7 +38,7 @@ _SPARE_THREADS = 64
 _LIGHT_THREADS = 64
 # Streams of reflection hold theirs for as long as they like.
 _REFLECTION_THREADS = 4
-_WORK = (f"/{SERVICE_NAME}/Execute", f"/{SERVICE_NAME}/ExecuteStream")
+_WORK = (f"/{SERVICE_NAME}/Execute", f"/{SERVICE_NAME}/ExecuteStream", f"/{WATCHER_NAME}/Call")
 _HEALTH_INTERVAL_S = 0.5
 # For calls that gRPC still holds when all connections have ended.
 _STOP_S = 0.2
@@ -94,9 +96,14 @@ class Server:
         identity = identity_of(operator.info(), self.advertised, settings)
         self._servicer = OperatorServicer(pipeline, self._calls, identity, settings)
         rpc_pb2_grpc.add_OperatorServicer_to_server(self._servicer, self._grpc)
+        self._services = [SERVICE_NAME]
+        if isinstance(operator, Processor):
+            watcher = FxWatcherServicer(pipeline, self._calls, operator.labels)
+            fxwatcher_pb2_grpc.add_FxWatcherServicer_to_server(watcher, self._grpc)
+            self._services.append(WATCHER_NAME)
         self._health = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
-        names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        names = (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._grpc, pool=_described())
         self._companions = [make(pipeline, self._calls, identity_json(identity), settings) for make in companions]
         self.companion_addresses = {companion.name: companion.address for companion in self._companions}
@@ -166,14 +173,14 @@ class Server:
             return  # setting it again would wake every Watch
         self._published = well
         status = health_pb2.HealthCheckResponse.SERVING if well else health_pb2.HealthCheckResponse.NOT_SERVING
-        for name in ("", SERVICE_NAME):
+        for name in ("", *self._services):
             self._health.set(name, status)
 
 
 def _described() -> DescriptorPool:
     """Everything that reflection describes. The messages of visop are in a pool of their own."""
     pool = DescriptorPool()
-    for module in (rpc_pb2, health_pb2, reflection_pb2):
+    for module in (rpc_pb2, fxwatcher_pb2, health_pb2, reflection_pb2):
         pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
     return pool
 

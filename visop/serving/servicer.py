@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import NoReturn
 
 import grpc
-from grpc_status import rpc_status
 
-from visop.errors import BadItems, CallerGone, VisopError
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
-from visop.rpc.statuses import code_of
 from visop.serving.admission import CallAdmission, draining
-from visop.serving.convert import crops_of, inputs_of, reply_of, status_of
-from visop.serving.peers import peer_of_grpc
+from visop.serving.convert import crops_of, inputs_of, reply_of
+from visop.serving.grpc_call import is_late, logged, peer_of_call, send_request_id
 from visop.serving.pipeline import Call, Pipeline
-from visop.serving.request_log import REQUEST_ID, RequestLog, request_id_of_call
+from visop.serving.request_log import RequestLog
 from visop.serving.stream import Window
 from visop.settings import Settings
 
 SERVICE_NAME = "omnisearch.Operator"
-
-# gRPC's own clients count in it what they tried (https://github.com/grpc/proposal/blob/master/A6-client-retries.md).
-_TRIED_BEFORE = "grpc-previous-rpc-attempts"
-# Of larger calls gRPC's clients keep no copy, and so never try them again (GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE).
-_RETRIED_BYTES = 250_000
-# A client whose policy is to retry UNAVAILABLE would send a whole call again because the server of one URL is busy.
-# This keeps it from that (https://github.com/grpc/proposal/blob/master/A6-client-retries.md, "Pushback"); the details
-# of the status say what failed, and when to send that again.
-_NO_RETRY = (("grpc-retry-pushback-ms", "-1"),)
-
-logger = logging.getLogger("visop.request")
 
 _StreamWindow = Window[rpc_pb2.ExecuteRequest, tuple[Call, rpc_pb2.ExecuteRequest]]
 
@@ -61,15 +44,15 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
 
     def Execute(self, request: rpc_pb2.ExecuteRequest, context: grpc.ServicerContext) -> rpc_pb2.ExecuteReply:
         """One vector for each input, or the error of the whole call."""
-        inputs, peer = inputs_of(request), _peer(context)
-        late = _is_late(context, sum(len(each.value) for each in inputs))  # ByteSize() would serialise the request
-        with self._boundary("Execute", context) as log, self._entered(context, late, peer):
+        inputs, peer = inputs_of(request), peer_of_call(context)
+        late = is_late(context, sum(len(each.value) for each in inputs))  # ByteSize() would serialise the request
+        with logged("Execute", context) as log, self._entered(context, late, peer):
             crops = crops_of(request, self._settings)
             call = self._pipeline.start(inputs, context.time_remaining(), peer=peer, crops=crops)
             if not context.add_callback(call.cancel):
                 call.cancel()  # the caller has left already
             reply = _answer(call, request, log)
-            _send_request_id(context, log)
+            send_request_id(context, log)
             return reply
 
     def ExecuteStream(
@@ -77,7 +60,7 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
     ) -> Iterator[rpc_pb2.ExecuteReply]:
         """A stream of calls, answered in order."""
         under_way: deque[Call] = deque()
-        peer = _peer(context)
+        peer = peer_of_call(context)
 
         def cancel() -> None:
             for call in under_way.copy():
@@ -95,9 +78,9 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         context.add_callback(cancel)
         size, idle_s = self._settings.stream_window, self._settings.request_timeout_s
         window: _StreamWindow = Window(request_iterator, start, size=size, idle_s=idle_s)
-        first, late = True, _is_late(context)
+        first, late = True, is_late(context)
         with (
-            self._boundary("ExecuteStream", context) as log,
+            logged("ExecuteStream", context) as log,
             self._entered(context, late, peer),
             self._open(window, late),
         ):
@@ -105,7 +88,7 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
                 reply = _answer(call, request, log)
                 under_way.popleft()
                 if first:
-                    _send_request_id(context, log)
+                    send_request_id(context, log)
                     first = False
                 yield reply
 
@@ -135,63 +118,8 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
             with self._lock:
                 self._windows.discard(window)
 
-    @contextmanager
-    def _boundary(self, rpc: str, context: grpc.ServicerContext) -> Iterator[RequestLog]:
-        """Known errors become a status with their text, anything else one with a fixed text. Logs one line per call.
-
-        Nothing may be sent before the first answer: clients try a call again only if its status came alone.
-        """
-        log = RequestLog(rpc, request_id_of_call(context), context.peer())
-        error: VisopError
-        try:
-            yield log
-            log.end("OK")
-            return
-        except GeneratorExit:  # gRPC gave up a stream whose caller left
-            log.end(grpc.StatusCode.CANCELLED.name)
-            raise
-        except VisopError as known:
-            error = known
-        except Exception:  # whatever it is, the caller gets a status and no traceback
-            error = VisopError("internal error")
-            if context.is_active():
-                logger.exception("a call failed, id=%s", log.request_id)
-            else:
-                error = CallerGone("the caller left")  # reading from a stream that is gone raises
-        log.end(code_of(error).name, error)
-        _abort(context, error, log)
-
 
 def _answer(call: Call, request: rpc_pb2.ExecuteRequest, log: RequestLog) -> rpc_pb2.ExecuteReply:
     results = call.results()
     log.add(call, results)
     return reply_of(call, results, partial=request.partial)
-
-
-def _is_late(context: grpc.ServicerContext, size: int = 0) -> bool:
-    """Whether a client may not try a call again: it has tried before, or the call is too large to be kept for that."""
-    return size > _RETRIED_BYTES or _TRIED_BEFORE in dict(context.invocation_metadata())
-
-
-def _send_request_id(context: grpc.ServicerContext, log: RequestLog) -> None:
-    context.send_initial_metadata(((REQUEST_ID, log.request_id),))
-
-
-@dataclass(frozen=True)
-class _Status(grpc.Status):
-    """What ``abort_with_status`` takes."""
-
-    code: grpc.StatusCode
-    details: str
-    trailing_metadata: tuple[tuple[str, str | bytes], ...]
-
-
-def _abort(context: grpc.ServicerContext, error: VisopError, log: RequestLog) -> NoReturn:
-    status = rpc_status.to_status(status_of(error))
-    trailers = ((REQUEST_ID, log.request_id), *status.trailing_metadata)
-    trailers += _NO_RETRY if isinstance(error, BadItems) else ()
-    context.abort_with_status(_Status(status.code, status.details, trailers))
-
-
-def _peer(context: grpc.ServicerContext) -> str:
-    return peer_of_grpc(context.peer())

@@ -16,9 +16,9 @@ from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from visop.contract import Encoder, Image, Operator, Processor, Vector
-from visop.detection import Detection, Found, Part, best
+from visop.detection import Detection, Found, Part, Unplaced, best
 from visop.errors import CallerGone, ModelFailed, VisopError
-from visop.images.crops import CropOptions, crop, crop_file
+from visop.images.crops import CropOptions, crop_file
 from visop.images.overlay import overlay_file
 from visop.serving.batcher import Batcher, Job
 from visop.serving.part_encoder import AnyOperator, PartEncoder
@@ -105,6 +105,18 @@ class Steps(Protocol):
 def vectors_of(results: Sequence[Result | VisopError]) -> list[Vector | VisopError]:
     """The results of an encoder, which has no others than these."""
     return [result for result in results if not isinstance(result, Found)]
+
+
+def found_in_one(results: Sequence[Result | VisopError]) -> Found:
+    """What a processor found in the one picture of a call.
+
+    Raises:
+        VisopError: that of the picture.
+    """
+    [result] = results
+    if isinstance(result, VisopError):
+        raise result
+    return result if isinstance(result, Found) else Found()
 
 
 def steps_of(operator: AnyOperator, settings: Settings) -> Steps:
@@ -236,7 +248,7 @@ class EncodeParts:
         if number is None:
             return
         job, picture = parts.job, parts.picture
-        cut = crop(picture.image, parts.chosen[number].box, picture.size, self._choice.margin)
+        cut = self._choice.cut_out(picture.image, parts.chosen[number], picture.size)
 
         def encoded(vector: Vector) -> None:
             is_last = parts.keep(number, vector)
@@ -327,18 +339,21 @@ def _cut_out(job: InputJob, picture: Decoded, found: Sequence[Detection]) -> Fou
     return _found(picture, [Part(each, crop=_crop_file(job, picture, each)) for each in found])
 
 
-def _crop_file(job: InputJob, picture: Decoded, found: Detection) -> bytes:
+def _crop_file(job: InputJob, picture: Decoded, found: Detection) -> bytes | None:
     if not job.is_wanted():
         raise CallerGone("the caller left")
-    file = crop_file(picture.image, found.box, picture.size, picture.crops)
-    picture.spend(len(file), 0)
+    if isinstance(found, Unplaced):
+        file = found.crop
+    else:
+        file = crop_file(picture.image, found.box, picture.size, picture.crops)
+    picture.spend(len(file or b""), 0)
     return file
 
 
 def _found(picture: Decoded, parts: Sequence[Part]) -> Found:
     if not picture.crops.drawn:
         return Found(tuple(parts))
-    found = [part.detection for part in parts]
+    found = [part.detection for part in parts if not isinstance(part.detection, Unplaced)]
     return Found(tuple(parts), overlay_file(picture.image, found, picture.size, picture.crops.quality))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -15,20 +14,12 @@ from google.protobuf import json_format
 from PIL import Image
 
 from tests.conftest import Running, make_scene
-from tests.http.conftest import both_protocols
-from tests.toys import ToyProcessor
 from visop.rpc import rpc_pb2
 
 RED, BLUE = (200, 0, 0), (0, 0, 250)
 SCENE = make_scene({RED: (10, 5, 20, 10), BLUE: (40, 20, 5, 8)})
 ASKED = {"images": [base64.b64encode(SCENE).decode()]}
 JPEG = {"Accept": "image/jpeg"}
-
-
-@pytest.fixture(scope="module")
-def finding() -> Iterator[tuple[Running, httpx.Client]]:
-    with both_protocols(ToyProcessor()) as found:
-        yield found
 
 
 @pytest.mark.parametrize("crops", [{}, {"omit": True}, {"margin": 0.5, "quality": 30}], ids=str)

@@ -119,7 +119,9 @@ class Part(BaseModel):
     """What was found in a picture."""
 
     input: int = Field(description="The index of its picture among the inputs.")
-    box: Box
+    box: Box | None = Field(
+        None, description="Absent if the processor cuts parts out and does not say where they were."
+    )
     label: str = Field(description="Empty if the processor names nothing.")
     score: float
     keypoints: list[Point]

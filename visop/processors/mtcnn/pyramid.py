@@ -37,7 +37,7 @@ class Piece:
         columns: as ``rows``.
         x: where it begins in the picture at its scale, in pixels.
         y: as ``x``.
-        scale: the picture's width and height at its scale, as shares of its own.
+        scale: of the picture, before its sides were rounded down to whole pixels.
     """
 
     tile: int
@@ -47,7 +47,7 @@ class Piece:
     columns: int
     x: int
     y: int
-    scale: tuple[float, float]
+    scale: float
 
     def of_map(self, maps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """What the network answered for its windows: from (tiles, outputs, rows, columns) to (outputs, ...)."""
@@ -69,14 +69,14 @@ class Pyramid:
     pieces: list[Piece]
 
 
-def scales(width: int, height: int) -> list[tuple[int, int]]:
-    """Widths and heights of the picture at all scales, the largest first, in pixels."""
+def scales(width: int, height: int) -> list[float]:
+    """At which a picture of so many pixels is looked at, the largest first."""
     scale = min(WINDOW / _LEAST_FACE, math.sqrt(_MOST_PIXELS / (width * height)))
-    sizes = []
+    found = []
     while min(width, height) * scale >= WINDOW:
-        sizes.append((int(width * scale), int(height * scale)))
+        found.append(scale)
         scale *= _FACTOR
-    return sizes
+    return found
 
 
 def pyramid(image: Image) -> Pyramid:
@@ -102,16 +102,17 @@ def windows(pixels: int) -> int:
     return (pixels - WINDOW) // STRIDE + 1
 
 
-def _pieces(image: Image) -> Iterator[tuple[Image, int, int, tuple[float, float]]]:
+def _pieces(image: Image) -> Iterator[tuple[Image, int, int, float]]:
     import cv2
 
     height, width = image.shape[:2]
-    for size in scales(width, height):
+    for scale in scales(width, height):
+        size = int(width * scale), int(height * scale)
         scaled = _even(np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8))
         step = windows(TILE) * STRIDE
         for y in range(0, max(1, len(scaled) - WINDOW + STRIDE), step):
             for x in range(0, max(1, scaled.shape[1] - WINDOW + STRIDE), step):
-                yield scaled[y : y + TILE, x : x + TILE], x, y, (size[0] / width, size[1] / height)
+                yield scaled[y : y + TILE, x : x + TILE], x, y, scale
 
 
 def _even(image: Image) -> Image:

@@ -52,7 +52,7 @@ BELOW = {
     "models": _CORE | {"images"},
     "processors": _CORE | {"images", "models"},
     "serving": _CORE | {"rpc", "images", "processors"},
-    "client": {"address", "ahead", "rpc", "errors", "contract"},
+    "client": {"address", "ahead", "rpc", "errors", "contract", "detection"},
     "encoding": _CORE | {"journal", "rpc", "images", "models", "processors", "serving", "client"},
     "http": _CORE | {"rpc", "images", "serving"},
     "collect": _CORE | {"journal", "images"},

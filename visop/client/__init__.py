@@ -5,7 +5,9 @@ with Client("127.0.0.1:50051") as client:
 """
 
 from visop.client.backoff import Backoff
-from visop.client.client import HEALTHY, Client, Identity, Limits
+from visop.client.client import HEALTHY, Client
+from visop.client.identity import Identity, Limits
+from visop.client.parts import FoundPart
 from visop.errors import Unreachable
 
-__all__ = ["HEALTHY", "Backoff", "Client", "Identity", "Limits", "Unreachable"]
+__all__ = ["HEALTHY", "Backoff", "Client", "FoundPart", "Identity", "Limits", "Unreachable"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
+from visop.client.parts import Parts, crops_alone, parts_of
 from visop.contract import Vector
 from visop.errors import BadItems, ImageTooLarge, InvalidInput, VisopError
 from visop.rpc import rpc_pb2
@@ -15,6 +17,8 @@ from visop.rpc.statuses import error_of_number
 
 # An upper bound for the tag and length of one input in a serialised request.
 _OVERHEAD_BYTES = 16
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -59,21 +63,38 @@ class RequestLimits:
     pack_bytes: int
 
 
-def split(inputs: Iterable[Input], limits: RequestLimits, *, partial: bool) -> Iterator[Chunk]:
+@dataclass(frozen=True)
+class RequestForm:
+    """What a request says beside its inputs.
+
+    Attributes:
+        partial: whether a bad input leaves the others their results.
+        crops: how a processor is to cut out what it finds; None says nothing.
+        original: whether the operator knows only the original fields: image files are sent in base64, and the reply
+            does not say to which input a crop belongs, so that a request has one.
+    """
+
+    partial: bool
+    crops: rpc_pb2.Crops | None = None
+    original: bool = False
+
+
+def split(inputs: Iterable[Input], limits: RequestLimits, form: RequestForm) -> Iterator[Chunk]:
     """Pack inputs into requests, in order. Reads ``inputs`` lazily, only as far as the next request needs."""
+    most = 1 if form.original else limits.max_items
     waiting: list[Input] = []
     size = 0
     for item in inputs:
         if waiting and size + item.size > limits.pack_bytes:
-            yield Chunk(waiting, limits, partial=partial)
+            yield Chunk(waiting, limits, form)
             waiting, size = [], 0
         waiting.append(item)
         size += item.size
-        if len(waiting) == limits.max_items:
-            yield Chunk(waiting, limits, partial=partial)
+        if len(waiting) == most:
+            yield Chunk(waiting, limits, form)
             waiting, size = [], 0
     if waiting:
-        yield Chunk(waiting, limits, partial=partial)
+        yield Chunk(waiting, limits, form)
 
 
 class Chunk:
@@ -81,12 +102,14 @@ class Chunk:
 
     Attributes:
         inputs: what it was made of.
+        form: of the request.
         request: the request, ready to send.
         refused: the inputs that are not sent, by name, each with its error.
     """
 
-    def __init__(self, inputs: Sequence[Input], limits: RequestLimits, *, partial: bool) -> None:
-        self.request = rpc_pb2.ExecuteRequest(partial=partial)
+    def __init__(self, inputs: Sequence[Input], limits: RequestLimits, form: RequestForm) -> None:
+        self.request = rpc_pb2.ExecuteRequest(partial=form.partial, crops=form.crops)
+        self.form = form
         self.refused: dict[str, VisopError] = {}
         self.inputs = inputs
         sent: dict[str, list[str]] = {"urls": [], "datas": [], "images": []}
@@ -94,10 +117,16 @@ class Chunk:
             if (error := _refusal(item, limits)) is not None:
                 self.refused[item.name] = error
             else:
-                getattr(self.request, item.kind).append(item.value)
-                sent[item.kind].append(item.name)
+                kind, value = _as_original(item) if form.original else (item.kind, item.value)
+                getattr(self.request, kind).append(value)
+                sent[kind].append(item.name)
         # The server's name of an input -> the caller's, in the order of the server's results.
         self._sent = {f"{kind}[{index}]": name for kind, names in sent.items() for index, name in enumerate(names)}
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether any input is sent."""
+        return bool(self._sent)
 
     def results(self, reply: rpc_pb2.ExecuteReply, dimension: int) -> list[Vector | VisopError]:
         """Return one vector or error per input, in the order of the inputs.
@@ -110,11 +139,29 @@ class Chunk:
             VisopError: the number of vectors or statuses in the reply does not match the request, or a vector has
                 another dimension.
         """
-        by_name: dict[str, Vector | VisopError] = dict(self.refused)
-        by_name.update(zip(self._sent.values(), _read(reply, len(self._sent), dimension), strict=True))
+        return self._in_order(_read(reply, len(self._sent), dimension))
+
+    def parts(self, reply: rpc_pb2.ExecuteReply) -> list[Parts]:
+        """Return what was found in each input, or its error, in the order of the inputs.
+
+        Raises:
+            VisopError: the reply does not fit the request, or cannot be read.
+        """
+        if self.form.original and self.is_sent:
+            return self._in_order(crops_alone(reply))
+        return self._in_order(parts_of(reply, len(self._sent)))
+
+    def failing(self, error: VisopError) -> list[Parts]:
+        """Return the results of a call that failed as a whole, for that reason."""
+        return self._in_order([error] * len(self._sent))
+
+    def _in_order(self, results: Sequence[Result | VisopError]) -> list[Result | VisopError]:
+        """Put results of what was sent between the errors of what was not."""
+        by_name: dict[str, Result | VisopError] = dict(self.refused)
+        by_name.update(zip(self._sent.values(), results, strict=True))
         return [by_name[item.name] for item in self.inputs]
 
-    def failed(self, results: Sequence[Vector | VisopError]) -> dict[str, VisopError]:
+    def failed(self, results: Sequence[object]) -> dict[str, VisopError]:
         """The errors among ``results``, by the caller's name of the input."""
         named = zip(self.inputs, results, strict=True)
         return {item.name: result for item, result in named if isinstance(result, VisopError)}
@@ -125,6 +172,13 @@ class Chunk:
         if items.keys() == error.items.keys():
             return error
         return BadItems(items)
+
+
+def _as_original(item: Input) -> tuple[str, str | bytes | VisopError]:
+    """Put an input into the fields that the original operators know."""
+    if isinstance(item.value, bytes):
+        return "datas", base64.b64encode(item.value).decode()
+    return item.kind, item.value
 
 
 def _refusal(item: Input, limits: RequestLimits) -> VisopError | None:

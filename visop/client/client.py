@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 import grpc
@@ -17,17 +15,20 @@ from visop import address
 from visop.ahead import started_ahead
 from visop.client.backoff import Backoff
 from visop.client.bulk import BulkStream
-from visop.client.chunks import Chunk, Input, RequestLimits, split
+from visop.client.chunks import Chunk, Input, RequestForm, RequestLimits, split
+from visop.client.identity import MAX_MESSAGE_BYTES, MIB, Identity, identity_of
+from visop.client.parts import FoundPart, Parts
 from visop.client.remote_waits import with_patience
 from visop.client.statuses import error_of_call
 from visop.contract import OperatorInfo, Vector
-from visop.errors import BadItems, VisopError
+from visop.errors import BadItems, DeadlinePassed, Overloaded, Unreachable, UsageError, VisopError
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
 
 Reply = TypeVar("Reply", bound=Message)
+Result = TypeVar("Result")
 
-MIB = 1024 * 1024
-MAX_MESSAGE_BYTES = 100 * MIB
+# Takes the results of the inputs of a chunk from its reply.
+_Read = Callable[[Chunk, rpc_pb2.ExecuteReply], list[Result | VisopError]]
 
 #: The result of ``Client.health`` for a healthy operator.
 HEALTHY = "healthy"
@@ -48,42 +49,6 @@ _CHANNEL_OPTIONS = [
 ]
 # gRPC would send even calls to 127.0.0.1 through the proxy that ``http_proxy`` names, unless ``no_proxy`` excepts it.
 _NO_PROXY = ("grpc.enable_http_proxy", 0)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The limits of the operator. The defaults are used for an operator that does not report any.
-
-    Attributes:
-        max_items: inputs per request.
-        max_image_bytes: size of one image file.
-        max_pixels: width x height of one picture.
-        max_message_bytes: size of one request or reply.
-    """
-
-    max_items: int = 256
-    max_image_bytes: int = 20 * MIB
-    max_pixels: int = 50_000_000
-    max_message_bytes: int = MAX_MESSAGE_BYTES
-
-
-@dataclass(frozen=True)
-class Identity:
-    """The operator's answer to Identity.
-
-    Attributes:
-        operator: what it is; the fingerprint is empty if the operator knows only the original fields.
-        endpoint: HOST:PORT where the operator says that it can be reached.
-        version: the version of the server software; empty if the operator does not report it.
-        formats: the accepted image formats; empty if the operator does not report them.
-        limits: the limits on requests; the defaults if the operator does not report any.
-    """
-
-    operator: OperatorInfo
-    endpoint: str
-    version: str
-    formats: tuple[str, ...]
-    limits: Limits
 
 
 class Client:
@@ -136,7 +101,7 @@ class Client:
             Unreachable: the operator cannot be reached.
             DeadlinePassed: no answer arrived in time.
         """
-        self._known = _identity_of(self._call(self._stub.Identity, rpc_pb2.IdentityRequest()))
+        self._known = identity_of(self._call(self._stub.Identity, rpc_pb2.IdentityRequest()))
         return self._known
 
     def health(self) -> str:
@@ -165,8 +130,8 @@ class Client:
             DeadlinePassed: no answer arrived in time.
             VisopError: the call failed in another way.
         """
-        inputs = _inputs(images, urls, datas)
-        vectors = [result for chunk in self._chunks(inputs, partial=False) for result in self._all_or_none(chunk)]
+        chunks = self._chunks(_inputs(images, urls, datas), RequestForm(partial=False))
+        vectors = [result for chunk in chunks for result in _all_or_none(chunk, self._results)]
         return np.stack(vectors) if vectors else np.empty((0, self._identity().operator.dimension), np.float32)
 
     def encode_partial(
@@ -185,7 +150,7 @@ class Client:
         Raises:
             VisopError: a call failed as a whole, as for ``encode``.
         """
-        chunks = self._chunks(_inputs(images, urls, datas), partial=True)
+        chunks = self._chunks(_inputs(images, urls, datas), RequestForm(partial=True))
         return [result for chunk in chunks for result in self._results(chunk)]
 
     def encode_stream(
@@ -213,12 +178,129 @@ class Client:
             VisopError: a different operator answers there now, or it refuses the stream.
         """
         before = self.identity()
-        limits = RequestLimits(
-            max_items=min(batch, before.limits.max_items),
-            max_image_bytes=before.limits.max_image_bytes,
-            max_bytes=before.limits.max_message_bytes,
-            pack_bytes=min(_BULK_BYTES, before.limits.max_message_bytes),
+        dimension = before.operator.dimension
+        form = RequestForm(partial=True)
+        yield from self._streamed(
+            inputs, before, form, lambda chunk, reply: chunk.results(reply, dimension), batch=batch, window=window
         )
+
+    def detect(
+        self,
+        *,
+        images: Sequence[bytes] = (),
+        urls: Sequence[str] = (),
+        datas: Sequence[str] = (),
+        crops: bool = False,
+        quality: int | None = None,
+        margin: float | None = None,
+    ) -> list[list[FoundPart]]:
+        """Find the parts of pictures, with a processor or a pipeline; raise if any input fails.
+
+        Args:
+            images: as for ``encode``.
+            urls: as for ``encode``.
+            datas: as for ``encode``.
+            crops: whether the parts are wanted cut out, as JPEGs. An operator that knows only the original fields sends
+                these and nothing else, whatever is asked for.
+            quality: of the JPEGs, 1 to 100; None is as the operator is set.
+            margin: added on each side before cutting out, as a share of the box; None is as the operator is set.
+
+        Returns:
+            For each input, in the order of ``encode``, what was found, the most certain first; there may be nothing.
+
+        Raises:
+            UsageError: the operator encodes pictures as a whole.
+            VisopError: as for ``encode``.
+        """
+        form = self._detection_form(self._identity(), crops, quality, margin, partial=False)
+        chunks = self._chunks(_inputs(images, urls, datas), form)
+        return [found for chunk in chunks for found in _all_or_none(chunk, self._found)]
+
+    def detect_partial(
+        self,
+        *,
+        images: Sequence[bytes] = (),
+        urls: Sequence[str] = (),
+        datas: Sequence[str] = (),
+        crops: bool = False,
+        quality: int | None = None,
+        margin: float | None = None,
+    ) -> list[list[FoundPart] | VisopError]:
+        """Find the parts of pictures; a failed input does not affect the others. Arguments as for ``detect``.
+
+        Returns:
+            For each input, in the order of ``encode``, what was found, or the error of that input.
+
+        Raises:
+            VisopError: as for ``detect``, but for what is wrong with one input.
+        """
+        form = self._detection_form(self._identity(), crops, quality, margin, partial=True)
+        return [found for chunk in self._chunks(_inputs(images, urls, datas), form) for found in self._found(chunk)]
+
+    def detect_stream(
+        self,
+        inputs: Iterable[bytes | str | VisopError],
+        *,
+        batch: int = 16,
+        window: int = 4,
+        crops: bool = False,
+        quality: int | None = None,
+        margin: float | None = None,
+    ) -> Iterator[list[FoundPart] | VisopError]:
+        """Find the parts of any number of pictures, in bounded memory; a failed input does not affect the others.
+
+        As ``encode_stream``, which see. An operator that knows only the original fields gets one picture at a time.
+
+        Args:
+            inputs: as for ``encode_stream``.
+            batch: as for ``encode_stream``.
+            window: as for ``encode_stream``.
+            crops: as for ``detect``; all crops of a request must fit into one message, so take fewer pictures each.
+            quality: as for ``detect``.
+            margin: as for ``detect``.
+
+        Yields:
+            For each input, in order, what was found, or the error of that input.
+
+        Raises:
+            UsageError: the operator encodes pictures as a whole.
+            VisopError: as for ``encode_stream``.
+        """
+        before = self.identity()
+        form = self._detection_form(before, crops, quality, margin, partial=True)
+        if form.original:
+            for chunk in split(_stream_inputs(inputs), _limits(before, 1, MAX_MESSAGE_BYTES), form):
+                yield from self._found(chunk, self._bulk_backoff)
+        else:
+            yield from self._streamed(inputs, before, form, Chunk.parts, batch=batch, window=window)
+
+    def _detection_form(
+        self, identity: Identity, crops: bool, quality: int | None, margin: float | None, *, partial: bool
+    ) -> RequestForm:
+        if identity.operator.type == "encoder" and not identity.operator.parts:
+            raise UsageError("", identity.operator.name, "is an encoder of whole pictures, and finds no parts of them")
+        wanted = rpc_pb2.Crops(omit=not crops, quality=quality, margin=margin)
+        return RequestForm(partial, wanted, original=not identity.version)
+
+    def _streamed(
+        self,
+        inputs: Iterable[bytes | str | VisopError],
+        before: Identity,
+        form: RequestForm,
+        read: _Read[Result],
+        *,
+        batch: int,
+        window: int,
+    ) -> Iterator[Result | VisopError]:
+        limits = _limits(before, batch, _BULK_BYTES)
+
+        def again(inputs: Sequence[Input]) -> list[Result | VisopError]:
+            """Send a few inputs again, outside of the stream, as patiently, and only to the same operator."""
+            identity = self._call(self._stub.Identity, rpc_pb2.IdentityRequest(), self._bulk_backoff)
+            self._refuse_other(before.operator, identity_of(identity).operator)
+            chunk = Chunk(inputs, limits, form)
+            return read(chunk, self._call(self._stub.Execute, chunk.request, self._bulk_backoff))
+
         with BulkStream(
             self._stub.ExecuteStream,
             lambda: self._check_unchanged(before.operator),
@@ -226,46 +308,31 @@ class Client:
             backoff=self._bulk_backoff,
             timeout_s=self._timeout_s,
         ) as stream:
-            chunks = split(_stream_inputs(inputs), limits, partial=True)
-            again = partial(self._again, limits=limits, before=before.operator)
+            chunks = split(_stream_inputs(inputs), limits, form)
             for chunk, _ in started_ahead(lambda chunk: stream.send(chunk.request), chunks, window):
-                results = chunk.results(stream.receive(), before.operator.dimension)
-                yield from with_patience(chunk.inputs, again, results)
-
-    def _again(self, inputs: Sequence[Input], limits: RequestLimits, before: OperatorInfo) -> list[Vector | VisopError]:
-        """Send a few inputs of a stream again, outside of it, as patiently, and only to the same operator."""
-        identity = self._call(self._stub.Identity, rpc_pb2.IdentityRequest(), self._bulk_backoff)
-        self._refuse_other(before, _identity_of(identity).operator)
-        chunk = Chunk(inputs, limits, partial=True)
-        reply = self._call(self._stub.Execute, chunk.request, self._bulk_backoff)
-        return chunk.results(reply, before.dimension)
-
-    def _all_or_none(self, chunk: Chunk) -> list[Vector]:
-        if chunk.refused:
-            raise BadItems(chunk.refused)
-        try:
-            results = self._results(chunk)
-        except BadItems as error:
-            raise chunk.bad_items(error) from None
-        if failed := chunk.failed(results):
-            raise BadItems(failed)
-        return results  # type: ignore[return-value]  # none is an error
+                yield from with_patience(chunk.inputs, again, read(chunk, stream.receive()))
 
     def _results(self, chunk: Chunk) -> list[Vector | VisopError]:
         reply = self._call(self._stub.Execute, chunk.request)
         return chunk.results(reply, self._identity().operator.dimension)
 
-    def _chunks(self, inputs: Sequence[Input], *, partial: bool) -> Iterator[Chunk]:
+    def _found(self, chunk: Chunk, backoff: Backoff | None = None) -> list[Parts]:
+        if not chunk.is_sent:
+            return chunk.parts(rpc_pb2.ExecuteReply())
+        try:
+            return chunk.parts(self._call(self._stub.Execute, chunk.request, backoff))
+        except (Overloaded, Unreachable, DeadlinePassed):
+            raise
+        except VisopError as error:
+            if not chunk.form.original:
+                raise
+            return chunk.failing(error)  # it has no status for an input, and the request had one input
+
+    def _chunks(self, inputs: Sequence[Input], form: RequestForm) -> Iterator[Chunk]:
         if not inputs:
             return iter(())
-        known = self._identity().limits
-        limits = RequestLimits(
-            max_items=known.max_items,
-            max_image_bytes=known.max_image_bytes,
-            max_bytes=known.max_message_bytes,
-            pack_bytes=known.max_message_bytes,
-        )
-        return split(inputs, limits, partial=partial)
+        known = self._identity()
+        return split(inputs, _limits(known, known.limits.max_items, MAX_MESSAGE_BYTES), form)
 
     def _identity(self) -> Identity:
         """Return the operator's identity, which is requested once and then kept."""
@@ -274,7 +341,7 @@ class Client:
     def _check_unchanged(self, before: OperatorInfo) -> None:
         """Raise if the operator's vectors are no longer comparable with those that it made before."""
         reply = self._stub.Identity(rpc_pb2.IdentityRequest(), timeout=self._timeout_s)
-        self._refuse_other(before, _identity_of(reply).operator)
+        self._refuse_other(before, identity_of(reply).operator)
 
     def _refuse_other(self, before: OperatorInfo, now: OperatorInfo) -> None:
         if (now.name, now.fingerprint, now.dimension) != (before.name, before.fingerprint, before.dimension):
@@ -299,6 +366,28 @@ class Client:
         return error_of_call(error, self.target, self._timeout_s)
 
 
+def _all_or_none(chunk: Chunk, results_of: Callable[[Chunk], list[Result | VisopError]]) -> list[Result]:
+    if chunk.refused:
+        raise BadItems(chunk.refused)
+    try:
+        results = results_of(chunk)
+    except BadItems as error:
+        raise chunk.bad_items(error) from None
+    if failed := chunk.failed(results):
+        raise BadItems(failed)
+    return results  # type: ignore[return-value]  # none is an error
+
+
+def _limits(identity: Identity, max_items: int, pack_bytes: int) -> RequestLimits:
+    limits = identity.limits
+    return RequestLimits(
+        max_items=min(max_items, limits.max_items),
+        max_image_bytes=limits.max_image_bytes,
+        max_bytes=limits.max_message_bytes,
+        pack_bytes=min(pack_bytes, limits.max_message_bytes),
+    )
+
+
 def _inputs(images: Sequence[bytes], urls: Sequence[str], datas: Sequence[str]) -> list[Input]:
     """Return all inputs in the order of their results."""
     return [
@@ -311,40 +400,3 @@ def _inputs(images: Sequence[bytes], urls: Sequence[str], datas: Sequence[str]) 
 def _stream_inputs(inputs: Iterable[bytes | str | VisopError]) -> Iterator[Input]:
     for index, value in enumerate(inputs):
         yield Input("urls" if isinstance(value, str) else "images", index, value)
-
-
-def _identity_of(reply: rpc_pb2.IdentityReply) -> Identity:
-    try:
-        dimension = int(reply.dimension)
-    except ValueError:
-        raise VisopError(f"Identity has dimension {reply.dimension[:40]!r}, which is not a number") from None
-    operator = OperatorInfo(
-        name=reply.name,
-        fingerprint=reply.fingerprint,
-        dimension=dimension,
-        metric_type=reply.metricType,
-        type=reply.type,
-        input=reply.input,
-        output=reply.output,
-        labels=tuple(reply.labels),
-        parts=reply.parts,
-        older_fingerprints=frozenset(reply.older_fingerprints),
-        precision=reply.precision,
-    )
-    return Identity(
-        operator=operator,
-        endpoint=reply.endpoint,
-        version=reply.version,
-        formats=tuple(reply.formats),
-        limits=_limits_of(reply.limits),
-    )
-
-
-def _limits_of(limits: rpc_pb2.Limits) -> Limits:
-    return Limits(
-        max_items=limits.max_items or Limits.max_items,
-        max_image_bytes=limits.max_image_bytes or Limits.max_image_bytes,
-        max_pixels=limits.max_pixels or Limits.max_pixels,
-        # The client's channel has a limit of its own.
-        max_message_bytes=min(limits.max_message_bytes or MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES),
-    )

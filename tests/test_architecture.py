@@ -48,7 +48,8 @@ BELOW = {
     "contract": {"detection", "errors", "stacking", "vectors"},
     "sources": {"errors", "images"},  # what a file is
     "images": _CORE - {"sources"},
-    "synthetic": _CORE,
+    "annotations": _CORE | {"images"},
+    "synthetic": _CORE | {"annotations", "images"},
     "models": _CORE | {"images"},
     "processors": _CORE | {"images", "models"},
     "serving": _CORE | {"rpc", "images", "processors"},
@@ -57,11 +58,11 @@ BELOW = {
     "http": _CORE | {"rpc", "images", "serving"},
     "collect": _CORE | {"journal", "images"},
     "templates": set(),
-    "evaluation": _SERVED | {"synthetic", "templates"},
+    "evaluation": _SERVED | {"annotations", "synthetic", "templates"},
     "search": _SERVED | {"evaluation", "journal", "templates"},
     "web": _SERVED | {"http", "search", "synthetic", "templates"},
-    "training": _SERVED | {"evaluation", "synthetic"},
-    "cli": _SERVED | {"collect", "evaluation", "http", "search", "synthetic", "training", "web"},
+    "training": _SERVED | {"annotations", "evaluation", "synthetic"},
+    "cli": _SERVED | {"annotations", "collect", "evaluation", "http", "search", "synthetic", "training", "web"},
     "__main__": {"cli"},
 }
 

@@ -166,9 +166,9 @@ def test_a_second_run_makes_only_what_is_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("other", [{"seed": 1}, {"size": 40}])
 def test_pictures_of_another_seed_or_size_are_not_mixed_in(tmp_path: Path, other: dict[str, int]) -> None:
     generate_folder(tmp_path, count=1, size=32, seed=0, processes=1)
-    arguments = {"size": 32, "seed": 0} | other
+    changed = {"size": 32, "seed": 0} | other
     with pytest.raises(UsageError, match=r"000000.jpg: has 'visop generate, edition \d+, size 32, seed 0', this run"):
-        generate_folder(tmp_path, count=2, processes=1, **arguments)
+        generate_folder(tmp_path, count=2, size=changed["size"], seed=changed["seed"], processes=1)
 
 
 def test_a_strangers_picture_is_not_taken_for_a_generated_one(tmp_path: Path) -> None:

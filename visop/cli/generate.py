@@ -1,4 +1,4 @@
-"""``visop generate``: a folder of synthetic pictures to train on."""
+"""``visop generate``: a folder of synthetic pictures to train on, with or without annotations."""
 
 from __future__ import annotations
 
@@ -17,11 +17,17 @@ files written:
 Every eight pictures in a row are a series. In half of the series the pictures look alike, as those of one afternoon do,
 so that an encoder learns to tell apart what is alike; --count 24 gives three series.
 
+With --scenes, the pictures are scenes of balls, crosses, rings, stars and triangles, some of which hide parts of
+others. Their boxes are written down: data to train a detector on, and to measure one with.
+  --scenes voc        FOLDER/JPEGImages/*.jpg and FOLDER/Annotations/*.xml
+  --scenes coco       FOLDER/images/*.jpg and FOLDER/annotations/instances.json
+
 The same seed always gives the same pictures. If a run is interrupted, the same command continues where it stopped.
 
 examples:
   visop generate --out generated/ --count 25000
   visop generate --out more/ --count 25000 --seed 25000     the next 25000
+  visop generate --out scenes/ --count 2000 --scenes voc    to train a detector on
 """
 
 
@@ -49,6 +55,11 @@ def add_parser(commands: Commands) -> None:
         help="seed of the first picture; each next one has the next seed (default 0)",
     )
     parser.add_argument(
+        "--scenes",
+        choices=("voc", "coco"),
+        help="draw scenes of objects, with annotations in the form of Pascal VOC or of COCO",
+    )
+    parser.add_argument(
         "--processes",
         type=whole(0),
         default=0,
@@ -69,9 +80,11 @@ def _generate(arguments: argparse.Namespace) -> int:
 
     with imports("to generate pictures: pip install 'visop[tools]'"):
         from visop.synthetic.generate import generate_folder
+        from visop.synthetic.scene_folder import generate_scenes
 
+    how = (arguments.folder, arguments.count, arguments.size, arguments.seed, arguments.processes)
     try:
-        generate_folder(arguments.folder, arguments.count, arguments.size, arguments.seed, arguments.processes)
+        generate_scenes(*how, arguments.scenes) if arguments.scenes else generate_folder(*how)
     except BrokenProcessPool:
         raise VisopError("a process was killed, maybe for want of memory") from None
     print(f"{arguments.count} pictures in {arguments.folder}")

@@ -7,9 +7,10 @@ statistics: Baradad et al. 2021, "Learning to See by Looking at Noise" (https://
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -55,7 +56,7 @@ def generate_picture(seed: int, size: int = 256) -> npt.NDArray[np.uint8]:
     Raises:
         UsageError: the size is out of range.
     """
-    _check_size(size)
+    check_size(size)
     style, content = _generators(seed)
     ratio = style.choice(_RATIOS)
     width, height = size, round(size / ratio)
@@ -66,7 +67,8 @@ def generate_picture(seed: int, size: int = 256) -> npt.NDArray[np.uint8]:
     return np.asarray(photograph(style, finish(style, content, canvas), width, height))
 
 
-def _check_size(size: int) -> None:
+def check_size(size: int) -> None:
+    """Raise a UsageError if pictures cannot be made at this size."""
     if size not in SIZES:
         raise UsageError("size", size, f"must be from {SIZES[0]} to {SIZES[-1]} pixels")
 
@@ -78,7 +80,25 @@ def _generators(seed: int) -> tuple[np.random.Generator, np.random.Generator]:
     return (series if series.random() < 0.5 else np.random.default_rng([seed, 3])), content
 
 
-def generate_folder(folder: Path, count: int, size: int, seed: int, processes: int) -> None:
+@dataclass(frozen=True)
+class Kind:
+    """What is drawn.
+
+    Attributes:
+        draw: (seed, size) -> (height, width, 3) uint8 RGB; a function of a module, so that processes can be told of it.
+        about: what stands in a picture's file, before size and seed, and says how to generate it.
+    """
+
+    draw: Callable[[int, int], npt.NDArray[np.uint8]]
+    about: str
+
+
+PICTURES = Kind(generate_picture, f"visop generate, edition {EDITION}")
+
+
+def generate_folder(
+    folder: Path, count: int, size: int, seed: int, processes: int, kind: Kind = PICTURES
+) -> list[Path]:
     """Write JPEG files of quality 92, ``000000.jpg`` and so on, with a progress bar; existing files are kept.
 
     Processes are spawned, so a script that calls this with more than one needs ``if __name__ == "__main__":``.
@@ -89,25 +109,30 @@ def generate_folder(folder: Path, count: int, size: int, seed: int, processes: i
         size: their longer side, in pixels.
         seed: seed of the first picture; the following pictures have the following seeds.
         processes: number of processes; 0 uses one per core.
+        kind: what is drawn.
+
+    Returns:
+        The files, in order.
 
     Raises:
         UsageError: the size is out of range, the folder cannot be made, or the existing files were made with another
             seed, size or edition.
     """
-    _check_size(size)
+    check_size(size)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError("folder", folder, error.strerror or "cannot be made") from None
     missing = [number for number in range(count) if not _path(folder, number).exists()]
     if kept := sorted(set(range(count)) - set(missing)):
-        _check_kept(_path(folder, kept[0]), _comment(size, seed + kept[0]))
+        _check_kept(_path(folder, kept[0]), _comment(kind, size, seed + kept[0]))
     with (
         _workers(min(processes or usable_cores(), len(missing))) as run,
         progress_bar(count, initial=count - len(missing)) as bar,
     ):
-        for _ in run(partial(_write, folder, size, seed), missing):
+        for _ in run(partial(_write, folder, size, seed, kind), missing):
             bar.update()
+    return [_path(folder, number) for number in range(count)]
 
 
 @contextmanager
@@ -132,9 +157,8 @@ def _path(folder: Path, number: int) -> Path:
     return folder / f"{number:06}.jpg"
 
 
-def _comment(size: int, seed: int) -> str:
-    """Return the comment that is written into a picture's file, and says how to generate it."""
-    return f"visop generate, edition {EDITION}, size {size}, seed {seed}"
+def _comment(kind: Kind, size: int, seed: int) -> str:
+    return f"{kind.about}, size {size}, seed {seed}"
 
 
 def _check_kept(path: Path, expected: str) -> None:
@@ -146,7 +170,7 @@ def _check_kept(path: Path, expected: str) -> None:
         raise UsageError("", path, why)
 
 
-def _write(folder: Path, size: int, seed: int, number: int) -> None:
-    image = Image.fromarray(generate_picture(seed + number, size))
+def _write(folder: Path, size: int, seed: int, kind: Kind, number: int) -> None:
+    image = Image.fromarray(kind.draw(seed + number, size))
     with whole_file(_path(folder, number)) as file:
-        image.save(file, "JPEG", quality=_QUALITY, comment=_comment(size, seed + number))
+        image.save(file, "JPEG", quality=_QUALITY, comment=_comment(kind, size, seed + number))

@@ -12,7 +12,8 @@ Outline = npt.NDArray[np.float64]
 Point = npt.NDArray[np.float64]
 
 
-def _turn(points: Outline, angle: float) -> Outline:
+def turned(points: Outline, angle: float) -> Outline:
+    """Turn points round the origin by an angle in radians."""
     cos, sin = np.cos(angle), np.sin(angle)
     return np.stack([points[:, 0] * cos - points[:, 1] * sin, points[:, 0] * sin + points[:, 1] * cos], axis=1)
 
@@ -69,4 +70,4 @@ OUTLINES: dict[str, Callable[[np.random.Generator], Outline]] = {
 def make_outline(rng: np.random.Generator, kind: str, *, upright: bool = False) -> Outline:
     """Make the points (n, 2) of an outline within about 1 of the origin, rotated at random unless ``upright``."""
     points = OUTLINES[kind](rng)
-    return points if upright else _turn(points, rng.uniform(0, 2 * np.pi))
+    return points if upright else turned(points, rng.uniform(0, 2 * np.pi))

@@ -17,7 +17,6 @@ from safetensors.numpy import save_file
 from visop.errors import WeightsError
 from visop.models import encoder_file
 from visop.models.encoder_file import (
-    digests_of,
     digests_of_file,
     read_header,
     read_stored,
@@ -25,6 +24,7 @@ from visop.models.encoder_file import (
     replace_card,
     write_encoder_file,
 )
+from visop.models.tensor_file import digests_of
 
 FACTS: dict[str, Any] = {"format": 1, "model": "embedded", "pooling": "gem", "dimension": 3, "card": {"name": "test"}}
 

@@ -66,6 +66,8 @@ def header_of(path: Path, facts: Mapping[str, Any], shapes: Shapes) -> EncoderHe
     Raises:
         WeightsError: this is no encoder; says what does not fit.
     """
+    if facts.get("kind", "encoder") != "encoder":
+        raise WeightsError("", "", f"{path} is of a {facts['kind']}; here an encoder file is needed")
     if facts.get("format") != FORMAT:
         raise WeightsError(
             "", "", f"{path} is an encoder file of format {facts.get('format')}; this visop reads {FORMAT}"

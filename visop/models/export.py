@@ -22,10 +22,11 @@ import numpy as np
 
 from visop.contract import Image
 from visop.errors import UsageError, WeightsError
-from visop.models.encoder_file import SUFFIX, Tensors, write_encoder_file
+from visop.models.encoder_file import write_encoder_file
 from visop.models.encoder_header import RANGES
 from visop.models.registry import ModelSpec, Pooling, find_model
 from visop.models.telemetry import switch_off_telemetry
+from visop.models.tensor_file import SUFFIX, Tensors
 from visop.models.weights import Weights
 
 logger = logging.getLogger(__name__)

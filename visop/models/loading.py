@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from visop.errors import WeightsError
-from visop.models.encoder_file import SUFFIX, read_tensors
+from visop.models.encoder_file import read_tensors
 from visop.models.random_weights import set_random_weights
 from visop.models.registry import ModelSpec
+from visop.models.tensor_file import SUFFIX
 from visop.models.weights import Weights, content_sha256
 
 Tensors = Mapping[str, npt.NDArray[np.float32]]

@@ -10,13 +10,14 @@ from typing import Any, Literal
 from visop.contract import Image
 from visop.errors import SettingsError, WeightsError
 from visop.images.decode import resize_image
-from visop.models.encoder_file import SUFFIX, Tensors, digests_of, read_header
+from visop.models.encoder_file import read_header
 from visop.models.encoder_header import EncoderHeader
 from visop.models.engines.engine import Engine, EngineOptions
 from visop.models.engines.load import load_engine
 from visop.models.fingerprint import fingerprint, older_fingerprints
 from visop.models.precision import PRECISIONS
 from visop.models.registry import DEFAULT_MODEL, ModelSpec, Pooling, Precision, find_model
+from visop.models.tensor_file import SUFFIX, Tensors, digests_of
 from visop.models.weights import Weights, find_weights
 from visop.settings import Settings
 

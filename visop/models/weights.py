@@ -15,9 +15,10 @@ from typing import Literal
 
 from visop.errors import WeightsError
 from visop.files import file_sha256
-from visop.models.encoder_file import SUFFIX, digests_of_file, read_header
+from visop.models.encoder_file import digests_of_file, read_header
 from visop.models.encoder_header import EncoderHeader
 from visop.models.registry import ModelSpec
+from visop.models.tensor_file import SUFFIX
 
 logger = logging.getLogger(__name__)
 

@@ -11,11 +11,12 @@ import numpy.typing as npt
 
 from visop.contract import Image
 from visop.images.decode import resize_image
-from visop.models.encoder_file import SUFFIX, Tensors, read_stored, write_encoder_file
+from visop.models.encoder_file import read_stored, write_encoder_file
 from visop.models.encoder_header import RANGES
 from visop.models.export import PERCENTILE, convert_in_subprocess
 from visop.models.registry import ModelSpec
 from visop.models.selection import Selection
+from visop.models.tensor_file import SUFFIX, Tensors
 from visop.synthetic.generate import EDITION, SERIES, generate_picture
 
 _PICTURES = 64

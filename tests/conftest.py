@@ -23,10 +23,10 @@ from PIL import Image as PILImage
 
 from tests.in_thread import serving_in_thread
 from tests.made_once import MakeOnce, made_once, shared_folder
-from tests.toys import ToyOperator, ToyProcessor
+from tests.toys import ToyOperator
 from visop.cli.main import make_parser
 from visop.rpc import rpc_pb2_grpc
-from visop.serving.part_encoder import PartEncoder
+from visop.serving.part_encoder import AnyOperator, PartEncoder
 from visop.serving.pipeline import Pipeline
 from visop.serving.server import MakeCompanion, Server
 from visop.settings import Settings
@@ -121,7 +121,7 @@ class Running:
 
 @contextmanager
 def running(
-    operator: ToyOperator | ToyProcessor | PartEncoder | None = None,
+    operator: AnyOperator | None = None,
     companions: Sequence[MakeCompanion] = (),
     **changes: Any,
 ) -> Iterator[Running]:

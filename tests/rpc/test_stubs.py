@@ -9,29 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Running, make_image
+from tests.original_client import PROTO
 
 ROOT = Path(__file__).parents[2]
-
-ORIGINAL = """
-syntax = "proto3";
-package omnisearch;
-service Operator {
-  rpc Execute(ExecuteRequest) returns (ExecuteReply) {}
-  rpc Healthy(HealthyRequest) returns (HealthyReply) {}
-  rpc Identity(IdentityRequest) returns (IdentityReply) {}
-}
-message ExecuteRequest { repeated string urls = 1; repeated string datas = 2; }
-message Vector { repeated float element = 1; }
-message MetaData { string url = 1; bytes data = 2; }
-message ExecuteReply { int64 nums = 1; repeated Vector vectors = 2; repeated MetaData metadata = 3; }
-message HealthyRequest {}
-message HealthyReply { string healthy = 1; }
-message IdentityRequest {}
-message IdentityReply {
-  string name = 1; string endpoint = 2; string type = 3; string input = 4; string output = 5; string dimension = 6;
-  string metricType = 7;
-}
-"""
 
 CALL_BOTH = """
 import sys
@@ -53,7 +33,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the package ``rpc`` of an original client, made as its README says."""
     folder = tmp_path_factory.mktemp("original")
     (folder / "rpc").mkdir()
-    (folder / "rpc" / "rpc.proto").write_text(ORIGINAL)
+    (folder / "rpc" / "rpc.proto").write_text(PROTO)
     protoc: list[str] = [sys.executable, "-m", "grpc_tools.protoc", f"-I{folder}", "rpc/rpc.proto"]
     subprocess.run([*protoc, f"--python_out={folder}", f"--grpc_python_out={folder}"], check=True)
     return folder

@@ -9,13 +9,11 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import grpc
 import numpy as np
 import pytest
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.message import Message
+from google.protobuf import descriptor_pool
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
@@ -194,62 +192,6 @@ def test_reflection_describes_the_service_without_a_proto_file(running_server: R
     assert {"omnisearch.Operator", "grpc.health.v1.Health"} <= set(database.get_services())
     service = descriptor_pool.DescriptorPool(database).FindServiceByName("omnisearch.Operator")
     assert set(service.methods_by_name) == {"Execute", "ExecuteStream", "Healthy", "Identity"}
-
-
-def _original_messages() -> dict[str, type[Message]]:
-    """The messages of the original engines' clients, which know none of our additions."""
-    field = descriptor_pb2.FieldDescriptorProto
-    many, one = field.LABEL_REPEATED, field.LABEL_OPTIONAL
-    layout: dict[str, list[tuple[str, int, Any, Any]]] = {
-        "ExecuteRequest": [("urls", 1, field.TYPE_STRING, many), ("datas", 2, field.TYPE_STRING, many)],
-        "Vector": [("element", 1, field.TYPE_FLOAT, many)],
-        "MetaData": [("url", 1, field.TYPE_STRING, one), ("data", 2, field.TYPE_BYTES, one)],
-        "ExecuteReply": [
-            ("nums", 1, field.TYPE_INT64, one),
-            ("vectors", 2, "Vector", many),
-            ("metadata", 3, "MetaData", many),
-        ],
-        "HealthyRequest": [],
-        "HealthyReply": [("healthy", 1, field.TYPE_STRING, one)],
-        "IdentityRequest": [],
-        "IdentityReply": [
-            (name, number, field.TYPE_STRING, one)
-            for number, name in enumerate(
-                ["name", "endpoint", "type", "input", "output", "dimension", "metricType"], start=1
-            )
-        ],
-    }
-    file = descriptor_pb2.FileDescriptorProto(name="original.proto", package="omnisearch", syntax="proto3")
-    for name, fields in layout.items():
-        message = file.message_type.add(name=name)
-        for field_name, number, kind, label in fields:
-            added = message.field.add(name=field_name, number=number, label=label)
-            if isinstance(kind, str):
-                added.type, added.type_name = field.TYPE_MESSAGE, f".omnisearch.{kind}"
-            else:
-                added.type = kind
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"omnisearch.{name}")) for name in layout}
-
-
-def test_a_client_of_the_original_contract_works_unchanged(start_server: Start) -> None:
-    running, messages = start_server(endpoint="10.1.2.3:0"), _original_messages()
-
-    def call(rpc: str, **fields: object) -> Any:
-        method = running.channel.unary_unary(
-            f"/omnisearch.Operator/{rpc}",
-            request_serializer=messages[f"{rpc}Request"].SerializeToString,
-            response_deserializer=messages[f"{rpc}Reply"].FromString,
-        )
-        return method(messages[f"{rpc}Request"](**fields), timeout=10)
-
-    assert call("Healthy").healthy == "healthy"
-    identity = call("Identity")
-    assert (identity.dimension, identity.endpoint) == ("3", f"10.1.2.3:{running.server.port}")
-    reply = call("Execute", datas=[make_base64((3, 4, 0))])
-    assert (reply.nums, len(reply.metadata)) == (1, 0)
-    np.testing.assert_allclose(reply.vectors[0].element, [0.6, 0.8, 0], atol=1e-6)
 
 
 def test_too_many_inputs_are_refused_with_the_limit(start_server: Start) -> None:

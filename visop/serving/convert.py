@@ -38,10 +38,17 @@ class ExecuteInputs(Protocol):
 
 
 def inputs_of(request: ExecuteInputs) -> list[Input]:
-    """The inputs in the order of their results: urls, then datas, then images."""
+    """The inputs in the order of their results: urls, then datas, then images.
+
+    Original engines pass on all that a processor answered in ``metadata``: data, and as many URLs, which are empty and
+    so no inputs.
+    """
+    urls, datas = list(request.urls), list(request.datas)
+    if len(urls) == len(datas) and not any(urls):
+        urls = []
     return [
-        *(Input(f"urls[{index}]", url, is_url=True) for index, url in enumerate(request.urls)),
-        *(Input(f"datas[{index}]", data) for index, data in enumerate(request.datas)),
+        *(Input(f"urls[{index}]", url, is_url=True) for index, url in enumerate(urls)),
+        *(Input(f"datas[{index}]", data) for index, data in enumerate(datas)),
         *(Input(f"images[{index}]", image) for index, image in enumerate(request.images)),
     ]
 

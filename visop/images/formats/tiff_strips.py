@@ -1,6 +1,7 @@
 """Check the strips and tiles of a TIFF. libtiff unpacks as many bytes as it needs and looks no further.
 
-So it never comes to the checksums of deflate and LZMA, and decodes JPEG without saying what it made up.
+So it never comes to the checksums of deflate and LZMA or the end code of LZW, and decodes JPEG without saying what it
+made up.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from visop.images.formats.jpeg import is_whole_jpeg
 from visop.images.formats.jpeg_cost import check_jpeg_strips
 from visop.images.formats.overwritten import replacement
 from visop.images.formats.rows import Rows
+from visop.images.formats.tiff_lzw import is_lzw_whole
 
 # Tags: (offsets, byte counts) of strips and of tiles.
 _PLACES = ((273, 279), (324, 325))
 _BITS, _SAMPLES, _PLANES, _TILE_WIDTH, _TILE_LENGTH, _JPEG_TABLES = 258, 277, 284, 322, 323, 347
+_STRIP_LENGTH = 278
 _SEPARATE = 2
 
 # Modes whose samples are near to their neighbours; the indices of a palette are not.
@@ -75,6 +78,8 @@ def _are_whole(image: Any, strips: Iterable[bytes]) -> bool:
             return _unpack(strips, inflates, _most_bytes(image))
         case "lzma":
             return _unpack(strips, _unpacks_as_lzma, _most_bytes(image))
+        case "tiff_lzw":
+            return is_lzw_whole(*_with_all_rows(image, list(strips)))
         case "jpeg":
             return all(is_whole_jpeg(_with_tables(image, strip)) for strip in strips)
     return True
@@ -94,6 +99,16 @@ def _with_tables(image: Any, strip: bytes) -> bytes:
     """Put the tables that all strips or tiles share before a JPEG of one (TIFF Technical Note 2)."""
     tables = image.tag_v2.get(_JPEG_TABLES, b"")
     return tables[:-2] + strip[2:] if tables else strip
+
+
+def _with_all_rows(image: Any, strips: list[bytes]) -> tuple[list[bytes], int, int]:
+    """Return the strips or tiles that have as many rows as the first, the bytes of a row and the number of rows."""
+    tags = image.tag_v2
+    rows = tags.get(_TILE_LENGTH) or min(tags.get(_STRIP_LENGTH, image.height), image.height)
+    in_plane = -(-image.height // rows)
+    is_last_short = _TILE_LENGTH not in tags and image.height % rows
+    whole = [each for at, each in enumerate(strips, 1) if at % in_plane or not is_last_short]
+    return whole, _row_and_pixel(image)[0], rows
 
 
 def _most_bytes(image: Any) -> float:

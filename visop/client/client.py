@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
@@ -11,20 +10,20 @@ import numpy as np
 import numpy.typing as npt
 from google.protobuf.message import Message
 
-from visop import address
 from visop.ahead import started_ahead
 from visop.client.backoff import Backoff
 from visop.client.bulk import BulkStream
+from visop.client.channel import open_channel
 from visop.client.chunks import Chunk, Input, RequestForm, RequestLimits, split
 from visop.client.identity import MAX_MESSAGE_BYTES, MIB, Identity, identity_of
 from visop.client.parts import FoundPart, Parts
 from visop.client.remote_waits import with_patience
+from visop.client.retrying import Reply, call_again
 from visop.client.statuses import error_of_call
 from visop.contract import OperatorInfo, Vector
 from visop.errors import BadItems, DeadlinePassed, Overloaded, Unreachable, UsageError, VisopError
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
 
-Reply = TypeVar("Reply", bound=Message)
 Result = TypeVar("Result")
 
 # Takes the results of the inputs of a chunk from its reply.
@@ -39,16 +38,6 @@ BULK_BACKOFF = Backoff(retries=20)
 
 # Size of one request of a stream: large enough for gRPC to run at full speed, and several are in memory at once.
 _BULK_BYTES = 8 * MIB
-
-_CHANNEL_OPTIONS = [
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    # gRPC's own wait before it reconnects would grow to two minutes; ``Backoff`` decides instead.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1000),
-]
-# gRPC would send even calls to 127.0.0.1 through the proxy that ``http_proxy`` names, unless ``no_proxy`` excepts it.
-_NO_PROXY = ("grpc.enable_http_proxy", 0)
 
 
 class Client:
@@ -76,11 +65,7 @@ class Client:
     ) -> None:
         self.target, self._timeout_s = target, timeout_s
         self._backoff, self._bulk_backoff = backoff, bulk_backoff
-        options = _CHANNEL_OPTIONS if proxy and not address.leads_here(target) else [*_CHANNEL_OPTIONS, _NO_PROXY]
-        if credentials is None:
-            self._channel = grpc.insecure_channel(target, options=options)
-        else:
-            self._channel = grpc.secure_channel(target, credentials, options=options)
+        self._channel = open_channel(target, credentials, proxy=proxy)
         self._stub = rpc_pb2_grpc.OperatorStub(self._channel)
         self._known: Identity | None = None
 
@@ -351,16 +336,7 @@ class Client:
             )
 
     def _call(self, method: Callable[..., Reply], request: Message, backoff: Backoff | None = None) -> Reply:
-        backoff = backoff or self._backoff
-        deadline = time.monotonic() + self._timeout_s
-        failures = 0
-        while True:
-            try:
-                return method(request, timeout=deadline - time.monotonic())
-            except grpc.RpcError as error:
-                failure = self._error_of(error)
-            failures += 1
-            backoff.pause(failure, failures, deadline)
+        return call_again(method, request, self._timeout_s, backoff or self._backoff, self._error_of)
 
     def _error_of(self, error: grpc.RpcError) -> VisopError:
         return error_of_call(error, self.target, self._timeout_s)

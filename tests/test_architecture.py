@@ -52,7 +52,7 @@ BELOW = {
     "synthetic": _CORE | {"annotations", "images"},
     "models": _CORE | {"images"},
     "processors": _CORE | {"images", "models"},
-    "serving": _CORE | {"rpc", "images", "processors"},
+    "serving": _CORE | {"rpc", "images", "processors", "client"},  # a pipeline may call other operators
     "client": {"address", "ahead", "rpc", "errors", "contract", "detection"},
     "encoding": _CORE | {"journal", "rpc", "images", "models", "processors", "serving", "client"},
     "http": _CORE | {"rpc", "images", "serving"},
@@ -105,6 +105,7 @@ ONLY = {
 STUBS = {
     "visop/serving/convert.py",
     "visop/serving/fx_watcher.py",
+    "visop/serving/remote",
     "visop/serving/servicer.py",
     "visop/serving/server.py",
     "visop/client",

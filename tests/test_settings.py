@@ -63,6 +63,8 @@ def test_a_choice_is_taken_in_any_case(text: str) -> None:
         ("OP_BIND", "0.0.0.0:70000", "OP_BIND=0.0.0.0:70000: must be HOST or HOST:PORT"),
         ("OP_BIND", ":6000", "OP_BIND=:6000: must be HOST or HOST:PORT"),
         ("OP_HTTP_ENDPOINT", ":8080", "OP_HTTP_ENDPOINT=:8080: must be HOST:PORT"),
+        ("OP_ENCODER", "10.0.0.8", "OP_ENCODER=10.0.0.8: must be HOST:PORT"),
+        ("OP_ENCODER", "10.0.0.8:50051", "OP_ENCODER=10.0.0.8:50051: needs OP_PROCESSOR"),
         ("OP_MAX_BACTH", "4", "OP_MAX_BACTH: there is no such setting; did you mean OP_MAX_BATCH?"),
     ],
 )

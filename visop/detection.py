@@ -42,7 +42,8 @@ class Unplaced(Detection):
     """A part that its processor does not say the place of: ``box`` is that of the whole picture, in which it lies.
 
     Attributes:
-        image: the part, cut out, (h, w, 3) uint8; None if the processor gave a label alone.
+        image: the part, cut out, (h, w, 3) uint8; None if the processor gave a label alone, or if the crop has not been
+            decoded.
         crop: the same as a JPEG, as the processor gave it.
     """
 

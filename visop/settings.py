@@ -53,8 +53,12 @@ class Settings:
     )
     processor: str = _setting(
         "",
-        "What finds the parts of pictures that are encoded, in place of whole pictures: faces, regions:N, or a class "
-        "of your own as module:Class. Empty encodes whole pictures.",
+        "What finds the parts of pictures that are encoded, in place of whole pictures: faces, regions:N, a class of "
+        "your own as module:Class, or a running processor as HOST:PORT. Empty encodes whole pictures.",
+    )
+    encoder: str = _setting(
+        "",
+        "HOST:PORT of a running encoder that encodes what OP_PROCESSOR finds, in place of one in this process.",
     )
     whole: bool = _setting(False, "Whether the whole picture is encoded before its parts.")
     weights: str = _setting(
@@ -220,6 +224,10 @@ class Settings:
         _check_address("bind", self.bind, "HOST or HOST:PORT", needs_host=True, needs_port=False)
         if self.http_endpoint:
             _check_address("http_endpoint", self.http_endpoint, "HOST:PORT", needs_host=True)
+        if self.encoder:
+            _check_address("encoder", self.encoder, "HOST:PORT", needs_host=True)
+            if not self.processor:
+                raise _wrong("encoder", self.encoder, "needs OP_PROCESSOR, which finds the parts that it encodes")
         for entry in self.fetch_allow:
             _check_allow_entry(entry)
 

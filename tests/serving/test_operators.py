@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,11 @@ import pytest
 from tests.toys import ToyOperator
 from visop.errors import ModelFailed, UsageError
 from visop.models.built_in_encoder import BuiltInEncoder
+from visop.processors.regions import Regions
 from visop.serving.operators import BUILT_IN, load_model, load_operator
+from visop.serving.part_encoder import PartEncoder
+from visop.serving.remote.encoder import RemoteEncoder
+from visop.serving.remote.processor import RemoteProcessor
 from visop.settings import Settings
 
 OWN = "from tests.toys import ToyOperator\n\nclass CustomOperator(ToyOperator):\n    name = 'own'\n"
@@ -30,6 +35,39 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_operator_that_takes_settings_gets_them() -> None:
     operator = load_operator(Settings(operator="tests.serving.stuck:ConfiguredOperator", model="vgg16"))
     assert operator.name == "vgg16"
+
+
+@pytest.mark.parametrize(
+    ("settings", "kinds"),
+    [
+        ({"processor": "10.0.0.7:50051", "encoder": "host.local:1"}, (RemoteProcessor, RemoteEncoder)),
+        ({"processor": "regions:5", "encoder": "[::1]:50051"}, (Regions, RemoteEncoder)),
+        ({"processor": "host:50051", "operator": "tests.toys:ToyOperator"}, (RemoteProcessor, ToyOperator)),
+    ],
+    ids=str,
+)
+def test_an_address_stands_for_an_operator_elsewhere(settings: dict[str, str], kinds: tuple[type, type]) -> None:
+    operator = load_operator(Settings(**settings))  # type: ignore[arg-type]  # all are text
+    assert isinstance(operator, PartEncoder)
+    assert (type(operator.processor), type(operator.encoder)) == kinds
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"processor": "host:99999"}, "OP_PROCESSOR=host:99999: must be faces"),
+        ({"processor": ":50051"}, "OP_PROCESSOR=:50051: must be faces"),
+        ({"processor": "10.0.0.7"}, "OP_PROCESSOR=10.0.0.7: must be faces"),
+        (
+            {"processor": "faces", "encoder": "h:1", "operator": "my:Own"},
+            "OP_ENCODER=h:1: contradicts the class my:Own",
+        ),
+    ],
+    ids=str,
+)
+def test_what_is_neither_a_name_nor_an_address_is_refused(settings: dict[str, str], complaint: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(complaint)):
+        load_operator(Settings(**settings))  # type: ignore[arg-type]  # all are text
 
 
 @pytest.mark.parametrize("path", ["", "tests.toys", "tests.toys:Nothing", "tests.toys:RAISES", "os:getcwd", ":"])

@@ -30,6 +30,8 @@ _MORE = "batches, times, limits, logs"
 # How values look whose type does not tell.
 _FORMS = {
     "operator": "module:Class",
+    "processor": "NAME|module:Class|HOST:PORT",
+    "encoder": "HOST:PORT",
     "endpoint": "HOST:PORT",
     "bind": "HOST[:PORT]",
     "http_endpoint": "HOST:PORT",

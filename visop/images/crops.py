@@ -59,9 +59,20 @@ def crop(image: Image, box: Box, image_size: tuple[int, int], margin: float = 0.
 
 def crop_file(image: Image, box: Box, image_size: tuple[int, int], options: CropOptions) -> bytes:
     """Cut a box out of a picture as a JPEG. Arguments as of ``crop``."""
+    return jpeg_file(crop(image, box, image_size, options.margin), options.quality)
+
+
+def jpeg_file(image: Image, quality: int) -> bytes:
+    """An image as a JPEG of this quality, 1 to 100; scaled down as by ``save_jpeg``."""
     file = io.BytesIO()
-    cut = crop(image, box, image_size, options.margin)
-    save_jpeg(PIL.Image.fromarray(cut), file, options.quality)
+    save_jpeg(PIL.Image.fromarray(image), file, quality)
+    return file.getvalue()
+
+
+def png_file(image: Image) -> bytes:
+    """An image as a PNG, which keeps its pixels. Written fast: it is for the wire, and not for a disk."""
+    file = io.BytesIO()
+    PIL.Image.fromarray(image).save(file, "PNG", compress_level=1)
     return file.getvalue()
 
 

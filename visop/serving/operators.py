@@ -10,13 +10,17 @@ import re
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from types import ModuleType
 from typing import Any, SupportsIndex
 
+from visop import address
 from visop.contract import Encoder, Processor
 from visop.errors import ModelFailed, SettingsError, UsageError, VisopError
 from visop.processors.registry import built_in_processor, processor_names
 from visop.serving.part_encoder import AnyOperator, PartChoice, PartEncoder
+from visop.serving.remote.encoder import RemoteEncoder
+from visop.serving.remote.processor import RemoteProcessor
 from visop.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -38,7 +42,7 @@ def load_operator(settings: Settings) -> AnyOperator:
         UsageError: there is no such module or class, it is no complete operator, or a package that it needs is
             missing.
     """
-    operator = _operator(settings)
+    operator = _encoder_elsewhere(settings) if settings.encoder else _operator(settings)
     if not settings.processor:
         return operator
     if not isinstance(operator, Encoder):
@@ -71,16 +75,30 @@ def _operator(settings: Settings) -> Encoder | Processor:
     return _constructed("operator", _chosen(settings.operator), settings)
 
 
+def _encoder_elsewhere(settings: Settings) -> Encoder:
+    if settings.operator not in ("auto", BUILT_IN):
+        raise SettingsError("encoder", settings.encoder, f"contradicts the class {settings.operator}; leave out one")
+    return RemoteEncoder(settings.encoder, settings)
+
+
 def _processor(settings: Settings) -> Processor:
     found: Encoder | Processor | None = built_in_processor(settings.processor, settings)
-    if found is None:
-        if not _CLASS.fullmatch(settings.processor):
-            why = f"must be {', '.join(processor_names())} or module:Class"
-            raise SettingsError("processor", settings.processor, why)
+    if found is None and _CLASS.fullmatch(settings.processor):
         found = _constructed("processor", settings.processor, settings)
+    elif found is None:
+        found = _processor_elsewhere(settings)
     if not isinstance(found, Processor):
         raise SettingsError("processor", settings.processor, "must be a subclass of visop.Processor")
     return found
+
+
+def _processor_elsewhere(settings: Settings) -> Processor:
+    with suppress(ValueError):
+        host, port = address.split(settings.processor)
+        if host and port:
+            return RemoteProcessor(settings.processor, settings)
+    why = f"must be {', '.join(processor_names())}, module:Class or HOST:PORT"
+    raise SettingsError("processor", settings.processor, why)
 
 
 def _constructed(setting: str, path: str, settings: Settings) -> Encoder | Processor:

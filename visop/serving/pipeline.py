@@ -37,12 +37,13 @@ from visop.images.formats.canvas import BYTES_PER_PIXEL, MOST_BYTES_PER_PIXEL, d
 from visop.images.thumbnail import size_of
 from visop.machine import usable_cores
 from visop.serving.admission import InputAdmission
+from visop.serving.decoded import Decoded
 from visop.serving.fair_pool import Caller, FairPool
 from visop.serving.fetch_admission import FetchAdmission, fetch_pool
 from visop.serving.large_pictures import LARGE_BYTES, LargeOfRequest, LargePictures, large_workers
 from visop.serving.part_bytes import PartBytes
 from visop.serving.part_encoder import AnyOperator
-from visop.serving.steps import Decoded, InputJob, Result, steps_of
+from visop.serving.steps import InputJob, Result, steps_of
 from visop.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -335,7 +336,8 @@ class Pipeline:
         size = size_of(data) if side and self._steps.gives_parts else (image.shape[1], image.shape[0])
         origin.look(image)
         job.spans_s["decode"] = time.monotonic() - started
-        self._steps.begin(job, self._picture(origin, job, image, size))
+        file = data if self._steps.needs_files else b""
+        self._steps.begin(job, self._picture(origin, job, image, size, file))
 
     def _hold(self, job: InputJob) -> None:
         """Wait for room for one more picture that is held decoded until it has its result."""
@@ -343,14 +345,15 @@ class Pipeline:
             raise DeadlinePassed("the deadline passed before this input was served")
         job.at_end(self._held.release)
 
-    def _picture(self, origin: _Origin, job: InputJob, image: Image, size: tuple[int, int]) -> Decoded:
+    def _picture(self, origin: _Origin, job: InputJob, image: Image, size: tuple[int, int], file: bytes) -> Decoded:
         peer = origin.caller.peer
 
         def count(parts: int) -> None:
             counted = self._admission.grow(parts - 1, peer)
             job.at_end(partial(self._admission.leave, peer, counted))
 
-        return Decoded(image, size, origin.crops, partial(self._go_on, origin, job), count, origin.part_bytes.spend)
+        go_on = partial(self._go_on, origin, job)
+        return Decoded(image, size, file, origin.crops, go_on, count, origin.part_bytes.spend)
 
     def _go_on(self, origin: _Origin, job: InputJob, stage: Callable[[], None]) -> None:
         self._hand_over(self._parts_pool, origin, stage, job)

@@ -18,10 +18,15 @@ from typing import Any, Generic, Protocol, TypeVar
 from visop.contract import Encoder, Image, Operator, Processor, Vector
 from visop.detection import Detection, Found, Part, Unplaced, best
 from visop.errors import CallerGone, ModelFailed, VisopError
-from visop.images.crops import CropOptions, crop_file
+from visop.images.crops import crop_file
 from visop.images.overlay import overlay_file
 from visop.serving.batcher import Batcher, Job
+from visop.serving.decoded import Decoded
 from visop.serving.part_encoder import AnyOperator, PartEncoder
+from visop.serving.part_images import PartImages
+from visop.serving.remote.calls import RemoteCalls
+from visop.serving.remote.encoder import RemoteEncoder
+from visop.serving.remote.processor import RemoteProcessor
 from visop.serving.user_code import Returning
 from visop.settings import Settings
 
@@ -58,25 +63,17 @@ Item = TypeVar("Item")
 Out = TypeVar("Out")
 
 
-@dataclass(frozen=True)
-class Decoded:
-    """A decoded picture.
+class Model(Protocol[Item, Out]):
+    """What works on the items of jobs: a ``Batcher``, or ``RemoteCalls``."""
 
-    Attributes:
-        image: (H, W, 3) uint8, perhaps at a reduced scale.
-        size: (width, height) of the upright picture, in pixels.
-        crops: how the caller wants its parts.
-        go_on: runs the next stage in a thread of those that make parts; what that raises ends the input.
-        count: says how many parts are under way at once, which count as inputs.
-        spend: counts a part with its crop, in bytes, or its vector, in numbers; raises if its call has too much.
-    """
+    def submit(self, job: Job[Item, Out]) -> None:
+        """Take a job, and end it."""
 
-    image: Image
-    size: tuple[int, int]
-    crops: CropOptions
-    go_on: Callable[[Callable[[], None]], None]
-    count: Callable[[int], None]
-    spend: Callable[[int, int], None]
+    def trouble(self) -> str | None:
+        """Why results cannot be had now, or None if they can."""
+
+    def close(self, timeout_s: float) -> None:
+        """Finish what was submitted. Idempotent."""
 
 
 class Steps(Protocol):
@@ -85,11 +82,13 @@ class Steps(Protocol):
     Attributes:
         decode_side: as of an operator.
         gives_parts: whether the result is what was found in a picture, and not a vector.
+        needs_files: whether pictures are sent on as the files that they came as.
         most_held: pictures that may be held decoded at once, until their parts are done.
     """
 
     decode_side: int | None
     gives_parts: bool
+    needs_files: bool
     most_held: int
 
     def begin(self, job: InputJob, picture: Decoded) -> None:
@@ -132,13 +131,14 @@ class Encode:
     """One vector of a picture."""
 
     gives_parts = False
+    needs_files = False
     most_held = 0  # a picture is let go of when it has been preprocessed
 
     def __init__(self, encoder: Encoder, settings: Settings) -> None:
         self._encoder = encoder
         self.decode_side = encoder.decode_side
         self._returning = Returning(settings.request_timeout_s)
-        self._model: Batcher[Any, Result] = _batcher(encoder, settings)
+        self._model: Model[Any, Result] = _model(encoder, settings)
 
     def begin(self, job: InputJob, picture: Decoded) -> None:
         """Preprocess, and leave the rest to the model."""
@@ -174,8 +174,9 @@ class Find:
         self._processor, self._most = processor, settings.max_parts_per_picture
         self.decode_side = processor.decode_side
         self.most_held = _BATCHES_AHEAD * processor.max_batch
+        self.needs_files = isinstance(processor, RemoteProcessor)
         self._returning = Returning(settings.request_timeout_s)
-        self._model: Batcher[Any, Any] = _batcher(processor, settings)
+        self._model: Model[Any, Any] = _model(processor, settings)
 
     def begin(self, job: InputJob, picture: Decoded) -> None:
         """Find the parts and cut them out."""
@@ -183,13 +184,18 @@ class Find:
 
     def find(self, job: InputJob, picture: Decoded, then: Callable[[list[Detection]], None]) -> None:
         """Find the parts, and go on in a decoding thread."""
-        with self._returning.expected("preprocess"):
-            item = self._processor.preprocess(picture.image)
+        item = self._item(picture)
 
         def found(raw: Any) -> None:
             picture.go_on(lambda: then(self._detections(raw, picture.size)))
 
         follow(job, item, self._model, found)
+
+    def _item(self, picture: Decoded) -> Any:
+        if isinstance(self._processor, RemoteProcessor):
+            return partial(self._processor.file_of, picture.file, picture.image)
+        with self._returning.expected("preprocess"):
+            return self._processor.preprocess(picture.image)
 
     def _detections(self, raw: Any, size: tuple[int, int]) -> list[Detection]:
         with self._returning.expected("postprocess"):
@@ -211,9 +217,11 @@ class EncodeParts:
     gives_parts = True
 
     def __init__(self, operator: PartEncoder, settings: Settings) -> None:
-        self._choice = operator.choice
+        self._choice, self._images = operator.choice, PartImages(operator.choice, settings)
+        self._encoder = operator.encoder
         self._find = Find(operator.processor, settings)
         self._encode = Encode(operator.encoder, settings)
+        self.needs_files = self._find.needs_files or isinstance(operator.encoder, RemoteEncoder)
         self.most_held = self._find.most_held
         self._ahead, self._dimension = operator.encoder.max_batch, int(operator.encoder.dimension)
 
@@ -248,13 +256,17 @@ class EncodeParts:
         if number is None:
             return
         job, picture = parts.job, parts.picture
-        cut = self._choice.cut_out(picture.image, parts.chosen[number], picture.size)
 
         def encoded(vector: Vector) -> None:
             is_last = parts.keep(number, vector)
             picture.go_on(parts.finish if is_last else partial(self._encode_next, parts))
 
-        self._encode.begin_part(job, self._encode.prepared(cut), encoded)
+        self._encode.begin_part(job, self._item(picture, parts.chosen[number]), encoded)
+
+    def _item(self, picture: Decoded, part: Detection) -> Any:
+        if isinstance(self._encoder, RemoteEncoder):
+            return partial(self._images.file_of, picture, part, self._encoder)
+        return self._encode.prepared(self._images.image_of(picture, part))
 
 
 class _Parts:
@@ -285,7 +297,7 @@ class _Parts:
         self.job.finish(_found(self.picture, parts))
 
 
-def follow(job: InputJob, item: Item, model: Batcher[Item, Out], then: Callable[[Out], None]) -> None:
+def follow(job: InputJob, item: Item, model: Model[Item, Out], then: Callable[[Out], None]) -> None:
     """Have a model work on something of an input, which ends with it.
 
     Args:
@@ -357,7 +369,9 @@ def _found(picture: Decoded, parts: Sequence[Part]) -> Found:
     return Found(tuple(parts), overlay_file(picture.image, found, picture.size, picture.crops.quality))
 
 
-def _batcher(operator: Operator, settings: Settings) -> Batcher[Any, Any]:
+def _model(operator: Operator, settings: Settings) -> Model[Any, Any]:
+    if isinstance(operator, RemoteProcessor | RemoteEncoder):
+        return RemoteCalls(operator.remote, operator.read)
     return Batcher(
         lambda items: operator.infer_checked(operator.batch_of(items)),
         max_batch=min(settings.max_batch or operator.max_batch, operator.max_batch),

@@ -1,0 +1,79 @@
+"""A running processor, as one of this process: pictures go there as files, and what it finds is checked here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from visop.contract import Image, Processor
+from visop.detection import Detection, Unplaced
+from visop.images.decode import ImageLimits, decode_image
+from visop.rpc import rpc_pb2
+from visop.serving.remote.files import lossless_file
+from visop.serving.remote.operator import INTERVAL_S, RemoteOperator
+from visop.serving.remote.wire import FoundParts, parts_of
+from visop.settings import Settings
+
+
+class RemoteProcessor(Processor):
+    """A processor at HOST:PORT. It says what it is once it is loaded.
+
+    Args:
+        target: HOST:PORT.
+        settings: of the pipeline.
+        interval_s: as of ``RemoteOperator``.
+
+    Attributes:
+        remote: the operator there.
+    """
+
+    stacks = False
+
+    def __init__(self, target: str, settings: Settings | None = None, interval_s: float = INTERVAL_S) -> None:
+        self.remote = RemoteOperator("processor", target, interval_s)
+        self._settings = settings or Settings()
+
+    @property
+    def name(self) -> str:
+        """Its own, so that an index does not depend on where a processor runs."""
+        return self.remote.called
+
+    def load(self) -> None:
+        """Connect. Raises as ``RemoteOperator.connect``."""
+        self.remote.connect()
+        self.labels, self.fingerprint = self.remote.info.labels, self.remote.info.fingerprint
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.remote.close()
+
+    def warm_up(self) -> None:
+        """Ask whether it works. Raises as ``RemoteOperator.check``."""
+        self.remote.check()
+
+    def preprocess(self, image: Image) -> bytes:
+        """The image as a file."""
+        return lossless_file(image, self.remote.max_file_bytes)
+
+    def file_of(self, file: bytes, image: Image) -> bytes:
+        """A picture as it is sent: the file that it came as, unless the processor does not take such files."""
+        return file if self.remote.takes(file) else lossless_file(image, self.remote.max_file_bytes)
+
+    def infer(self, batch: Sequence[bytes]) -> list[list[Detection]]:
+        """Have the processor find the parts of files. Raises the first error."""
+        found = self.remote.results(batch, self.read, self._settings.request_timeout_s)
+        return [[self._decoded(each) for each in parts] for parts in found]
+
+    def postprocess(self, raw: list[Detection], image_size: tuple[int, int]) -> list[Detection]:
+        """The parts as they were answered; of those without a place, the whole picture is that."""
+        whole = (0.0, 0.0, float(image_size[0]), float(image_size[1]))
+        return [replace(each, box=whole) if isinstance(each, Unplaced) else each for each in raw]
+
+    def _decoded(self, part: Detection) -> Detection:
+        if not isinstance(part, Unplaced) or part.crop is None:
+            return part
+        return replace(part, image=decode_image(part.crop, ImageLimits.of(self._settings)))
+
+    def read(self, reply: rpc_pb2.ExecuteReply, count: int) -> list[FoundParts]:
+        """Read a reply to so many inputs. Raises as ``parts_of``."""
+        return parts_of(reply, count, self.remote.name)

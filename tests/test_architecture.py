@@ -30,7 +30,7 @@ _CORE = {
     "sources",
     "stacking",
 }
-_SERVED = _CORE | {"rpc", "images", "models", "processors", "serving", "client", "encoding"}
+_SERVED = _CORE | {"rpc", "images", "models", "processors", "adapters", "serving", "client", "encoding"}
 BELOW = {
     "ahead": set(),
     "errors": set(),
@@ -52,7 +52,8 @@ BELOW = {
     "synthetic": _CORE | {"annotations", "images"},
     "models": _CORE | {"images"},
     "processors": _CORE | {"images", "models"},
-    "serving": _CORE | {"rpc", "images", "processors", "client"},  # a pipeline may call other operators
+    "adapters": _CORE | {"images"},
+    "serving": _CORE | {"rpc", "images", "processors", "adapters", "client"},  # a pipeline may call other operators
     "client": {"address", "ahead", "rpc", "errors", "contract", "detection"},
     "encoding": _CORE | {"journal", "rpc", "images", "models", "processors", "serving", "client"},
     "http": _CORE | {"rpc", "images", "serving"},

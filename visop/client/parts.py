@@ -23,9 +23,9 @@ class FoundPart:
 
     Attributes:
         box: (x, y, w, h): the left upper corner, the width and the height, in pixels of the upright picture in the
-            resolution of its file. None if the operator knows only the original fields, which have crops alone.
+            resolution of its file. None if the operator does not say, as those that know only the original fields.
         label: what it is; empty if the operator does not say.
-        score: how certain the operator is; None as for ``box``.
+        score: how certain the operator is; None if the operator does not say.
         keypoints: (x, y) of each point that is known of it, in the same pixels.
         crop: the part cut out, as a JPEG file; None if crops were not asked for.
         vector: of a pipeline: (dimension,) float32, of unit length; else None.
@@ -76,15 +76,16 @@ def crops_alone(reply: rpc_pb2.ExecuteReply) -> list[Parts]:
 
 
 def _part(part: rpc_pb2.Part, reply: rpc_pb2.ExecuteReply) -> FoundPart:
-    box = part.box.x, part.box.y, part.box.w, part.box.h
+    place = part.box.x, part.box.y, part.box.w, part.box.h
     keypoints = tuple((point.x, point.y) for point in part.keypoints)
-    if not all(map(math.isfinite, [*box, part.score, *(side for point in keypoints for side in point)])):
+    if not all(map(math.isfinite, [*place, part.score, *(side for point in keypoints for side in point)])):
         raise VisopError("the operator answered NaN or inf")
     crop = vector = None
     if part.HasField("crop"):
         crop = _file(reply.metadata[_index(part.crop, len(reply.metadata), "crop")])
     if part.HasField("vector"):
         vector = _vector(reply.vectors[_index(part.vector, len(reply.vectors), "vector")].element)
+    box = place if part.HasField("box") else None
     return FoundPart(box, part.label, part.score, keypoints, crop, vector)
 
 

@@ -1,4 +1,4 @@
-"""Cut parts out of a decoded picture."""
+"""Cut parts out of a decoded picture, and write them as files."""
 
 from __future__ import annotations
 

@@ -15,8 +15,10 @@ from types import ModuleType
 from typing import Any, SupportsIndex
 
 from visop import address
+from visop.adapters.recognise import is_of_another_system
 from visop.contract import Encoder, Processor
 from visop.errors import ModelFailed, SettingsError, UsageError, VisopError
+from visop.images.decode import ImageLimits
 from visop.processors.registry import built_in_processor, processor_names
 from visop.serving.part_encoder import AnyOperator, PartChoice, PartEncoder
 from visop.serving.remote.encoder import RemoteEncoder
@@ -36,7 +38,8 @@ _TEMPLATE, _CUSTOM = "custom_operator.py", "custom_operator:CustomOperator"
 def load_operator(settings: Settings) -> AnyOperator:
     """An instance of ``OP_OPERATOR``, not loaded yet, behind that of ``OP_PROCESSOR`` if there is one.
 
-    A class whose constructor takes an argument gets the settings.
+    A class whose constructor takes an argument gets the settings. A class of another system, which loads its model
+    when it is constructed, is made an operator by ``visop.adapters``.
 
     Raises:
         UsageError: there is no such module or class, it is no complete operator, or a package that it needs is
@@ -102,13 +105,24 @@ def _processor_elsewhere(settings: Settings) -> Processor:
 
 
 def _constructed(setting: str, path: str, settings: Settings) -> Encoder | Processor:
-    construct = _class_of(setting, path)
+    named = _named(setting, path)
     try:
+        if is_of_another_system(named):
+            return _adapted(named, settings)
+        construct = _operator_class(setting, path, named)
         return construct(settings) if inspect.signature(construct).parameters else construct()
+    except ModelFailed as error:
+        raise SettingsError(setting, path, error.detail) from error
     except VisopError:
         raise
     except Exception as error:
         raise _broken(setting, path, "it cannot be constructed", error) from error
+
+
+def _adapted(cls: type, settings: Settings) -> Encoder | Processor:
+    from visop.adapters.adapt import adapted  # only who needs it: it locks files as Windows cannot
+
+    return adapted(cls, ImageLimits.of(settings))
 
 
 def load_model(operator: AnyOperator) -> None:
@@ -170,14 +184,21 @@ def _chosen(operator: str) -> str:
     return _CUSTOM if os.path.isfile(_TEMPLATE) else BUILT_IN
 
 
-def _class_of(setting: str, path: str) -> Callable[..., Encoder | Processor]:
+def _named(setting: str, path: str) -> Any:
+    """What ``module:Class`` names."""
     module_name, _, class_name = path.partition(":")
     sys.path[:0] = [] if os.getcwd() in sys.path else [os.getcwd()]  # the console script does not start there
-    cls = getattr(_module(setting, path, module_name), class_name, None)
-    if cls is None:
+    named = getattr(_module(setting, path, module_name), class_name, None)
+    if named is None:
         raise _absent(setting, path)
+    return named
+
+
+def _operator_class(setting: str, path: str, cls: Any) -> Callable[..., Encoder | Processor]:
+    """The class itself, if it is complete."""
     if not (inspect.isclass(cls) and issubclass(cls, Encoder | Processor)):
-        raise SettingsError(setting, path, "must be a subclass of visop.Encoder or visop.Processor")
+        why = "must be a subclass of visop.Encoder or visop.Processor, or a class with inference_by_path or execute"
+        raise SettingsError(setting, path, why)
     if cls.__abstractmethods__:
         raise SettingsError(setting, path, f"it does not define {', '.join(sorted(cls.__abstractmethods__))}")
     return cls

@@ -25,7 +25,8 @@ class PartChoice:
     margin: float = 0.0
 
     def of(self, detections: Sequence[Detection], image_size: tuple[int, int]) -> list[Detection]:
-        """The parts among what a processor found in a picture of (width, height) pixels."""
+        """The parts among what a processor found in a picture of (width, height) pixels, none twice."""
+        detections = _one_for_each_box(detections)
         if not self.whole:
             return best(detections, self.most)
         whole = Detection((0.0, 0.0, float(image_size[0]), float(image_size[1])))
@@ -109,6 +110,14 @@ class PartEncoder:
         crops = [self.choice.cut_out(image, each, size) for each in chosen]
         vectors = self.encoder.bulk_execute(crops)
         return [Part(each, vector) for each, vector in zip(chosen, vectors, strict=True)]
+
+
+def _one_for_each_box(detections: Sequence[Detection]) -> list[Detection]:
+    """What has several labels has one vector: that of its most certain label."""
+    chosen: dict[object, Detection] = {}
+    for number, each in enumerate(best(detections, len(detections))):
+        chosen.setdefault(number if isinstance(each, Unplaced) else each.box, each)
+    return list(chosen.values())
 
 
 #: What can be served.

@@ -71,7 +71,7 @@ BELOW = {
 ONLY = {
     "keras": {"visop/models", "visop/training", "visop/processors/mtcnn"},
     "tensorflow": {"visop/models"},
-    "openvino": {"visop/models", "visop/processors/faces.py"},
+    "openvino": {"visop/models", "visop/processors/faces.py", "visop/processors/yunet.py"},
     "h5py": {"visop/models"},
     "PIL": {
         "visop/images",

@@ -65,7 +65,8 @@ class Settings:
         "auto",
         "imagenet (the weights that Keras publishes), random (seeded, to try things) or the path of a file. An encoder "
         "file (.safetensors, from `visop train` or `visop whiten`) also decides model and pooling. auto is shipped "
-        "with visop for embedded, and imagenet for the others.",
+        "with visop for embedded, and imagenet for the others. For faces, auto is MTCNN; an ONNX file in the form of "
+        "YuNet takes its place.",
     )
     pooling: Literal["auto", "avg", "max", "gem", "rmac", "ramac"] = _setting(
         "auto",

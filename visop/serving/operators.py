@@ -73,8 +73,10 @@ def check_encoder(operator: AnyOperator) -> Encoder:
 
 
 def _operator(settings: Settings) -> Encoder | Processor:
-    if settings.operator in ("auto", BUILT_IN) and (found := built_in_processor(settings.model, settings)):
-        return found
+    if settings.operator in ("auto", BUILT_IN):
+        found = built_in_processor(settings.model, settings, settings.weights)
+        if found is not None:
+            return found
     return _constructed("operator", _chosen(settings.operator), settings)
 
 

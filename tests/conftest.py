@@ -25,6 +25,7 @@ from tests.in_thread import serving_in_thread
 from tests.made_once import MakeOnce, made_once, shared_folder
 from tests.toys import ToyOperator
 from visop.cli.main import make_parser
+from visop.contract import Encoder, Processor
 from visop.rpc import rpc_pb2_grpc
 from visop.serving.part_encoder import AnyOperator, PartEncoder
 from visop.serving.pipeline import Pipeline
@@ -198,3 +199,26 @@ def picture_server() -> Iterator[str]:
     """The base URL of a real HTTP server."""
     with serving_in_thread(ThreadingHTTPServer(("127.0.0.1", 0), _Pictures)) as server:
         yield f"http://127.0.0.1:{server.server_port}"
+
+
+@pytest.fixture(scope="session")
+def faces(model_cache: Path) -> Iterator[Processor]:
+    """The face detector, loaded; building it takes seconds."""
+    pytest.importorskip("mtcnn")
+    from visop.processors.faces import Faces
+
+    processor = Faces(Settings(cache_dir=model_cache))
+    processor.load()
+    yield processor
+    processor.close()
+
+
+@pytest.fixture(scope="session")
+def embedded(model_cache: Path) -> Iterator[Encoder]:
+    """The encoder that is shipped, loaded."""
+    from visop.models.built_in_encoder import BuiltInEncoder
+
+    encoder = BuiltInEncoder(Settings(model="embedded", cache_dir=model_cache))
+    encoder.load()
+    yield encoder
+    encoder.close()

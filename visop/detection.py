@@ -111,10 +111,20 @@ def _checked(number: int, found: Any, image_size: tuple[int, int], labels: Seque
     label: object = found.label
     if not isinstance(label, str) or (labels and label not in labels):
         raise ModelFailed(f"{name} has the label {found.label!r}, which is not one of the processor's labels")
+    if not label.isascii() and not _is_text(label):
+        raise ModelFailed(f"{name} has the label {found.label!r}, which UTF-8 cannot hold")
     keypoints = tuple(_numbers(f"keypoint {each} of {name}", point, 2) for each, point in enumerate(found.keypoints))
     [score] = _numbers(f"the score of {name}", [found.score], 1)
     box = _inside(name, found.box, image_size)
     return replace(found, box=box, score=score, keypoints=keypoints)  # type: ignore[arg-type]
+
+
+def _is_text(label: str) -> bool:
+    try:
+        label.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _inside(name: str, box: object, image_size: tuple[int, int]) -> Box:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +13,11 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from visop.contract import Processor
 from visop.detection import Detection
 from visop.processors.boxes import overlap
-from visop.processors.faces import Faces
-from visop.settings import Settings
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def faces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faces]:
-    processor = Faces(Settings(cache_dir=tmp_path_factory.mktemp("cache")))
-    processor.load()
-    yield processor
-    processor.close()
 
 
 def astronaut(side: int = 512) -> npt.NDArray[np.uint8]:
@@ -54,7 +44,7 @@ for path in sys.argv[1:]:
 """
 
 
-def test_boxes_and_points_agree_with_the_package_that_the_weights_are_of(faces: Faces, tmp_path: Path) -> None:
+def test_boxes_and_points_agree_with_the_package_that_the_weights_are_of(faces: Processor, tmp_path: Path) -> None:
     import json
 
     from skimage import data
@@ -89,7 +79,7 @@ def test_boxes_and_points_agree_with_the_package_that_the_weights_are_of(faces: 
             assert np.abs(np.array(match.keypoints) - points).max() <= 3
 
 
-def test_the_face_of_the_astronaut_is_found_with_its_points_in_it(faces: Faces) -> None:
+def test_the_face_of_the_astronaut_is_found_with_its_points_in_it(faces: Processor) -> None:
     best, *_ = faces.execute(astronaut())
     assert best.label == "face"
     assert best.score > 0.95
@@ -100,7 +90,7 @@ def test_the_face_of_the_astronaut_is_found_with_its_points_in_it(faces: Faces) 
     assert left_eye[1] < nose[1]
 
 
-def test_pictures_of_many_sizes_share_a_batch_and_answer_as_alone(faces: Faces) -> None:
+def test_pictures_of_many_sizes_share_a_batch_and_answer_as_alone(faces: Processor) -> None:
     pictures = [
         astronaut(300),
         np.zeros((1, 1, 3), np.uint8),
@@ -114,7 +104,7 @@ def test_pictures_of_many_sizes_share_a_batch_and_answer_as_alone(faces: Faces) 
             np.testing.assert_allclose(one.box, other.box, atol=0.01)
 
 
-def test_many_faces_and_noise_are_bounded(faces: Faces) -> None:
+def test_many_faces_and_noise_are_bounded(faces: Processor) -> None:
     crowd = np.tile(astronaut(128), (12, 16, 1))
     found = faces.execute(crowd)
     assert len(found) >= 180
@@ -123,7 +113,7 @@ def test_many_faces_and_noise_are_bounded(faces: Faces) -> None:
     assert len(faces.execute(noise)) < 50
 
 
-def test_fifty_megapixels_are_searched_for_large_faces(faces: Faces) -> None:
+def test_fifty_megapixels_are_searched_for_large_faces(faces: Processor) -> None:
     picture = np.zeros((6100, 8200, 3), np.uint8)
     picture[1000:5000, 2000:6000] = astronaut(4000)
     assert max(each.score for each in faces.execute(picture)) > 0.95

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -16,12 +15,9 @@ from PIL import Image
 from tests.conftest import Running, make_base64, make_scene, running, unit
 from tests.original_client import OriginalClient, run_pipeline
 from tests.toys import ToyOperator, ToyProcessor
-from visop.contract import Encoder
-from visop.models.built_in_encoder import BuiltInEncoder
-from visop.processors.faces import Faces
+from visop.contract import Encoder, Processor
 from visop.processors.regions import Regions
 from visop.serving.part_encoder import PartChoice, PartEncoder
-from visop.settings import Settings
 
 Start = Callable[..., Running]
 
@@ -93,25 +89,8 @@ def test_an_empty_url_is_refused_unless_it_came_with_data(start: Callable[..., O
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
-@pytest.fixture(scope="module")
-def faces(model_cache: Path) -> Iterator[Faces]:
-    pytest.importorskip("mtcnn")
-    processor = Faces(Settings(cache_dir=model_cache))
-    processor.load()
-    yield processor
-    processor.close()
-
-
-@pytest.fixture(scope="module")
-def embedded(model_cache: Path) -> Iterator[Encoder]:
-    encoder = BuiltInEncoder(Settings(model="embedded", weights="auto", cache_dir=model_cache))
-    encoder.load()
-    yield encoder
-    encoder.close()
-
-
 @pytest.mark.slow
-def test_faces_are_cut_out_and_encoded(faces: Faces, embedded: Encoder) -> None:
+def test_faces_are_cut_out_and_encoded(faces: Processor, embedded: Encoder) -> None:
     from skimage import data
 
     file = io.BytesIO()

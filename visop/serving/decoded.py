@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from visop.contract import Image
+from visop.detection import Detection
 from visop.images.crops import CropOptions
 
 
@@ -29,4 +30,4 @@ class Decoded:
     crops: CropOptions
     go_on: Callable[[Callable[[], None]], None]
     count: Callable[[int], None]
-    spend: Callable[[int, int], None]
+    spend: Callable[[Detection, int, int], None]

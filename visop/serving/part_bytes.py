@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 
+from visop.detection import Detection
 from visop.errors import ImageTooLarge
 
-# Of a part beside its crop and its vector: box, label, score, keypoints, and the tags of them all.
-_PART_BYTES = 256
+# Of a part beside its label, keypoints, crop and vector: box, score, the tags of them all, and its share of the status
+# of its input; and of a keypoint.
+_PART_BYTES, _KEYPOINT_BYTES = 256, 12
 
 
 class PartBytes:
@@ -21,14 +23,15 @@ class PartBytes:
         self._max_message_bytes = self._left = max_message_bytes
         self._lock = threading.Lock()
 
-    def spend(self, crop: int = 0, vector: int = 0) -> None:
+    def spend(self, found: Detection, crop: int = 0, vector: int = 0) -> None:
         """Count a part with a crop of so many bytes, which become base64, or a vector of so many numbers.
 
         Raises:
             ImageTooLarge: the parts of this call do not fit into a message.
         """
+        detection = _PART_BYTES + len(found.label.encode()) + _KEYPOINT_BYTES * len(found.keypoints)
         with self._lock:
-            self._left -= _PART_BYTES + (crop + 2) // 3 * 4 + 4 * vector
+            self._left -= detection + (crop + 2) // 3 * 4 + 4 * vector
             if self._left >= 0:
                 return
         limit = f"a message of {self._max_message_bytes:,} bytes (OP_MAX_MESSAGE_BYTES)"

@@ -243,8 +243,8 @@ class EncodeParts:
         if not chosen:
             job.finish(_found(picture, ()))
             return
-        for _ in chosen:
-            picture.spend(0, self._dimension)
+        for each in chosen:
+            picture.spend(each, 0, self._dimension)
         picture.count(min(len(chosen), self._ahead))
         parts = _Parts(job, picture, chosen)
         for _ in range(min(self._ahead, len(chosen))):
@@ -347,6 +347,8 @@ class _Following(Generic[Out]):
 
 def _cut_out(job: InputJob, picture: Decoded, found: Sequence[Detection]) -> Found:
     if picture.crops.omit:
+        for each in found:
+            picture.spend(each, 0, 0)
         return _found(picture, [Part(each) for each in found])
     return _found(picture, [Part(each, crop=_crop_file(job, picture, each)) for each in found])
 
@@ -358,7 +360,7 @@ def _crop_file(job: InputJob, picture: Decoded, found: Detection) -> bytes | Non
         file = found.crop
     else:
         file = crop_file(picture.image, found.box, picture.size, picture.crops)
-    picture.spend(len(file or b""), 0)
+    picture.spend(found, len(file or b""), 0)
     return file
 
 

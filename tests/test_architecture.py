@@ -56,6 +56,7 @@ BELOW = {
     "serving": _CORE | {"rpc", "images", "processors", "adapters", "client"},  # a pipeline may call other operators
     "client": {"address", "ahead", "rpc", "errors", "contract", "detection"},
     "encoding": _CORE | {"journal", "rpc", "images", "models", "processors", "serving", "client"},
+    "detecting": _CORE | {"journal", "rpc", "images", "processors", "serving", "client", "encoding"},
     "http": _CORE | {"rpc", "images", "serving"},
     "collect": _CORE | {"journal", "images"},
     "templates": set(),
@@ -63,7 +64,8 @@ BELOW = {
     "search": _SERVED | {"evaluation", "journal", "templates"},
     "web": _SERVED | {"http", "search", "synthetic", "templates"},
     "training": _SERVED | {"annotations", "evaluation", "synthetic"},
-    "cli": _SERVED | {"annotations", "collect", "evaluation", "http", "search", "synthetic", "training", "web"},
+    "cli": _SERVED
+    | {"annotations", "collect", "detecting", "evaluation", "http", "search", "synthetic", "training", "web"},
     "__main__": {"cli"},
 }
 

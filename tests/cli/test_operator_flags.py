@@ -29,7 +29,7 @@ def test_a_flag_means_one_thing_in_every_command(name: str, parser: argparse.Arg
         "--class": ("module:Class",),
         "--limit": ("N",),
         "--k": ("N",),
-        "--out": ("OUT.npy", "OUT.safetensors", "FILE.safetensors", "FOLDER"),
+        "--out": ("OUT.npy", "OUT.jsonl", "OUT.safetensors", "FILE.safetensors", "FOLDER"),
     }
     for flag, forms in meanings.items():
         assert flag not in flags or flags[flag].metavar in forms

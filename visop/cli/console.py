@@ -48,12 +48,13 @@ def resumable(work: Callable[[], int], kept: str = KEPT) -> int:
 
     Raises:
         UsageError, TrainingFailed: the same command again would lead nowhere.
+        BrokenPipeError: nobody reads what it prints any more.
     """
     try:
         return work()
     except KeyboardInterrupt:
         return complain(f"interrupted. {kept}", INTERRUPTED)
-    except (UsageError, TrainingFailed):
+    except (UsageError, TrainingFailed, BrokenPipeError):
         raise
     except (VisopError, OSError) as error:
         return complain(f"not finished: {reason(error)}. {kept}", UNFINISHED)

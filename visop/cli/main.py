@@ -24,6 +24,7 @@ _COMMANDS = (
     "info",
     "health",
     "encode",
+    "detect",
     "index",
     "search",
     "duplicates",
@@ -45,6 +46,7 @@ examples:
   visop health -e 10.0.0.7:50051                     ask a running operator whether it works
   visop encode pictures/ --out vectors.npy           encode a folder in this process
   visop encode pictures/ --out v.npy -e HOST:PORT    the same, by a running operator
+  visop detect pictures/ --model faces               find faces, or objects; --annotated FOLDER draws them
   visop index pictures/                              make a folder searchable, then
   visop search cat.jpg                               find the pictures most like one
 
@@ -56,7 +58,7 @@ Words that mean the same in every command:
 Every setting is a flag of `visop serve` and an environment variable: --max-batch 16 is OP_MAX_BATCH=16. The flag wins.
 `visop info` prints all of them. `visop COMMAND --help` has more examples, and --help-engine the settings of the engine.
 
-`pip install visop` is the client: info, health, encode with -e, and visop.Client in Python. The rest is in extras:
+`pip install visop` is the client: info, health, encode and detect with -e, visop.Client in Python. In extras are:
   visop[cpu]       serve and encode on a CPU          visop[search]    index, search, duplicates, remove, reindex
   visop[gpu]       serve and encode on a GPU          visop[web]       run: the search page, and all of the above
   visop[tools]     compare, evaluate, whiten, ...     visop[train]     train, with a framework of your choice

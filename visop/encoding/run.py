@@ -45,7 +45,7 @@ def encode_into(
     Raises:
         VisopError: the run cannot go on. What is done stays done.
     """
-    left = list(_not_done(names, file.done))
+    left = list(not_done(names, file.done))
     inputs = (read_input(name, max_image_bytes) for name in left)
     for name, result in zip(left, encoder.encode_stream(inputs, batch=batch), strict=True):
         if isinstance(result, ModelFailed):
@@ -54,7 +54,7 @@ def encode_into(
         on_done()
 
 
-def _not_done(names: Iterable[str], done: Counter[str]) -> Iterator[str]:
+def not_done(names: Iterable[str], done: Counter[str]) -> Iterator[str]:
     """Yield the names that are not done; a name that is given twice has to be done twice."""
     left = done.copy()
     for name in names:
@@ -64,11 +64,18 @@ def _not_done(names: Iterable[str], done: Counter[str]) -> Iterator[str]:
             yield name
 
 
-def check_health(encoder: StreamEncoder, name: str) -> None:
+class HasHealth(Protocol):
+    """What works on many inputs."""
+
+    def health(self) -> str:
+        """``HEALTHY``, or what is wrong."""
+
+
+def check_health(operator: HasHealth, name: str) -> None:
     """Tell an input that breaks the model from a model that is broken, which would fail every input from here on.
 
     Raises:
         VisopError: the model is broken; says so of ``name``.
     """
-    if (health := encoder.health()) != HEALTHY:
+    if (health := operator.health()) != HEALTHY:
         raise VisopError(f"{name} is not healthy: {health}")

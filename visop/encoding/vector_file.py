@@ -13,29 +13,27 @@ and memory does not grow with the number of vectors.
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from visop.contract import OperatorInfo, Vector
+from visop.encoding.error_list import ERROR_HEADER, check_replaceable, whole_text
 from visop.encoding.same_encoder import is_same_encoder
 from visop.errors import UsageError, VisopError
-from visop.files import move, whole_file
+from visop.files import move
 from visop.journal import Journal
 from visop.rpc.statuses import code_of
 
 _ROW_TYPE = np.dtype("<f4")
-
-_ERROR_HEADER = ("input", "code", "reason")
 
 # NumPy pads the header of such an array to this size, whatever the count, so that the count can be filled in later.
 _HEADER_BYTES = 128
@@ -68,9 +66,7 @@ class Outputs:
                 raise UsageError(field, path, "there is no such folder")
         if self.errors in (self.vectors, self.rows, self.about, self.part, self.journal):
             raise UsageError("errors", self.errors, "another file of this run has this name; take another")
-        # The errors of an earlier run are replaced, and nothing else is.
-        if self.errors.exists() and not is_list_of_errors(self.errors):
-            raise UsageError("errors", self.errors, "is there already and no list of errors; take another name")
+        check_replaceable(self.errors)
         if not (self.vectors.exists() or self.journal.exists()):
             self._check_tables()
 
@@ -254,11 +250,11 @@ class VectorFile:
             raise AssertionError(f"a .npy header of {rows.tell()} bytes, expected {_HEADER_BYTES}")
 
     def _write_tables(self) -> None:
-        with _whole_text(self._outputs.rows) as rows, _whole_text(self._outputs.errors) as errors:
+        with whole_text(self._outputs.rows) as rows, whole_text(self._outputs.errors) as errors:
             write_row = csv.writer(rows, lineterminator="\n").writerow
             write_error = csv.writer(errors, lineterminator="\n").writerow
             write_row(("row", "input"))
-            write_error(_ERROR_HEADER)
+            write_error(ERROR_HEADER)
             number = 0
             for entry in self._done_entries():
                 if "code" in entry:
@@ -266,7 +262,7 @@ class VectorFile:
                 else:
                     write_row((number, entry["input"]))
                     number += 1
-        with _whole_text(self._outputs.about) as file:
+        with whole_text(self._outputs.about) as file:
             json.dump(_facts(self._operator) | {"vectors": self.good, "errors": self.bad}, file, indent=2)
             file.write("\n")
 
@@ -276,29 +272,9 @@ class VectorFile:
         return (entry for entry, _ in entries)
 
 
-def is_list_of_errors(path: Path) -> bool:
-    """Whether a file is a list of failed inputs that some run wrote, or empty, so that another run may replace it."""
-    header = ",".join(_ERROR_HEADER).encode()
-    try:
-        if not path.is_file():  # a pipe would be waited for
-            return False
-        with open(path, "rb") as file:
-            return file.read(len(header)) in (header, b"")
-    except OSError:
-        return False
-
-
 def _sync(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-@contextmanager
-def _whole_text(path: Path) -> Iterator[IO[str]]:
-    with whole_file(path) as file:
-        text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
-        yield text
-        text.detach()  # writes what it holds, and leaves the file open
 
 
 def _facts(operator: OperatorInfo) -> dict[str, Any]:

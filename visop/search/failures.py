@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Self
 
-from visop.encoding.vector_file import is_list_of_errors
+from visop.encoding.error_list import is_list_of_errors
 from visop.errors import UsageError, VisopError
 from visop.rpc.statuses import code_of
 from visop.search.milvus.place import file_of, shown_uri

@@ -93,18 +93,22 @@ def _leave_behind(before: set[threading.Thread]) -> None:
 
 
 @contextmanager
-def open_pipeline(settings: Settings, *, one_peer: bool = False) -> Iterator[tuple[AnyOperator, Pipeline]]:
+def open_pipeline(
+    settings: Settings, *, one_peer: bool = False, check: Callable[[AnyOperator], object] = lambda _: None
+) -> Iterator[tuple[AnyOperator, Pipeline]]:
     """The configured operator, loaded and warm, and the pipeline that feeds it.
 
     Args:
         settings: of both.
         one_peer: as for ``Pipeline``.
+        check: raises if the operator is not of the kind that is wanted; called before it is loaded.
 
     Raises:
         SettingsError: the operator cannot be found, or its weights or device are missing.
         ModelFailed: it cannot be loaded, or failed its warm-up.
     """
     operator = load_operator(settings)
+    check(operator)
     load_model(operator)
     try:
         operator.warm_up()

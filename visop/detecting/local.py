@@ -1,0 +1,54 @@
+"""Use a processor in this process as if over a client, to look through a folder without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from visop.client import FoundPart
+from visop.contract import Encoder
+from visop.detection import Found, Part
+from visop.encoding.local import LocalOperator, open_local_pipeline
+from visop.errors import UsageError, VisopError
+from visop.images.crops import CropOptions
+from visop.processors.registry import processor_names
+from visop.serving.part_encoder import AnyOperator
+from visop.settings import Settings
+
+
+class LocalDetector(LocalOperator):
+    """A processor, or a pipeline."""
+
+    def detect_stream(
+        self, inputs: Iterable[bytes | str | VisopError], *, batch: int
+    ) -> Iterator[list[FoundPart] | VisopError]:
+        """Do as ``visop.client.Client.detect_stream``, without crops."""
+        for result in self.results(inputs, batch=batch):
+            if isinstance(result, Found):
+                yield [_as_answered(part) for part in result.parts]
+            elif isinstance(result, VisopError):
+                yield result
+
+
+@contextmanager
+def open_local(settings: Settings) -> Iterator[LocalDetector]:
+    """Load and warm up the configured operator.
+
+    Raises:
+        UsageError: it is an encoder of whole pictures, or as ``open_local_pipeline``.
+        ModelFailed: as ``open_local_pipeline``.
+    """
+    with open_local_pipeline(settings, _check) as (operator, pipeline):
+        yield LocalDetector(operator.info(), pipeline, CropOptions(omit=True))
+
+
+def _check(operator: AnyOperator) -> None:
+    if isinstance(operator, Encoder):
+        names = ", ".join(processor_names())
+        why = f"the encoder {operator.name} finds nothing in pictures; choose a processor: {names}, or a class of yours"
+        raise UsageError("model", "", why)
+
+
+def _as_answered(part: Part) -> FoundPart:
+    found = part.detection
+    return FoundPart(found.box, found.label, found.score, found.keypoints, part.crop, part.vector)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import functools
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import grpc
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
-from grpc_tools import protoc  # type: ignore[import-untyped]
+
+from tests.proto_messages import messages_of
 
 #: The whole of it: none of our additions.
 PROTO = """
@@ -77,13 +75,4 @@ def run_pipeline(*operators: OriginalClient, url: str = "", data: str = "") -> l
 
 @functools.cache
 def _messages() -> dict[str, type[Message]]:
-    """In a pool of their own, for ours have the same names."""
-    with tempfile.TemporaryDirectory() as folder:
-        proto, compiled = Path(folder, "original.proto"), Path(folder, "original.bin")
-        proto.write_text(PROTO)
-        assert protoc.main(["", f"-I{folder}", f"--descriptor_set_out={compiled}", str(proto)]) == 0
-        files = descriptor_pb2.FileDescriptorSet.FromString(compiled.read_bytes())
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(files.file[0])
-    file = pool.FindFileByName("original.proto")
-    return {name: message_factory.GetMessageClass(message) for name, message in file.message_types_by_name.items()}
+    return messages_of(PROTO)

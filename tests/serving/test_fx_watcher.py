@@ -5,18 +5,18 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from google.protobuf import descriptor_pb2, message_factory
-from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_tools import protoc  # type: ignore[import-untyped]
 
 from tests.conftest import Running, make_scene, running
+from tests.proto_messages import messages_of
 from tests.toys import RAISES, ToyProcessor
+
+Messages = dict[str, type[Message]]
 
 SCENE = make_scene({(200, 0, 0): (10, 5, 20, 10), (0, 0, 250): (40, 20, 5, 8)})
 
@@ -36,36 +36,27 @@ message Resources { string Memory = 1; string CPU = 2; string GPU = 3; }
 
 
 @pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> DescriptorPool:
+def original() -> Messages:
     """The messages of an original client."""
-    folder: Path = tmp_path_factory.mktemp("original")
-    (folder / "fxwatcher.proto").write_text(ORIGINAL)
-    made = folder / "made"
-    assert not protoc.main(["protoc", f"-I{folder}", f"--descriptor_set_out={made}", "fxwatcher.proto"])
-    pool = DescriptorPool()
-    for file in descriptor_pb2.FileDescriptorSet.FromString(made.read_bytes()).file:
-        pool.Add(file)
-    return pool
+    return messages_of(ORIGINAL)
 
 
 class Caller:
     """What the stub of an original client does."""
 
-    def __init__(self, pool: DescriptorPool, channel: grpc.Channel) -> None:
-        classes: list[Any] = [
-            message_factory.GetMessageClass(pool.FindMessageTypeByName(f"pb.{name}")) for name in ("Request", "Reply")
-        ]
-        self.Request, reply = classes
+    def __init__(self, messages: Messages, channel: grpc.Channel) -> None:
+        self.Request: Any = messages["Request"]
         self._call = channel.unary_unary(
             "/pb.FxWatcher/Call",
             request_serializer=self.Request.SerializeToString,
-            response_deserializer=reply.FromString,
+            response_deserializer=messages["Reply"].FromString,
         )
 
     def __call__(self, data: bytes, **options: Any) -> str:
         trigger = {"Name": "grpc", "Time": "2018-11-02"}
         request = self.Request(input=data, info={"FunctionName": "ssd-test", "Trigger": trigger})
-        output: str = self._call(request, timeout=20, **options).Output
+        reply: Any = self._call(request, timeout=20, **options)
+        output: str = reply.Output
         return output
 
 
@@ -76,7 +67,7 @@ def finding() -> Iterator[Running]:
 
 
 @pytest.fixture
-def call(original: DescriptorPool, finding: Running) -> Caller:
+def call(original: Messages, finding: Running) -> Caller:
     return Caller(original, finding.channel)
 
 
@@ -126,7 +117,7 @@ def test_health_knows_the_service(finding: Running) -> None:
     assert reply.status == health_pb2.HealthCheckResponse.SERVING
 
 
-def test_an_encoder_has_no_such_service(original: DescriptorPool, start_server: Callable[..., Running]) -> None:
+def test_an_encoder_has_no_such_service(original: Messages, start_server: Callable[..., Running]) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         Caller(original, start_server().channel)(SCENE)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED

@@ -71,7 +71,7 @@ BELOW = {
 
 # Who may import these libraries.
 ONLY = {
-    "keras": {"visop/models", "visop/training", "visop/processors/mtcnn"},
+    "keras": {"visop/models", "visop/training", "visop/processors/mtcnn", "visop/processors/ssd"},
     "tensorflow": {"visop/models"},
     "openvino": {"visop/models", "visop/processors/faces.py", "visop/processors/yunet.py"},
     "h5py": {"visop/models"},

@@ -42,7 +42,7 @@ class DetectorHeader:
     """What a detector file says of itself; the tensors are not read.
 
     Attributes:
-        model: the kind of network and everything that is the same for all of its kind, such as ``ssd300-voc``.
+        model: the kind of network and everything that is the same for all of its kind, such as ``ssd300``.
         labels: of the classes in the order in which the network gives them, without the background. A class with an
             empty label is never answered.
         network: further facts that the network is built from; a JSON object.

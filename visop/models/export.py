@@ -1,16 +1,11 @@
 """Build an encoder with Keras and write it for OpenVINO or as an encoder file: ``python -m visop.models.export``.
 
-A program of its own, so that the process that serves never imports Keras: it would stay in memory, and decide for the
-operator of a user which backend of Keras is loaded. Refused weights end it with status 3, the reason on stdout.
+``build_process`` says why it is a program of its own, and what its statuses mean.
 """
 
 from __future__ import annotations
 
 import argparse
-import logging
-import os
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,7 +16,8 @@ from typing import Any, get_args
 import numpy as np
 
 from visop.contract import Image
-from visop.errors import UsageError, WeightsError
+from visop.errors import WeightsError
+from visop.models.build_process import LIMIT_S, REFUSED, build
 from visop.models.encoder_file import write_encoder_file
 from visop.models.encoder_header import RANGES
 from visop.models.registry import ModelSpec, Pooling, find_model
@@ -29,18 +25,12 @@ from visop.models.telemetry import switch_off_telemetry
 from visop.models.tensor_file import SUFFIX, Tensors
 from visop.models.weights import Weights
 
-logger = logging.getLogger(__name__)
-
 MODEL_FILE = "model.xml"
 
 # Ranges for eight bits are the largest of all pictures' percentiles. Measured once, by hand, for edited photographs and
 # an earlier state of the embedded encoder, mean centred cosine with f32: 0.9954 with maxima, 0.9976 with the 99.95th;
 # 0.9945 with the 99.6th of 32 pictures. Recall hardly differs: 0.928 with the 99.95th, 0.927 with the 99.99th.
 PERCENTILE = 99.95
-
-# Of a build: enough for a large model on a slow machine.
-_LIMIT_S = 600.0
-_REFUSED = 3  # 2 is what argparse ends with
 
 
 def export_in_subprocess(
@@ -50,7 +40,7 @@ def export_in_subprocess(
     folder: Path,
     *,
     quantised: bool = False,
-    timeout_s: float = _LIMIT_S,
+    timeout_s: float = LIMIT_S,
 ) -> None:
     """Write ``model.xml`` and ``model.bin``, the OpenVINO IR in f32, into ``folder``.
 
@@ -90,37 +80,14 @@ def convert_in_subprocess(
         file = Path(folder) / "pictures.npy"
         np.save(file, np.asarray(pictures, np.uint8))
         options = ["--pictures", str(file)] if len(pictures) else []
-        _export_in_subprocess(spec, weights, pooling, path, options, _LIMIT_S)
+        _export_in_subprocess(spec, weights, pooling, path, options, LIMIT_S)
 
 
 def _export_in_subprocess(
     spec: ModelSpec, weights: Weights, pooling: Pooling, path: Path, options: Sequence[str], timeout_s: float
 ) -> None:
     source = [str(weights.path.absolute()), weights.sha256] if weights.path else []
-    command = [sys.executable, "-P", "-m", __name__, *options, spec.name, pooling, str(path), *source]
-    done = _run(spec, command, timeout_s)
-    if done.returncode == _REFUSED:
-        raise WeightsError("", "", done.stdout.strip())
-    if done.returncode != 0:
-        logger.error("building %s failed:\n%s", spec.name, done.stderr)
-        last_line = done.stderr.strip().rpartition("\n")[2]
-        free = f"{shutil.disk_usage(path.parent).free >> 20} MiB are free in {path.parent}"
-        raise UsageError("", "", f"building {spec.name} ended with status {done.returncode} ({free}): {last_line}")
-
-
-def _run(spec: ModelSpec, command: list[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
-    with tempfile.TemporaryDirectory(prefix="visop-") as keras_home:
-        environment = {
-            "KERAS_BACKEND": "openvino",
-            "KERAS_HOME": keras_home,  # a person's keras.json could change the vectors
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # what is found here is found there
-        }
-        try:
-            return subprocess.run(  # noqa: S603 - this very file, no shell
-                command, env=os.environ | environment, capture_output=True, text=True, timeout=timeout_s
-            )
-        except subprocess.TimeoutExpired as error:
-            raise UsageError("", "", f"building {spec.name} took more than {timeout_s:g} s") from error
+    build(spec.name, __name__, [*options, spec.name, pooling, str(path), *source], path, timeout_s)
 
 
 def export(
@@ -221,7 +188,7 @@ def main(arguments: list[str]) -> int:
         export(spec, weights, args.pooling, args.path, quantised=args.quantise, pictures=pictures)
     except WeightsError as error:
         sys.stdout.write(f"{error}\n")
-        return _REFUSED
+        return REFUSED
     return 0
 
 

@@ -21,14 +21,14 @@ class SelectionRule:
         score: a box of a class must have more, 0 to 1.
         overlap: of two boxes of a class whose intersection is more than this share of their union, the better stays.
         most_per_class: at most so many of the highest scores of each class are looked at.
-        most_looked_at: the same of all classes together.
+        most_looked_at: the same of all classes together; None is no limit.
         most: at most so many are answered.
     """
 
     score: float = 0.5
     overlap: float = 0.45
     most_per_class: int = 400
-    most_looked_at: int = 1_000_000
+    most_looked_at: int | None = None
     most: int = 200
 
 
@@ -43,29 +43,32 @@ def select(boxes: Floats, scores: Floats, rule: SelectionRule) -> tuple[npt.NDAr
     Returns:
         Indices of the boxes and of their classes, the highest score first; a box may be answered for several classes.
     """
-    rows, classes = _candidates(scores, rule)
+    looked_at = scores > rule.score
+    if rule.most_looked_at is not None:
+        looked_at = _best(scores, looked_at, rule.most_looked_at)
     streams = [
-        _standing_of_class(boxes, scores[:, each], rows[classes == each], int(each), rule)
-        for each in np.unique(classes)
+        _standing_of_class(boxes, scores, looked_at, each, rule)
+        for each in np.flatnonzero(looked_at.any(axis=0)).tolist()
     ]
     # Lazily: what comes after the last one answered is never compared with any.
     kept = list(itertools.islice(heapq.merge(*streams), rule.most))
     return np.asarray([row for _, _, row in kept], np.intp), np.asarray([each for _, each, _ in kept], np.intp)
 
 
-def _candidates(scores: Floats, rule: SelectionRule) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Rows and classes of the scores that are looked at."""
-    rows, classes = np.nonzero(scores > rule.score)
-    if len(rows) > rule.most_looked_at:
-        best = np.argsort(-scores[rows, classes], kind="stable")[: rule.most_looked_at]
-        rows, classes = rows[best], classes[best]
-    return rows, classes
+def _best(scores: Floats, looked_at: npt.NDArray[np.bool_], most: int) -> npt.NDArray[np.bool_]:
+    """Of what is looked at, the highest scores; of equal ones the first."""
+    found = np.flatnonzero(looked_at)
+    best = found[np.argsort(-scores.ravel()[found], kind="stable")[:most]]
+    only = np.zeros_like(looked_at)
+    only.ravel()[best] = True
+    return only
 
 
 def _standing_of_class(
-    boxes: Floats, scores: Floats, rows: npt.NDArray[np.intp], each: int, rule: SelectionRule
+    boxes: Floats, scores: Floats, looked_at: npt.NDArray[np.bool_], each: int, rule: SelectionRule
 ) -> Iterator[tuple[float, int, int]]:
-    """(-score, class, row) of those of a class that stay, the highest score first."""
-    rows = np.sort(rows)  # of equal scores the first stays
-    for index in standing(boxes[rows], scores[rows], rule.overlap, most=rule.most_per_class):
-        yield -float(scores[rows[index]]), each, int(rows[index])
+    """(-score, class, row) of those of a class that stay, the highest score first; of equal scores the first."""
+    rows = np.flatnonzero(looked_at[:, each])
+    for index in standing(boxes[rows], scores[rows, each], rule.overlap, most=rule.most_per_class):
+        row = int(rows[index])
+        yield -float(scores[row, each]), each, row

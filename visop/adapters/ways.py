@@ -11,7 +11,7 @@ import numpy as np
 from visop.adapters.private_folder import PrivateFolder
 from visop.contract import Image
 from visop.errors import ModelFailed
-from visop.images.crops import png_file
+from visop.images.stored_png import stored_png
 
 #: What classes are tried on: large enough for the boxes that a class answers to whatever it is shown.
 TRIAL: Image = np.full((480, 640, 3), 128, np.uint8)
@@ -51,7 +51,7 @@ class ByPath:
 
     def prepare(self, image: Image) -> bytes:
         """As a file without loss, in memory: nothing is on disk while it waits."""
-        return png_file(image)
+        return stored_png(image)
 
     def answers(self, items: Sequence[bytes]) -> list[Any]:
         """Call the class, once if it takes several paths. Raises what that call raises."""
@@ -102,7 +102,7 @@ class ByRun:
 
     def prepare(self, image: Image) -> str:
         """As a file without loss, as a data URI: that is how it learns the suffix."""
-        return f"data:image/png;base64,{base64.b64encode(png_file(image)).decode()}"
+        return f"data:image/png;base64,{base64.b64encode(stored_png(image)).decode()}"
 
     def answers(self, items: Sequence[str]) -> list[Any]:
         """Call it once for each: what it cannot read it leaves out of its answer."""

@@ -69,13 +69,6 @@ def jpeg_file(image: Image, quality: int) -> bytes:
     return file.getvalue()
 
 
-def png_file(image: Image) -> bytes:
-    """An image as a PNG, which keeps its pixels. Written fast: it is for the wire, and not for a disk."""
-    file = io.BytesIO()
-    PIL.Image.fromarray(image).save(file, "PNG", compress_level=1)
-    return file.getvalue()
-
-
 def save_jpeg(picture: PIL.Image.Image, file: IO[bytes], quality: int) -> None:
     """Write a picture as a JPEG; one with longer sides than a JPEG may have is scaled down."""
     if max(picture.size) > MAX_JPEG_SIDE:

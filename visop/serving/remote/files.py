@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from visop.contract import Image
 from visop.errors import ImageTooLarge
-from visop.images.crops import jpeg_file, png_file
+from visop.images.crops import jpeg_file
+from visop.images.stored_png import stored_png
 
 # Of crops that are too large without loss; the human eye sees no difference.
 _QUALITY = 95
@@ -20,7 +21,7 @@ def lossless_file(image: Image, max_bytes: int) -> bytes:
     Raises:
         ImageTooLarge: a JPEG is too large, too.
     """
-    file = png_file(image)
+    file = stored_png(image)
     if len(file) <= max_bytes:
         return file
     file = jpeg_file(image, _QUALITY)

@@ -247,6 +247,28 @@ def test_a_wrong_count_fails_the_request(start_server: Start, connected: Connect
         assert reply.statuses[0].code == 13
 
 
+@pytest.mark.parametrize("breaks", ["the reply", "one part"])
+def test_a_picture_that_breaks_the_other_operator_fails_alone(
+    start_server: Start, connected: Connect, breaks: str
+) -> None:
+    class Breaks(Scripted):
+        def Execute(self, request: rpc_pb2.ExecuteRequest, context: grpc.ServicerContext) -> rpc_pb2.ExecuteReply:
+            reply = super().Execute(request, context)
+            if NOTHING not in request.images:
+                return reply
+            if breaks == "the reply":
+                context.abort(grpc.StatusCode.UNKNOWN, "list index out of range")
+            bad = reply.parts[list(request.images).index(NOTHING)]
+            bad.keypoints.extend([rpc_pb2.Point()] * 2000)
+            return reply
+
+    with stub(Breaks(found=[rpc_pb2.Part(box=BOX)])) as (_, address):
+        pipeline = start_server(connected(address, ToyOperator()))
+        reply = pipeline.stub.Execute(Request(images=[SCENE, SCENE, NOTHING, SCENE], partial=True))
+        assert [status.code for status in reply.statuses] == [0, 0, 13, 0]
+        assert [part.input for part in reply.parts] == [0, 1, 3]
+
+
 def test_texts_of_other_operators_control_no_terminal(start_server: Start, connected: Connect) -> None:
     part = rpc_pb2.Part(box=BOX, label="a\x1b[2Jb\nc")
     with stub(Scripted(found=[part], labels=["a\x1b[2Jb\nc"], name="evil\x07")) as (operator, address):

@@ -138,6 +138,9 @@ class RemoteCalls(Generic[Out]):
             return file
         except VisopError as error:
             job.fail(error)
+        except BaseException as error:  # this thread serves everybody
+            logger.exception("a part could not be made a file")
+            job.fail(ModelFailed(f"{type(error).__name__}: {error}"))
         return None
 
     def _send(self, jobs: Sequence[RemoteJob[Out]], files: Sequence[bytes]) -> None:
@@ -167,7 +170,9 @@ class RemoteCalls(Generic[Out]):
             if isinstance(error, Unreachable):
                 self._watch.ask_now()
             told = self._operator.told(error, deadline)
-            return [copy.copy(told) for _ in jobs]
+        if isinstance(told, ModelFailed) and len(jobs) > 1:  # perhaps on one of them
+            return [self._results([job], [file], started)[0] for job, file in zip(jobs, files, strict=True)]
+        return [copy.copy(told) for _ in jobs]
 
     def _reply(self, call: ExecuteCall, jobs: Sequence[RemoteJob[Out]]) -> rpc_pb2.ExecuteReply:
         def cancel_if_unwanted(_: object) -> None:

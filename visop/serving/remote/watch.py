@@ -59,10 +59,10 @@ class Watch:
         except Unreachable as error:
             trouble, refusal = str(error), error
         except VisopError as error:
-            trouble = str(error)
-        except Exception:  # such as a channel that was closed meanwhile
-            if not self._closed:
-                logger.exception("%s could not be asked", self._operator.name)
+            trouble = getattr(error, "detail", str(error))
+        except Exception as error:  # noqa: BLE001 - this thread must go on asking
+            trouble = f"{self._operator.name}: {type(error).__name__}"
+        if self._closed:  # and perhaps the connection with it
             return
         self._tell(trouble)
         self._trouble, self._refusal = trouble, refusal

@@ -70,10 +70,20 @@ def parts_of(reply: rpc_pb2.ExecuteReply, count: int, who: str) -> list[FoundPar
     for part in reply.parts:
         if not 0 <= part.input < count:
             raise ModelFailed(f"a part is of input {part.input}, and there were {count}")
-        found = results[part.input]
-        if isinstance(found, list):
-            found.append(_detection_of(part, reply))
+        _add(results, part, reply)
     return results
+
+
+def _add(results: list[FoundParts], part: rpc_pb2.Part, reply: rpc_pb2.ExecuteReply) -> None:
+    """Add a part to those of its input; one that cannot be read fails that input."""
+    found = results[part.input]
+    if isinstance(found, list):
+        try:
+            found.append(_detection_of(part, reply))
+        except CropsNeeded:
+            raise
+        except ModelFailed as error:
+            results[part.input] = error
 
 
 def vectors_of(reply: rpc_pb2.ExecuteReply, count: int, who: str, dimension: int) -> list[Vector | VisopError]:

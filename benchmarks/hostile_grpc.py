@@ -79,7 +79,7 @@ def _streams(address: str, stop: threading.Event, method: str, count: int, every
 
 def _stalled(address: str, stop: threading.Event) -> None:
     while not stop.wait(0.2):
-        with suppress(OSError), _Http2(address) as connection:
+        with suppress(OSError), Http2(address) as connection:
             connection.begin(_EXECUTE)
             connection.send(b"\0" + struct.pack(">L", 95 * _MIB), stop)
             for _ in range(94):
@@ -89,27 +89,32 @@ def _stalled(address: str, stop: threading.Event) -> None:
                 connection.read()
 
 
-class _Http2:
+class Http2:
     """One stream of HTTP/2 (RFC 9113), as far as a request needs it: gRPC's own clients cannot stall in a message."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, wait_s: float = 1.0) -> None:
         host, _, port = address.rpartition(":")
+        self._wait_s = wait_s
         self._socket = socket.create_connection((host, int(port)), timeout=5)
         self._window, self._stream_window, self._initial = 65_535, 65_535, 65_535
         self._buffer = b""
 
-    def __enter__(self) -> _Http2:
+    def __enter__(self) -> Http2:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
-    def begin(self, path: str) -> None:
-        """Send the preface and the headers of a request."""
+    def begin(self, path: str, window: int = 65_535) -> None:
+        """Send the preface, with how much of an answer may be sent at first, and the headers of a request."""
         fields = {":method": "POST", ":scheme": "http", ":path": path, ":authority": "localhost"}
         fields |= {"content-type": "application/grpc", "te": "trailers"}
         block = b"".join(b"\0" + _string(name) + _string(value) for name, value in fields.items())
-        self._socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(4, 0, 0, b"") + _frame(1, 4, 1, block))
+        self._socket.sendall(
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+            + _frame(4, 0, 0, struct.pack(">HL", 4, window))
+            + _frame(1, 4, 1, block)
+        )
 
     def send(self, data: bytes, stop: threading.Event) -> None:
         """Send a part of the request, as far as the receiver has room; return early if ``stop`` is set."""
@@ -122,8 +127,8 @@ class _Http2:
             self._window, self._stream_window, data = self._window - size, self._stream_window - size, data[size:]
 
     def read(self) -> None:
-        """Take in what comes within a second. Raises ConnectionError where it is hung up, or the stream refused."""
-        self._socket.settimeout(1.0)
+        """Take in what comes within ``wait_s``. Raises ConnectionError where it is hung up, or the stream refused."""
+        self._socket.settimeout(self._wait_s)
         with suppress(TimeoutError):
             if not (received := self._socket.recv(65_536)):
                 raise ConnectionError

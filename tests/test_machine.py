@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from visop.machine import has_any_instructions, usable_cores
+from visop.machine import has_any_instructions, memory_limit, usable_cores
 
 
 @pytest.fixture
@@ -47,3 +47,27 @@ def test_instructions_are_those_that_linux_names(names: tuple[str, ...], expecte
 
 def test_where_nothing_tells_there_are_no_instructions(tmp_path: Path) -> None:
     assert not has_any_instructions("avx2", cpuinfo=tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"memory.max": "67108864\n"}, 67108864),
+        ({"memory/memory.limit_in_bytes": "67108864\n"}, 67108864),
+        ({"memory.max": "max\n", "one/memory.max": "67108864\n", "one/two/memory.max": "max\n"}, 67108864),
+        ({"one/two/memory.max": "33554432", "one/memory.max": "67108864"}, 33554432),
+    ],
+)
+def test_the_memory_is_that_of_the_least_cgroup(files: dict[str, str], expected: int, tmp_path: Path) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "own").write_text("12:cpu:/ignored\n0::/one/two\n")
+    assert memory_limit(tmp_path, tmp_path / "own") == expected
+
+
+def test_without_a_cgroup_the_memory_is_that_of_the_machine(tmp_path: Path) -> None:
+    machine = memory_limit(tmp_path, tmp_path / "own")
+    assert machine is None or machine > 2**28
+    (tmp_path / "memory.max").write_text(str(2**62))  # as version 1 says it, where there is none
+    assert memory_limit(tmp_path, tmp_path / "own") == machine

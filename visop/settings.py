@@ -131,6 +131,13 @@ class Settings:
         "The same of all requests at once; further large pictures are refused, and may be sent again.",
         **_at_least(1),
     )
+    max_bytes_in_flight: int = _setting(
+        0,
+        "Bytes of requests and answers held at once, over all calls; further messages wait at their sender, or are "
+        "refused, and what comes too slowly gives way. 0 is an eighth of the memory that the process may use, and 512 "
+        "MiB at most.",
+        **_at_least(0),
+    )
     max_calls: int = _setting(128, "Execute calls at the same time; further ones are refused.", **_at_least(1))
     decode_workers: int = _setting(
         0,
@@ -217,6 +224,9 @@ class Settings:
         if self.max_image_bytes > self.max_message_bytes:
             rule = f"must not be above OP_MAX_MESSAGE_BYTES ({self.max_message_bytes})"
             raise _wrong("max_image_bytes", self.max_image_bytes, rule)
+        if 0 < self.max_bytes_in_flight < self.max_message_bytes:
+            rule = f"must be 0, or not below OP_MAX_MESSAGE_BYTES ({self.max_message_bytes})"
+            raise _wrong("max_bytes_in_flight", self.max_bytes_in_flight, rule)
         if self.max_calls < self.max_batch:
             raise _wrong("max_calls", self.max_calls, f"must not be below OP_MAX_BATCH ({self.max_batch})")
         if not self.formats:

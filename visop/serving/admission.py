@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from visop.errors import Overloaded, ShuttingDown
+from visop.serving.bytes_in_flight import BytesInFlight
 from visop.serving.peers import Shares
 
 #: Takes what is to be called at the end of a call; False if that is over already.
@@ -18,9 +20,17 @@ class CallAdmission:
 
     A server stops in two steps. While it drains, new calls are refused; those that could not go elsewhere are still
     served. Once it is closed, every call is refused.
+
+    Args:
+        max_calls: at once.
+        max_bytes: of messages at once.
+
+    Attributes:
+        in_flight: counts the bytes of messages.
     """
 
-    def __init__(self, max_calls: int) -> None:
+    def __init__(self, max_calls: int, max_bytes: int = sys.maxsize) -> None:
+        self.in_flight = BytesInFlight(max_bytes)
         self._max_calls, self._shares = max_calls, Shares(max_calls)
         self._changed = threading.Condition()
         self._accepted = self._unanswered = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 
@@ -20,14 +21,14 @@ class IncomingCall:
         context: of its handler.
 
     Attributes:
-        connection: what gRPC calls the peer, such as ``ipv4:10.0.0.7:50123``.
+        connection: what gRPC calls the peer, such as ``ipv4:10.0.0.7:50123`` or ``ipv6:[::1]:50123``.
         peer: from where it came, for sharing out.
         is_over: whether it was ended, or its caller left.
     """
 
     def __init__(self, context: grpc.ServicerContext) -> None:
         self.context: Any = context
-        self.connection: str = context.peer()
+        self.connection: str = unquote(context.peer())
         self.peer = peer_of_grpc(self.connection)
         self.is_over = False
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections import Counter
 from urllib.parse import unquote
 
 
+@functools.lru_cache(4096)
 def peer_of_grpc(text: str) -> str:
     """Turn what gRPC calls a peer, such as ``ipv4:10.0.0.7:50123`` or ``ipv6:%5B::1%5D:50123``, into ``peer_of``."""
     kind, _, place = text.partition(":")

@@ -16,15 +16,18 @@ from visop.contract import Processor
 from visop.errors import SettingsError
 from visop.rpc import fxwatcher_pb2, fxwatcher_pb2_grpc, rpc_pb2, rpc_pb2_grpc
 from visop.serving.admission import CallAdmission
+from visop.serving.arrivals import LOOKAHEAD_BYTES, Arrivals
+from visop.serving.bytes_in_flight import most_bytes_in_flight
 from visop.serving.call_threads import CallThreads
 from visop.serving.connections import close_port
 from visop.serving.convert import identity_json, identity_of
 from visop.serving.drain import drain
 from visop.serving.fx_watcher import WATCHER_NAME, FxWatcherServicer
 from visop.serving.malformed import RefuseMalformed
+from visop.serving.messages import CHECK_S, Messages
 from visop.serving.part_encoder import AnyOperator
 from visop.serving.pipeline import Pipeline
-from visop.serving.receiving import ReceiveInTime
+from visop.serving.receiving import Receive
 from visop.serving.servicer import SERVICE_NAME, OperatorServicer
 from visop.settings import Settings
 
@@ -82,12 +85,14 @@ class Server:
         self, operator: AnyOperator, pipeline: Pipeline, settings: Settings, companions: Sequence[MakeCompanion] = ()
     ) -> None:
         self._pipeline, self._settings = pipeline, settings
-        self._calls = CallAdmission(settings.max_calls)
+        self._calls = CallAdmission(settings.max_calls, most_bytes_in_flight(settings))
         timeout_s = settings.request_timeout_s
         self._work = CallThreads(settings.max_calls + _SPARE_THREADS, "visop-grpc", timeout_s)
         self._light = CallThreads(_LIGHT_THREADS, "visop-light", timeout_s)
         self._reflection = CallThreads(_REFLECTION_THREADS, "visop-reflection", timeout_s)
-        self._receive = ReceiveInTime(self._threads_of)
+        arrivals = Arrivals(lambda: self.port, settings.max_message_bytes)
+        self._messages = Messages(self._calls.in_flight, arrivals, timeout_s)
+        self._receive = Receive(self._messages, self._threads_of, _WORK)
         interceptors = [self._receive, RefuseMalformed()]
         self._grpc = grpc.server(self._work.pool, [], interceptors, options=_options(settings))
         self.port = self._bind()
@@ -108,7 +113,8 @@ class Server:
         self._companions = [make(pipeline, self._calls, identity_json(identity), settings) for make in companions]
         self.companion_addresses = {companion.name: companion.address for companion in self._companions}
         self._published: bool | None = None
-        self._stop_lock, self._stopping = threading.Lock(), threading.Event()
+        self._stop_lock, self._stopping, self._stopped = threading.Lock(), threading.Event(), threading.Event()
+        self._checks = threading.Thread(target=self._check_messages, name="visop-messages", daemon=True)
         self._monitor = threading.Thread(target=self._watch_health, name="visop-health", daemon=True)
 
     def __enter__(self) -> Server:
@@ -117,6 +123,7 @@ class Server:
         for companion in self._companions:
             companion.start()
         self._monitor.start()
+        self._checks.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -140,7 +147,9 @@ class Server:
         for companion in self._companions:
             companion.stop()
         stopped.wait()
-        self._monitor.join()
+        self._stopped.set()
+        for thread in (self._monitor, self._checks):
+            thread.join()
         # Not waited for: a handler that a hanging model still holds is released when the pipeline closes.
         for threads in (self._work, self._light, self._reflection):
             threads.pool.shutdown(wait=False)
@@ -167,6 +176,10 @@ class Server:
             for threads in (self._work, self._light, self._reflection):
                 threads.end_late()
 
+    def _check_messages(self) -> None:
+        while not self._stopped.wait(CHECK_S):
+            self._messages.check()
+
     def _publish_health(self) -> None:
         well = self._pipeline.trouble() is None
         if well == self._published:
@@ -191,6 +204,9 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", settings.max_message_bytes),
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_concurrent_streams", _STREAMS),
+        # So much of a message comes before its call asks for it, whatever the connection could carry.
+        ("grpc.http2.lookahead_bytes", LOOKAHEAD_BYTES),
+        ("grpc.http2.bdp_probe", 0),
         ("grpc.max_connection_idle_ms", _IDLE_S * 1000),
         ("grpc.keepalive_time_ms", int(settings.keepalive_s * 1000)),
         ("grpc.keepalive_timeout_ms", 20_000),

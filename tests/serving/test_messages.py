@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from benchmarks.hostile_grpc import Http2
 from tests.conftest import Running, make_image, wait_until
@@ -89,6 +90,19 @@ def test_an_answer_that_nobody_reads_is_given_up(start_server: Start, method: st
     with Sender(server.address, method, data, window=0) as sender:
         assert sender.ended.wait(10)
     wait_until(lambda: server.server._calls.in_flight.in_hand == 0)
+
+
+def test_a_watcher_of_health_that_reads_nothing_holds_up_neither_health_nor_the_end(start_server: Start) -> None:
+    server = start_server()
+    health = health_pb2_grpc.HealthStub(server.channel)
+    with senders(server, 3, "/grpc.health.v1.Health/Watch", whole(b""), window=0):
+        watched = health.Watch(health_pb2.HealthCheckRequest(), timeout=10)
+        assert next(watched).status == health_pb2.HealthCheckResponse.SERVING
+        stopper = threading.Thread(target=server.server.stop)
+        stopper.start()
+        assert next(watched).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        stopper.join(10)
+        assert not stopper.is_alive()
 
 
 def test_what_is_held_is_let_go_with_the_end_of_a_call(start_server: Start) -> None:

@@ -20,10 +20,14 @@ from visop.serving.call_threads import CallThreads
 from visop.serving.convert import status_of
 from visop.serving.held import Held
 from visop.serving.incoming import IncomingCall
+from visop.serving.later import SendLater
 from visop.serving.messages import Messages
 
 # gRPC's classes are generic for type checkers only.
 Handler = Any
+
+# Of answers that are not sent by the thread of their call.
+_SENDING_THREADS = 16
 
 
 class Receive(grpc.ServerInterceptor):
@@ -38,6 +42,7 @@ class Receive(grpc.ServerInterceptor):
     def __init__(self, messages: Messages, threads: Callable[[str], CallThreads], patient: Collection[str]) -> None:
         self._messages, self._threads, self._patient = messages, threads, patient
         self._refusing = ThreadPoolExecutor(1, "visop-refuse")
+        self._sending = ThreadPoolExecutor(_SENDING_THREADS, "visop-send")
         self._refuse = _made(grpc.stream_unary_rpc_method_handler, _refuse, self._refusing)
         self._known: dict[str, Handler] = {}
 
@@ -55,7 +60,7 @@ class Receive(grpc.ServerInterceptor):
 
     def _receiving(self, handler: Handler, method: str) -> Handler:
         threads = self._threads(method)
-        receiver = _Receiver(self._messages, threads, handler, method in self._patient)
+        receiver = _Receiver(self._messages, threads, handler, method in self._patient, self._sending)
         if handler.request_streaming:
             serve = receiver.of_stream(handler.stream_stream)
             return _made(grpc.stream_stream_rpc_method_handler, serve, threads.pool)
@@ -67,7 +72,8 @@ class Receive(grpc.ServerInterceptor):
 
     def close(self) -> None:
         """Take no more calls."""
-        self._refusing.shutdown(wait=False)
+        for pool in (self._refusing, self._sending):
+            pool.shutdown(wait=False)
 
 
 def _made(make: Callable[..., Handler], serve: Callable[..., Any], pool: ThreadPoolExecutor, write: Any = None) -> Any:
@@ -89,6 +95,7 @@ class _Receiver:
     threads: CallThreads
     handler: Handler
     patient: bool
+    sending: ThreadPoolExecutor
 
     def of_message(self, serve: Callable[..., Any], write: Callable[[Any], bytes] | None = None) -> Callable[..., Any]:
         """A method of one request, which is done with its thread when it returns.
@@ -103,7 +110,7 @@ class _Receiver:
             try:
                 call, held = self._begin(context)
                 request = self._first(requests, call, held)
-                reply = serve(request, context, *others)
+                reply = serve(request, context, *(self._later(call, send) for send in others))
                 return reply if write is None else self._sent(call, held, write(reply))
             finally:
                 self.threads.leave()
@@ -158,6 +165,14 @@ class _Receiver:
             held.received(len(data))
             yield self._read(data)
             data = self.messages.receive(call, requests, patient=self.patient)
+
+    def _later(self, call: IncomingCall, send: Callable[[Any], object]) -> SendLater:
+        def send_in_time(answer: Any) -> None:
+            self.messages.unread(call)
+            send(answer)
+            self.messages.read(call)
+
+        return SendLater(self.sending, send_in_time)
 
     def _read(self, data: bytes) -> Any:
         return self.handler.request_deserializer(data) if self.handler.request_deserializer else data

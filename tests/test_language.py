@@ -78,7 +78,14 @@ FLAG = Rule(
 
 def read_files() -> list[str]:
     """Everything that a user or a newcomer reads."""
-    patterns = ["visop/**/*.py", "visop/**/*.html", "visop/**/*.jinja", "visop/web/page/**/*.js", "docs/**/*.md"]
+    patterns = [
+        "visop/**/*.py",
+        "visop/**/*.html",
+        "visop/**/*.jinja",
+        "visop/http/page/*.js",
+        "visop/web/page/**/*.js",
+        "docs/**/*.md",
+    ]
     patterns += ["*.md", "*.py", "Dockerfile*", "Makefile", "rpc/*.proto", "data/*.sh", "deploy/*", "benchmarks/*.py"]
     paths = {path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file()}
     return sorted(str(path.relative_to(ROOT)) for path in paths if "_pb2" not in path.name)

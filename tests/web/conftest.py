@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -21,9 +19,6 @@ from visop.serving.pipeline import Pipeline
 from visop.serving.server import Server
 from visop.settings import Settings
 from visop.web.search_server import SearchOptions, open_search
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
 
 # Of the operator in these tests: neighbouring numbers of tests.search.conftest.colour_of are copies of each other.
 THRESHOLD = 0.99999
@@ -122,16 +117,3 @@ def start_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
     """Start sites with other settings; they stop with the test."""
     with ExitStack() as stack:
         yield lambda *args, **kwargs: stack.enter_context(open_test_site(tmp_path, *args, **kwargs))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("there is no Chromium here: apt-get install chromium")
-    from playwright.sync_api import sync_playwright  # which the tests on the newest Python do without
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, chromium_sandbox=os.geteuid() != 0)
-        yield browser
-        browser.close()

@@ -19,6 +19,7 @@ from visop.http.docs_page import docs_router
 from visop.http.endpoint import Endpoint, Extend
 from visop.http.middleware import BrowserProtection, HeadAsGet, hosts_of
 from visop.http.openapi import document
+from visop.http.page_files import parts_page_router
 from visop.http.problems import add_handlers
 from visop.http.timeouts import DEFAULT_TIMEOUTS, Timeouts
 from visop.settings import Settings
@@ -67,6 +68,8 @@ def build_app(
     app.include_router(identity_router(identity))
     app.include_router(health_router(endpoint))
     app.include_router(docs_router())
+    if parts:
+        app.include_router(parts_page_router())
     if extend:
         extend(app, endpoint)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # as FastAPI's guide does it

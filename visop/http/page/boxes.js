@@ -1,0 +1,84 @@
+// Boxes over the picture, in its pixels. People who do not see them have the list.
+
+import { $ } from "./dom.js";
+
+const NAMESPACE = "http://www.w3.org/2000/svg";
+const COLOURS = 7;
+
+// On the screen, in CSS pixels.
+const TEXT = 13;
+const POINT = 3;
+
+/** With more of them, labels would hide the picture: only those of lit boxes are shown. */
+const MOST_LABELS = 40;
+
+/** The number of the colour of each label, in the order in which labels come. */
+export function coloursOf(parts) {
+  const labels = [...new Set(parts.map((part) => part.label))];
+  return new Map(labels.map((label, number) => [label, number % COLOURS]));
+}
+
+/** Draw a box for each part over the picture, which is shown. */
+export function draw(parts) {
+  const { naturalWidth, naturalHeight } = $("picture");
+  const colours = coloursOf(parts);
+  $("boxes").setAttribute("viewBox", `0 0 ${naturalWidth} ${naturalHeight}`);
+  $("boxes").classList.toggle("many", parts.length > MOST_LABELS);
+  $("boxes").replaceChildren(...parts.map((part, number) => drawnPart(part, number, colours.get(part.label))));
+  fit();
+}
+
+function drawnPart(part, number, colour) {
+  const { x, y, w, h } = part.box;
+  const group = made("g", { class: `part colour-${colour}`, "data-number": number });
+  group.append(made("rect", { class: "box", x, y, width: w, height: h }));
+  for (const point of part.keypoints) group.append(made("circle", { cx: point.x, cy: point.y }));
+  const text = made("text", { x, y });
+  text.textContent = `${part.label} ${part.score.toFixed(2)}`.trim();
+  group.append(made("rect", { class: "plate" }), text);
+  return group;
+}
+
+function made(name, attributes) {
+  const element = document.createElementNS(NAMESPACE, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+  return element;
+}
+
+/** Give labels and points their size on the screen, however large the picture is shown. */
+export function fit() {
+  const { naturalWidth, naturalHeight, clientWidth, clientHeight } = $("picture");
+  if (!clientWidth || !clientHeight) return;
+  const across = naturalWidth / clientWidth;
+  const down = naturalHeight / clientHeight;
+  for (const circle of $("boxes").querySelectorAll("circle")) circle.setAttribute("r", String(POINT * across));
+  for (const group of $("boxes").children) fitLabel(group, across, down, naturalWidth);
+}
+
+function fitLabel(group, across, down, width) {
+  const text = group.querySelector("text");
+  const box = group.querySelector(".box");
+  const plate = group.querySelector(".plate");
+  const high = (TEXT + 5) * down;
+  text.setAttribute("font-size", String(TEXT * down));
+  const wide = text.textContent.length * TEXT * 0.56 * across + 6 * across;
+  const left = Math.max(0, Math.min(Number(box.getAttribute("x")), width - wide));
+  const top = Math.max(0, Number(box.getAttribute("y")) - high); // a label that would be above the picture is in it
+  place(plate, { x: left, y: top, width: wide, height: high });
+  place(text, { x: left + 3 * across, y: top + high - 5 * down, textLength: wide - 6 * across });
+}
+
+function place(element, attributes) {
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+}
+
+/** Show the boxes whose numbers are in the set. */
+export function showOnly(numbers) {
+  for (const group of $("boxes").children) group.toggleAttribute("hidden", !numbers.has(Number(group.dataset.number)));
+}
+
+/** Light a box up among the others; null for none. */
+export function light(number) {
+  $("boxes").classList.toggle("lit", number !== null);
+  for (const group of $("boxes").children) group.classList.toggle("lit", Number(group.dataset.number) === number);
+}

@@ -72,12 +72,23 @@ class Variant:
         """(H, W, 3) uint8 RGB of any size -> (300, 300, 3) float32, 0 to 255."""
         return resized(image, SIDE, self.sampling)
 
-    def build(self) -> Any:
-        """The Keras model, from what ``prepared`` gives; without weights worth anything."""
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Those of ``DetectorHeader.network``."""
+        return {"divisor": self.divisor}
+
+    def build(self, *, softmax: bool = True) -> Any:
+        """The Keras model, from what ``prepared`` gives; without weights worth anything.
+
+        Args:
+            softmax: whether classes are probabilities, or, for training, their logits.
+        """
         from visop.processors.ssd.network import build_ssd300
 
         classes = 1 + len(self.labels)
-        return build_ssd300(classes, means=self.means, divisor=self.divisor, least_square=self.least_square)
+        return build_ssd300(
+            classes, means=self.means, divisor=self.divisor, least_square=self.least_square, softmax=softmax
+        )
 
 
 #: Of the function service: 21 classes of Pascal VOC.

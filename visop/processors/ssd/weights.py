@@ -16,9 +16,11 @@ from visop.models.checkpoint import checkpoint_files, read_checkpoint
 from visop.models.detector_file import DetectorHeader, digests_of_detector, read_detector_header, read_detector_tensors
 from visop.models.tensor_file import SUFFIX, Shapes, check_finite
 from visop.processors.boxes import Floats
+from visop.processors.ssd import small
 from visop.processors.ssd.published_names import from_torch, tf1_name, torch_name, torch_shape
 from visop.processors.ssd.random_weights import RECIPE, random_tensors
 from visop.processors.ssd.served_network import ServedNetwork
+from visop.processors.ssd.small import SmallSsd
 from visop.processors.ssd.torch_file import read_torch_file
 from visop.processors.ssd.variants import SSD300_COCO, SSD300_VOC, VARIANTS, Variant, find_variant
 
@@ -112,8 +114,11 @@ def _network_of(path: Path, header: DetectorHeader) -> ServedNetwork:
     Raises:
         WeightsError: it is not known.
     """
+    if header.model == small.NAME:
+        return SmallSsd.of_file(path, header)
     if header.model not in VARIANTS:
-        raise WeightsError("", "", f"{path} is a detector on {header.model}; {', '.join(VARIANTS)} are known")
+        known = ", ".join([small.NAME, *VARIANTS])
+        raise WeightsError("", "", f"{path} is a detector on {header.model}; {known} are known")
     divisor = header.network.get("divisor", 1)
     if divisor not in _DIVISORS:
         raise WeightsError("", "", f"{path}: 'divisor' is {divisor!r}, must be one of {_DIVISORS}")

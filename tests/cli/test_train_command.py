@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import run_command
 from visop.cli.main import make_parser
-from visop.cli.train import _recipe
+from visop.cli.train import _detection_recipe, _recipe
 from visop.errors import SettingsError, UsageError
 from visop.settings import load_settings
 from visop.training.recipe import Recipe
@@ -73,6 +73,20 @@ def test_pooling_and_precision_are_the_flags_or_the_settings_or_the_defaults(mon
     assert (recipe_of().pooling, recipe_of().precision) == ("rmac", "f32")
     found = recipe_of("--pooling", "max", "--precision", "bf16")
     assert (found.pooling, found.precision) == ("max", "bf16")
+
+
+def test_each_task_has_its_own_choices_and_defaults() -> None:
+    arguments = make_parser().parse_args(["train", "p", "--out", "m.safetensors", "--task", "detect", "--steps", "7"])
+    recipe = _detection_recipe(arguments, load_settings(os.environ).settings)
+    assert (recipe.steps, recipe.batch, recipe.learning_rate) == (7, 16, 1e-3)
+    assert (recipe_of().learning_rate, recipe_of("--learning-rate", "0.5").learning_rate) == (1e-4, 0.5)
+    with pytest.raises(UsageError, match="batch 3: is not for --task encode"):
+        recipe_of("--batch", "3")
+
+
+def test_a_folder_without_annotations_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no annotations in it: there must be XML files in the form of Pascal VOC"):
+        run_command("train", tmp_path, "--out", tmp_path / "m.safetensors", "--task", "detect")
 
 
 def test_a_precision_that_cannot_be_trained_in_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import pytest
 
 from visop.errors import TrainingFailed
-from visop.training.callbacks import _refuse_collapse
+from visop.training.callbacks import refuse_collapse
 
 
 def judge(*similarities: float, recalls: tuple[float, ...] = ()) -> None:
@@ -16,7 +16,7 @@ def judge(*similarities: float, recalls: tuple[float, ...] = ()) -> None:
         {"impostor_similarity": similarity, "val_recall": recall}
         for similarity, recall in zip(similarities, recalls or len(similarities) * (0.1,), strict=True)
     ]
-    _refuse_collapse(epochs)
+    refuse_collapse(epochs)
 
 
 @pytest.mark.parametrize(

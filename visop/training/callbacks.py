@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from tqdm import tqdm
 from visop.errors import TrainingFailed
 from visop.progress import progress_bar
 from visop.training.checkpoints import Checkpoints, Progress
-from visop.training.validation import Validation
 
 logger = logging.getLogger(__name__)
 
@@ -28,33 +28,41 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
     """After each epoch: validates, writes down, keeps the state, and stops when nothing gets better."""
 
     def __init__(
-        self, progress: Progress, checkpoints: Checkpoints, validation: Validation, folder: Path, patience: int
+        self,
+        progress: Progress,
+        checkpoints: Checkpoints,
+        measure: Callable[[Any], dict[str, float]],
+        folder: Path,
+        patience: int,
+        check: Callable[[list[dict[str, float]]], None] = lambda _: None,
     ) -> None:
         """Take part in a run.
 
         Args:
             progress: of the run; grows.
             checkpoints: where states go.
-            validation: measures.
+            measure: of a model, on pictures that it is not trained on; has ``progress.judged_by``.
             folder: where ``history.csv`` and ``tensorboard/`` go.
-            patience: epochs without a better recall before training stops; 0 never stops.
+            patience: epochs without a better measure before training stops; 0 never stops.
+            check: raises TrainingFailed if what was measured after each epoch, the last one included, leads nowhere.
         """
         super().__init__()
-        self._progress, self._checkpoints, self._validation = progress, checkpoints, validation
-        self._folder, self._patience = folder, patience
+        self._progress, self._checkpoints, self._measure = progress, checkpoints, measure
+        self._folder, self._patience, self._check = folder, patience, check
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: D102 - Keras's
         measured = {name: float(value) for name, value in (logs or {}).items()}
         _refuse_no_number(measured)
-        measured["val_recall"] = self._validation.recall(self.model)
-        _refuse_collapse([*self._progress.history, measured])
+        measured |= self._measure(self.model)
+        self._check([*self._progress.history, measured])
         self._progress.history.append(measured)
         self._checkpoints.save(self.model, self._progress)
         write_history(self._folder / "history.csv", self._progress)
         write_events(self._folder / "tensorboard", self._progress)
         self._tell(measured)
         if self.is_over():
-            logger.info("no better recall for %d epochs: training stops", self._patience)
+            measure = self._progress.judged_by.removeprefix("val_")
+            logger.info("no better %s for %d epochs: training stops", measure, self._patience)
             self.model.stop_training = True
 
     def is_over(self) -> bool:
@@ -72,7 +80,12 @@ def _refuse_no_number(measured: dict[str, float]) -> None:
         raise TrainingFailed("the loss is no longer a number; a smaller learning rate helps, or precision f32")
 
 
-def _refuse_collapse(epochs: list[dict[str, float]]) -> None:
+def refuse_collapse(epochs: list[dict[str, float]]) -> None:
+    """Raise TrainingFailed if all pictures get nearly the same vector, and that gets no better.
+
+    Args:
+        epochs: what was measured after each: ``impostor_similarity`` and ``val_recall``.
+    """
     # Random networks know one vector only, too, and leave it by going up and down. So what is new, not as bad as in the
     # beginning for two epochs, or finds more than ever before, has not collapsed.
     alike = [epoch["impostor_similarity"] for epoch in epochs]

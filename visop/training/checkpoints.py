@@ -26,10 +26,12 @@ class Progress:
     Attributes:
         settings: of the run, JSON values; another run does not go on from here.
         history: what was measured after each epoch.
+        judged_by: the measure of which more is better.
     """
 
     settings: dict[str, Any]
     history: list[dict[str, float]] = field(default_factory=list)
+    judged_by: str = "val_recall"
 
     @property
     def epoch(self) -> int:
@@ -39,8 +41,8 @@ class Progress:
     @property
     def best(self) -> int:
         """The epoch, from 1, after which validation was best; 0 before the first."""
-        recalls = [each["val_recall"] for each in self.history]
-        return recalls.index(max(recalls)) + 1 if recalls else 0
+        values = [each[self.judged_by] for each in self.history]
+        return values.index(max(values)) + 1 if values else 0
 
 
 class Checkpoints:
@@ -49,12 +51,13 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def load(self, model: Any, settings: dict[str, Any]) -> Progress:
+    def load(self, model: Any, settings: dict[str, Any], judged_by: str = "val_recall") -> Progress:
         """Bring a compiled model to where the run was.
 
         Args:
             model: its weights and its optimiser are overwritten, if there is anything to go on from.
             settings: of this run, JSON values.
+            judged_by: as of ``Progress``, for a run that begins.
 
         Raises:
             TrainingFailed: what is there is of another run, or damaged.
@@ -63,7 +66,7 @@ class Checkpoints:
         epochs = sorted(self._folder.glob("epoch-*"))
         if not epochs:
             self._folder.mkdir(parents=True, exist_ok=True)
-            return Progress(settings)
+            return Progress(settings, judged_by=judged_by)
         try:
             progress = Progress(**json.loads((epochs[-1] / _STATE).read_text()))
             self._refuse_other(progress, settings)

@@ -136,7 +136,11 @@ def _take(pictures: Pictures, groups: Sequence[Sequence[Path]], chosen: Sequence
 def _draw(path: Path, labels: Labels, folder: Path) -> float:
     """A number from 0 to 1 that depends on the name of the identity alone."""
     relative = path.relative_to(folder)
-    name = relative.parts[0] if labels == "folders" else relative.as_posix()
+    return chance_of(relative.parts[0] if labels == "folders" else relative.as_posix())
+
+
+def chance_of(name: str) -> float:
+    """A number from 0 to 1 that depends on a name alone."""
     return int.from_bytes(hashlib.sha256(os.fsencode(name)).digest()[:8]) / 2**64
 
 

@@ -130,6 +130,11 @@ def build_served(spec: ModelSpec, pooling: Pooling, tensors: Tensors) -> Any:
     return build_encoder(spec, backbone, pooling, rest)
 
 
+def stored(tensors: Tensors, *, half: bool) -> Tensors:
+    """The numbers that a file has, which are those to be measured."""
+    return {name: tensor.astype(np.float16) if half else tensor for name, tensor in tensors.items()}
+
+
 def use_precision(precision: Literal["auto", "f32", "bf16"]) -> Literal["f32", "bf16"]:
     """Let layers that are built from now on compute in a precision; their weights stay float32.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from visop.errors import UsageError
 from visop.models.registry import Pooling
@@ -45,22 +46,42 @@ class Recipe:
     half: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in _LEAST.items():
-            rule = f"at least {least} and finite" if getattr(self, name) == math.inf else f"at least {least}"
-            self._demand(name, least <= getattr(self, name) < math.inf, rule)
-        for name, most in _MOST.items():
-            self._demand(name, getattr(self, name) <= most, f"at most {most}")
-        for name in _POSITIVE:
-            self._demand(name, 0 < getattr(self, name) < math.inf, "above 0 and finite")
-        self._demand("held_out", self.held_out < 1, "below 1")
-        self._demand(
-            "neighbours", self.neighbours <= self.identities, f"at most the number of identities, {self.identities}"
-        )
+        demand_numbers(self, least=_LEAST, most=_MOST, positive=_POSITIVE)
+        if self.neighbours > self.identities:
+            rule = f"must be at most the number of identities, {self.identities}"
+            raise UsageError("neighbours", self.neighbours, rule)
 
-    def _demand(self, name: str, holds: bool, rule: str) -> None:
+
+def demand_numbers(
+    recipe: Any, *, least: Mapping[str, float], most: Mapping[str, float], positive: Collection[str]
+) -> None:
+    """Hold the numbers of a recipe to their ranges.
+
+    Args:
+        recipe: has ``held_out``, which must be below 1.
+        least: the least value by name; all of these must be finite.
+        most: the largest value by name.
+        positive: names of those that must be above 0, and finite.
+
+    Raises:
+        UsageError: one is out of range.
+    """
+
+    def demand(name: str, holds: bool, rule: str) -> None:
         if not holds:
-            raise UsageError(name, f"{getattr(self, name):.10g}", f"must be {rule}")
+            raise UsageError(name, f"{getattr(recipe, name):.10g}", f"must be {rule}")
 
+    for name, low in least.items():
+        value = getattr(recipe, name)
+        demand(name, low <= value < math.inf, f"at least {low}" + (" and finite" if value == math.inf else ""))
+    for name, high in most.items():
+        demand(name, getattr(recipe, name) <= high, f"at most {high}")
+    for name in positive:
+        demand(name, 0 < getattr(recipe, name) < math.inf, "above 0 and finite")
+    demand("held_out", recipe.held_out < 1, "below 1")
+
+
+MOST_SEED = 2**32 - 1  # of NumPy's older generator, which Keras seeds as well
 
 _LEAST = {
     "epochs": 1,
@@ -77,7 +98,7 @@ _LEAST = {
     "weight_decay": 0,
 }
 _MOST = {
-    "seed": 2**32 - 1,  # of NumPy's older generator, which Keras seeds as well
+    "seed": MOST_SEED,
     "dimension": 1 << 16,  # of an encoder file
     "margin": 2,  # no two unit vectors are farther apart
 }

@@ -11,31 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
-import numpy.typing as npt
 
 from visop.images.decode import ImageLimits
-from visop.machine import usable_cores
 from visop.models.encoder_file import made_now, write_encoder_file
 from visop.models.selection import Selection
 from visop.sources import DEFAULT_OPTIONS, FindOptions
 from visop.training import losses
-from visop.training.batches import Batches, Plan, Reader, stream, unhidden
-from visop.training.callbacks import Bar, EpochEnd
+from visop.training.batches import Batches, Plan, Reader
+from visop.training.callbacks import EpochEnd, refuse_collapse
 from visop.training.checkpoints import Checkpoints, Progress
+from visop.training.fitting import Epochs, fit, make_optimizer
 from visop.training.folders import Pictures, digest_names, find_pictures, split
-from visop.training.networks import Tensors, Trainee, build_served, use_precision
+from visop.training.networks import Tensors, Trainee, build_served, stored, use_precision
 from visop.training.ranges import ABOUT, with_ranges
 from visop.training.recipe import Recipe
 from visop.training.validation import Validation
 
 logger = logging.getLogger(__name__)
-
-_CLIP_NORM = 1.0
-_WARM_UP_SHARE = 0.05
-# Exponents, gains and biases are not shrunk: only kernels are many enough to overfit. Keras searches with these in the
-# names of variables, so that a bare p would be in "depthwise_kernel".
-_NOT_DECAYED = ["^bias$", "^gain$", "^gamma$", "^beta$", "^p$"]
 
 
 def train(
@@ -86,13 +78,19 @@ def train(
     plan = _plan(resized, recipe)
     validation = Validation(held_out, plan, limits, recipe.validation_pictures)
     _log_start(progress, validation, trainee)
-    keeper = EpochEnd(progress, checkpoints, validation, work, recipe.patience)
-    if progress.epoch < recipe.epochs and not keeper.is_over():
-        batches = Batches(training, plan, Reader(limits, plan.working_side))
-        _fit(trainee.model, batches, progress, recipe, keeper, quiet=quiet)
+    keeper = EpochEnd(
+        progress,
+        checkpoints,
+        lambda model: {"val_recall": validation.recall(model)},
+        work,
+        recipe.patience,
+        refuse_collapse,
+    )
+    batches = Batches(training, plan, Reader(limits, plan.working_side))
+    fit(trainee.model, batches.make, progress, keeper, Epochs.of(recipe), quiet=quiet)
     checkpoints.load_best(trainee.model, progress)
-    stored = _stored(trainee.tensors(), half=recipe.half)
-    tensors = with_ranges(selection.of_tensors(trainee.pooling, trainee.dimension, stored, out), stored)
+    kept = stored(trainee.tensors(), half=recipe.half)
+    tensors = with_ranges(selection.of_tensors(trainee.pooling, trainee.dimension, kept, out), kept)
     served = selection.of_tensors(trainee.pooling, trainee.dimension, tensors, out)
     card = _card(trainee, progress, facts, _measured(served, tensors, validation)) | dict(says or {})
     write_encoder_file(
@@ -137,15 +135,13 @@ def _plan(selection: Selection, recipe: Recipe) -> Plan:
 
 
 def _compile(model: Any, recipe: Recipe) -> None:
-    total = recipe.epochs * recipe.steps
-    warm_up = max(1, round(_WARM_UP_SHARE * total))
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, total - warm_up), alpha=0.01, warmup_target=recipe.learning_rate, warmup_steps=warm_up
-    )
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, global_clipnorm=_CLIP_NORM)
-    optimizer.exclude_from_weight_decay(var_names=_NOT_DECAYED)
     loss, metrics = _objective(recipe)
-    model.compile(optimizer, loss=loss, metrics=[losses.impostor_similarity, *metrics], jit_compile=False)
+    model.compile(
+        make_optimizer(Epochs.of(recipe), recipe.learning_rate, recipe.weight_decay),
+        loss=loss,
+        metrics=[losses.impostor_similarity, *metrics],
+        jit_compile=False,
+    )
 
 
 def _objective(recipe: Recipe) -> tuple[losses.Loss, list[losses.Loss]]:
@@ -153,21 +149,6 @@ def _objective(recipe: Recipe) -> tuple[losses.Loss, list[losses.Loss]]:
         active = losses.active_share(recipe.margin, recipe.mining)
         return losses.triplet(recipe.margin, recipe.mining), [active]
     return losses.contrastive(recipe.temperature, recipe.spread), []
-
-
-def _fit(model: Any, batches: Batches, progress: Progress, recipe: Recipe, keeper: EpochEnd, *, quiet: bool) -> None:
-    first = progress.epoch * recipe.steps
-    bar = Bar(first, recipe.epochs * recipe.steps, quiet=quiet)
-    with unhidden(stream(batches.make, first, usable_cores())) as made:
-        model.fit(
-            made,
-            shuffle=False,
-            initial_epoch=progress.epoch,
-            epochs=recipe.epochs,
-            steps_per_epoch=recipe.steps,
-            callbacks=[bar, keeper],
-            verbose=0,
-        )
 
 
 def _log_start(progress: Progress, validation: Validation, trainee: Trainee) -> None:
@@ -215,8 +196,3 @@ def _card(trainee: Trainee, progress: Progress, facts: dict[str, Any], measured:
         "ranges": measured["ranges"],
         "made": made_now(keras=keras.__version__, seed=facts["seed"]),
     }
-
-
-def _stored(tensors: Tensors, *, half: bool) -> dict[str, npt.NDArray[Any]]:
-    """The numbers that a file has, which are those to be measured."""
-    return {name: tensor.astype(np.float16) if half else tensor for name, tensor in tensors.items()}

@@ -2,8 +2,9 @@
 
     python -m benchmarks.memory
     python -m benchmarks.memory --requests 200 --every 20     # a quick check that it still runs
+    python -m benchmarks.memory --model embedded --weights auto --processor regions:5 --side 256      # a pipeline
 
-Eight callers send a realistic mixture, drawn from a fixed seed: pictures from 64 x 64 to 2048 x 2048 in six formats;
+Eight callers send a realistic mixture, drawn from a fixed seed: pictures from 64 x 64 to --side in six formats;
 one request in twenty is bad (truncated, not an image, not base64); one call in a hundred is cancelled at a random
 moment. After every ``--every`` requests the callers pause, and the server's resident memory (VmRSS) is read. The exit
 status is 1 if any answer was unexpected.
@@ -56,13 +57,14 @@ class Turn:
 def main() -> None:
     args = _parse_args()
     print(machine_facts(), flush=True)
-    good, bad = _requests()
+    good, bad = _requests(args.side)
     rng = random.Random(0)
     resident: dict[int, float] = {}
     answers: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
-        weights = weights_file(args.model, args.weights, Path(folder))
+        weights = args.weights if args.weights == "auto" else weights_file(args.model, args.weights, Path(folder))
         environ = {"OP_MODEL": args.model, "OP_WEIGHTS": str(weights), "OP_CACHE_DIR": folder}
+        environ |= {"OP_PROCESSOR": args.processor} if args.processor else {}
         with (
             ServerProcess(["server.py"], environ) as server,
             grpc.insecure_channel(server.address, [("grpc.enable_http_proxy", 0)]) as channel,
@@ -79,14 +81,16 @@ def main() -> None:
 def _parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="mobilenetv2", choices=MODELS, help="default: mobilenetv2, the quickest")
-    parser.add_argument("--weights", default="random", help="random (seeded; default), imagenet or a path")
+    parser.add_argument("--weights", default="random", help="random (seeded; default), auto, imagenet or a path")
+    parser.add_argument("--processor", default="", help="before the model, such as regions:5; default: none")
+    parser.add_argument("--side", type=int, default=2048, help="the longest side of a picture; default: 2048")
     parser.add_argument("--requests", type=int, default=20_000, help="default: 20000")
     parser.add_argument("--every", type=int, default=1000, help="requests between two readings; default: 1000")
     return parser.parse_args()
 
 
-def _requests() -> tuple[list[bytes], list[bytes]]:
-    files = mixed_files(_FILES)
+def _requests(side: int) -> tuple[list[bytes], list[bytes]]:
+    files = mixed_files(_FILES, most_side=side)
     not_base64 = rpc_pb2.ExecuteRequest(datas=["this is not base64!"]).SerializeToString()
     bad = [base64_request(file[: len(file) // 2]) for file in files if file.startswith((b"\xff\xd8", b"\x89PNG"))]
     return [base64_request(file) for file in files], [*bad[:20], *10 * [base64_request(b"not an image"), not_base64]]
@@ -119,7 +123,7 @@ def _take(channel: grpc.Channel, turn: Turn) -> str:
 def _report(args: argparse.Namespace, resident: dict[int, float], answers: Counter[str]) -> None:
     first, last = min(resident), max(resident)
     kinds = ", ".join(f"{count} {answer}" for answer, count in answers.most_common())
-    print(f"{args.model}; answers: {kinds}\n")
+    print(f"{' and '.join(filter(None, (args.processor, args.model)))}; answers: {kinds}\n")
     rows = [(str(done), f"{mib:.0f}", f"{mib / resident[first]:.3f}") for done, mib in resident.items()]
     print(markdown_table(("requests", "resident MiB", "of the first"), rows))
     print(f"\nAfter {last} requests {resident[last] / resident[first]:.3f} times what it was after {first}.")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import math
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,15 +73,21 @@ def encode(photo: PILImage.Image, kind: str) -> bytes:
     return buffer.getvalue()
 
 
-def mixed_files(count: int, seed: int = 0) -> list[bytes]:
-    """Make image files in all formats, from thumbnails to 4 megapixels, as a server gets them; seeded."""
-    rng = random.Random(seed)
+def mixed_files(count: int, seed: int = 0, most_side: int = 2048) -> list[bytes]:
+    """Make image files in all formats, from thumbnails to 4 megapixels, as a server gets them; seeded.
+
+    Args:
+        count: of files.
+        seed: of what is chosen.
+        most_side: the longest side that any has, in pixels.
+    """
+    rng, doublings = random.Random(seed), math.log2(most_side / 64)
     photos = [PILImage.open(_FOLDER / name).convert("RGB") for name in _NAMES]
     files = []
     for _ in range(count):
         kind = rng.choices(("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"), weights=(10, 4, 3, 1, 1, 1))[0]
         # Sides are log-uniform, so that small pictures are the most frequent.
-        width, height = (round(64 * 2 ** rng.uniform(0, 5)) for _ in range(2))
+        width, height = (round(64 * 2 ** rng.uniform(0, doublings)) for _ in range(2))
         files.append(encode(rng.choice(photos).resize((width, height)), kind))
     return files
 

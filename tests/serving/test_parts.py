@@ -348,3 +348,11 @@ def test_the_whole_picture_is_not_encoded_twice(start_server: Start) -> None:
     operator = PartEncoder(Regions(5), ToyOperator(), PartChoice(whole=True, most=4))
     reply = start_server(operator).stub.Execute(Request(images=[SCENE]))
     assert [part.label for part in reply.parts] == ["", "window", "window", "window"]
+
+
+def test_the_parts_of_a_picture_share_batches(start_server: Start) -> None:
+    encoder = ToyOperator()
+    running = start_server(PartEncoder(Regions(26), encoder))
+    assert len(running.stub.Execute(Request(images=[SCENE])).vectors) == 26
+    assert sum(encoder.batches) == 26
+    assert len(encoder.batches) <= 4  # up to eight in each

@@ -140,15 +140,17 @@ class Batcher(Generic[In, Out]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def submit(self, job: Job[In, Out]) -> None:
-        """Queue a job whose ``item`` is set; after ``close`` it fails with ``ShuttingDown``."""
-        job.queued_at = time.monotonic()
+    def submit(self, *jobs: Job[In, Out]) -> None:
+        """Queue jobs whose ``item`` is set, to share a batch; after ``close`` they fail with ``ShuttingDown``."""
+        for job in jobs:
+            job.queued_at = time.monotonic()
         with self._changed:
             if not self._closed:
-                self._waiting.append(job)
+                self._waiting.extend(jobs)
                 self._changed.notify()
                 return
-        job.fail(ShuttingDown("the operator is shutting down"))
+        for job in jobs:
+            job.fail(ShuttingDown("the operator is shutting down"))
 
     def trouble(self) -> str | None:
         """Why the model cannot be relied on now, or None if it can."""

@@ -7,6 +7,7 @@ model for each part. Every stage runs in a thread that it shares with others, ha
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -66,8 +67,8 @@ Out = TypeVar("Out")
 class Model(Protocol[Item, Out]):
     """What works on the items of jobs: a ``Batcher``, or ``RemoteCalls``."""
 
-    def submit(self, job: Job[Item, Out]) -> None:
-        """Take a job, and end it."""
+    def submit(self, *jobs: Job[Item, Out]) -> None:
+        """Take jobs, to work on them together, and end them."""
 
     def trouble(self) -> str | None:
         """Why results cannot be had now, or None if they can."""
@@ -152,9 +153,9 @@ class Encode:
         with self._returning.expected("preprocess"):
             return self._encoder.preprocess(image)
 
-    def begin_part(self, job: InputJob, item: Any, then: Callable[[Any], None]) -> None:
-        """Have the model encode one part of an input."""
-        follow(job, item, self._model, then)
+    def begin_parts(self, job: InputJob, parts: Sequence[tuple[Any, Callable[[Any], None]]]) -> None:
+        """Have the model encode parts of an input together, and call what stands beside each with its vector."""
+        follow(job, self._model, parts)
 
     def trouble(self) -> str | None:
         """Of ``preprocess`` or the model."""
@@ -189,7 +190,7 @@ class Find:
         def found(raw: Any) -> None:
             picture.go_on(lambda: then(self._detections(raw, picture.size)))
 
-        follow(job, item, self._model, found)
+        follow(job, self._model, [(item, found)])
 
     def _item(self, picture: Decoded) -> Any:
         if isinstance(self._processor, RemoteProcessor):
@@ -223,7 +224,7 @@ class EncodeParts:
         self._encode = Encode(operator.encoder, settings)
         self.needs_files = self._find.needs_files or isinstance(operator.encoder, RemoteEncoder)
         self.most_held = self._find.most_held
-        self._ahead, self._dimension = operator.encoder.max_batch, int(operator.encoder.dimension)
+        self._most, self._dimension = operator.encoder.max_batch, int(operator.encoder.dimension)
 
     def begin(self, job: InputJob, picture: Decoded) -> None:
         """Find the parts, then encode them."""
@@ -245,23 +246,27 @@ class EncodeParts:
             return
         for each in chosen:
             picture.spend(each, 0, self._dimension)
-        picture.count(min(len(chosen), self._ahead))
-        parts = _Parts(job, picture, chosen)
-        for _ in range(min(self._ahead, len(chosen))):
+        parts = _Parts(job, picture, chosen, self._most)
+        picture.count(min(len(chosen), _BATCHES_AHEAD * parts.group))
+        for _ in range(_BATCHES_AHEAD):  # one is prepared while the model has another
             self._encode_next(parts)
 
     def _encode_next(self, parts: _Parts) -> None:
-        """Encode the next part, and, when it has its vector, one more: few are prepared ahead of the model."""
-        number = parts.next_number()
-        if number is None:
+        """Encode the next group of parts together, for a model is slower with one at a time."""
+        numbers = parts.next_numbers()
+        if not numbers:
             return
-        job, picture = parts.job, parts.picture
+        items = [self._item(parts.picture, parts.chosen[number]) for number in numbers]
+        thens = [partial(self._encoded, parts, number) for number in numbers]
+        self._encode.begin_parts(parts.job, list(zip(items, thens, strict=True)))
 
-        def encoded(vector: Vector) -> None:
-            is_last = parts.keep(number, vector)
-            picture.go_on(parts.finish if is_last else partial(self._encode_next, parts))
-
-        self._encode.begin_part(job, self._item(picture, parts.chosen[number]), encoded)
+    def _encoded(self, parts: _Parts, number: int, vector: Vector) -> None:
+        """Go on with the next group for each that is done."""
+        done = parts.keep(number, vector)
+        if done == len(parts.chosen):
+            parts.picture.go_on(parts.finish)
+        elif done % parts.group == 0:
+            parts.picture.go_on(partial(self._encode_next, parts))
 
     def _item(self, picture: Decoded, part: Detection) -> Any:
         if isinstance(self._encoder, RemoteEncoder):
@@ -270,26 +275,36 @@ class EncodeParts:
 
 
 class _Parts:
-    """The parts of one picture while they are encoded."""
+    """The parts of one picture while they are encoded, in groups of nearly the same size.
 
-    def __init__(self, job: InputJob, picture: Decoded, chosen: Sequence[Detection]) -> None:
+    Args:
+        job: of the picture.
+        picture: that they are parts of.
+        chosen: in the order of the answer.
+        most: of a group.
+
+    Attributes:
+        group: parts of each group; the last may have fewer.
+    """
+
+    def __init__(self, job: InputJob, picture: Decoded, chosen: Sequence[Detection], most: int) -> None:
         self.job, self.picture, self.chosen = job, picture, chosen
+        self.group = math.ceil(len(chosen) / math.ceil(len(chosen) / most))
         self._vectors: dict[int, Vector] = {}
         self._begun = 0
         self._lock = threading.Lock()
 
-    def next_number(self) -> int | None:
-        """The number of a part that nobody encodes yet, or None."""
+    def next_numbers(self) -> range:
+        """The numbers of a group that nobody encodes yet; none if there is none."""
         with self._lock:
-            number = self._begun
-            self._begun += 1
-        return number if number < len(self.chosen) else None
+            first, self._begun = self._begun, min(self._begun + self.group, len(self.chosen))
+        return range(first, self._begun)
 
-    def keep(self, number: int, vector: Vector) -> bool:
-        """Keep a vector. Whether it is the last."""
+    def keep(self, number: int, vector: Vector) -> int:
+        """Keep a vector. How many there are."""
         with self._lock:
             self._vectors[number] = vector
-            return len(self._vectors) == len(self.chosen)
+            return len(self._vectors)
 
     def finish(self) -> None:
         """End the job with all vectors."""
@@ -297,21 +312,25 @@ class _Parts:
         self.job.finish(_found(self.picture, parts))
 
 
-def follow(job: InputJob, item: Item, model: Model[Item, Out], then: Callable[[Out], None]) -> None:
+def follow(job: InputJob, model: Model[Item, Out], tasks: Sequence[tuple[Item, Callable[[Out], None]]]) -> None:
     """Have a model work on something of an input, which ends with it.
 
     Args:
         job: of the input. It fails if the model fails.
-        item: what the model gets.
-        model: whose thread calls ``then``, which must be quick.
-        then: gets the answer.
+        model: whose thread calls what follows, which must be quick.
+        tasks: what the model gets, together, and what gets the answer to each.
     """
+    parts = [_followed(job, item, then) for item, then in tasks]
+    if job.future.done():  # before they were there to be cancelled
+        job.cancel_parts()
+    model.submit(*parts)
+
+
+def _followed(job: InputJob, item: Item, then: Callable[[Out], None]) -> Job[Item, Out]:
     part: Job[Item, Out] = Job(job.deadline, item=item)
     part.future.add_done_callback(_Following(job, part, then).go_on)
     job.under_way.add(part)
-    if job.future.done():  # before it was there to be cancelled
-        part.future.cancel()
-    model.submit(part)
+    return part
 
 
 class _Following(Generic[Out]):

@@ -56,15 +56,17 @@ class RemoteCalls(Generic[Out]):
         for thread in self._threads:
             thread.start()
 
-    def submit(self, job: RemoteJob[Out]) -> None:
-        """Queue a job whose ``item`` is set; after ``close`` it fails with ``ShuttingDown``."""
-        job.queued_at = time.monotonic()
+    def submit(self, *jobs: RemoteJob[Out]) -> None:
+        """Queue jobs whose ``item`` is set, to share requests; after ``close`` they fail with ``ShuttingDown``."""
+        for job in jobs:
+            job.queued_at = time.monotonic()
         with self._changed:
             if not self._closed:
-                self._waiting.append(job)
-                self._changed.notify()
+                self._waiting.extend(jobs)
+                self._changed.notify(len(jobs))
                 return
-        job.fail(ShuttingDown("the operator is shutting down"))
+        for job in jobs:
+            job.fail(ShuttingDown("the operator is shutting down"))
 
     def trouble(self) -> str | None:
         """Why the operator cannot be relied on now, or None if it can."""

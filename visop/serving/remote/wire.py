@@ -7,18 +7,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from visop.client import parts as client_parts
+from visop.client.parts import FoundPart
 from visop.contract import Vector
 from visop.detection import Detection, Unplaced
 from visop.errors import (
     CallerGone,
     DeadlinePassed,
-    ImageDecodeError,
     ModelFailed,
     RemoteError,
     Unreachable,
     VisopError,
 )
-from visop.images.base64_text import decode_base64
 from visop.rpc import rpc_pb2
 from visop.rpc.statuses import error_of_number
 from visop.serving.remote.texts import safe_name, safe_text
@@ -26,12 +26,10 @@ from visop.vectors import normalise
 
 # Of one part.
 _MOST_KEYPOINTS = 1000
-# Of one crop; its message has a limit, too.
-_MOST_CROP_BYTES = 64 * 1024 * 1024
 # Of a part of which only the crop is known. The pipeline replaces it by the whole picture, in which it lies.
 _NOWHERE = (0.0, 0.0, 0.0, 0.0)
 
-#: What was found in each input, or its error.
+#: What was found in an input, or its error.
 FoundParts = list[Detection] | VisopError
 
 
@@ -62,28 +60,11 @@ def parts_of(reply: rpc_pb2.ExecuteReply, count: int, who: str) -> list[FoundPar
 
     Raises:
         CropsNeeded: there is a part without a place and without a crop.
-        ModelFailed: it cannot be told what belongs to which input.
+        VisopError: it cannot be told what belongs to which input, or a number is NaN.
     """
-    if count == 1 and not reply.statuses and not reply.parts:
-        return [_crops_of(reply)]
-    results = _by_status(reply, count, who)
-    for part in reply.parts:
-        if not 0 <= part.input < count:
-            raise ModelFailed(f"a part is of input {part.input}, and there were {count}")
-        _add(results, part, reply)
-    return results
-
-
-def _add(results: list[FoundParts], part: rpc_pb2.Part, reply: rpc_pb2.ExecuteReply) -> None:
-    """Add a part to those of its input; one that cannot be read fails that input."""
-    found = results[part.input]
-    if isinstance(found, list):
-        try:
-            found.append(_detection_of(part, reply))
-        except CropsNeeded:
-            raise
-        except ModelFailed as error:
-            results[part.input] = error
+    is_known = bool(reply.statuses or reply.parts)
+    found = client_parts.parts_of(reply, count) if is_known or count > 1 else client_parts.crops_alone(reply)
+    return [_told(each, who) if isinstance(each, VisopError) else _detections(each) for each in found]
 
 
 def vectors_of(reply: rpc_pb2.ExecuteReply, count: int, who: str, dimension: int) -> list[Vector | VisopError]:
@@ -100,53 +81,45 @@ def vectors_of(reply: rpc_pb2.ExecuteReply, count: int, who: str, dimension: int
     """
     if len(reply.vectors) != count:
         raise ModelFailed(f"{len(reply.vectors)} vectors for {count} inputs")
-    results = _by_status(reply, count, who)
-    return [
-        result if isinstance(result, VisopError) else _vector_of(vector, dimension)
-        for result, vector in zip(results, reply.vectors, strict=True)
-    ]
-
-
-def _by_status(reply: rpc_pb2.ExecuteReply, count: int, who: str) -> list[FoundParts]:
-    """The error of each input, or an empty list."""
-    if not reply.statuses:
-        return [[] for _ in range(count)]
-    if len(reply.statuses) != count:
+    if len(reply.statuses) not in (0, count):
         raise ModelFailed(f"{len(reply.statuses)} statuses for {count} inputs")
-    return [_error_of(status, who) if status.code else [] for status in reply.statuses]
+    results = [_vector_of(vector, dimension) for vector in reply.vectors]
+    for number, status in enumerate(reply.statuses):
+        if status.code:
+            results[number] = _told(error_of_number(status.code, status.message, status.retry_after_s), who)
+    return results
 
 
-def _error_of(status: rpc_pb2.ItemStatus, who: str) -> VisopError:
+def _told(error: VisopError, who: str) -> VisopError:
     """The error of an input, as those that call us are told."""
-    text = f"{who}: {safe_text(status.message)}"
-    error = error_of_number(status.code, text, status.retry_after_s)
+    text = f"{who}: {safe_text(getattr(error, 'detail', str(error)))}"
     if isinstance(error, DeadlinePassed | CallerGone):  # of its own; the deadline of our caller has not passed
         return Unreachable(text)
-    return ModelFailed(text) if isinstance(error, RemoteError) else error
+    if isinstance(error, ModelFailed | RemoteError):
+        return ModelFailed(text)
+    error.args = (text,)
+    return error
 
 
-def _detection_of(part: rpc_pb2.Part, reply: rpc_pb2.ExecuteReply) -> Detection:
+def _detections(parts: Sequence[FoundPart]) -> FoundParts:
+    """The parts of one input, or the error of one that cannot be used."""
+    try:
+        return [_detection_of(each) for each in parts]
+    except CropsNeeded:
+        raise
+    except ModelFailed as error:
+        return error
+
+
+def _detection_of(part: FoundPart) -> Detection:
     if len(part.keypoints) > _MOST_KEYPOINTS:
         raise ModelFailed(f"a part has {len(part.keypoints)} keypoints, the limit is {_MOST_KEYPOINTS}")
-    label, box = safe_name(part.label), part.box
-    points = tuple((point.x, point.y) for point in part.keypoints)
-    if part.HasField("box"):
-        return Detection((box.x, box.y, box.w, box.h), label, part.score, points)
-    if not 0 <= part.crop < len(reply.metadata) or not part.HasField("crop"):
+    label, score = safe_name(part.label), 1.0 if part.score is None else part.score
+    if part.box is not None:
+        return Detection(part.box, label, score, part.keypoints)
+    if part.crop is None:
         raise CropsNeeded("a part has neither a box nor a crop")
-    return Unplaced(_NOWHERE, label, part.score, crop=_crop_of(reply.metadata[part.crop]))
-
-
-def _crops_of(reply: rpc_pb2.ExecuteReply) -> FoundParts:
-    """Of a processor that answers crops and nothing else. The original ones give them in the order of their scores."""
-    return [Unplaced(_NOWHERE, crop=_crop_of(each)) for each in reply.metadata]
-
-
-def _crop_of(metadata: rpc_pb2.MetaData) -> bytes:
-    try:
-        return decode_base64(metadata.data.decode("latin-1"), _MOST_CROP_BYTES)
-    except ImageDecodeError:
-        raise ModelFailed("a crop is not base64") from None
+    return Unplaced(_NOWHERE, label, score, crop=part.crop)
 
 
 def _vector_of(vector: rpc_pb2.Vector, dimension: int) -> Vector | VisopError:

@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import Running, make_scene
 from tests.toys import ToyProcessor
 from visop.detection import Detection
+from visop.processors.ssd.labels import VOC
 
 RED, BLUE = (200, 0, 0), (0, 0, 250)
 SCENE = make_scene({RED: (10, 5, 20, 10), BLUE: (40, 20, 5, 8)})
@@ -74,7 +75,7 @@ class _Objects(ToyProcessor):
     """As SSD-300 is called, with labels whose places are known."""
 
     name = "ssd300"
-    labels = ("bird", "dog")
+    labels = VOC
 
 
 def test_the_class_is_the_number_of_the_label_under_the_names_of_the_original(
@@ -86,8 +87,8 @@ def test_the_class_is_the_number_of_the_label_under_the_names_of_the_original(
         Detection((3.7, 4, 9.9, 8), "bird", 1),
     ]
     wanted: list[dict[str, Any]] = [
-        {"class": "1", "confidence": "1.0", "xmin": "3", "ymin": "4", "xmax": "13", "ymax": "12"},
-        {"class": "2", "confidence": "0.9948125", "xmin": "0", "ymin": "47", "xmax": "1", "ymax": "48"},
+        {"class": "3", "confidence": "1.0", "xmin": "3", "ymin": "4", "xmax": "13", "ymax": "12"},
+        {"class": "12", "confidence": "0.9948125", "xmin": "0", "ymin": "47", "xmax": "1", "ymax": "48"},
     ]
     for name in ("ssd300", "ssd-test", "ssd-image"):
         answer = json.loads(web.post(f"/function/{name}", content=SCENE).text)

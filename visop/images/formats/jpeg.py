@@ -13,6 +13,8 @@ import PIL.Image
 import simplejpeg
 
 from visop.errors import ImageDecodeError
+from visop.images.formats.jpeg_brightness import is_beyond, with_half_contrast
+from visop.images.formats.jpeg_seams import may_have_seam
 from visop.images.formats.jpeg_segments import (
     MARKER,
     START_OF_SCAN,
@@ -29,6 +31,8 @@ _COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 
 # How many bytes libjpeg reads ahead; it does not count those of them that are left over.
 _READ_AHEAD = 8
+
+_CORRUPT = "its compressed data are corrupt"
 
 _JFIF, _JFIF_VERSION = b"JFIF\0", slice(11, 12)
 
@@ -54,6 +58,8 @@ def load_jpeg(image: Any, data: bytes) -> None:
     if pixels is None:
         image.load()
         return
+    if image.mode != "CMYK" and may_have_seam(pixels, data) and _is_out_of_range(data):
+        raise _damaged(_CORRUPT)
     rawmode = image.tile[0].args[0]  # CMYK is stored inverted
     image.im = PIL.Image.frombuffer(image.mode, image.size, pixels, "raw", rawmode, 0, 1).im
     image.tile = []
@@ -62,10 +68,22 @@ def load_jpeg(image: Any, data: bytes) -> None:
 def is_whole_jpeg(data: bytes) -> bool:
     """Return whether a JPEG, such as a strip of a TIFF, decodes without a warning that counts."""
     try:
-        _decode(data, "RGB", (1, 1))
+        if not with_half_contrast(data):
+            _decode(data, "RGB", (1, 1))
+        elif _is_out_of_range(data):
+            return False
     except ImageDecodeError:
         return False
     return has_all_scans(data)
+
+
+def _is_out_of_range(data: bytes) -> bool:
+    """Whether blocks are brighter than white or darker than black. Raises ImageDecodeError if there is a warning."""
+    changed = with_half_contrast(data)
+    if changed is None:
+        return False
+    grey = _decode(changed[0], "GRAY", (1, 1))
+    return grey is not None and is_beyond(grey, changed[1])
 
 
 def _decode(data: bytes, colours: str, size: tuple[int, int]) -> npt.NDArray[np.uint8] | None:
@@ -82,7 +100,7 @@ def _decode(data: bytes, colours: str, size: tuple[int, int]) -> npt.NDArray[np.
         return _pixels(_without_padding(data, message), colours, size)
     except ValueError:
         early = "premature end" in message.lower()
-        raise _damaged("its compressed data end early" if early else "its compressed data are corrupt") from None
+        raise _damaged("its compressed data end early" if early else _CORRUPT) from None
 
 
 def _pixels(data: bytes, colours: str, size: tuple[int, int]) -> npt.NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from visop.errors import ImageDecodeError
 # A marker with a length field: excludes stuffed and fill bytes, and TEM and RST, which have none (B.1.1).
 MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")
 
-START_OF_SCAN, END_OF_IMAGE, _QUANTISERS = 0xDA, 0xD9, 0xDB
+START_OF_SCAN, END_OF_IMAGE, QUANTISERS, RESTARTS = 0xDA, 0xD9, 0xDB, 0xDD
 #: Frame headers; between them lie DHT (C4), JPG (C8) and DAC (CC).
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
@@ -82,7 +82,7 @@ def has_zero_quantisers(data: bytes) -> bool:
     for kind, at in segments(data):
         if kind == START_OF_SCAN:
             return False
-        tables = data[at + 2 : at + int.from_bytes(data[at : at + 2])] if kind == _QUANTISERS else b""
+        tables = data[at + 2 : at + int.from_bytes(data[at : at + 2])] if kind == QUANTISERS else b""
         while tables:  # a segment may have several
             bits_16 = tables[0] >= 0x10
             if not bits_16 and 0 in tables[1 : 1 + _COEFFICIENTS]:

@@ -12,7 +12,8 @@ from tests.toys import ToyOperator
 from visop.errors import ModelFailed, UsageError
 from visop.models.built_in_encoder import BuiltInEncoder
 from visop.processors.regions import Regions
-from visop.serving.operators import BUILT_IN, load_model, load_operator
+from visop.serving.named_class import BUILT_IN
+from visop.serving.operators import load_model, load_operator
 from visop.serving.part_encoder import PartEncoder
 from visop.serving.remote.encoder import RemoteEncoder
 from visop.serving.remote.processor import RemoteProcessor

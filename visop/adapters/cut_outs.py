@@ -10,7 +10,7 @@ from typing import Any
 from visop.detection import Detection, Unplaced
 from visop.errors import ModelFailed, VisopError
 from visop.images.base64_text import decode_base64
-from visop.images.crops import CropOptions, crop_file
+from visop.images.crops import CropOptions, jpeg_file
 from visop.images.decode import ImageLimits, decode_image
 
 _JPEG = b"\xff\xd8\xff"
@@ -47,9 +47,8 @@ def _cut_out(number: int, given: Any, image_size: tuple[int, int], limits: Image
         image = decode_image(file, limits)
     except VisopError as error:
         raise ModelFailed(f"part {number} is no picture: {error}") from error
-    height, width = image.shape[:2]
     if not file.startswith(_JPEG):
-        file = crop_file(image, (0.0, 0.0, width, height), (width, height), CropOptions())
+        file = jpeg_file(image, CropOptions().quality)
     return Unplaced(_whole(image_size), image=image, crop=file)
 
 

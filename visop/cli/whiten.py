@@ -54,7 +54,7 @@ def add_parser(commands: Commands) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     with imports("to whiten: pip install 'visop[cpu]'"):
-        from visop.serving.operators import BUILT_IN
+        from visop.serving.named_class import BUILT_IN
         from visop.sources import find_inputs
         from visop.training.whiten import check_request, find_base, write_whitened
 

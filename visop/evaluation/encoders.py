@@ -18,7 +18,8 @@ from visop.contract import Encoder, Image
 from visop.errors import UsageError, VisopError
 from visop.evaluation.hashes import HASHES, HashEncoder
 from visop.models.registry import MODELS
-from visop.serving.operators import BUILT_IN, load_encoder, load_model
+from visop.serving.named_class import BUILT_IN
+from visop.serving.operators import load_encoder, load_model
 from visop.settings import Settings, load_settings
 
 Floats = npt.NDArray[np.float32]

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import logging
 import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
 from contextlib import suppress
-from types import ModuleType
 from typing import Any, SupportsIndex
 
 from visop import address
-from visop.adapters.recognise import is_of_another_system
 from visop.contract import Encoder, Processor
 from visop.errors import ModelFailed, SettingsError, UsageError, VisopError
-from visop.images.decode import ImageLimits
 from visop.processors.registry import built_in_processor, processor_names
+from visop.serving.named_class import BUILT_IN, constructed, spoken
 from visop.serving.part_encoder import AnyOperator, PartChoice, PartEncoder
 from visop.serving.remote.encoder import RemoteEncoder
 from visop.serving.remote.processor import RemoteProcessor
 from visop.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-#: As ``OP_OPERATOR``: the encoder that the other settings choose, whatever the working folder has.
-BUILT_IN = "visop.models.built_in_encoder:BuiltInEncoder"
 
 _CLASS = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
 
@@ -77,7 +69,7 @@ def _operator(settings: Settings) -> Encoder | Processor:
         found = built_in_processor(settings.model, settings, settings.weights)
         if found is not None:
             return found
-    return _constructed("operator", _chosen(settings.operator), settings)
+    return constructed("operator", _chosen(settings.operator), settings)
 
 
 def _encoder_elsewhere(settings: Settings) -> Encoder:
@@ -89,7 +81,7 @@ def _encoder_elsewhere(settings: Settings) -> Encoder:
 def _processor(settings: Settings) -> Processor:
     found: Encoder | Processor | None = built_in_processor(settings.processor, settings)
     if found is None and _CLASS.fullmatch(settings.processor):
-        found = _constructed("processor", settings.processor, settings)
+        found = constructed("processor", settings.processor, settings)
     elif found is None:
         found = _processor_elsewhere(settings)
     if not isinstance(found, Processor):
@@ -104,27 +96,6 @@ def _processor_elsewhere(settings: Settings) -> Processor:
             return RemoteProcessor(settings.processor, settings)
     why = f"must be {', '.join(processor_names())}, module:Class or HOST:PORT"
     raise SettingsError("processor", settings.processor, why)
-
-
-def _constructed(setting: str, path: str, settings: Settings) -> Encoder | Processor:
-    named = _named(setting, path)
-    try:
-        if is_of_another_system(named):
-            return _adapted(named, settings)
-        construct = _operator_class(setting, path, named)
-        return construct(settings) if inspect.signature(construct).parameters else construct()
-    except ModelFailed as error:
-        raise SettingsError(setting, path, error.detail) from error
-    except VisopError:
-        raise
-    except Exception as error:
-        raise _broken(setting, path, "it cannot be constructed", error) from error
-
-
-def _adapted(cls: type, settings: Settings) -> Encoder | Processor:
-    from visop.adapters.adapt import adapted  # only who needs it: it locks files as Windows cannot
-
-    return adapted(cls, ImageLimits.of(settings))
 
 
 def load_model(operator: AnyOperator) -> None:
@@ -147,7 +118,7 @@ def load_model(operator: AnyOperator) -> None:
     except Exception as error:
         logger.debug("load() failed", exc_info=True)
         where = _last_line(error, getattr(sys.modules.get(cls.__module__), "__file__", None))
-        detail = f"{cls.__module__}:{cls.__qualname__}: load() raised {_spoken(error)} ({where})"
+        detail = f"{cls.__module__}:{cls.__qualname__}: load() raised {spoken(error)} ({where})"
         raise ModelFailed(detail) from error
     numbers: dict[str, Any] = {"max_batch": operator.max_batch}
     numbers |= {"dimension": _number(operator.dimension)} if isinstance(operator, Encoder) else {}
@@ -169,62 +140,8 @@ def _last_line(error: Exception, file: str | None) -> str:
     return f"{os.path.basename(own[-1].filename)}, line {own[-1].lineno}"
 
 
-def _spoken(error: Exception) -> str:
-    """On one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
-
-
-def _broken(setting: str, path: str, what: str, error: Exception) -> SettingsError:
-    logger.debug("%s", what, exc_info=error)
-    return SettingsError(setting, path, f"{what}: {_spoken(error)}")
-
-
 def _chosen(operator: str) -> str:
     """What ``auto`` means in the working folder."""
     if operator != "auto":
         return operator
     return _CUSTOM if os.path.isfile(_TEMPLATE) else BUILT_IN
-
-
-def _named(setting: str, path: str) -> Any:
-    """What ``module:Class`` names."""
-    module_name, _, class_name = path.partition(":")
-    sys.path[:0] = [] if os.getcwd() in sys.path else [os.getcwd()]  # the console script does not start there
-    named = getattr(_module(setting, path, module_name), class_name, None)
-    if named is None:
-        raise _absent(setting, path)
-    return named
-
-
-def _operator_class(setting: str, path: str, cls: Any) -> Callable[..., Encoder | Processor]:
-    """The class itself, if it is complete."""
-    if not (inspect.isclass(cls) and issubclass(cls, Encoder | Processor)):
-        why = "must be a subclass of visop.Encoder or visop.Processor, or a class with inference_by_path or execute"
-        raise SettingsError(setting, path, why)
-    if cls.__abstractmethods__:
-        raise SettingsError(setting, path, f"it does not define {', '.join(sorted(cls.__abstractmethods__))}")
-    return cls
-
-
-def _module(setting: str, path: str, name: str) -> ModuleType:
-    if not name:
-        raise _absent(setting, path)
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise _refusal(setting, path, name, error) from error
-    except Exception as error:
-        raise _broken(setting, path, "it cannot be imported", error) from error
-
-
-def _absent(setting: str, path: str) -> SettingsError:
-    return SettingsError(setting, path, "there is no such module:Class")
-
-
-def _refusal(setting: str, path: str, module_name: str, error: ModuleNotFoundError) -> UsageError:
-    if error.name == module_name:
-        return _absent(setting, path)
-    if path == BUILT_IN:
-        advice = "is not installed; for the built-in encoder: pip install 'visop[cpu]'"
-        return UsageError("", "", f"{error.name} {advice}")
-    return SettingsError(setting, path, f"it imports {error.name}, which is not installed")

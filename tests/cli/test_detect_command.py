@@ -16,9 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.client.test_detect import OriginalProcessor
 from tests.conftest import Running, make_image, make_scene
-from tests.toys import ToyProcessor
+from tests.stub_operator import serving
+from tests.toys import ToyOperator, ToyProcessor
 from visop.cli.main import main
+from visop.serving.part_encoder import PartEncoder
 
 ROOT = Path(__file__).parents[2]
 RED, BLUE, GREEN = (200, 0, 0), (0, 0, 250), (0, 120, 0)
@@ -189,11 +192,12 @@ def test_a_picture_from_the_web_is_fetched_once_for_its_copy(
         (["--out", "found.txt"], "--out found.txt: must end in .jsonl or .csv"),
         (["--out", "no/such/found.csv"], "--out no/such/found.csv: there is no such folder"),
         (["--model", "faces:3"], "faces takes no number"),
+        (["--model", "ssd"], "--model ssd: must be one of embedded, "),
         (["--min-score", "nan"], "must be a number"),
         (["-e", "127.0.0.1:9", "--model", "faces"], "--model: has no effect on the running operator"),
-        (["--class", "tests.toys:ToyOperator"], "finds nothing in pictures; choose a processor: faces, regions:N"),
+        (["--class", "tests.toys:ToyOperator"], "finds nothing in pictures; choose a processor: faces,"),
     ],
-    ids=["suffix", "folder", "number", "NaN", "both", "encoder"],
+    ids=["suffix", "folder", "number", "model", "NaN", "both", "encoder"],
 )
 def test_wrong_usage_is_exit_status_2(
     pictures: Path, words: list[str], told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -220,6 +224,25 @@ def test_a_list_of_pictures_is_no_list_of_results_that_may_be_replaced(
 def test_an_encoder_that_runs_finds_nothing(running_server: Running, pictures: Path, capsys: Any) -> None:
     assert run(pictures, "-e", running_server.address) == 2
     assert "is an encoder of whole pictures" in capsys.readouterr().err
+
+
+def test_an_original_processor_answers_crops_alone(pictures: Path, tmp_path: Path, capsys: Any) -> None:
+    with serving(OriginalProcessor()) as port:
+        words = [pictures / "a.png", pictures / "b.jpg", "-e", f"127.0.0.1:{port}", "--min-score", "0.5"]
+        assert run(*words, "--crops", tmp_path / "crops") == 1
+    [entry] = lines(tmp_path / "crops" / "found.jsonl")
+    assert [(part["box"], Path(part["crop"]).name) for part in entry["parts"]] == [(None, "1.jpg"), (None, "2.jpg")]
+    assert capsys.readouterr().out.count("(a crop, and no box)") == 2
+
+
+def test_a_pipeline_that_runs_tells_its_parts(
+    start_server: Callable[..., Running], pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = start_server(PartEncoder(ToyProcessor(), ToyOperator()))
+    assert run(pictures / "a.png", "-e", server.address, "--format", "jsonl") == 0
+    output = capsys.readouterr()
+    assert [part["label"] for part in json.loads(output.out)["parts"]] == ["200-0-0", "0-0-250"]
+    assert output.err == "visop: 2 found in 1 picture\n"
 
 
 class OneByOne(ToyProcessor):

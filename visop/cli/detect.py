@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -206,6 +207,8 @@ def _shown(names: Sequence[str], operator: OperatorInfo, arguments: argparse.Nam
 
     if arguments.out:
         return lambda _: None
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # a name may be bytes that are no text
     if arguments.format in FORMATS:
         return writer_of(arguments.format, sys.stdout)
     return table(sys.stdout, names, operator.labels)
@@ -215,7 +218,7 @@ def _told(tally: Tally, outputs: Outputs | None, *, quiet: bool) -> int:
     """Say how the run ended; the exit status."""
     if not quiet:
         where = f"; {outputs.out} has them" if outputs else ""
-        note(f"{tally.parts} found in {tally.good} pictures{where}")
+        note(f"{tally.parts} found in {tally.good} {'picture' if tally.good == 1 else 'pictures'}{where}")
     if tally.bad:
         why = f"; {outputs.errors} says why" if outputs else ""
         return complain_of_inputs(f"{tally.bad} of {tally.good + tally.bad} inputs failed{why}", tally.reasons)

@@ -69,7 +69,13 @@ def _operator(settings: Settings) -> Encoder | Processor:
         found = built_in_processor(settings.model, settings, settings.weights)
         if found is not None:
             return found
-    return constructed("operator", _chosen(settings.operator), settings)
+    try:
+        return constructed("operator", _chosen(settings.operator), settings)
+    except SettingsError as error:
+        if error.field != "model":
+            raise
+        why = f"{error.why}; or of the processors {', '.join(processor_names())}"
+        raise SettingsError("model", error.value, why) from None
 
 
 def _encoder_elsewhere(settings: Settings) -> Encoder:

@@ -57,10 +57,10 @@ def select(boxes: Floats, scores: Floats, rule: SelectionRule) -> tuple[npt.NDAr
 
 def _best(scores: Floats, looked_at: npt.NDArray[np.bool_], most: int) -> npt.NDArray[np.bool_]:
     """Of what is looked at, the highest scores; of equal ones the first."""
-    found = np.flatnonzero(looked_at)
-    best = found[np.argsort(-scores.ravel()[found], kind="stable")[:most]]
-    only = np.zeros_like(looked_at)
-    only.ravel()[best] = True
+    rows, classes = np.nonzero(looked_at)
+    best = np.argsort(-scores[rows, classes], kind="stable")[:most]
+    only = np.zeros(looked_at.shape, np.bool_)
+    only[rows[best], classes[best]] = True
     return only
 
 

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Fetches the published Keras weights of a model and checks them; see --help. Needs only Python 3.
+# Fetches the published weights of a model and checks them; see --help. Needs only Python 3.
 set -euo pipefail
 
-# Model, md5, file, as published by Keras, which publishes no better digest ("-" means none). The same facts are in
-# visop/models/registry.py, which cannot be imported before visop's dependencies are installed; a test compares the two.
+# Model, digest, file. Keras publishes an md5, and no better digest ("-" means none). torchvision publishes the first 8
+# digits of a SHA-256, in the name of the file. Of the file in a Git repository there is Git's own: SHA-1, 40 digits. The
+# same facts are in visop/models/registry.py and visop/processors/ssd/variants.py, which cannot be imported before visop's
+# dependencies are installed; a test compares them.
 PUBLISHED=https://storage.googleapis.com/tensorflow/keras-applications
 MODELS="
 vgg16             6d6bbae143d832006294945121d1f1fc  vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5
@@ -12,6 +14,20 @@ xception          b0042744bf5b25fce3cb969f33bebb97  xception/xception_weights_tf
 resnet50          4d473c1dd8becc155b73f8504c6f6626  resnet/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5
 mobilenetv2       -  mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5
 efficientnetv2b0  893217f2bb855e2983157299931e43ff  efficientnet_v2/efficientnetv2-b0_notop.h5
+ssd300            1650a2ddbcb51351af4ad70ffe7a879301f5fdfe  https://github.com/balancap/SSD-Tensorflow/raw/e0e3104d3a2cc5d830fad041d4e56ebcf84caac3/checkpoints/ssd_300_vgg.ckpt.zip
+ssd300-coco       b556d3b43ab6c3f63d81bfb8835fe8756ac22da664357da100dccf96b6a6b42d  https://download.pytorch.org/models/ssd300_vgg16_coco-b556d3b4.pth
+"
+
+# Model, what is known of the licence of its weights.
+LICENCES="
+vgg16             CC BY 4.0, Visual Geometry Group, University of Oxford
+vgg19             CC BY 4.0, Visual Geometry Group, University of Oxford
+xception          MIT, François Chollet
+resnet50          MIT, Kaiming He
+mobilenetv2       Apache-2.0, the TensorFlow authors
+efficientnetv2b0  Apache-2.0, Google
+ssd300            none is stated for these weights, converted from those of the paper's authors; the code beside them says Apache-2.0 in its headers. Trained on pictures of Pascal VOC, which are Flickr's users'
+ssd300-coco       none is stated for the file; the torchvision project that publishes it is under BSD-3-Clause. Begun from VGG-16 (CC BY 4.0, Oxford) and trained on pictures of COCO, which are Flickr's users'
 "
 PYTHON=${PYTHON:-python3}
 FOLDER=${OP_DATA_DIR:-$(dirname "$0")}
@@ -24,31 +40,37 @@ main() {
         -h | --help) usage; exit 0 ;;
         "" | -*) usage >&2; exit 2 ;;
     esac
-    local model=$1 mirror=${2:-${WEIGHTS_MIRROR:-}} path md5 folder
-    read -r md5 path < <(awk -v model="$model" '$1 == model {print $2, $3}' <<<"$MODELS") ||
+    local model=$1 mirror=${2:-${WEIGHTS_MIRROR:-}} path digest folder
+    read -r digest path < <(awk -v model="$model" '$1 == model {print $2, $3}' <<<"$MODELS") ||
         fail 2 "there is no model $model; the models are $(names)"
     local file=${path##*/} url=$PUBLISHED/$path
+    [ "$path" = "${path#https:}" ] || url=$path
     [ -z "$mirror" ] || url=${mirror%/}/$file
 
     for folder in "$FOLDER" ~/.keras/models; do
-        if is_right "$folder/$file" "$md5"; then
+        if is_right "$folder/$file" "$digest"; then
             remember "$folder/$file"
             echo "$model: $folder/$file exists and is the published file"
+            licence "$model"
             exit 0
         fi
     done
     [ ! -e "$FOLDER/$file" ] || echo "$model: $FOLDER/$file is damaged or another file; it will be replaced" >&2
     mkdir -p "$FOLDER"
     echo "$model: fetching $url"
-    fetch "$url" "$FOLDER/$file.part" "$md5" || fail 1 "$model could not be fetched. $(by_hand "$file" "$md5")"
+    fetch "$url" "$FOLDER/$file.part" "$digest" || fail 1 "$model could not be fetched. $(by_hand "$file" "$digest")"
     mv "$FOLDER/$file.part" "$FOLDER/$file"
     local checked
-    checked=$([ "$md5" != - ] || listed "$file" || echo "; no digest is published to check it with")
+    checked=$([ "$digest" != - ] || listed "$file" || echo "; no digest is published to check it with")
     remember "$FOLDER/$file"
     echo "$model: $FOLDER/$file is complete$checked"
+    licence "$model"
 }
 
-# fetch URL PART MD5: downloads the whole file to PART, or fails. PART is kept for the next run if the connection breaks.
+# licence MODEL: says what is known of it.
+licence() { awk -v model="$1" '$1 == model {$1 = "licence of the weights:"; print}' <<<"$LICENCES"; }
+
+# fetch URL PART DIGEST: downloads the whole file to PART, or fails. PART is kept for the next run if the connection breaks.
 fetch() {
     local resumed
     while true; do
@@ -65,10 +87,12 @@ usage() {
     cat <<TEXT
 usage: data/prepare_model.sh MODEL [MIRROR]
 
-Fetches the published ImageNet weights of MODEL, without the classifier, into data/ (or \$OP_DATA_DIR), where the server
-looks for them. Does nothing if they are already there or in the cache of Keras, resumes a download that was cut off,
-replaces a damaged file, and deletes a download that does not match the published digest, or the one in
-data/weights.sha256: the first download of each file enters its sha256 there, and every later one must be the same.
+Fetches the published weights of MODEL into data/ (or \$OP_DATA_DIR), where the server looks for them: of an encoder those
+of ImageNet, without the classifier; of ssd300 those for Pascal VOC, in the file of the function service's detector, and of
+ssd300-coco those of torchvision. Says what is known of their licence. Does nothing if they are already there or in the
+cache of Keras, resumes a download that was cut off, replaces a damaged file, and deletes a download that does not match the
+published digest, or the one in data/weights.sha256: the first download of each file enters its sha256 there, and every later
+one must be the same.
 
   MODEL    $(names)
   MIRROR   the URL of a folder to fetch from instead, which contains the file under its published name, such as
@@ -88,7 +112,16 @@ fail() {
 
 by_hand() {
     echo "Run this again to resume, give the URL of a mirror as the second argument, or copy $1" \
-        "$([ "$2" = - ] || echo "(md5 $2) ")into $FOLDER yourself."
+        "$([ "$2" = - ] || echo "($(kind "$2") $2) ")into $FOLDER yourself."
+}
+
+# kind DIGEST: what it is, by its digits.
+kind() {
+    case ${#1} in
+        64) echo sha256 ;;
+        40) echo "git hash-object" ;;
+        *) echo md5 ;;
+    esac
 }
 
 # listed FILE: succeeds if the list has a digest for a file of this name.
@@ -102,19 +135,21 @@ print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest(), os.path.basena
 PYTHON
 }
 
-# is_right FILE MD5: succeeds if FILE exists with this digest, or, if none is published, if it is an HDF5 file; and with
+# is_right FILE DIGEST: succeeds if FILE exists with this digest, or, if none is published, if it is an HDF5 file; and with
 # the sha256 of the list, if that has one.
 is_right() {
     [ -f "$1" ] && "$PYTHON" - "$1" "$2" "$LIST" <<'PYTHON'
 import hashlib, os, sys
-path, md5, list_ = sys.argv[1:]
+path, digest, list_ = sys.argv[1:]
 content = open(path, "rb").read()
 lines = open(list_).read().split("\n") if os.path.exists(list_) else []
 known = {name: sha256 for sha256, _, name in (line.partition("  ") for line in lines)}
 sha256 = hashlib.sha256(content).hexdigest()
 name = os.path.basename(path).removesuffix(".part")
 hdf5 = content[:8] == b"\x89HDF\r\n\x1a\n"
-sys.exit(not hdf5 or md5 not in ("-", hashlib.md5(content).hexdigest()) or known.get(name, sha256) != sha256)
+git = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+right = hdf5 if digest == "-" else digest in (hashlib.md5(content).hexdigest(), sha256, git)
+sys.exit(not right or known.get(name, sha256) != sha256)
 PYTHON
 }
 

@@ -16,6 +16,7 @@ import pytest
 
 from tests.in_thread import serving_in_thread
 from visop.models.registry import MODELS
+from visop.processors.ssd.variants import VARIANTS, Variant
 
 SCRIPT = Path(__file__).parents[1] / "data" / "prepare_model.sh"
 VGG19 = MODELS["vgg19"]
@@ -97,8 +98,42 @@ def test_its_facts_are_those_of_the_registry() -> None:
     text = SCRIPT.read_text()
     published = text.partition("PUBLISHED=")[2].partition("\n")[0]
     rows = [line.split() for line in text.partition('MODELS="\n')[2].partition('"')[0].splitlines()]
-    facts = {name: (None if md5 == "-" else md5, f"{published}/{path}") for name, md5, path in rows}
-    assert facts == {spec.name: (spec.weights_md5, spec.weights_url) for spec in MODELS.values() if spec.weights_url}
+    facts = {
+        name: (None if digest == "-" else digest, path if path.startswith("https:") else f"{published}/{path}")
+        for name, digest, path in rows
+    }
+    encoders = {spec.name: (spec.weights_md5, spec.weights_url) for spec in MODELS.values() if spec.weights_url}
+    detectors: dict[str, tuple[str | None, str | None]] = {
+        each.name: (each.digest, each.url) for each in VARIANTS.values()
+    }
+    assert facts == encoders | detectors
+
+
+def test_its_licences_are_those_of_the_registry() -> None:
+    lines = SCRIPT.read_text().partition('LICENCES="\n')[2].partition('"')[0].splitlines()
+    encoders = {spec.name: spec.weights_licence for spec in MODELS.values() if spec.weights_url}
+    licences = {name: said.strip() for name, _, said in (line.partition(" ") for line in lines)}
+    assert licences == encoders | {each.name: each.licence for each in VARIANTS.values()}
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
+def test_fetches_the_weights_of_detectors_and_says_what_is_known_of_their_licence(
+    script: Script, tmp_path: Path, variant: Variant
+) -> None:
+    digest = hashlib.sha256(BODY).hexdigest()
+    if len(variant.digest) == 40:  # as `git hash-object` has it
+        digest = hashlib.sha1(b"blob %d\0" % len(BODY) + BODY).hexdigest()
+    copy = script.root / "data" / SCRIPT.name
+    copy.write_text(copy.read_text().replace(variant.digest, digest))
+    (tmp_path / variant.file).write_bytes(BODY)
+    done = script.run(variant.name, tmp_path.as_uri())
+    assert (done.returncode, (copy.parent / variant.file).read_bytes()) == (0, BODY), done.stderr
+    assert "licence of the weights: none is stated" in done.stdout
+    (copy.parent / variant.file).unlink()
+    (tmp_path / variant.file).write_bytes(BODY + b"more")
+    refused = script.run(variant.name, tmp_path.as_uri())
+    assert refused.returncode == 1
+    assert "not the published file" in refused.stderr
 
 
 @pytest.mark.parametrize("slash", ["", "/"], ids=["no slash", "trailing slash"])

@@ -49,12 +49,14 @@ class Settings:
     model: str = _setting(
         "auto",
         "Model of the built-in encoder; `visop info --models` lists them. auto is that of the encoder file in "
-        "OP_WEIGHTS, or else embedded, which needs no download. Or what finds parts: faces or regions:N.",
+        "OP_WEIGHTS, or else embedded, which needs no download. Or what finds parts: faces, ssd300, "
+        "ssd300-coco or regions:N.",
     )
     processor: str = _setting(
         "",
-        "What finds the parts of pictures that are encoded, in place of whole pictures: faces, regions:N, a class of "
-        "your own as module:Class, or a running processor as HOST:PORT. Empty encodes whole pictures.",
+        "What finds the parts of pictures that are encoded, in place of whole pictures: faces, ssd300, ssd300-coco, "
+        "regions:N, a detector file, a class of your own as module:Class, or a running processor as HOST:PORT. Empty "
+        "encodes whole pictures.",
     )
     encoder: str = _setting(
         "",
@@ -66,7 +68,8 @@ class Settings:
         "imagenet (the weights that Keras publishes), random (seeded, to try things) or the path of a file. An encoder "
         "file (.safetensors, from `visop train` or `visop whiten`) also decides model and pooling. auto is shipped "
         "with visop for embedded, and imagenet for the others. For faces, auto is MTCNN; an ONNX file in the form of "
-        "YuNet takes its place.",
+        "YuNet takes its place. For ssd300, auto is what data/prepare_model.sh fetches; it takes a detector file, a "
+        "checkpoint (.ckpt, .zip) or a torchvision file (.pth).",
     )
     pooling: Literal["auto", "avg", "max", "gem", "rmac", "ramac"] = _setting(
         "auto",

@@ -116,7 +116,7 @@ def _published(spec: ModelSpec, data_dir: Path) -> Weights:
     check_file_kind(path)
     _check_digest(spec, path)
     sha256 = file_sha256(path)
-    _check_listed(folders[0] / _LIST, path, sha256)
+    check_listed(folders[0], path, sha256)
     return Weights("imagenet", path, sha256)
 
 
@@ -135,8 +135,13 @@ def _check_digest(spec: ModelSpec, path: Path) -> None:
         )
 
 
-def _check_listed(listing: Path, path: Path, sha256: str) -> None:
-    """Compare a file with the digest that the list has for its name, if there is one."""
+def check_listed(data_dir: Path, path: Path, sha256: str) -> None:
+    """Compare a file with the digest that the list in ``data_dir`` has for its name, if there is one.
+
+    Raises:
+        WeightsError: it is another.
+    """
+    listing = data_dir / _LIST
     lines = listing.read_text(encoding="utf-8").splitlines() if listing.is_file() else []
     listed = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     if (expected := listed.get(path.name, sha256)) != sha256:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from visop.contract import Processor
 from visop.errors import SettingsError
 from visop.processors.regions import Regions
+from visop.processors.ssd.variants import VARIANTS
 from visop.settings import Settings
 
-_NAME = re.compile(r"(?P<name>[a-z][a-z0-9]*)(:(?P<count>\d{1,6})|:(?P<file>.+\.(?i:onnx)))?")
+_FILES = "onnx|safetensors|pth|pt|ckpt|index|zip"
+_NAME = re.compile(rf"(?P<name>[a-z][a-z0-9]*(-[a-z]+)?)(:(?P<count>\d{{1,6}})|:(?P<file>.+\.(?i:{_FILES})))?")
 
 
 @dataclass(frozen=True)
@@ -28,16 +31,19 @@ def built_in_processor(text: str, settings: Settings, weights: str = "auto") -> 
     """A processor that is built in, not loaded yet; None if none has that name.
 
     Args:
-        text: such as ``regions:10`` or ``faces:yunet.onnx``.
+        text: such as ``regions:10``, ``faces:yunet.onnx``, the path of a detector file, or ``auto``, which is what
+            the weights are of.
         settings: of the operator.
         weights: those of ``OP_WEIGHTS`` if they are the processor's. Of a pipeline, they are the encoder's.
 
     Raises:
         SettingsError: it has the name of one, and takes another number, or other weights.
     """
+    if text == "auto":
+        return _of_weights(weights, settings)
     match = _NAME.fullmatch(text)
     if match is None or match["name"] not in _PROCESSORS:
-        return None
+        return _of_weights(text, settings)
     file = match["file"]
     choice = _Choice(match["count"], file or weights, "processor" if file else "weights")
     return _PROCESSORS[match["name"]](choice, settings)
@@ -45,7 +51,7 @@ def built_in_processor(text: str, settings: Settings, weights: str = "auto") -> 
 
 def processor_names() -> list[str]:
     """How they are called in settings."""
-    return ["faces", "faces:FILE.onnx", "regions:N"]
+    return ["faces", "faces:FILE.onnx", "regions:N", *VARIANTS, "ssd300:FILE", "FILE.safetensors"]
 
 
 def _regions(choice: _Choice, _settings: Settings) -> Processor:
@@ -67,4 +73,25 @@ def _faces(choice: _Choice, settings: Settings) -> Processor:
     return OnnxFaces(file, settings, choice.setting)
 
 
-_PROCESSORS: dict[str, Callable[[_Choice, Settings], Processor]] = {"faces": _faces, "regions": _regions}
+def _ssd(name: str, choice: _Choice, settings: Settings) -> Processor:
+    if choice.count is not None:
+        raise SettingsError("processor", f"{name}:{choice.count}", f"{name} takes no number")
+    from visop.processors.ssd.processor import Ssd
+
+    return Ssd(name, choice.weights, settings)
+
+
+def _of_weights(weights: str, settings: Settings) -> Processor | None:
+    """The detector that a file is of; None if it is of none."""
+    if Path(weights).suffix != ".safetensors":
+        return None
+    from visop.processors.ssd.weights import is_of_detector
+
+    return _ssd("auto", _Choice(None, weights, "weights"), settings) if is_of_detector("auto", weights) else None
+
+
+_PROCESSORS: dict[str, Callable[[_Choice, Settings], Processor]] = {
+    "faces": _faces,
+    "regions": _regions,
+    **{name: partial(_ssd, name) for name in VARIANTS},
+}

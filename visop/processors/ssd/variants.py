@@ -39,7 +39,8 @@ class Variant:
         file: the published weights.
         url: of that.
         digest: of that, hexadecimal: SHA-256, or, with 40 digits, that of Git: SHA-1 of ``blob SIZE``, a zero and the
-            bytes.
+            bytes. torchvision publishes the first 8 digits; the others are those that a copy of the file elsewhere
+            (LibreYOLO/LibreSSD300) is said to have.
         licence: of the weights, as far as known.
         divisor: of the paper's numbers of channels; more than 1 is a narrower network of one's own.
     """

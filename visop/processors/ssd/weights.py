@@ -13,8 +13,15 @@ from typing import Literal
 
 from visop.errors import SettingsError, WeightsError
 from visop.models.checkpoint import checkpoint_files, read_checkpoint
-from visop.models.detector_file import DetectorHeader, digests_of_detector, read_detector_header, read_detector_tensors
+from visop.models.detector_file import (
+    DetectorHeader,
+    digests_of_detector,
+    is_detector_file,
+    read_detector_header,
+    read_detector_tensors,
+)
 from visop.models.tensor_file import SUFFIX, Shapes, check_finite
+from visop.models.weights import check_listed
 from visop.processors.boxes import Floats
 from visop.processors.ssd import small
 from visop.processors.ssd.published_names import from_torch, tf1_name, torch_name, torch_shape
@@ -66,6 +73,14 @@ class SsdWeights:
         found = _published_tensors(self.path, shapes)
         check_finite(self.path, found)
         return found
+
+
+def is_of_detector(model: str, weights: str) -> bool:
+    """Whether these settings mean a detector of this package, and not an encoder."""
+    path = Path(weights).expanduser()
+    if model in VARIANTS or path.suffix in (*_TORCH_SUFFIXES, *_CHECKPOINT_SUFFIXES):
+        return True
+    return path.suffix == SUFFIX and path.is_file() and is_detector_file(path)
 
 
 def find_ssd_weights(model: str, weights: str, data_dir: Path) -> SsdWeights:
@@ -145,22 +160,23 @@ def _published(variant: Variant, weights: str, data_dir: Path) -> SsdWeights:
             "",
             f"the weights of {variant.name} are missing: {variant.file} is not in {data_dir}. In a clone of the "
             f"repository, `data/prepare_model.sh {variant.name}` fetches them. OP_WEIGHTS=FILE takes weights of your "
-            "own: a checkpoint (.ckpt), a torchvision file (.pth), or what `visop convert` made of either. To try "
-            "things without any: OP_WEIGHTS=random",
+            "own: a detector that `visop train` wrote, a checkpoint (.ckpt), a torchvision file (.pth), or what "
+            "`visop convert` made of either. To try things without any: OP_WEIGHTS=random",
         )
-    if (digest := _digest_like(variant.digest, path)) != variant.digest:
+    if (digest := published_digest(path, len(variant.digest))) != variant.digest:
         raise WeightsError(
             "",
             "",
             f"{path} is not the published file: its digest is {digest}, must be {variant.digest}. It is cut short or "
             f"altered; delete it and get it again with `data/prepare_model.sh {variant.name}`",
         )
-    return SsdWeights(variant, "published", path, _sha256([path]))
+    check_listed(data_dir, path, sha256 := _sha256([path]))
+    return SsdWeights(variant, "published", path, sha256)
 
 
-def _digest_like(expected: str, path: Path) -> str:
-    """As ``Variant.digest``."""
-    if len(expected) == 64:
+def published_digest(path: Path, digits: int) -> str:
+    """Of a file, as ``Variant.digest``: with 64 digits or 40."""
+    if digits == 64:
         return _sha256([path])
     digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
     with path.open("rb") as file:

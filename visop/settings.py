@@ -131,7 +131,8 @@ class Settings:
     )
     max_large_bytes: int = _setting(
         4096 * MIB,
-        "The same of all requests at once; further large pictures are refused, and may be sent again.",
+        "The same of all requests at once; further large pictures are refused, and may be sent again. Never more than "
+        "half of the memory that the process may use.",
         **_at_least(1),
     )
     max_bytes_in_flight: int = _setting(
@@ -164,10 +165,16 @@ class Settings:
     )
     keepalive_s: float = _setting(60.0, "Ping idle connections this often.", **_at_least(1))
     max_connection_age_s: float = _setting(
-        0.0, "Ask clients to reconnect after this long, so that new replicas get traffic; 0 never does.", **_at_least(0)
+        3600.0,
+        "Ask gRPC clients to reconnect after this long, a tenth more or less, so that new replicas get traffic and no "
+        "connection is held for ever; calls in flight go on. 0 never does.",
+        **_at_least(0),
     )
     max_connection_age_grace_s: float = _setting(
-        60.0, "How long calls may go on after a connection reached its age.", **_at_least(0)
+        3600.0,
+        "How long calls may go on after a connection reached its age. A stream ends when it is nearly as old, once it "
+        "has answered what it read; its client sends the rest on another one.",
+        **_at_least(0),
     )
 
     # What is accepted

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from tests.conftest import Running, make_base64
+from tests.conftest import Running, make_base64, wait_until
 from tests.http.conftest import both_protocols, raw, read_all, read_answer
 from visop.errors import InvalidInput
 from visop.http.forms import read_form
@@ -158,6 +158,25 @@ def test_the_slowest_body_makes_room_for_a_new_one(start_both: Callable[..., Bot
         assert web.post("/v1/execute", json={}).status_code == 200
         two.sendall(b" }")
         assert read_answer(two).status == 200
+
+
+def test_the_largest_body_gives_way_when_they_are_more_bytes_than_may_be(start_both: Callable[..., Both]) -> None:
+    size = LIMIT - 1
+    server, web = start_both(max_message_bytes=LIMIT, max_image_bytes=LIMIT, max_bytes_in_flight=2 * LIMIT)
+    with raw(server) as one, raw(server) as two, raw(server) as three:
+        bodies = [(one, size * 8 // 10), (two, size * 9 // 10), (three, size * 7 // 10)]
+        for number, (connection, so_far) in enumerate(bodies, start=1):
+            connection.sendall(head(f"Content-Length: {size}") + b"{" + b" " * (so_far - 1))
+            come = 0 if number == 3 else sum(part for _, part in bodies[:number])
+            wait_until(lambda: server.server._calls.in_flight.in_hand >= come)  # noqa: B023
+        found = problem(two)
+        assert (found["status"], found["code"]) == (429, "RESOURCE_EXHAUSTED")
+        assert "OP_MAX_BYTES_IN_FLIGHT" in str(found["detail"])
+        assert web.post("/v1/execute", json={}).status_code == 200
+        for connection, so_far in (bodies[0], bodies[2]):
+            connection.sendall(b" " * (size - so_far - 1) + b"}")
+            assert read_answer(connection).status == 200
+    wait_until(lambda: server.server._calls.in_flight.in_hand == 0)
 
 
 def test_a_body_in_tiny_chunks_is_cut_off(both: Both) -> None:

@@ -109,7 +109,7 @@ def test_a_stream_that_ends_soon_is_answered_to_its_end(start_server: Start) -> 
     with draining(running, operator), balanced(running.address) as stub:
         requests: SimpleQueue[rpc_pb2.ExecuteRequest | None] = SimpleQueue()
         replies = stub.ExecuteStream(iter(requests.get, None), timeout=20)  # refused at first, and then served
-        while running.server._calls.accepted < 2:
+        while not running.server._servicer._windows:
             pass
         operator.gate.set()
         for _ in range(3):

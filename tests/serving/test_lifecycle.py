@@ -76,6 +76,7 @@ def test_a_server_starts_answers_and_stops_with_status_0_on_sigterm() -> None:
         assert process.finish() == 0
     log = "".join(process.lines)
     assert re.search(r"call id=\w+ rpc=Execute code=OK .*items=1 failed=0 batch=1 ms=[\d.]+ decode_ms=", log)
+    assert re.search(r"limits memory=\d+ bytes_in_flight=\d+ large_bytes=\d+", log)
     assert "draining" in log
 
 

@@ -16,6 +16,7 @@ from tests.conftest import Running, make_image, wait_until
 from visop.errors import Overloaded
 from visop.rpc import rpc_pb2
 from visop.serving.bytes_in_flight import BytesInFlight, most_bytes_in_flight
+from visop.serving.large_pictures import most_large_bytes
 from visop.settings import MIB, Settings
 
 Start = Callable[..., Running]
@@ -146,3 +147,5 @@ def test_the_limit_follows_from_the_memory() -> None:
     assert most_bytes_in_flight(Settings(), memory=64 * 1024 * MIB) == 512 * MIB
     assert most_bytes_in_flight(Settings(), memory=2048 * MIB) == 256 * MIB
     assert most_bytes_in_flight(Settings(), memory=512 * MIB) == Settings().max_message_bytes
+    assert most_large_bytes(Settings(), memory=64 * 1024 * MIB) == Settings().max_large_bytes
+    assert most_large_bytes(Settings(), memory=1024 * MIB) == 512 * MIB

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from visop.errors import Overloaded
+from visop.errors import Overloaded, VisopError
 from visop.http.problems import BodyTooLarge, BodyTooSlow, UnsupportedBody, problem_of
+from visop.serving.bytes_in_flight import BytesInFlight
+from visop.serving.peers import peer_of
 
 # A body that has come for less is not judged by its rate.
 _YOUNG_S = 0.1
@@ -26,8 +28,7 @@ class BodyRules:
         max_time_s: for one body to arrive.
         silence_s: a client that sends nothing for so long in the middle of a body is not waited for.
         slowest_bytes_s: bytes per second that must have come on average, once ``silence_s`` have passed.
-        max_bodies: that arrive at the same time; memory is bounded by this times ``max_bytes``. One more takes the
-            place of the slowest.
+        max_bodies: that arrive at the same time. One more takes the place of the slowest.
     """
 
     max_bytes: int
@@ -43,13 +44,14 @@ class BodyLimits:
     Args:
         app: what is protected.
         rules: the limits.
+        in_flight: what counts the bytes of all, from their arrival to the answer.
 
     Raises:
-        BodyTooLarge, BodyTooSlow: from ``receive``, inside the application, which turns them into its answers.
+        BodyTooLarge, BodyTooSlow, Overloaded: from ``receive``, inside the application, which makes answers of them.
     """
 
-    def __init__(self, app: ASGIApp, *, rules: BodyRules) -> None:
-        self._app, self._rules = app, rules
+    def __init__(self, app: ASGIApp, *, rules: BodyRules, in_flight: Callable[[], BytesInFlight]) -> None:
+        self._app, self._rules, self._in_flight = app, rules, in_flight
         self._bodies: set[_Body] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,12 +65,38 @@ class BodyLimits:
             await self._serve(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = _Body(receive, self._rules)
+        body = _Body(receive, self._rules, peer_of(scope["client"][0]) if scope.get("client") else "")
         self._bodies.add(body)
+
+        async def receive_part() -> Message:
+            before = body.size
+            message = await body.receive()
+            self._hold(body, body.size - before)
+            return message
+
         try:
-            await self._app(scope, body.receive, send)
+            await self._app(scope, receive_part, send)
         finally:
             self._bodies.discard(body)
+            self._release(body)
+
+    def _hold(self, body: _Body, size: int) -> None:
+        """Count more of a body. If that is more than may be, refuse the largest of the peer that holds most."""
+        in_flight = self._in_flight()
+        in_flight.add(body.peer, size)
+        body.held += size
+        if in_flight.over > 0:
+            error = in_flight.too_many()
+            arriving = [each for each in self._bodies if each.is_arriving or each is body]
+            largest = max(arriving, key=lambda each: (in_flight.of(each.peer), each.held))
+            largest.refuse(error)
+            self._release(largest)
+            if largest is body:
+                raise error
+
+    def _release(self, body: _Body) -> None:
+        self._in_flight().add(body.peer, -body.held)
+        body.held = 0
 
     def _refusal(self, headers: Headers) -> BodyTooLarge | UnsupportedBody | Overloaded | None:
         encoding = headers.get("content-encoding", "identity")
@@ -99,23 +127,26 @@ class _Body:
     """One body that is arriving.
 
     Attributes:
+        peer: from where it comes.
         size: bytes so far.
+        held: those that are counted as held.
         is_arriving: whether more is waited for.
     """
 
-    def __init__(self, receive: Receive, rules: BodyRules) -> None:
-        self._receive, self._rules = receive, rules
+    def __init__(self, receive: Receive, rules: BodyRules, peer: str) -> None:
+        self._receive, self._rules, self.peer = receive, rules, peer
+        self._refusal: VisopError | None = None
         self._began = time.monotonic()
         self._limit: asyncio.Timeout | None = None
-        self.size, self.is_arriving, self._complete = 0, True, False
+        self.size, self.held, self.is_arriving, self._complete = 0, 0, True, False
 
     def age(self, now: float) -> float:
         """Seconds since its head came."""
         return now - self._began
 
-    def refuse(self) -> None:
-        """Wait for it no longer."""
-        self.is_arriving = False
+    def refuse(self, error: VisopError | None = None) -> None:
+        """Wait for it no longer, because of an error, or else because it comes slowly."""
+        self.is_arriving, self._refusal = False, error
         if self._limit and not self._limit.expired():
             self._limit.reschedule(0)
 
@@ -136,7 +167,7 @@ class _Body:
             async with asyncio.timeout(self._wait_s() if self.is_arriving else 0) as self._limit:
                 return await self._receive()
         except TimeoutError:
-            raise BodyTooSlow(f"the body came too slowly: {self.size:,} bytes so far") from None
+            raise self._refusal or BodyTooSlow(f"the body came too slowly: {self.size:,} bytes so far") from None
         finally:
             self._limit = None
 

@@ -27,6 +27,7 @@ from visop.http.middleware import REQUEST_ID
 from visop.images.crops import CropOptions
 from visop.rpc.statuses import code_of
 from visop.serving.admission import CallAdmission, draining
+from visop.serving.bytes_in_flight import BytesInFlight
 from visop.serving.peers import peer_of
 from visop.serving.pipeline import Call, Input, Pipeline
 from visop.serving.request_log import RequestLog
@@ -90,6 +91,11 @@ class Endpoint:
     def closing(self) -> bool:
         """Whether connections end with their answer."""
         return self._closing or self._calls.draining
+
+    @property
+    def in_flight(self) -> BytesInFlight:
+        """The bytes of requests and answers, over every protocol."""
+        return self._calls.in_flight
 
     def trouble(self) -> str | None:
         """Why new calls would fail, or None: as the gRPC health service says."""

@@ -79,12 +79,9 @@ class CallAdmission:
             ShuttingDown: the operator is draining.
             Overloaded: too many calls are being served, or too many of this peer.
         """
-        if self._closed or (self._draining and not late):
-            raise draining()
-        if self._accepted >= self._max_calls:
-            raise Overloaded(f"{self._accepted} calls are being served, which is the limit (OP_MAX_CALLS)")
-        if not self._shares.has_room(peer, 1):
-            raise Overloaded(f"{self._accepted} calls are being served, nearly all from one address")
+        self._check_open(late)
+        if not self._has_room(peer):
+            raise self._too_many()
 
     @contextmanager
     def entered(self, *, late: bool = False, peer: str = "", at_end: AtEnd | None = None) -> Iterator[None]:
@@ -95,19 +92,73 @@ class CallAdmission:
             peer: as for ``check``.
             at_end: calls back once the answer has been sent; None if it has been at the end of the block.
         """
+        with self.opened(late=late, at_end=at_end):
+            self.take(peer)
+            try:
+                yield
+            finally:
+                self.leave(peer)
+
+    @contextmanager
+    def opened(self, *, late: bool = False, at_end: AtEnd | None = None) -> Iterator[None]:
+        """Wait for a call when draining, which takes its place by itself when there is work. Arguments as above.
+
+        Raises:
+            ShuttingDown: the operator is draining.
+        """
         with self._changed:
-            self.check(late=late, peer=peer)
-            self._accepted += 1
-            self._shares.add(peer, 1)
+            self._check_open(late)
             self._unanswered += 1
         try:
             yield
         finally:
-            with self._changed:
-                self._accepted -= 1
-                self._shares.add(peer, -1)
             if at_end is None or not at_end(self._answered):
                 self._answered()
+
+    def take(self, peer: str, timeout_s: float = 0.0, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        """Take the place of one call.
+
+        Args:
+            peer: from where the call came.
+            timeout_s: how long to wait for it, in seconds.
+            is_wanted: whether it still is, asked when places are left, and after ``end_waits``.
+
+        Raises:
+            Overloaded: there is none, or only those that are left to other peers.
+            ShuttingDown: it is not wanted any more.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._has_room(peer) or not is_wanted(), timeout_s)
+            if not is_wanted():
+                raise draining()
+            if not self._has_room(peer):
+                raise self._too_many()
+            self._accepted += 1
+            self._shares.add(peer, 1)
+
+    def leave(self, peer: str) -> None:
+        """Give the place of a call back."""
+        with self._changed:
+            self._accepted -= 1
+            self._shares.add(peer, -1)
+            self._changed.notify_all()
+
+    def end_waits(self) -> None:
+        """Refuse what waits for a place and is not wanted any more."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def _check_open(self, late: bool) -> None:
+        if self._closed or (self._draining and not late):
+            raise draining()
+
+    def _has_room(self, peer: str) -> bool:
+        return self._accepted < self._max_calls and self._shares.has_room(peer, 1)
+
+    def _too_many(self) -> Overloaded:
+        if self._accepted >= self._max_calls:
+            return Overloaded(f"{self._accepted} calls are being served, which is the limit (OP_MAX_CALLS)")
+        return Overloaded(f"{self._accepted} calls are being served, nearly all from one address")
 
     @contextmanager
     def received(self) -> Iterator[None]:
@@ -129,6 +180,53 @@ class CallAdmission:
         with self._changed:
             self._unanswered -= 1
             self._changed.notify_all()
+
+
+class Place:
+    """The place of one stream, which has it while any of its requests is being served.
+
+    Args:
+        calls: has the places.
+        peer: from where the stream came.
+        timeout_s: how long a stream that was without work waits for a place, in seconds.
+        is_open: whether the stream still is.
+    """
+
+    def __init__(self, calls: CallAdmission, peer: str, timeout_s: float, is_open: Callable[[], bool]) -> None:
+        self._calls, self._peer, self._timeout_s, self._is_open = calls, peer, timeout_s, is_open
+        self._lock = threading.Lock()
+        self._requests, self._is_first, self._closed = 0, True, False
+
+    def begin(self) -> None:
+        """Take the place, if it is not taken, for one more request. The first one of a stream does not wait for it.
+
+        Raises:
+            Overloaded, ShuttingDown: as ``CallAdmission.take``.
+        """
+        with self._lock:
+            if self._requests:
+                self._requests += 1
+                return
+        self._calls.take(self._peer, 0.0 if self._is_first else self._timeout_s, self._is_open)
+        with self._lock:
+            if self._closed:
+                self._calls.leave(self._peer)
+                raise draining()
+            self._requests, self._is_first = 1, False
+
+    def end(self) -> None:
+        """Take note that a request has its answer; that of the last one leaves the place."""
+        with self._lock:
+            self._requests -= 1
+            if not self._requests:
+                self._calls.leave(self._peer)
+
+    def close(self) -> None:
+        """Leave the place, and take it no more."""
+        with self._lock:
+            if self._requests:
+                self._calls.leave(self._peer)
+            self._requests, self._closed = 0, True
 
 
 def draining() -> ShuttingDown:

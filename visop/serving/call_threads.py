@@ -1,4 +1,4 @@
-"""Threads of calls whose message has not come yet: these make room for others, or end when their time is up."""
+"""Threads of calls that wait for a message: these make room for others, or end when their time is up."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class CallThreads:
         self._lock = Lock()
         self._taken = 0
         self._waiting: dict[IncomingCall, float] = {}  # since when, the longest first
+        self._streams: dict[IncomingCall, None] = {}  # that wait for a further message, the longest first
 
     def take(self) -> bool:
         """Count a call that came; False if all threads have work, so that it is to be refused."""
@@ -36,9 +37,10 @@ class CallThreads:
                 return False
             self._taken += 1
             if silent is not None:
-                del self._waiting[silent]
+                self._waiting.pop(silent, None)
+                self._streams.pop(silent, None)
         if silent is not None:
-            silent.end("no message came, and other calls need the thread; send it again")
+            silent.end("nothing was sent, and other calls need the thread; send it again")
         return True
 
     def leave(self) -> None:
@@ -57,6 +59,17 @@ class CallThreads:
             with self._lock:
                 self._waiting.pop(call, None)
 
+    @contextmanager
+    def waiting_again(self, stream: IncomingCall) -> Iterator[None]:
+        """Let a stream be ended while it has no work, until its next message is there."""
+        with self._lock:
+            self._streams[stream] = None
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._streams.pop(stream, None)
+
     def end_late(self) -> None:
         """End the calls that have waited for too long. To be called now and then."""
         since = time.monotonic() - self._timeout_s
@@ -68,6 +81,7 @@ class CallThreads:
             call.end(f"no message came in {self._timeout_s:g} s")
 
     def _least_needed(self) -> IncomingCall | None:
-        """The one that has waited longest of the peer of which most wait."""
-        counts = Counter(call.peer for call in self._waiting)
-        return max(self._waiting, key=lambda call: counts[call.peer], default=None)
+        """The one that has waited longest of the peer of which most wait; streams only if nothing else waits."""
+        waiting = list(self._waiting) or [stream for stream in self._streams if stream.is_idle]
+        counts = Counter(call.peer for call in waiting)
+        return max(waiting, key=lambda call: counts[call.peer], default=None)

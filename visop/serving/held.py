@@ -6,6 +6,7 @@ import threading
 from collections import deque
 
 from visop.serving.bytes_in_flight import BytesInFlight
+from visop.serving.incoming import IncomingCall
 
 
 class Held:
@@ -13,11 +14,11 @@ class Held:
 
     Args:
         in_flight: the bytes of all calls.
-        peer: from where the call came.
+        call: which one.
     """
 
-    def __init__(self, in_flight: BytesInFlight, peer: str) -> None:
-        self._in_flight, self._peer = in_flight, peer
+    def __init__(self, in_flight: BytesInFlight, call: IncomingCall) -> None:
+        self._in_flight, self._call, self._peer = in_flight, call, call.peer
         self._lock = threading.Lock()
         self._requests: deque[int] = deque()
         self._answer = 0
@@ -28,6 +29,7 @@ class Held:
         with self._lock:
             if not self._closed:
                 self._requests.append(size)
+                self._call.is_idle = False
                 self._in_flight.add(self._peer, size)
 
     def answered(self, size: int) -> None:
@@ -41,7 +43,7 @@ class Held:
         """Let go of the answer."""
         with self._lock:
             self._in_flight.add(self._peer, -self._answer)
-            self._answer = 0
+            self._answer, self._call.is_idle = 0, not self._requests
 
     def close(self) -> None:
         """Let go of all, and hold nothing any more."""

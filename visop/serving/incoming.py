@@ -24,13 +24,14 @@ class IncomingCall:
         connection: what gRPC calls the peer, such as ``ipv4:10.0.0.7:50123`` or ``ipv6:[::1]:50123``.
         peer: from where it came, for sharing out.
         is_over: whether it was ended, or its caller left.
+        is_idle: whether nothing that it sent is without an answer.
     """
 
     def __init__(self, context: grpc.ServicerContext) -> None:
         self.context: Any = context
         self.connection: str = unquote(context.peer())
         self.peer = peer_of_grpc(self.connection)
-        self.is_over = False
+        self.is_over, self.is_idle = False, True
 
     def end(self, why: str) -> None:
         """End it with UNAVAILABLE, which clients try again, and wake up its handler if that waits for a message."""

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 
 from visop.errors import Overloaded
+from visop.machine import memory_limit
 from visop.serving.peers import Shares
 from visop.settings import Settings
 
@@ -22,6 +23,12 @@ LARGE_BYTES = 48 * 1024 * 1024
 def large_workers(decode_workers: int) -> int:
     """How many threads decode large pictures: half as many as decode the others, at least one."""
     return max(1, decode_workers // 2)
+
+
+def most_large_bytes(settings: Settings, memory: int | None = None) -> int:
+    """OP_MAX_LARGE_BYTES, or half of the memory that the process may use, if that is less, in bytes."""
+    memory = memory or memory_limit()
+    return min(settings.max_large_bytes, memory // 2) if memory else settings.max_large_bytes
 
 
 class LargePictures:
@@ -39,10 +46,11 @@ class LargePictures:
 
     @classmethod
     def of(cls, settings: Settings, *, one_peer: bool = False) -> LargePictures:
-        """Take the limits from the settings. With only one peer there is none: nobody else waits."""
+        """Take the limits from the settings and the memory. With only one peer there is none: nobody else waits."""
         if one_peer:
             return cls(sys.maxsize, sys.maxsize)
-        return cls(settings.max_large_bytes, settings.max_request_large_bytes)
+        most = most_large_bytes(settings)
+        return cls(most, min(most, settings.max_request_large_bytes))
 
     def of_request(self, peer: str) -> LargeOfRequest:
         """What counts the large pictures of one request."""

@@ -12,6 +12,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 
 from visop.errors import UsageError, VisopError
+from visop.machine import memory_limit
+from visop.serving.bytes_in_flight import most_bytes_in_flight
+from visop.serving.large_pictures import most_large_bytes
 from visop.serving.logs import configure_logging, log_event
 from visop.serving.open_files import raise_max_open_files
 from visop.serving.operators import load_model, load_operator
@@ -54,6 +57,7 @@ def serve(
     before = set(threading.enumerate())
     configure_logging(settings.log_level, settings.log_format)
     raise_max_open_files()
+    _say_limits(settings)
     started = time.monotonic()
     try:
         with open_pipeline(settings) as (operator, pipeline):
@@ -78,6 +82,12 @@ def serve(
     logger.info("stopped")
     _leave_behind(before)
     return 0
+
+
+def _say_limits(settings: Settings) -> None:
+    """Log what follows from the memory of the container or the machine."""
+    fields = {"bytes_in_flight": most_bytes_in_flight(settings), "large_bytes": most_large_bytes(settings)}
+    log_event(logger, logging.INFO, "limits", {"memory": memory_limit() or "unknown", **fields})
 
 
 def _leave_behind(before: set[threading.Thread]) -> None:

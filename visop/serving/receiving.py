@@ -136,7 +136,7 @@ class _Receiver:
 
     def _begin(self, context: grpc.ServicerContext) -> tuple[IncomingCall, Held]:
         call = IncomingCall(context)
-        held = Held(self.messages.in_flight, call.peer)
+        held = Held(self.messages.in_flight, call)
 
         def end() -> None:
             call.is_over = True
@@ -164,7 +164,8 @@ class _Receiver:
         while data is not None:
             held.received(len(data))
             yield self._read(data)
-            data = self.messages.receive(call, requests, patient=self.patient)
+            with self.threads.waiting_again(call):
+                data = self.messages.receive(call, requests, patient=self.patient)
 
     def _later(self, call: IncomingCall, send: Callable[[Any], object]) -> SendLater:
         def send_in_time(answer: Any) -> None:

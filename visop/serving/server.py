@@ -35,6 +35,9 @@ from visop.settings import Settings
 _STREAMS = 100
 # A connection without calls is closed after so long; its client opens another one when it calls again.
 _IDLE_S = 300
+# Streams end by themselves, with what they read answered, before this part of the grace of their connection is over,
+# whenever that began.
+_STREAM_AGE = 0.9
 # Threads beyond those that Execute may hold, for calls that are refused, or whose message is on its way.
 _SPARE_THREADS = 64
 # Threads of all that is no work, so that health and identity answer at any load.
@@ -175,6 +178,8 @@ class Server:
             self._publish_health()
             for threads in (self._work, self._light, self._reflection):
                 threads.end_late()
+            if self._settings.max_connection_age_s:
+                self._servicer.end_old_streams(_STREAM_AGE * self._settings.max_connection_age_grace_s)
 
     def _check_messages(self) -> None:
         while not self._stopped.wait(CHECK_S):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import closing, contextmanager
 
 import grpc
 
+from visop.errors import ShuttingDown
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
-from visop.serving.admission import CallAdmission, draining
+from visop.serving.admission import CallAdmission, Place, draining
 from visop.serving.convert import crops_of, inputs_of, reply_of
 from visop.serving.grpc_call import is_late, logged, peer_of_call, send_request_id
 from visop.serving.pipeline import Call, Pipeline
@@ -31,7 +33,7 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
     ) -> None:
         self._pipeline, self._calls, self._identity, self._settings = pipeline, calls, identity, settings
         self._lock = threading.Lock()
-        self._windows: set[_StreamWindow] = set()
+        self._windows: dict[_StreamWindow, float] = {}  # since when
         self._ending = False
 
     def end_streams(self) -> None:
@@ -40,13 +42,28 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
             self._ending = True
             for window in self._windows:
                 window.end(draining())
+        self._end_waits()
+
+    def end_old_streams(self, age_s: float) -> None:
+        """End streams that have been open for so long, in seconds, once they have answered what they have read."""
+        since = time.monotonic() - age_s
+        with self._lock:
+            old = [window for window, began in self._windows.items() if began < since and window.is_open]
+            for window in old:
+                window.end(ShuttingDown(f"the stream has been open for {age_s:g} s; send the rest on another one"))
+        if old:
+            self._end_waits()
+
+    def _end_waits(self) -> None:
         self._pipeline.end_waits()
+        self._calls.end_waits()
 
     def Execute(self, request: rpc_pb2.ExecuteRequest, context: grpc.ServicerContext) -> rpc_pb2.ExecuteReply:
         """One vector for each input, or the error of the whole call."""
         inputs, peer = inputs_of(request), peer_of_call(context)
         late = is_late(context, sum(len(each.value) for each in inputs))  # ByteSize() would serialise the request
-        with logged("Execute", context) as log, self._entered(context, late, peer):
+        entered = self._calls.entered(late=late, peer=peer, at_end=context.add_callback)
+        with logged("Execute", context) as log, entered:
             crops = crops_of(request, self._settings)
             call = self._pipeline.start(inputs, context.time_remaining(), peer=peer, crops=crops)
             if not context.add_callback(call.cancel):
@@ -67,6 +84,7 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
                 call.cancel()
 
         def start(request: rpc_pb2.ExecuteRequest) -> tuple[Call, rpc_pb2.ExecuteRequest]:
+            place.begin()
             inputs, crops, left_s = inputs_of(request), crops_of(request, self._settings), context.time_remaining()
             call = self._pipeline.start(
                 inputs, left_s, patient=True, is_wanted=lambda: window.is_open, peer=peer, crops=crops
@@ -78,10 +96,12 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         context.add_callback(cancel)
         size, idle_s = self._settings.stream_window, self._settings.request_timeout_s
         window: _StreamWindow = Window(request_iterator, start, size=size, idle_s=idle_s)
+        place = Place(self._calls, peer, idle_s, lambda: window.is_open)
         first, late = True, is_late(context)
         with (
             logged("ExecuteStream", context) as log,
-            self._entered(context, late, peer),
+            self._calls.opened(late=late, at_end=context.add_callback),
+            closing(place),
             self._open(window, late),
         ):
             for call, request in window:
@@ -91,6 +111,7 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
                     send_request_id(context, log)
                     first = False
                 yield reply
+                place.end()
 
     def Healthy(self, request: rpc_pb2.HealthyRequest, context: grpc.ServicerContext) -> rpc_pb2.HealthyReply:
         """``healthy``, or ``unhealthy:`` and why: for callers of the original contract."""
@@ -101,14 +122,10 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         """What this operator is; made once."""
         return self._identity
 
-    def _entered(self, context: grpc.ServicerContext, late: bool, peer: str) -> AbstractContextManager[None]:
-        """Count a call until gRPC has sent its answer."""
-        return self._calls.entered(late=late, peer=peer, at_end=context.add_callback)
-
     @contextmanager
     def _open(self, window: _StreamWindow, late: bool) -> Iterator[None]:
         with self._lock:
-            self._windows.add(window)
+            self._windows[window] = time.monotonic()
             if self._ending and not late:
                 window.end(draining())
         try:
@@ -116,7 +133,8 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
                 yield
         finally:
             with self._lock:
-                self._windows.discard(window)
+                self._windows.pop(window, None)
+            self._calls.end_waits()
 
 
 def _answer(call: Call, request: rpc_pb2.ExecuteRequest, log: RequestLog) -> rpc_pb2.ExecuteReply:

@@ -6,6 +6,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from unittest.mock import Mock
 
 import grpc
 import pytest
@@ -15,7 +16,9 @@ from benchmarks.hostile_grpc import Http2
 from tests.conftest import Running, make_image, wait_until
 from visop.errors import Overloaded
 from visop.rpc import rpc_pb2
+from visop.serving.arrivals import Arrivals
 from visop.serving.bytes_in_flight import BytesInFlight, most_bytes_in_flight
+from visop.serving.incoming import IncomingCall
 from visop.serving.large_pictures import most_large_bytes
 from visop.settings import MIB, Settings
 
@@ -128,6 +131,15 @@ def test_what_a_call_has_in_hand_keeps_further_messages_with_their_senders(start
     wait_until(lambda: in_flight.waiting == 1)
     server.operator.gate.set()
     assert [each.result(20).nums for each in held] == [2] * 4
+
+
+def test_connections_that_are_over_are_forgotten() -> None:
+    arrivals = Arrivals(lambda: 1, MIB)  # a port without connections
+    for number in range(3000):
+        call = IncomingCall(Mock(peer=lambda number=number: f"ipv4:127.0.0.1:{number}"))
+        arrivals.begin(call)
+        arrivals.end(call, 1)
+    assert len(arrivals._connections) < 1100
 
 
 def test_a_peer_leaves_room_to_others_and_a_wait_for_room_ends() -> None:

@@ -6,6 +6,7 @@ gRPC does not say. The kernel counts what it received on each connection, of whi
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -18,6 +19,8 @@ _HEAD_BYTES, _FRAMED = 128, 1024
 LOOKAHEAD_BYTES = 512 * 1024
 # What is counted as told above is off by some bytes a call, so it begins anew after so many.
 _CALLS = 64
+# For that, the files of connections are looked for no more often than this, in seconds.
+_FIND_S = 0.25
 # Connections that are over are forgotten once there are so many more.
 _MORE = 1024
 
@@ -73,7 +76,7 @@ class Arrivals:
         self._port, self._largest = port, largest + LOOKAHEAD_BYTES
         self._lock = threading.Lock()
         self._connections: dict[str, _Connection] = {}
-        self._most = _MORE
+        self._most, self._found_at = _MORE, 0.0
 
     @property
     def most(self) -> int:
@@ -85,19 +88,21 @@ class Arrivals:
         """Take note that a call waits for a message."""
         with self._lock:
             if (connection := self._connections.get(call.connection)) is None:
+                if len(self._connections) > self._most:
+                    self._find_files()
                 connection = self._connections[call.connection] = _Connection(call.peer)
             connection.receiving.append(call)
             if connection.calls >= _CALLS and len(connection.receiving) == 1:
                 self._begin_anew(call.connection, connection)
 
-    def end(self, call: IncomingCall, size: int) -> None:
+    def end(self, call: IncomingCall, size: int | None) -> None:
         """Take note that a call has its message, of so many bytes, or that none will come."""
         with self._lock:
             connection = self._connections[call.connection]
             connection.receiving.remove(call)
-            connection.given += size + size // _FRAMED + _HEAD_BYTES
+            connection.given += (size or 0) + (size or 0) // _FRAMED + _HEAD_BYTES
             # What came of a message that will not be complete is no longer held.
-            connection.calls += 1 if size else _CALLS
+            connection.calls += _CALLS if size is None else 1
 
     def measured(self) -> list[Incomplete]:
         """What is not complete, of each connection on which calls wait."""
@@ -111,6 +116,8 @@ class Arrivals:
 
     def _begin_anew(self, name: str, connection: _Connection) -> None:
         if connection.file is None:
+            if time.monotonic() < self._found_at + _FIND_S:
+                return  # looking for files takes a millisecond for every hundred
             self._find_files()
         received = received_bytes(connection.file, name)
         if received is None:  # another file has the number now, or the system does not say
@@ -128,7 +135,7 @@ class Arrivals:
 
     def _find_files(self) -> None:
         """Find out which file is which connection, and forget the connections that are over."""
-        files = connections_at(self._port())
+        files, self._found_at = connections_at(self._port()), time.monotonic()
         for name, each in list(self._connections.items()):
             each.file = files.get(name)
             if each.file is None and not each.receiving:

@@ -52,11 +52,11 @@ class Messages:
         """
         if patient:
             self.in_flight.wait_for_room(call.peer, _ROOM_S, lambda: call.is_over or not call.context.is_active())
-        size = 0
+        size = None
         self._arrivals.begin(call)
         try:
             message = next(requests, None)
-            size = len(message or b"")
+            size = None if message is None else len(message)
             return message
         finally:
             self._arrivals.end(call, size)

@@ -18,15 +18,16 @@ GOLDEN_PHOTOS = ("astronaut", "chelsea", "coffee", "motorcycle_left")
 
 def photos(height: int, width: int) -> np.ndarray:
     """(12, height, width, 3) uint8 RGB: all photos, resized."""
-    return np.stack([np.asarray(_open(name).resize((width, height))) for name in PHOTOS])
+    return np.stack([np.asarray(open_photo(name).resize((width, height))) for name in PHOTOS])
 
 
 def golden_photos(height: int, width: int) -> np.ndarray:
     """(4, height, width, 3) uint8 RGB: the middle of each, not resized."""
-    return np.stack([_middle(np.asarray(_open(name)), height, width) for name in GOLDEN_PHOTOS])
+    return np.stack([_middle(np.asarray(open_photo(name)), height, width) for name in GOLDEN_PHOTOS])
 
 
-def _open(name: str) -> Image.Image:
+def open_photo(name: str) -> Image.Image:
+    """One of them in its own size, RGB."""
     spec = importlib.util.find_spec("skimage")
     assert spec is not None
     assert spec.origin is not None

@@ -21,6 +21,7 @@ from tests.conftest import Running, make_image, picture_file, running, unit, wai
 from tests.http.conftest import both_protocols
 from visop.client import Client
 from visop.contract import Encoder, Processor
+from visop.detecting.local import open_local
 from visop.errors import SettingsError
 from visop.rpc import rpc_pb2
 from visop.serving.operators import load_operator
@@ -161,6 +162,13 @@ def test_what_a_processor_cuts_out_comes_as_it_did_without_a_box(serve: Start) -
         assert [part.box for part in client.detect(images=[PICTURE])[0]] == [None, None]
     sizes = [Image.open(io.BytesIO(base64.b64decode(each.data))).size for each in reply.metadata]
     assert sizes == [(8, 12)] * 2 + [(32, 48)] * 2
+
+
+def test_what_is_cut_out_in_this_process_has_no_box_either() -> None:
+    with open_local(Settings(operator="tests.adapters.originals:Halves")) as detector:
+        [parts] = detector.detect_stream([PICTURE], batch=1)
+    assert isinstance(parts, list)
+    assert [(part.box, Image.open(io.BytesIO(part.crop or b"")).size) for part in parts] == [(None, (32, 48))] * 2
 
 
 def test_a_processor_may_answer_paths_of_what_it_cut_out(serve: Start, place: Path) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from tests.conftest import Running, make_image, make_scene
 from tests.http.conftest import both_protocols
 from tests.toys import RAISES, ToyProcessor
+from visop.detection import Unplaced
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -211,3 +212,13 @@ def test_no_rule_of_accessibility_is_broken(open_page: Callable[..., Page], sche
     choose(page)
     found = axe.Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
+
+
+def test_what_has_no_place_is_listed_and_not_drawn(page: Page, served: tuple[Running, httpx.Client]) -> None:
+    served[0].operator.answer = [Unplaced((0.0, 0.0, 640.0, 480.0), "cat")]
+    try:
+        choose(page)
+    finally:
+        served[0].operator.answer = None
+    assert page.locator("#list .place").all_inner_texts() == ["place unknown"]
+    assert page.locator(".part").count() == 0

@@ -80,7 +80,8 @@ class Copies:
             folder = self.crops / self.names[entry["input"]]
             _empty(folder)
             for number, (told, part) in enumerate(zip(entry["parts"], parts, strict=True), 1):
-                told["crop"] = self._write_crop(folder, number, image, part)
+                if part.box or part.crop:
+                    told["crop"] = self._write_crop(folder, number, image, part)
 
     def _decoded(self, data: bytes, parts: Sequence[FoundPart]) -> Image | None:
         """The picture, if it is needed: the crops of an original processor come with its answer."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from visop.client import FoundPart
 from visop.contract import Encoder
-from visop.detection import Found, Part
+from visop.detection import Found, Part, Unplaced
 from visop.encoding.local import LocalOperator, open_local_pipeline
 from visop.errors import UsageError, VisopError
 from visop.images.crops import CropOptions
@@ -22,7 +22,7 @@ class LocalDetector(LocalOperator):
     def detect_stream(
         self, inputs: Iterable[bytes | str | VisopError], *, batch: int
     ) -> Iterator[list[FoundPart] | VisopError]:
-        """Do as ``visop.client.Client.detect_stream``, without crops."""
+        """Do as ``visop.client.Client.detect_stream``, without crops but of parts without a place."""
         for result in self.results(inputs, batch=batch):
             if isinstance(result, Found):
                 yield [_as_answered(part) for part in result.parts]
@@ -51,4 +51,5 @@ def _check(operator: AnyOperator) -> None:
 
 def _as_answered(part: Part) -> FoundPart:
     found = part.detection
-    return FoundPart(found.box, found.label, found.score, found.keypoints, part.crop, part.vector)
+    box, crop = (None, found.crop) if isinstance(found, Unplaced) else (found.box, part.crop)
+    return FoundPart(box, found.label, found.score, found.keypoints, crop, part.vector)

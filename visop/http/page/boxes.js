@@ -18,13 +18,14 @@ export function coloursOf(parts) {
   return new Map(labels.map((label, number) => [label, number % COLOURS]));
 }
 
-/** Draw a box for each part over the picture, which is shown. */
+/** Draw a box for each part that has one over the picture, which is shown. */
 export function draw(parts) {
   const { naturalWidth, naturalHeight } = $("picture");
   const colours = coloursOf(parts);
   $("boxes").setAttribute("viewBox", `0 0 ${naturalWidth} ${naturalHeight}`);
   $("boxes").classList.toggle("many", parts.length > MOST_LABELS);
-  $("boxes").replaceChildren(...parts.map((part, number) => drawnPart(part, number, colours.get(part.label))));
+  const drawn = (part, number) => part.box ? [drawnPart(part, number, colours.get(part.label))] : [];
+  $("boxes").replaceChildren(...parts.flatMap(drawn));
   fit();
 }
 

@@ -20,12 +20,17 @@ export function list(found) {
 function item(part, number, colour) {
   const made = $("item").content.cloneNode(true).firstElementChild;
   made.dataset.number = number;
-  const [x, y, w, h] = [part.box.x, part.box.y, part.box.w, part.box.h].map(Math.round);
   made.querySelector(".swatch").classList.add(`colour-${colour}`);
   made.querySelector(".label").textContent = part.label || `Part ${number + 1}`;
   made.querySelector(".score").textContent = part.score.toFixed(3);
-  made.querySelector(".place").textContent = `${w} × ${h} at ${x}, ${y}`;
+  made.querySelector(".place").textContent = placeOf(part);
   return made;
+}
+
+function placeOf({ box }) {
+  if (!box) return "place unknown";
+  const [x, y, w, h] = [box.x, box.y, box.w, box.h].map(Math.round);
+  return `${w} × ${h} at ${x}, ${y}`;
 }
 
 /** From the lowest score to the highest; where all are the same there is nothing to choose. */

@@ -23,8 +23,10 @@ from visop.detection import Detection, Unplaced
 from visop.errors import SettingsError
 from visop.processors.regions import Regions
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
+from visop.serving.batcher import Job
 from visop.serving.operators import load_model, load_operator
 from visop.serving.part_encoder import PartChoice, PartEncoder
+from visop.serving.remote.calls import RemoteCalls
 from visop.serving.remote.encoder import RemoteEncoder
 from visop.serving.remote.processor import RemoteProcessor
 from visop.settings import Settings
@@ -157,6 +159,22 @@ def test_an_operator_that_hangs_costs_the_deadline_and_then_nothing(
     wait_until(lambda: pipeline.pipeline._admission.inside == 0)
     operator.gate.set()
     assert len(pipeline.stub.Execute(Request(images=[SCENE])).vectors) == 2
+
+
+def test_an_operator_that_hangs_and_calls_itself_healthy_is_in_trouble_until_it_answers() -> None:
+    with stub(Scripted()) as (operator, address):
+        processor = RemoteProcessor(address)
+        processor.load()
+        calls = RemoteCalls(processor.remote, processor.read, stall_s=0.05)
+        operator.gate.clear()
+        job: Any = Job(time.monotonic() + 60, item=lambda: SCENE)
+        calls.submit(job)
+        wait_until(lambda: calls.trouble() == f"the processor {address} has not answered for 0.05 s")
+        operator.gate.set()
+        assert job.future.result(10) == []
+        assert calls.trouble() is None
+        calls.close()
+        processor.close()
 
 
 def test_a_caller_that_leaves_ends_the_call_of_the_other_operator(start_server: Start, connected: Connect) -> None:

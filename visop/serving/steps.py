@@ -392,7 +392,7 @@ def _found(picture: Decoded, parts: Sequence[Part]) -> Found:
 
 def _model(operator: Operator, settings: Settings) -> Model[Any, Any]:
     if isinstance(operator, RemoteProcessor | RemoteEncoder):
-        return RemoteCalls(operator.remote, operator.read)
+        return RemoteCalls(operator.remote, operator.read, stall_s=settings.request_timeout_s)
     return Batcher(
         lambda items: operator.infer_checked(operator.batch_of(items)),
         max_batch=min(settings.max_batch or operator.max_batch, operator.max_batch),

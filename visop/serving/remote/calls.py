@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from visop.client.running import ExecuteCall
-from visop.errors import ImageTooLarge, ModelFailed, ShuttingDown, Unreachable, VisopError
+from visop.errors import CallerGone, DeadlinePassed, ImageTooLarge, ModelFailed, ShuttingDown, Unreachable, VisopError
 from visop.rpc import rpc_pb2
 from visop.serving.batcher import Job
 from visop.serving.remote.operator import Read, RemoteOperator
@@ -39,10 +39,12 @@ class RemoteCalls(Generic[Out]):
     Args:
         operator: connected.
         read: a reply to so many inputs -> one result or error for each, in order.
+        stall_s: an operator that has answered nothing for longer than this counts as hanging.
     """
 
-    def __init__(self, operator: RemoteOperator, read: Read[Out]) -> None:
-        self._operator, self._read = operator, read
+    def __init__(self, operator: RemoteOperator, read: Read[Out], *, stall_s: float = 60.0) -> None:
+        self._operator, self._read, self._stall_s = operator, read, stall_s
+        self._silent_since: float | None = None
         self._watch = Watch(operator, operator.interval_s)
         self._waiting: deque[RemoteJob[Out]] = deque()
         self._running: set[RemoteJob[Out]] = set()
@@ -70,7 +72,14 @@ class RemoteCalls(Generic[Out]):
 
     def trouble(self) -> str | None:
         """Why the operator cannot be relied on now, or None if it can."""
-        return self._watch.trouble()
+        return self._watch.trouble() or self._silence()
+
+    def _silence(self) -> str | None:
+        """Said while calls are under way: without any, nobody knows."""
+        since = self._silent_since
+        if since is None or not self._calls or time.monotonic() - since <= self._stall_s:
+            return None
+        return f"{self._operator.name} has not answered for {self._stall_s:g} s"
 
     def close(self, timeout_s: float = 30.0) -> None:
         """Finish what was submitted, then stop. What is not done in time fails with ``ShuttingDown``. Idempotent."""
@@ -147,7 +156,10 @@ class RemoteCalls(Generic[Out]):
 
     def _send(self, jobs: Sequence[RemoteJob[Out]], files: Sequence[bytes]) -> None:
         started = time.monotonic()
+        self._silent_since = self._silent_since or started
         results = self._results(jobs, files, started)
+        if not all(isinstance(result, DeadlinePassed | CallerGone) for result in results):
+            self._silent_since = None
         for job, result in zip(jobs, results, strict=True):
             job.batch_size = len(jobs)
             job.spans_s |= {"queue": started - job.queued_at, self._operator.kind: time.monotonic() - started}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import make_image, run_command
+from tests.conftest import make_image, picture_file, run_command
 from tests.evaluation.test_compare import CALIBRATION
 from tests.search.conftest import SERVER, write_pictures
 from visop.cli import duplicates
@@ -200,7 +200,7 @@ def test_of_a_nearly_empty_picture_no_copies_are_told(run, folder, tmp_path, cap
     assert run("search", tmp_path / "black.png", "--k", 3) == 0
     out, err = capsys.readouterr()
     assert "copy" not in out
-    assert out.splitlines()[-1].split()[3] == "empty"
+    assert " empty " not in out
     why = (
         "black.png is nearly empty (0.0% of it differs from its background): nothing to compare, so no copies are told"
     )
@@ -208,6 +208,16 @@ def test_of_a_nearly_empty_picture_no_copies_are_told(run, folder, tmp_path, cap
     assert run("search", tmp_path / "black.png", "--k", 1, "--json") == 0
     (found,) = json.loads(capsys.readouterr().out)
     assert (found["is_copy"], found["nearly_empty"]) == (None, True)
+
+
+def test_a_nearly_empty_picture_that_is_found_is_marked(run, folder, capsys, monkeypatch):
+    (folder / "grey.png").write_bytes(picture_file((60, 60, 60)))
+    (folder / "white.png").write_bytes(make_image((255, 255, 255)))
+    run("index", folder, "--quiet")
+    monkeypatch.setattr("visop.search.calibration.calibration_of", lambda origin, settings: CALIBRATION)
+    capsys.readouterr()
+    assert run("search", folder / "grey.png", "--k", 2) == 0
+    assert sorted(line.split()[3] for line in capsys.readouterr().out.splitlines()) == ["copy", "empty"]
 
 
 def test_in_a_terminal_the_columns_have_headings(run, folder, capsys, monkeypatch):

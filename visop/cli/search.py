@@ -112,27 +112,30 @@ def _print(matches: Matches, settings: Settings, *, previews: bool) -> None:
     for number, match in enumerate(matches, 1):
         if shown:
             sys.stdout.write(preview_of(match.picture, settings))
-        sys.stdout.write(f"{number:3}  {_line(match)}\n")
+        sys.stdout.write(f"{number:3}  {_line(match, _verdict(match, matches))}\n")
 
 
 def _headings(matches: Matches) -> str:
-    verdict = " " * _VERDICT if any(map(_verdict, matches)) else ""
+    verdict = " " * _VERDICT if any(_verdict(match, matches) for match in matches) else ""
     return f"{'':3}  {'score':>8}  {'cosine':>7}  {verdict}{'pixels':>11}  picture\n"
 
 
-def _verdict(match: Match) -> str:
-    """``copy``, ``empty`` or neither, in a column that is there if there are verdicts."""
-    if match.nearly_empty:
+def _verdict(match: Match, matches: Matches) -> str:
+    """``copy``, ``empty`` or neither, in a column that is there if there are verdicts.
+
+    That the picture is empty that was searched with is said once, of itself.
+    """
+    if match.nearly_empty and not matches.nearly_empty:
         return f"{'empty':{_VERDICT}}"
     return "" if match.is_copy is None else f"{'copy' if match.is_copy else '':{_VERDICT}}"
 
 
-def _line(match: Match) -> str:
+def _line(match: Match, verdict: str) -> str:
     from visop.search.presence import is_gone
 
     picture = match.picture
     size = f"{picture.width}x{picture.height}" if picture.width else "-"
     more = f"  (and {len(picture.names) - 1} more)" if len(picture.names) > 1 else ""
     gone = "  (file is gone)" if is_gone(picture) else ""
-    facts = f"{match.score:8.4f}  {match.cosine:7.4f}  {_verdict(match)}{size:>11}"
+    facts = f"{match.score:8.4f}  {match.cosine:7.4f}  {verdict}{size:>11}"
     return f"{facts}  {printable(picture.names[0])}{more}{gone}"

@@ -9,6 +9,7 @@ from visop.errors import VisopError
 from visop.images.decode import ImageLimits
 from visop.images.decode_process import decode_in_process
 from visop.images.emptiness import is_nearly_empty, marked_share
+from visop.images.fetching.fetch import Fetcher
 from visop.machine import usable_cores
 from visop.search.match import Matches
 from visop.search.milvus.schema import Picture
@@ -39,6 +40,14 @@ class Emptiness:
         """The share of the picture in a file; None if it cannot be decoded here, as what only its encoder reads."""
         try:
             return _measured(data, ImageLimits.of(self._settings))
+        except VisopError:
+            return None
+
+    def of_url(self, url: str) -> float | None:
+        """As ``of_file``, of what is fetched; None if it cannot be fetched from here."""
+        try:
+            with Fetcher.of(self._settings) as fetcher:
+                return self.of_file(fetcher.fetch(url))
         except VisopError:
             return None
 

@@ -242,7 +242,8 @@ class Index:
         """Return the pictures most like this one, the most similar first.
 
         The image, and the files of what is called a copy, are looked at: where one has nearly nothing on it there is
-        no verdict. An image behind a URL is not, since the encoder fetches it.
+        no verdict. An image behind a URL, which the encoder fetches, is fetched from here, too, if something is called
+        a copy of it.
 
         Args:
             image: a path, a URL, the bytes of a file, a Pillow image, or an array (height, width, 3) uint8 RGB.
@@ -257,7 +258,10 @@ class Index:
         """
         data = _as_input(image, self._open_encoders().max_image_bytes)
         found = self.search_vector(self._encode(data), k, filter)
-        found.marked = self._emptiness.of_file(data) if isinstance(data, bytes) else None
+        if isinstance(data, bytes):
+            found.marked = self._emptiness.of_file(data)
+        elif any(match.is_copy for match in found):
+            found.marked = self._emptiness.of_url(data)
         return self._emptiness.judged(found)
 
     def encode(self, image: Any) -> Vector:

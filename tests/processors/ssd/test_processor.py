@@ -168,6 +168,19 @@ def distance(a: Detection, b: Detection, size: tuple[int, int]) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
+def test_the_whole_network_computes_what_the_statement_does(variant: Variant, tmp_path: Path) -> None:
+    processor = untrained(variant.name, cache_dir=tmp_path)
+    processor.load()
+    pixels = processor.preprocess(noise(353, 500))
+    [raw] = processor.infer(pixels[None])
+    processor.close()
+    expected = answers(pixels, random_tensors(variant.shapes), variant.means, 1 + len(variant.labels))
+    np.testing.assert_allclose(raw[:, 4:], expected[:, 4:], atol=1e-4)
+    np.testing.assert_allclose(raw[:, :4], expected[:, :4], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.slow
 def test_a_batch_answers_what_each_picture_answers(narrow: tuple[Ssd, Variant]) -> None:
     processor, _ = narrow
     images = [noise(*size) for size in ((300, 300), (40, 500), (1, 1), (640, 480), (31, 17))]

@@ -50,7 +50,9 @@ def test_what_means_an_encoder_is_no_processor(tmp_path: Path) -> None:
 def test_numbers_and_files_of_others_are_refused(detector: str) -> None:
     with pytest.raises(SettingsError, match="ssd300 takes no number"):
         built_in_processor("ssd300:7", SETTINGS)
-    with pytest.raises(SettingsError, match="contradicts"):
+    with pytest.raises(SettingsError, match=r"^OP_PROCESSOR=ssd300-coco:.*: contradicts"):
         built_in_processor(f"ssd300-coco:{detector}", SETTINGS)
-    with pytest.raises(WeightsError, match="there is no such file"):
+    with pytest.raises(SettingsError, match=r"^OP_PROCESSOR=ssd300:none\.pth: there is no such file"):
         built_in_processor("ssd300:none.pth", SETTINGS)
+    with pytest.raises(WeightsError, match=r"none\.ckpt: there is no such file"):
+        built_in_processor("auto", SETTINGS, "none.ckpt")

@@ -9,12 +9,13 @@ from functools import partial
 from pathlib import Path
 
 from visop.contract import Processor
-from visop.errors import SettingsError
+from visop.errors import SettingsError, UsageError
 from visop.processors.regions import Regions
 from visop.processors.ssd.variants import VARIANTS
 from visop.settings import Settings
 
-_FILES = "onnx|safetensors|pth|pt|ckpt|index|zip"
+_DETECTOR_SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".index", ".zip")
+_FILES = "|".join(each[1:] for each in (".onnx", *_DETECTOR_SUFFIXES))
 _NAME = re.compile(rf"(?P<name>[a-z][a-z0-9]*(-[a-z]+)?)(:(?P<count>\d{{1,6}})|:(?P<file>.+\.(?i:{_FILES})))?")
 
 
@@ -40,10 +41,10 @@ def built_in_processor(text: str, settings: Settings, weights: str = "auto") -> 
         SettingsError: it has the name of one, and takes another number, or other weights.
     """
     if text == "auto":
-        return _of_weights(weights, settings)
+        return _of_weights(_Choice(None, weights, "weights"), settings)
     match = _NAME.fullmatch(text)
     if match is None or match["name"] not in _PROCESSORS:
-        return _of_weights(text, settings)
+        return _of_weights(_Choice(None, text, "processor"), settings)
     file = match["file"]
     choice = _Choice(match["count"], file or weights, "processor" if file else "weights")
     return _PROCESSORS[match["name"]](choice, settings)
@@ -78,16 +79,22 @@ def _ssd(name: str, choice: _Choice, settings: Settings) -> Processor:
         raise SettingsError("processor", f"{name}:{choice.count}", f"{name} takes no number")
     from visop.processors.ssd.processor import Ssd
 
-    return Ssd(name, choice.weights, settings)
+    try:
+        return Ssd(name, choice.weights, settings)
+    except UsageError as error:
+        if choice.setting != "processor" or not error.field:
+            raise
+        text = choice.weights if name == "auto" else f"{name}:{choice.weights}"
+        raise SettingsError("processor", text, error.why) from error
 
 
-def _of_weights(weights: str, settings: Settings) -> Processor | None:
+def _of_weights(choice: _Choice, settings: Settings) -> Processor | None:
     """The detector that a file is of; None if it is of none."""
-    if Path(weights).suffix != ".safetensors":
-        return None
+    if Path(choice.weights).suffix not in _DETECTOR_SUFFIXES:
+        return None  # before anything is imported that own operators do without
     from visop.processors.ssd.weights import is_of_detector
 
-    return _ssd("auto", _Choice(None, weights, "weights"), settings) if is_of_detector("auto", weights) else None
+    return _ssd("auto", choice, settings) if is_of_detector("auto", choice.weights) else None
 
 
 _PROCESSORS: dict[str, Callable[[_Choice, Settings], Processor]] = {

@@ -11,6 +11,7 @@ from pathlib import Path
 from visop.contract import Processor
 from visop.errors import SettingsError, UsageError
 from visop.processors.regions import Regions
+from visop.processors.ssd import small
 from visop.processors.ssd.variants import VARIANTS
 from visop.settings import Settings
 
@@ -100,5 +101,5 @@ def _of_weights(choice: _Choice, settings: Settings) -> Processor | None:
 _PROCESSORS: dict[str, Callable[[_Choice, Settings], Processor]] = {
     "faces": _faces,
     "regions": _regions,
-    **{name: partial(_ssd, name) for name in VARIANTS},
+    **{name: partial(_ssd, name) for name in [small.NAME, *VARIANTS]},
 }

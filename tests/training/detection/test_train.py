@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import signal
 import subprocess
@@ -10,12 +11,22 @@ import sys
 import time
 from pathlib import Path
 
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
 import numpy as np
 import pytest
+from PIL import Image
 
+from tests.conftest import running
+from visop.client.client import Client
 from visop.models.detector_file import read_detector_header, read_detector_tensors
+from visop.processors.registry import built_in_processor
+from visop.processors.ssd.processor import Ssd
+from visop.settings import Settings
 from visop.synthetic.scene_folder import generate_scenes
 from visop.synthetic.scene_layout import LABELS
+from visop.training.detection.detectors import Trainee, find_network
 
 ROOT = Path(__file__).parents[3]
 SMALL = ["--epochs", "3", "--steps", "3", "--side", "64", "--batch", "4", "--precision", "f32", "--held-out", "0.3"]
@@ -64,6 +75,24 @@ def test_a_run_leaves_a_detector_file_with_its_card(trained: Path) -> None:
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert {"loss", "location", "confidence", "val_map", "val_map_coco"} < set(rows[0])
     assert list((trained.with_name(f"{trained.name}.run") / "tensorboard").glob("events.*"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_what_was_trained_is_served_as_it_was_measured(scenes: Path, trained: Path, tmp_path: Path) -> None:
+    processor = built_in_processor("auto", Settings(cache_dir=tmp_path), str(trained))
+    assert isinstance(processor, Ssd)
+    processor.load()
+    files = [path.read_bytes() for path in sorted((scenes / "JPEGImages").iterdir())]
+    inputs = np.stack([processor.preprocess(np.asarray(Image.open(io.BytesIO(file)))) for file in files])
+    trainee = Trainee(find_network("small-ssd", LABELS, 64), str(trained), 0)
+    measured = np.asarray(trainee.served(read_detector_tensors(trained))(inputs))
+    answered = np.stack(processor.infer(inputs[:4]))
+    np.testing.assert_allclose(answered[..., :4], measured[:4, :, :4], atol=1e-3)
+    np.testing.assert_allclose(answered[..., 4:].argmax(axis=2), measured[:4, :, 4:].argmax(axis=2))
+    with running(processor) as server, Client(server.address) as client:
+        assert client.identity().operator.labels == LABELS
+        assert len(client.detect(images=files)) == len(files)
 
 
 @pytest.mark.slow

@@ -96,6 +96,9 @@ def find_ssd_weights(model: str, weights: str, data_dir: Path) -> SsdWeights:
         SettingsError: there is no such variant, or the file is of the other one.
         WeightsError: they are missing, damaged, or not the published ones; says what to do.
     """
+    if model == small.NAME and weights in ("auto", "imagenet", "random"):
+        why = f"there are no such weights for {model}; take a file that `visop train --task detect` wrote"
+        raise WeightsError("weights", weights, why)
     if weights in ("auto", "imagenet"):
         return _published(find_variant(model), weights, data_dir.expanduser())
     if weights == "random":

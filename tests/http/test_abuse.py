@@ -179,6 +179,13 @@ def test_the_largest_body_gives_way_when_they_are_more_bytes_than_may_be(start_b
     wait_until(lambda: server.server._calls.in_flight.in_hand == 0)
 
 
+def test_a_body_does_not_give_way_for_what_another_address_holds(start_both: Callable[..., Both]) -> None:
+    server, web = start_both(max_message_bytes=LIMIT, max_image_bytes=LIMIT, max_bytes_in_flight=LIMIT)
+    server.server._calls.in_flight.add("10.0.0.1", 2 * LIMIT)
+    assert web.post("/v1/execute", json={}).status_code == 200
+    assert web.post("/v1/execute", content=b" " * (LIMIT // 4)).status_code == 429
+
+
 def test_a_body_in_tiny_chunks_is_cut_off(both: Both) -> None:
     with raw(both[0]) as connection:
         connection.sendall(head("Transfer-Encoding: chunked") + b"1\r\n \r\n" * 600)  # of which 256 are taken

@@ -154,6 +154,17 @@ def test_a_peer_leaves_room_to_others_and_a_wait_for_room_ends() -> None:
         in_flight.wait_for_room("other", 0, lambda: False)
 
 
+def test_a_peer_keeps_the_part_that_is_left_to_it_while_others_hold_too_much() -> None:
+    in_flight = BytesInFlight(800)
+    in_flight.add("few", 100)
+    assert not in_flight.may_hold("few")  # nobody has more
+    in_flight.arriving({"many": 900})
+    assert in_flight.may_hold("few")
+    assert not in_flight.may_hold("many")
+    in_flight.add("few", 1)
+    assert not in_flight.may_hold("few")
+
+
 def test_the_limit_follows_from_the_memory() -> None:
     assert most_bytes_in_flight(Settings(max_bytes_in_flight=200 * MIB), memory=MIB) == 200 * MIB
     assert most_bytes_in_flight(Settings(), memory=64 * 1024 * MIB) == 512 * MIB

@@ -86,9 +86,11 @@ class BodyLimits:
         in_flight.add(body.peer, size)
         body.held += size
         if in_flight.over > 0:
-            error = in_flight.too_many()
             arriving = [each for each in self._bodies if each.is_arriving or each is body]
             largest = max(arriving, key=lambda each: (in_flight.of(each.peer), each.held))
+            if in_flight.may_hold(largest.peer):
+                return  # others are to give way
+            error = in_flight.too_many()
             largest.refuse(error)
             self._release(largest)
             if largest is body:

@@ -55,6 +55,14 @@ class BytesInFlight:
         """What is held for a peer."""
         return self._held[peer] + self._arriving.get(peer, 0)
 
+    def may_hold(self, peer: str) -> bool:
+        """Whether a peer keeps what it has while too much is held: the part that is left to it, and not the most."""
+        with self._changed:
+            held = self.of(peer)
+            return held <= self.capacity // _LEFT and any(
+                self.of(each) > held for each in {*self._held, *self._arriving}
+            )
+
     def add(self, peer: str, size: int) -> None:
         """Take note of more bytes of a peer, or of fewer."""
         with self._changed:

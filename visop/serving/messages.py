@@ -83,12 +83,15 @@ class Messages:
     def _end_largest(self, parts: Sequence[Incomplete]) -> None:
         """End calls of the peer that holds most, on the connection that has brought most, until there is room."""
         self._count(parts)
-        while (over := self.in_flight.over) > 0 and (left := [part for part in parts if part.size]):
+        while (over := self.in_flight.over) > 0 and (left := [part for part in parts if self._is_too_much(part)]):
             largest = max(left, key=lambda part: (self.in_flight.of(part.peer), part.size))
             for call in largest.oldest(over):
                 call.end(str(self.in_flight.too_many()))
             largest.size -= min(over, largest.size)
             self._count(parts)
+
+    def _is_too_much(self, part: Incomplete) -> bool:
+        return part.size > 0 and not self.in_flight.may_hold(part.peer)
 
     def _count(self, parts: Sequence[Incomplete]) -> None:
         by_peer: Counter[str] = Counter()

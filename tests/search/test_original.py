@@ -1,5 +1,6 @@
 import hashlib
 import io
+from dataclasses import replace
 
 import pytest
 from PIL import ExifTags
@@ -76,3 +77,10 @@ def test_broken_exif_says_nothing(save, tmp_path):
     (tmp_path / "b.jpg").write_bytes(data)
     broken = Picture(hashlib.sha256(data).hexdigest(), (str(tmp_path / "b.jpg"),), 64, 48, len(data), 1, 1)
     assert first(broken, picture)[0] == picture
+
+
+def test_a_copy_of_the_same_age_is_known_by_what_its_name_says(save):
+    original = save("IMG_1.jpg")
+    mirrored = replace(save("IMG_1 mirrored.jpg"), bytes=original.bytes)
+    for pictures in ((original, mirrored), (mirrored, original)):
+        assert first(*pictures) == (original, "the shortest name")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from visop.images.camera import exif_of_camera
 from visop.images.decode import ImageLimits
@@ -25,6 +26,7 @@ class Facts:
         bytes_per_pixel: the fewer, the more it was compressed.
         tags: how many Exif tags it has.
         modified: seconds since 1970.
+        letters: of its name, to which programs add what they did: ``a-mirrored.jpg``, ``a (1).jpg``.
     """
 
     is_readable: bool
@@ -35,6 +37,7 @@ class Facts:
     bytes_per_pixel: float
     tags: int
     modified: int
+    letters: int
 
 
 # From the most telling to the least: what it is about, its words, and whether more of it is better.
@@ -47,6 +50,7 @@ _CRITERIA: tuple[tuple[Callable[[Facts], float], str], ...] = (
     (lambda facts: round(facts.bytes_per_pixel, 2), "the least compressed"),
     (lambda facts: facts.tags, "the most metadata"),
     (lambda facts: -facts.modified, "the oldest"),
+    (lambda facts: -facts.letters, "the shortest name"),
 )
 
 
@@ -79,6 +83,7 @@ def _facts(picture: Picture, likeness: float, most_pixels: int, settings: Settin
         bytes_per_pixel=picture.bytes / max(1, pixels),
         tags=tags,
         modified=picture.modified,
+        letters=min(len(PurePath(name).name) for name in picture.names),
     )
 
 

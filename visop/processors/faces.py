@@ -12,8 +12,8 @@ import numpy as np
 
 from visop.contract import Image, Processor
 from visop.detection import Detection
-from visop.errors import UsageError
 from visop.models.engines.compiled import compiled_model
+from visop.models.engines.library import openvino
 from visop.processors.boxes import Floats, squares, suppress
 from visop.processors.mtcnn.crops import sampled
 from visop.processors.mtcnn.export import export_in_subprocess
@@ -59,10 +59,7 @@ class Faces(Processor):
         Raises:
             UsageError: a package is missing.
         """
-        try:
-            import openvino as ov
-        except ModuleNotFoundError:
-            raise UsageError("", "", "openvino is not installed: pip install 'visop[cpu]'") from None
+        ov = openvino()
         from visop.models.engines.openvino import cpu_options
 
         weights_folder()  # said before anything is built

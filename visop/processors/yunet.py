@@ -15,9 +15,10 @@ import numpy as np
 
 from visop.contract import Image, Processor
 from visop.detection import Detection
-from visop.errors import UsageError, WeightsError
+from visop.errors import WeightsError
 from visop.files import file_sha256
 from visop.images.decode import resize_image
+from visop.models.engines.library import openvino
 from visop.processors.boxes import Floats, suppress
 from visop.settings import Settings
 
@@ -74,10 +75,7 @@ class OnnxFaces(Processor):
             UsageError: a package is missing.
             WeightsError: the file cannot be read, or has another form.
         """
-        try:
-            import openvino as ov
-        except ModuleNotFoundError:
-            raise UsageError("", "", "openvino is not installed: pip install 'visop[cpu]'") from None
+        ov = openvino()
         from visop.models.engines.openvino import cpu_options
 
         core = ov.Core()

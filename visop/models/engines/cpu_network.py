@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from visop.models.engines.library import openvino
 from visop.models.registry import Precision
 
 
@@ -21,8 +22,7 @@ class CpuNetwork:
     """
 
     def __init__(self, file: Path, precision: Precision, threads: int) -> None:
-        import openvino as ov
-
+        ov = openvino()
         from visop.models.engines.openvino import cpu_options
 
         compiled = ov.Core().compile_model(file, "CPU", cpu_options(precision, threads))

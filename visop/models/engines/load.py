@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 
-from visop.errors import UsageError
 from visop.models.engines.device import wants_gpu
 from visop.models.engines.engine import Engine, EngineOptions
+from visop.models.engines.library import openvino
 from visop.models.registry import ModelSpec, Pooling
-from visop.models.telemetry import switch_off_telemetry
 from visop.models.weights import Weights
 
 logger = logging.getLogger(__name__)
@@ -29,9 +27,7 @@ def load_engine(spec: ModelSpec, weights: Weights, pooling: Pooling, options: En
 
 
 def _load_cpu(spec: ModelSpec, weights: Weights, pooling: Pooling, options: EngineOptions) -> Engine:
-    if importlib.util.find_spec("openvino") is None:
-        raise UsageError("", "", "openvino is not installed: pip install 'visop[cpu]'")
-    switch_off_telemetry()
+    openvino()
     from visop.models.engines.openvino import OpenVinoEngine
 
     return OpenVinoEngine(spec, weights, pooling, options)

@@ -226,7 +226,7 @@ def test_what_has_several_labels_has_one_vector(start_server: Callable[..., Runn
 def test_a_class_that_hangs_is_told_by_health() -> None:
     with (
         closing(load("CustomOperator")) as operator,
-        running(operator, request_timeout_s=0.2, drain_timeout_s=0.1) as server,
+        running(operator, request_timeout_s=1.0, drain_timeout_s=0.1) as server,
     ):
         originals.BEHAVIOUR["wait"] = release = threading.Event()
         with pytest.raises(grpc.RpcError):

@@ -263,7 +263,7 @@ def test_a_call_that_waits_for_room_ends_with_its_deadline(start_server: Start) 
 
 def test_a_processor_that_hangs_is_told_by_health(start_server: Start) -> None:
     processor = ToyProcessor()
-    running = start_server(processor, request_timeout_s=0.2)
+    running = start_server(processor, request_timeout_s=1.0)
     processor.gate.clear()
     with pytest.raises(grpc.RpcError) as caught:
         running.stub.Execute(Request(images=[SCENE]))
@@ -275,10 +275,10 @@ def test_a_postprocess_that_hangs_is_told_by_health(start_server: Start) -> None
     processor = ToyProcessor()
     let_go = threading.Event()
     processor.postprocess = lambda *_: let_go.wait() and []  # type: ignore[assignment, method-assign]
-    running = start_server(processor, request_timeout_s=0.2)
+    running = start_server(processor, request_timeout_s=1.0)
     with pytest.raises(grpc.RpcError):
         running.stub.Execute(Request(images=[SCENE]))
-    wait_until(lambda: running.pipeline.trouble() == "postprocess has not returned for 0.2 s")
+    wait_until(lambda: running.pipeline.trouble() == "postprocess has not returned for 1 s")
     let_go.set()
 
 

@@ -89,6 +89,12 @@ def test_a_folder_without_annotations_is_refused_in_words(tmp_path: Path) -> Non
         run_command("train", tmp_path, "--out", tmp_path / "m.safetensors", "--task", "detect")
 
 
+@pytest.mark.parametrize("flag", [["--exclude", "*.gif"], ["--no-default-excludes"], ["--follow-links"]])
+def test_the_pictures_of_a_detector_are_those_of_its_annotations(flag: list[str], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not for --task detect: the annotations name the pictures"):
+        run_command("train", tmp_path, "--out", tmp_path / "m.safetensors", "--task", "detect", *flag)
+
+
 def test_a_precision_that_cannot_be_trained_in_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OP_PRECISION", "int8")
     with pytest.raises(SettingsError, match="OP_PRECISION=int8: training computes in f32 or bf16"):

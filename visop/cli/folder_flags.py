@@ -49,7 +49,7 @@ def add_folder_flags(parser: argparse.ArgumentParser, *, lists: bool = True) -> 
 def find_options(arguments: argparse.Namespace) -> FindOptions:
     """How inputs are looked for, as the flags say."""
     return FindOptions(
-        exclude=arguments.exclude,
+        exclude=tuple(arguments.exclude),
         default_excludes=arguments.default_excludes,
         follow_links=arguments.follow_links,
         column=getattr(arguments, "column", ""),

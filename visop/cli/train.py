@@ -17,6 +17,7 @@ from visop.cli.folder_flags import add_folder_flags, find_options
 from visop.cli.recipe_flags import ALSO_SETTINGS, add_recipe_flags, given
 from visop.cli.settings_flags import add_settings, read_settings
 from visop.errors import SettingsError, UsageError
+from visop.sources import FindOptions
 
 if TYPE_CHECKING:
     from visop.settings import Settings
@@ -129,6 +130,7 @@ def _detector(arguments: argparse.Namespace, settings: Settings, how: dict[str, 
     with imports(_INSTALL):
         from visop.images.decode import ImageLimits
 
+    _refuse_folder_flags(arguments)
     recipe, limits = _detection_recipe(arguments, settings), ImageLimits.of(settings)
     _choose_backend()
     with imports(_INSTALL):
@@ -140,6 +142,14 @@ def _detector(arguments: argparse.Namespace, settings: Settings, how: dict[str, 
         return f"mAP@0.5 {metrics['map_voc']:.3f}, {metrics['map_coco']:.3f} in the form of COCO"
 
     return work
+
+
+def _refuse_folder_flags(arguments: argparse.Namespace) -> None:
+    """A detector is trained on the pictures that annotations name, wherever they are."""
+    options, defaults = find_options(arguments), FindOptions()
+    for each in dataclasses.fields(FindOptions):
+        if getattr(options, each.name) != getattr(defaults, each.name):
+            raise UsageError(each.name, "", "is not for --task detect: the annotations name the pictures")
 
 
 def _recipe(arguments: argparse.Namespace, settings: Settings) -> Recipe:

@@ -250,8 +250,9 @@ def test_info_for_programs_keeps_the_types(capsys):
 
 def test_info_lists_the_models(capsys):
     assert run("info", "--models") == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == list(MODELS)
+    encoders, processors = capsys.readouterr().out.split("\n\n")
+    assert [line.split()[0] for line in encoders.splitlines()[1:]] == list(MODELS)
+    assert {"faces", "regions:N", "ssd300"} < {line.split()[0] for line in processors.splitlines()[1:]}
 
 
 def test_info_of_a_running_operator(endpoint, capsys):

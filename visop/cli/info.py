@@ -29,7 +29,9 @@ def add_parser(commands: Commands) -> None:
     summary = "print the settings in effect, the models, or what a running operator is"
     parser = add_command(commands, "info", run, summary, _NOTES)
     add_running_operator(parser, "print what this running operator is: its vectors, its limits, its health")
-    parser.add_argument("--models", action="store_true", help="print the models of the built-in encoder")
+    parser.add_argument(
+        "--models", action="store_true", help="print the models that are built in, encoders and processors"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_all_settings(parser)
 
@@ -37,15 +39,17 @@ def add_parser(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print facts, as a table or as JSON; the exit status."""
     if arguments.operator:
-        facts = _identity_facts(arguments.operator)
+        tables = [_identity_facts(arguments.operator)]
     elif arguments.models:
-        facts = _model_facts()
+        tables = [_encoder_facts(), _processor_facts()]
     else:
-        facts = _settings_facts(read_settings(arguments))
+        tables = [_settings_facts(read_settings(arguments))]
     if arguments.json:
-        print(json.dumps(facts, indent=2, default=str))
+        print(json.dumps({name: fact for facts in tables for name, fact in facts.items()}, indent=2, default=str))
     else:
-        _print_table(facts)
+        for number, facts in enumerate(filter(None, tables)):
+            print("\n" * bool(number), end="")
+            _print_table(facts)
     return 0
 
 
@@ -54,7 +58,7 @@ def _settings_facts(effective: Effective) -> dict[str, Any]:
     return {env_name(name): {"value": value, "from": effective.sources[name]} for name, value in values.items()}
 
 
-def _model_facts() -> dict[str, Any]:
+def _encoder_facts() -> dict[str, Any]:
     from visop.models.registry import MODELS
 
     return {
@@ -67,6 +71,14 @@ def _model_facts() -> dict[str, Any]:
         }
         for spec in MODELS.values()
     }
+
+
+def _processor_facts() -> dict[str, Any]:
+    try:
+        from visop.processors.registry import processor_facts
+    except ModuleNotFoundError:  # beside the client alone
+        return {}
+    return processor_facts()
 
 
 def _identity_facts(target: str) -> dict[str, Any]:

@@ -56,6 +56,20 @@ def processor_names() -> list[str]:
     return ["faces", "faces:FILE.onnx", "regions:N", *VARIANTS, "ssd300:FILE", "FILE.safetensors"]
 
 
+def processor_facts() -> dict[str, dict[str, str]]:
+    """What each finds, what its weights are, and their licence, by name in settings."""
+    facts = {
+        "regions:N": {"finds": "a grid of N windows", "weights": "none", "licence": "-"},
+        "faces": {"finds": "faces with five points", "weights": "MTCNN of the package mtcnn", "licence": "MIT"},
+        "faces:FILE.onnx": {"finds": "faces with five points", "weights": "yours, like YuNet", "licence": "-"},
+        small.NAME: {"finds": "what it was trained on", "weights": "yours: visop train --task detect", "licence": "-"},
+    }
+    for each in VARIANTS.values():
+        kinds = sum(map(bool, each.labels))
+        facts[each.name] = {"finds": f"{kinds} kinds of objects", "weights": each.file, "licence": each.licence}
+    return facts
+
+
 def _regions(choice: _Choice, _settings: Settings) -> Processor:
     return Regions(int(choice.count)) if choice.count else Regions()
 

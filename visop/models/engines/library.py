@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 from visop.errors import UsageError
@@ -14,9 +15,9 @@ def openvino() -> Any:
     Raises:
         UsageError: it is not installed.
     """
+    if importlib.util.find_spec("openvino") is None:
+        raise UsageError("", "", "openvino is not installed: pip install 'visop[cpu]'")
     switch_off_telemetry()
-    try:
-        import openvino as module
-    except ModuleNotFoundError:
-        raise UsageError("", "", "openvino is not installed: pip install 'visop[cpu]'") from None
+    import openvino as module
+
     return module

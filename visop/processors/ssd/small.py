@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from visop.contract import Image
 from visop.errors import UsageError, WeightsError
 from visop.images.decode import resize_image
-from visop.models.detector_file import DetectorHeader
 from visop.processors.boxes import Floats
 from visop.processors.ssd.coding import LARGEST_LOG
 from visop.processors.ssd.priors import PriorMap, prior_boxes
 from visop.processors.ssd.selection import SelectionRule
+
+if TYPE_CHECKING:
+    from visop.models.detector_file import DetectorHeader
 
 NAME = "small-ssd"
 

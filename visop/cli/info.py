@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({name: fact for facts in tables for name, fact in facts.items()}, indent=2, default=str))
     else:
-        for number, facts in enumerate(filter(None, tables)):
+        for number, facts in enumerate(tables):
             print("\n" * bool(number), end="")
             _print_table(facts)
     return 0
@@ -74,10 +74,8 @@ def _encoder_facts() -> dict[str, Any]:
 
 
 def _processor_facts() -> dict[str, Any]:
-    try:
-        from visop.processors.registry import processor_facts
-    except ModuleNotFoundError:  # beside the client alone
-        return {}
+    from visop.processors.registry import processor_facts
+
     return processor_facts()
 
 

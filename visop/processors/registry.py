@@ -62,7 +62,7 @@ def processor_facts() -> dict[str, dict[str, str]]:
         "regions:N": {"finds": "a grid of N windows", "weights": "none", "licence": "-"},
         "faces": {"finds": "faces with five points", "weights": "MTCNN of the package mtcnn", "licence": "MIT"},
         "faces:FILE.onnx": {"finds": "faces with five points", "weights": "yours, like YuNet", "licence": "-"},
-        small.NAME: {"finds": "what it was trained on", "weights": "yours: visop train --task detect", "licence": "-"},
+        small.NAME: {"finds": "what it was trained on", "weights": "yours, of visop train", "licence": "-"},
     }
     for each in VARIANTS.values():
         kinds = sum(map(bool, each.labels))

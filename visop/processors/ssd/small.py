@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from visop.contract import Image
 from visop.errors import UsageError, WeightsError
-from visop.images.decode import resize_image
 from visop.processors.boxes import Floats
 from visop.processors.ssd.coding import LARGEST_LOG
 from visop.processors.ssd.priors import PriorMap, prior_boxes
@@ -87,6 +86,8 @@ class SmallSsd:
 
     def prepared(self, image: Image) -> Image:
         """(H, W, 3) uint8 RGB of any size -> (side, side, 3) uint8."""
+        from visop.images.decode import resize_image
+
         return resize_image(image, self.side, self.side, "bilinear")
 
     def build(self, *, softmax: bool = True) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from visop.contract import Image
 from visop.errors import SettingsError
@@ -19,8 +19,10 @@ from visop.processors.ssd.coding import LARGEST_LOG
 from visop.processors.ssd.labels import COCO, VOC
 from visop.processors.ssd.layout import SIDE, SSD300_MAPS, tensor_shapes
 from visop.processors.ssd.priors import prior_boxes
-from visop.processors.ssd.resize import Sampling, resized
 from visop.processors.ssd.selection import SelectionRule
+
+if TYPE_CHECKING:
+    from visop.processors.ssd.resize import Sampling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +73,8 @@ class Variant:
 
     def prepared(self, image: Image) -> Floats:
         """(H, W, 3) uint8 RGB of any size -> (300, 300, 3) float32, 0 to 255."""
+        from visop.processors.ssd.resize import resized
+
         return resized(image, SIDE, self.sampling)
 
     @property

@@ -85,6 +85,7 @@ def test_each_task_has_its_own_choices_and_defaults() -> None:
 
 
 def test_a_folder_without_annotations_is_refused_in_words(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow")
     with pytest.raises(UsageError, match="no annotations in it: there must be XML files in the form of Pascal VOC"):
         run_command("train", tmp_path, "--out", tmp_path / "m.safetensors", "--task", "detect")
 

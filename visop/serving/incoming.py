@@ -38,5 +38,9 @@ class IncomingCall:
         self.is_over = True
         log_event(logger, logging.INFO, "ended a call", {"peer": self.connection, "why": why})
         # What ``context.cancel`` does, but for the status: it has CANCELLED, which no client tries again. Nothing that
-        # is public ends a call from another thread than that of its handler with any other.
-        self.context._rpc_event.call.cancel(grpc.StatusCode.UNAVAILABLE.value[0], why)
+        # is public ends a call from another thread than that of its handler with any other. A later version of grpcio
+        # may have other names for what is not public.
+        try:
+            self.context._rpc_event.call.cancel(grpc.StatusCode.UNAVAILABLE.value[0], why)
+        except (AttributeError, TypeError):
+            self.context.cancel()

@@ -197,3 +197,13 @@ def test_parts_with_long_labels_or_many_points_fit_into_a_message(
     reply = server.stub.Execute(request)
     assert reply.ByteSize() <= 20_000
     assert {status.code for status in reply.statuses} == {0, 3}
+
+
+def test_what_a_processor_did_wrong_is_in_the_log_and_nowhere_else(
+    start_server: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = start_server(Misbehaving(None, one(box=(0.5, 0, 1, 1))))
+    with pytest.raises(grpc.RpcError) as caught:
+        server.stub.Execute(Request(images=[make_image(size=(1, 1))]))
+    assert "detection" not in str(caught.value.details())
+    assert "the operator failed on one input: detection 0 has the box (0.5, 0.0, 1.0, 1.0)" in caplog.text

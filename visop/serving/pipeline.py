@@ -288,6 +288,9 @@ class Pipeline:
             return
         try:
             stage()
+        except ModelFailed as error:
+            logger.error("the operator failed on one input: %s", error.detail)
+            job.fail(error)
         except VisopError as error:
             job.fail(error)
         except BaseException as error:  # this thread serves everybody: the operator's own code may raise anything

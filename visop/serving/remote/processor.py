@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from visop.contract import Image, Processor
 from visop.detection import Detection, Unplaced
-from visop.images.decode import ImageLimits, decode_image
+from visop.images.decode import ImageLimits
+from visop.images.decode_process import decode_in_process
 from visop.rpc import rpc_pb2
 from visop.serving.remote.files import lossless_file
 from visop.serving.remote.operator import INTERVAL_S, RemoteOperator
@@ -72,7 +73,8 @@ class RemoteProcessor(Processor):
     def _decoded(self, part: Detection) -> Detection:
         if not isinstance(part, Unplaced) or part.crop is None:
             return part
-        return replace(part, image=decode_image(part.crop, ImageLimits.of(self._settings)))
+        limits, timeout_s = ImageLimits.of(self._settings), self._settings.decode_timeout_s
+        return replace(part, image=decode_in_process(part.crop, limits, timeout_s=timeout_s))
 
     def read(self, reply: rpc_pb2.ExecuteReply, count: int) -> list[FoundParts]:
         """Read a reply to so many inputs. Raises as ``parts_of``."""

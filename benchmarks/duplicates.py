@@ -29,8 +29,8 @@ from visop.errors import VisopError
 from visop.evaluation.samples import transform
 from visop.search.duplicates import FALSE_PAIRS, FewFalsePairs, _cosines_in, link_copies
 from visop.search.linked import Linked
-from visop.search.milvus.schema import Picture
 from visop.search.original import original_first
+from visop.search.schema import Picture
 from visop.settings import Settings
 from visop.synthetic.generate import SERIES, generate_picture
 from visop.synthetic.transformations import TRANSFORMATIONS

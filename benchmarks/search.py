@@ -34,7 +34,6 @@ from visop.encoding.pool import Encoders
 from visop.errors import VisopError
 from visop.machine import usable_cores
 from visop.search.index import Index
-from visop.search.milvus.index_types import choose_index_type
 from visop.settings import Settings, load_settings
 from visop.sources import read_input
 from visop.synthetic.generate import generate_folder
@@ -126,9 +125,9 @@ def measure_search(
     count = index.count()
     print(f"pictures       {count:,}")
     search_table(index, search(index, images, chosen, paths, vectors))
-    if index.collection.index_type.kind != "HNSW":
+    if not str(index.collection.index_type).startswith("HNSW"):
         started, cpu_started = time.perf_counter(), time.process_time()
-        index.collection.rebuild_index(choose_index_type("HNSW", count, 0))
+        index.collection.tune("HNSW")
         took = f"{time.perf_counter() - started:.1f} s, {time.process_time() - cpu_started:.1f} s of CPU"
         print(f"               HNSW built in {took}")
         search_table(index, search(index, images, chosen, paths, vectors))
@@ -137,7 +136,7 @@ def measure_search(
 def search_table(index: Index, measured: tuple[float, float, list[float]]) -> None:
     recall, first, latencies = measured
     p50, p99 = np.percentile(np.array(latencies) * 1000, [50, 99])
-    kind = index.collection.index_type.kind
+    kind = str(index.collection.index_type).partition(":")[0]
     print(f"{kind:<14} recall@{_K} {recall:.4f} of the exact neighbours; the original is first for {first:.4f}")
     print(f"{'':<14} search {p50:.1f} ms p50, {p99:.1f} ms p99", flush=True)
 

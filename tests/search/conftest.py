@@ -18,9 +18,8 @@ from tests.toys import ToyOperator
 from visop.encoding.local import LocalEncoder
 from visop.encoding.pool import Encoders
 from visop.search.index import Index
-from visop.search.milvus.collection import Collection
 from visop.search.milvus.library import MilvusClient
-from visop.search.milvus.store import Store
+from visop.search.store import Collection, Store, open_store
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
 
@@ -92,7 +91,7 @@ def uri(lite_uri: str) -> Iterator[str]:
 
 @pytest.fixture
 def store(uri: str) -> Iterator[Store]:
-    with Store(uri) as store:
+    with open_store(uri) as store:
         yield store
 
 

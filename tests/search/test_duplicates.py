@@ -7,8 +7,7 @@ from visop.contract import OperatorInfo
 from visop.errors import UsageError
 from visop.search.background import tail_through
 from visop.search.duplicates import FewFalsePairs, find_duplicates
-from visop.search.milvus.index_types import IndexType
-from visop.search.milvus.schema import Picture, Row
+from visop.search.schema import Picture, Row
 
 
 def picture(number, names=1, width=10):
@@ -24,7 +23,7 @@ def make(store, request):
     """A collection of pictures on a circle."""
 
     def made(*rows):
-        collection = store.create("circle", 1, OperatorInfo("toy", "toy", 2, request.param), IndexType("FLAT"))
+        collection = store.create("circle", 1, OperatorInfo("toy", "toy", 2, request.param))
         collection.upsert(rows)
         return collection
 
@@ -53,7 +52,7 @@ def test_the_picture_with_most_pixels_comes_first(make):
 
 
 def test_hundreds_of_copies_are_one_group(store):
-    collection = store.create("circle", 1, OperatorInfo("toy", "toy", 2, "L2"), IndexType("FLAT"))
+    collection = store.create("circle", 1, OperatorInfo("toy", "toy", 2, "L2"))
     collection.upsert([*(Row(picture(number), at(0)) for number in range(1500)), Row(picture(9999), at(90))])
     (group,) = find_duplicates(collection, 0.999)
     assert numbers(group) == list(range(1500))
@@ -61,7 +60,7 @@ def test_hundreds_of_copies_are_one_group(store):
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_how_loose_a_group_is_does_not_depend_on_the_order_of_its_pictures(store, order):
-    collection = store.create("circle", 1, OperatorInfo("toy", "toy", 2, "L2"), IndexType("FLAT"))
+    collection = store.create("circle", 1, OperatorInfo("toy", "toy", 2, "L2"))
     collection.upsert([Row(picture(number), at(angle)) for number, angle in zip(order, (0, 5, 10), strict=True)])
     (group,) = find_duplicates(collection, 0.98)
     assert group.closest == pytest.approx(np.cos(np.radians(5)), abs=1e-6)
@@ -123,7 +122,7 @@ def with_copies(vectors, angle, every=5):
 def test_the_threshold_is_chosen_for_the_number_of_pairs(store):
     """500,000 pairs, of which 200 are copies; at one false pair in a thousand there would be 500 false ones."""
     vectors = with_copies(spread(1000, 16), 12)
-    collection = store.create("many", 1, OperatorInfo("toy", "toy", 16, "IP"), IndexType("FLAT"))
+    collection = store.create("many", 1, OperatorInfo("toy", "toy", 16, "IP"))
     collection.upsert([Row(picture(number), vector) for number, vector in enumerate(vectors.astype(np.float32))])
     groups = find_duplicates(collection, FewFalsePairs())
     assert [sorted(numbers(group)) for group in groups if not_a_copy(group)] == []

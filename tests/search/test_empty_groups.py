@@ -8,7 +8,7 @@ from tests.conftest import make_image, picture_file
 from visop.search.duplicates import Group
 from visop.search.emptiness import Emptiness
 from visop.search.empty_groups import left_out_words, without_empty
-from visop.search.milvus.schema import Picture
+from visop.search.schema import Picture
 from visop.settings import Settings
 
 

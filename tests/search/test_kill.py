@@ -12,7 +12,7 @@ import pytest
 
 from tests.search.conftest import contents, write_pictures
 from tests.toys import ToyOperator
-from visop.search.milvus.store import Store
+from visop.search.store import open_store
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -49,7 +49,7 @@ def finish(tmp_path: Path, uri: str, index: str) -> None:
 
 
 def there(uri: str, index: str) -> dict[str, tuple[tuple[str, ...], list[float]]]:
-    with Store(uri) as store:
+    with open_store(uri) as store:
         return contents(store.find(index))
 
 

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from visop.search.match import Match, Matches, match_of
-from visop.search.milvus.collection import Hit
-from visop.search.milvus.schema import Picture
+from visop.search.schema import Hit, Picture
 
 PICTURE = Picture("0" * 64, ("/a",), 1, 1, 1, 1, 1)
 

@@ -6,8 +6,8 @@ import pytest
 from PIL import ExifTags
 from PIL import Image as PILImage
 
-from visop.search.milvus.schema import Picture
 from visop.search.original import original_first
+from visop.search.schema import Picture
 from visop.settings import Settings
 
 

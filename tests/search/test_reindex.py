@@ -9,9 +9,9 @@ from visop.errors import OtherEncoder, VisopError
 from visop.search.digests import Digests
 from visop.search.failures import Failures
 from visop.search.limits import DEFAULT_LIMITS, BatchLimits
-from visop.search.milvus.store import Store
 from visop.search.reader import Reader
 from visop.search.reindex import Reindex
+from visop.search.store import open_store
 
 
 class Other(ToyOperator):
@@ -41,7 +41,7 @@ def reindex(uri, settings, other, filled, tmp_path):
 
     def run(encoders=other, on_done=lambda: None, keep=False, limits=DEFAULT_LIMITS, again=False, **flags):
         with (
-            Store(uri, limits=limits) as store,
+            open_store(uri, limits=limits) as store,
             Reader(settings, Digests(None), settings.max_image_bytes) as reader,
             Failures(tmp_path / "errors.csv") as failures,
         ):
@@ -65,15 +65,15 @@ def test_a_reindexed_index_is_that_of_the_new_encoder_and_the_old_one_is_gone(re
     with open_index(encoders=other) as index:
         assert index.operator.fingerprint == "toy-2"
         assert index.search(filled / "4.png", 1)[0].picture.names == (str(filled / "4.png"),)
-    with Store(uri) as store:
+    with open_store(uri) as store:
         assert store.numbers("test") == [2]
 
 
 def test_names_and_times_come_along(reindex, uri, filled):
-    with Store(uri) as store:
+    with open_store(uri) as store:
         before = {picture.id: picture for page in store.find("test").pictures() for picture in page}
     reindex()
-    with Store(uri) as store:
+    with open_store(uri) as store:
         assert {picture.id: picture for page in store.find("test").pictures() for picture in page} == before
 
 
@@ -97,16 +97,16 @@ def test_a_reindex_begun_for_a_third_encoder_is_not_taken_up(reindex, make_encod
     class Third(Other):
         fingerprint = "toy-3"
 
-    with Store(uri) as store:
-        store.create("test", 2, make_encoders(Third()).operator, store.find("test").index_type)
+    with open_store(uri) as store:
+        store.create("test", 2, make_encoders(Third()).operator, index_type=str(store.find("test").index_type))
     assert reindex().collection == "test__3"
-    with Store(uri) as store:
+    with open_store(uri) as store:
         assert store.numbers("test") == [3]
 
 
 def test_the_old_one_can_be_kept(reindex, uri, encoders):
     reindex(keep=True)
-    with Store(uri) as store:
+    with open_store(uri) as store:
         assert store.numbers("test") == [1, 2]
         assert store.open("test__1").operator == encoders.operator
 
@@ -122,14 +122,14 @@ def test_pictures_that_are_gone_or_changed_are_named(reindex, filled, tmp_path):
 
 
 def test_an_index_whose_pictures_cannot_be_read_again_stays_until_they_are_back(reindex, uri, filled):
-    with Store(uri) as store:
+    with open_store(uri) as store:
         before = contents(store.find("test"))
     away = filled.rename(filled.with_name("not mounted"))
     filled.mkdir()
     for flags in ({}, {"accept_losses": True}):
         done = reindex(**flags)
         assert (done.made, done.failed, done.is_switched, done.collection) == (0, 10, False, "test__1")
-        with Store(uri) as store:
+        with open_store(uri) as store:
             assert contents(store.find("test")) == before
     filled.rmdir()
     away.rename(filled)
@@ -142,7 +142,7 @@ def test_losses_can_be_accepted_and_nothing_is_made_twice(reindex, uri, filled):
     assert not reindex().is_switched
     done = reindex(accept_losses=True)
     assert (done.made, done.kept, done.failed, done.is_switched) == (0, 9, 1, True)
-    with Store(uri) as store:
+    with open_store(uri) as store:
         assert (store.find("test").name, store.find("test").count(), store.numbers("test")) == ("test__2", 9, [2])
 
 
@@ -162,7 +162,7 @@ def test_one_that_was_kept_can_be_returned_to(reindex, uri, encoders, folder, op
         names = sorted(names for names, _ in contents(index.collection).values())
     done = reindex(encoders=encoders)
     assert (done.made, done.kept, done.collection) == (2, 9, "test__1")
-    with Store(uri) as store:
+    with open_store(uri) as store:
         assert sorted(names for names, _ in contents(store.find("test")).values()) == names
         assert store.numbers("test") == [1]
 
@@ -170,7 +170,7 @@ def test_one_that_was_kept_can_be_returned_to(reindex, uri, encoders, folder, op
 def test_one_that_was_kept_outlives_a_reindex_with_nothing_to_do(reindex, uri):
     reindex(keep=True)
     assert not reindex().is_switched
-    with Store(uri) as store:
+    with open_store(uri) as store:
         assert (store.find("test").name, store.numbers("test")) == ("test__2", [1, 2])
 
 
@@ -186,17 +186,17 @@ def test_a_reindex_that_is_taken_up_follows_what_happened_to_the_index_since(rei
         assert index.add([filled], prune_missing=True).removed == 8
     done = reindex(limits=small)
     assert (done.made, done.kept, done.is_switched) == (1, 1, True)
-    with Store(uri) as store:
+    with open_store(uri) as store:
         names = sorted(names for names, _ in contents(store.find("test")).values())
         assert names == [(str(filled / "9.png"),), (str(filled / "renamed.png"),)]
 
 
 def test_a_second_reindex_has_nothing_to_do(reindex, uri):
     reindex()
-    with Store(uri) as store:
+    with open_store(uri) as store:
         before = contents(store.find("test"))
     assert reindex().made == 0
-    with Store(uri) as store:
+    with open_store(uri) as store:
         assert contents(store.find("test")) == before
 
 
@@ -210,15 +210,15 @@ class Sharper(ToyOperator):
 def test_vectors_are_made_again_by_the_same_encoder_if_it_is_asked_for(reindex, uri, encoders, make_encoders):
     sharper = make_encoders(Sharper())
     assert reindex(encoders=sharper).made == 0
-    with Store(uri) as store:
+    with open_store(uri) as store:
         before = contents(store.find("test"))
     done = reindex(encoders=sharper, again=True, keep=True)
     assert (done.made, done.is_switched, done.collection) == (10, True, "test__2")
-    with Store(uri) as store:
+    with open_store(uri) as store:
         assert contents(store.find("test")) != before
     # The one that was kept has the same fingerprint, and is not taken for one that was begun.
     assert reindex(encoders=encoders, again=True).made == 10
-    with Store(uri) as store:
+    with open_store(uri) as store:
         assert contents(store.find("test")) == before
 
 

@@ -11,8 +11,8 @@ from visop.encoding.pool import Encoders
 from visop.errors import UsageError
 from visop.search.errors import NoSuchIndex, WrongFilter
 from visop.search.index import Index
-from visop.search.milvus.schema import Row
 from visop.search.removal import Loss, take_out
+from visop.search.schema import Row
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
 

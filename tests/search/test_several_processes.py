@@ -19,7 +19,7 @@ import pytest
 
 from tests.search.conftest import SERVER, contents, write_pictures
 from visop.search.limits import BatchLimits
-from visop.search.milvus.store import Store
+from visop.search.store import open_store
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -63,7 +63,7 @@ def done(process, status=0):
 
 
 def there(uri):
-    with Store(uri) as store:
+    with open_store(uri) as store:
         return {names for names, _ in contents(store.find("test")).values()}
 
 

@@ -14,9 +14,10 @@ from visop.search.digests import Digests
 from visop.search.errors import NoSuchIndex
 from visop.search.failures import Failures
 from visop.search.limits import BatchLimits
-from visop.search.milvus.store import Store
+from visop.search.milvus.store import MilvusStore
 from visop.search.reader import Reader
 from visop.search.reindex import Reindex
+from visop.search.store import open_store
 
 pytestmark = pytest.mark.skipif(bool(SERVER), reason="a server tells nobody of changes")
 
@@ -41,7 +42,7 @@ def reindex(uri, settings, make_encoders, tmp_path):
     def run(on_done=lambda: None):
         encoders = make_encoders(Other())
         with (
-            Store(uri) as store,
+            open_store(uri) as store,
             Reader(settings, Digests(None), settings.max_image_bytes) as reader,
             Failures(tmp_path / "errors.csv") as failures,
         ):
@@ -137,7 +138,7 @@ def test_two_that_add_the_same_at_once_lose_and_double_nothing(open_index, folde
     with open_index(limits=small) as first, open_index(limits=small) as second, ThreadPoolExecutor(2) as pool:
         jobs = [pool.submit(first.add, [folder]), pool.submit(second.add, [tmp_path / "copies"])]
         assert sum(job.result().failed for job in jobs) == 0
-    with Store(uri) as store:
+    with open_store(uri) as store:
         names = [names for names, _ in contents(store.find("test")).values()]
     assert len(names) == 10
     both = {str(place / f"{number}.png") for place in (folder, tmp_path / "copies") for number in range(10)}
@@ -157,7 +158,7 @@ def test_when_the_one_that_has_the_file_ends_the_other_goes_on(open_index, folde
         with open_index() as third:
             assert third.count() == 10
             assert len(third.search(folder / "1.png", 10)) == 10
-    with Store(uri) as store:
+    with open_store(uri) as store:
         assert len(contents(store.find("test"))) == 10
 
 
@@ -165,7 +166,7 @@ def test_vectors_that_are_not_in_memory_because_another_process_opened_the_file_
     first.add([folder])
     pages = first.collection.pictures(5)
     next(pages)
-    with Store(uri) as other:
+    with MilvusStore(uri) as other:
         attempts = [
             lambda: first.search(folder / "1.png", 10),
             lambda: first.collection.rows([first.search(folder / "1.png", 1)[0].picture.id]),

@@ -9,7 +9,7 @@ import pytest
 
 from visop.errors import NotAllowed
 from visop.search.duplicates import Group
-from visop.search.milvus.schema import Picture
+from visop.search.schema import Picture
 from visop.settings import Settings
 from visop.web.duplicate_search import DuplicateSearch, without
 

@@ -17,7 +17,7 @@ from tests.conftest import picture_file
 from tests.search.conftest import colour_of, write_pictures
 from tests.web.conftest import Site
 from visop.search.duplicates import Group
-from visop.search.milvus.schema import Picture
+from visop.search.schema import Picture
 from visop.search.show.groups_page import write_groups
 from visop.settings import Settings
 from visop.sources import stored_name

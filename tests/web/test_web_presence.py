@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 
-from visop.search.milvus.schema import Picture
+from visop.search.schema import Picture
 from visop.web.presence import PresenceCheck
 
 

@@ -165,9 +165,7 @@ def test_an_upload_into_an_index_that_is_gone_is_told_as_a_search_is(
     monkeypatch.setattr(Index, "open", lambda *args, **kwargs: note(opened, open_index(*args, **kwargs)))
     site = start_site(1, http_endpoint=f"{host}:0")
     id_ = site.ids()["0.png"]
-    client = opened[0].collection._client
-    client.drop_alias("test")
-    client.drop_collection(opened[0].collection.name)
+    opened[0].drop()
     told = site.search(id=id_).json()
     assert (told["status"], told["detail"].partition(":")[0]) == (404, "there is no index any more")
     assert upload(site, make_image()) == told | {"http": 404}

@@ -119,7 +119,7 @@ def _add(arguments: argparse.Namespace, failures: Failures) -> Added:
 
 
 def _summary(arguments: argparse.Namespace, added: Added) -> str:
-    from visop.search.milvus.place import shown_uri
+    from visop.search.place import shown_uri
 
     facts = [f"{added.new} new", f"{added.known} known already"]
     facts += [f"{added.named} of them under new names"] if added.named else []

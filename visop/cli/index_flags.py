@@ -101,7 +101,7 @@ def open_index(arguments: argparse.Namespace, *, create: bool = False) -> Index:
     """
     with imports("to search: pip install 'visop[search]'"):
         from visop.search.index import Index
-        from visop.search.milvus.place import check_there
+        from visop.search.place import check_there
     uri = uri_of(arguments)
     if not create:
         check_there(uri)

@@ -66,9 +66,9 @@ def add_parser(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Reindex, with a bar; the exit status."""
     with imports("to search: pip install 'visop[search]'"):
+        import visop.search.milvus.store  # noqa: F401 - whether it can be
         from visop.search.failures import Failures, default_list
-        from visop.search.milvus.place import check_there
-        from visop.search.milvus.store import Store  # noqa: F401 - whether it can be
+        from visop.search.place import check_there
     check_there(uri_of(arguments))
     if not arguments.quiet:
         tell_retries()
@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _reindex(arguments: argparse.Namespace, failures: Failures) -> int:
     done = _remake(arguments, failures)
-    from visop.search.milvus.place import shown_uri
+    from visop.search.place import shown_uri
 
     where = f"{shown_uri(arguments.uri)}, index {arguments.name}"
     if done is None:
@@ -98,13 +98,13 @@ def _remake(arguments: argparse.Namespace, failures: Failures) -> Reindexed | No
     from visop.encoding.pool import open_encoders
     from visop.progress import progress_bar
     from visop.search.digests import Digests
-    from visop.search.milvus.store import Store
     from visop.search.reader import Reader
     from visop.search.reindex import Reindex
+    from visop.search.store import open_store
 
     settings = settings_of(arguments)
     with (
-        Store(arguments.uri, token()) as store,
+        open_store(arguments.uri, token()) as store,
         open_encoders(arguments.operators, settings) as encoders,
         Digests(None) as digests,
         Reader(settings, digests, encoders.max_image_bytes) as reader,

@@ -88,7 +88,7 @@ def _agreed(removed: Removed) -> bool:
 
 
 def _report(arguments: argparse.Namespace, index: Index, removed: Removed) -> None:
-    from visop.search.milvus.place import shown_uri
+    from visop.search.place import shown_uri
 
     if not arguments.quiet:
         where = f"{shown_uri(arguments.uri)}, index {arguments.name}"

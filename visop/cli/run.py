@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     effective = _settings(arguments)
     _check_pictures(arguments.pictures)
     with imports("to search in a browser: pip install 'visop[web]'"):
-        from visop.search.milvus.place import file_of
+        from visop.search.place import file_of
         from visop.serving.lifecycle import serve
         from visop.web.search_server import SearchOptions, open_search
     is_default = arguments.uri is None

@@ -11,11 +11,11 @@ import numpy.typing as npt
 from visop.errors import UsageError
 from visop.search.background import LEAST_PICTURES, Tail, tails_of
 from visop.search.linked import Linked
-from visop.search.milvus.collection import Collection
-from visop.search.milvus.schema import Picture
 from visop.search.nearest import join_nearest
 from visop.search.original import original_first
+from visop.search.schema import Picture
 from visop.search.stars import stars
+from visop.search.store import Collection
 from visop.settings import Settings
 
 Floats = npt.NDArray[np.float32]

@@ -12,7 +12,7 @@ from visop.images.emptiness import is_nearly_empty, marked_share
 from visop.images.fetching.fetch import Fetcher
 from visop.machine import usable_cores
 from visop.search.match import Matches
-from visop.search.milvus.schema import Picture
+from visop.search.schema import Picture
 from visop.search.show.files import first_readable
 from visop.settings import Settings
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from visop.images.emptiness import is_nearly_empty
 from visop.search.duplicates import Group
 from visop.search.emptiness import Emptiness
-from visop.search.milvus.schema import Picture
+from visop.search.schema import Picture
 
 # Groups that are looked at together.
 _GROUPS = 64

@@ -17,7 +17,7 @@ from typing import IO, Any, Self
 from visop.encoding.error_list import is_list_of_errors
 from visop.errors import UsageError, VisopError
 from visop.rpc.statuses import code_of
-from visop.search.milvus.place import file_of, shown_uri
+from visop.search.place import file_of, shown_uri
 
 _log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 
-from visop.search.milvus.collection import Collection
-from visop.search.milvus.schema import Picture
+from visop.search.schema import Picture
+from visop.search.store import Collection
 
 # A picture has its time when it was encoded, and may be written so much later.
 _UNDER_WAY_S = 60

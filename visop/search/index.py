@@ -25,14 +25,13 @@ from visop.search.failures import Failures
 from visop.search.ingest import Ingest, Progress
 from visop.search.limits import DEFAULT_LIMITS, BatchLimits
 from visop.search.match import Matches, match_of
-from visop.search.milvus.collection import Collection
-from visop.search.milvus.index_types import parse_index_type
-from visop.search.milvus.place import check_there
-from visop.search.milvus.schema import Picture
-from visop.search.milvus.store import Store, check_name, collection_name
+from visop.search.names import check_name, collection_name
+from visop.search.place import check_there
 from visop.search.prune import FilesNow, Pruned, prune
 from visop.search.reader import Reader, read_bytes
 from visop.search.removal import Removed, remove
+from visop.search.schema import Picture
+from visop.search.store import Collection, Store, open_store
 from visop.settings import Settings, load_settings
 from visop.sources import DEFAULT_OPTIONS, FindOptions, PassedOver, gather, is_url, typed_path
 
@@ -115,7 +114,7 @@ class Index:
         """
         settings = settings or load_settings(os.environ).settings
         check_name(name)
-        index = cls(lambda: Store(uri, token, limits), uri, name, settings, operators)
+        index = cls(lambda: open_store(uri, token, limits), uri, name, settings, operators)
         index._encoders = encoders
         try:
             index._found()
@@ -171,7 +170,7 @@ class Index:
                 most of its pictures stays: it may be a disk that is not mounted.
             prune_missing: take that out, too.
             reread: read files and fetch URLs again that are known, and may have changed without a trace.
-            index_type: ``auto``, or as ``parse_index_type`` reads it.
+            index_type: ``auto``, or one that the store has, such as ``HNSW:M=32,efConstruction=400`` of a Milvus.
             failures: gets the inputs that could not be indexed.
             on_start: called with the number of inputs.
             on_done: called after each of them, from any thread.
@@ -200,7 +199,7 @@ class Index:
             if prune_folders:
                 files = FilesNow(found.folders, frozenset(found.names), options.excluded(), digests)
                 pruned = prune(collection, files, even_if_away=prune_missing)
-        self._tune(collection, index_type)
+        collection.tune(index_type)
         return _added(progress, pruned, found.passed)
 
     def remove(
@@ -237,6 +236,11 @@ class Index:
             filter=filter,
             dry_run=dry_run,
         )
+
+    def drop(self) -> None:
+        """Delete the index with everything in it; the files of its pictures stay. Raises NoSuchIndex."""
+        self._there()
+        self._store().delete(self.name)
 
     def search(self, image: Any, k: int = 10, filter: str = "") -> Matches:  # noqa: A002 - as all call it
         """Return the pictures most like this one, the most similar first.
@@ -319,7 +323,7 @@ class Index:
         """The collection that holds the index now: another process may have made one, or built its index anew."""
         if self._opened is None:
             check_there(self.uri)
-        stamp = self._store().connection.stamp()
+        stamp = self._store().stamp()
         if self._collection is None or stamp != self._stamp:
             self._collection = self._looked_up(self._collection)
             self._stamp = stamp
@@ -346,9 +350,8 @@ class Index:
             return self._encoders
 
     def _made(self, operator: OperatorInfo, inputs: int, index_type: str) -> Collection:
-        begun_as = "FLAT" if index_type == "auto" else index_type
-        chosen = self._store().connection.choose_index_type(begun_as, inputs, operator.dimension)
-        with self._store().connection.changing:
+        self._store().check_index_type(index_type)
+        with self._store().changing:
             if (there := self._found()) is not None:
                 self._check(there.operator, operator)
                 return there
@@ -356,34 +359,18 @@ class Index:
             if 1 in self._store().numbers(self.name):
                 self._check(self._store().open(collection_name(self.name, 1)).operator, operator)
             else:
-                self._store().create(self.name, 1, operator, chosen)
+                self._store().create(self.name, 1, operator, index_type=index_type, pictures=inputs)
             self._store().point(self.name, 1)
             return self._there()
 
     def _check(self, there: OperatorInfo, here: OperatorInfo) -> None:
         advice = "Use the first, or `visop reindex` to make new vectors of all pictures"
-        check_same_encoder(
-            there, here, f"the index {self.name} at {self._store().connection.uri}", "this encoder", advice
-        )
+        check_same_encoder(there, here, f"the index {self.name} at {self._store().uri}", "this encoder", advice)
 
     def _check_served(self, collection: Collection) -> None:
         """Raise NoSuchIndex if the index is in another collection by now: a reindex in another process is done."""
         if self._there().name != collection.name:
-            raise NoSuchIndex(f"the index {self.name} at {self._store().connection.uri} was made anew by a reindex")
-
-    def _tune(self, collection: Collection, index_type: str) -> None:
-        """Build the index type that fits the number of pictures: at the end of a run, so that it is built once."""
-        collection.settle()
-        with collection.changing:
-            collection.refresh()
-            now, dimension = collection.index_type, collection.operator.dimension
-            wanted = self._store().connection.choose_index_type(index_type, collection.count(), dimension)
-            if index_type == "auto":
-                is_to_build = now.kind == "FLAT" != wanted.kind
-            else:
-                is_to_build = not now.has(parse_index_type(index_type))
-            if is_to_build:
-                collection.rebuild_index(wanted)
+            raise NoSuchIndex(f"the index {self.name} at {self._store().uri} was made anew by a reindex")
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from visop.encoding.pool import Encoders
 from visop.errors import InvalidInput, VisopError
 from visop.images.thumbnail import size_of
 from visop.search.failures import Failures
-from visop.search.milvus.collection import Collection
-from visop.search.milvus.schema import MAX_NAMES, Picture, Row, joined
 from visop.search.reader import Content, Reader
+from visop.search.schema import MAX_NAMES, Picture, Row, joined
+from visop.search.store import Collection
 
 # Read at the same time: waits for disks and web servers overlap.
 _READERS = 8

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
 
 from visop.images.emptiness import is_nearly_empty
-from visop.search.milvus.collection import Hit
-from visop.search.milvus.schema import Picture
+from visop.search.schema import Hit, Picture
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from visop.images.camera import exif_of_camera
 from visop.images.decode import ImageLimits
-from visop.search.milvus.schema import Picture
+from visop.search.schema import Picture
 from visop.search.show.files import first_readable
 from visop.settings import Settings
 

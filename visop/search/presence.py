@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from visop.search.milvus.schema import Picture
+from visop.search.schema import Picture
 from visop.sources import path_of
 
 # In place of a size.

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from visop.search.absent_disks import Away, Folders
 from visop.search.digests import Digests, FileState
-from visop.search.milvus.collection import Collection
-from visop.search.milvus.schema import Picture
 from visop.search.presence import is_missing, leads_somewhere
 from visop.search.removal import Loss, take_out
+from visop.search.schema import Picture
+from visop.search.store import Collection
 from visop.sources import path_of
 from visop.sources.excluded import Excluded
 

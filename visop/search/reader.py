@@ -13,7 +13,7 @@ from visop.client.remote_waits import with_patience
 from visop.errors import InvalidInput, UrlRejected, VisopError
 from visop.images.fetching.fetch import Fetcher
 from visop.search.digests import URL_STATE, Digests, FileState
-from visop.search.milvus.schema import MAX_NAME_BYTES
+from visop.search.schema import MAX_NAME_BYTES
 from visop.settings import Settings
 from visop.sources import is_url, path_of, read_input, stored_name
 

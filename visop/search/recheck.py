@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visop.files import file_sha256
-from visop.search.milvus.collection import Collection
-from visop.search.milvus.schema import Picture
 from visop.search.presence import leads_somewhere
 from visop.search.removal import Loss, take_out
+from visop.search.schema import Picture
+from visop.search.store import Collection
 from visop.sources import path_of, stored_name
 
 # Milvus is asked for as many names at once; if there are more, it is quicker to go through all.

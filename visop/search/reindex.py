@@ -11,11 +11,10 @@ from visop.encoding.same_encoder import is_same_encoder
 from visop.errors import InvalidInput, VisopError
 from visop.search.failures import Failures
 from visop.search.following import follow, in_chunks, is_complete
-from visop.search.milvus.collection import Collection
-from visop.search.milvus.index_types import IndexType
-from visop.search.milvus.schema import Picture, Row
-from visop.search.milvus.store import Store, collection_name
+from visop.search.names import collection_name
 from visop.search.reader import Reader
+from visop.search.schema import Picture, Row
+from visop.search.store import Collection, Store
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class Reindex:
         self._again = again
         self._reader, self._failures = reader, failures
         self._old = store.find(index)
-        self._limits = store.connection.limits
+        self._limits = store.limits
         self._kept = 0
         self._failed: set[str] = set()
         self._begun_at = int(time.time())
@@ -118,10 +117,8 @@ class Reindex:
         new.settle()
         if not self._may_switch(made, accept_losses=accept_losses):
             return self._result(made, self._old, is_switched=False)
-        chosen = self._store.connection.choose_index_type(index_type, new.count(), new.operator.dimension)
-        if not new.index_type.has(chosen):
-            new.rebuild_index(chosen)
-        with self._store.connection.changing:
+        new.tune(index_type)
+        with self._store.changing:
             made += self._catch_up(new)
             if not self._may_switch(made, accept_losses=accept_losses):
                 return self._result(made, self._old, is_switched=False)
@@ -151,7 +148,7 @@ class Reindex:
 
     def _open_new(self, number: int) -> Collection:
         if number not in self._store.numbers(self._index):
-            return self._store.create(self._index, number, self._encoders.operator, IndexType("FLAT"))
+            return self._store.create(self._index, number, self._encoders.operator)
         new = self._store.open(collection_name(self._index, number))
         follow(self._old, new)
         return new

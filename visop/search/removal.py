@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from visop.errors import UsageError
-from visop.search.milvus.collection import Collection
-from visop.search.milvus.schema import Picture, Row
+from visop.search.schema import Picture, Row
+from visop.search.store import Collection
 from visop.sources import is_url, path_of
 
 # Contents that are looked up and taken out in one step, so that others who write wait no longer than that.

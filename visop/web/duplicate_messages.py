@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from visop.http.body import Body
 from visop.http.message import Message
 from visop.search.duplicates import Group
-from visop.search.milvus.schema import MAX_NAME_BYTES
+from visop.search.schema import MAX_NAME_BYTES
 from visop.web.messages import FoundPicture
 
 _MOST_GROUPS = 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from visop.search.emptiness import Emptiness
 from visop.search.match import Matches
-from visop.search.milvus.schema import Picture
+from visop.search.schema import Picture
 from visop.settings import Settings
 from visop.web.presence import FileCheck
 

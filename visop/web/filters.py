@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from visop.errors import UsageError
-from visop.search.milvus.schema import PICTURE_FIELDS
+from visop.search.schema import PICTURE_FIELDS
 
 #: All fields but the one that says where a picture is.
 PUBLIC_FIELDS = [name for name in PICTURE_FIELDS if name != "names"]

@@ -11,7 +11,7 @@ from visop.errors import InvalidInput
 from visop.http.body import Body, read_texts
 from visop.http.message import Message
 from visop.search.match import Match
-from visop.search.milvus.schema import ID_CHARS, Picture
+from visop.search.schema import ID_CHARS, Picture
 from visop.serving.pipeline import Input
 from visop.sources import path_of
 

@@ -15,8 +15,8 @@ from typing import BinaryIO, Self
 from visop.errors import NotFound
 from visop.http.problems import Gone
 from visop.images.formats.signatures import sniff
-from visop.search.milvus.schema import Picture
 from visop.search.presence import is_gone
+from visop.search.schema import Picture
 from visop.settings import Settings
 from visop.sources import path_of
 from visop.web.web_files import WebFiles

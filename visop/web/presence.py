@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
 from typing import Self
 
-from visop.search.milvus.schema import Picture
 from visop.search.presence import is_gone
+from visop.search.schema import Picture
 
 logger = logging.getLogger("visop.web")
 

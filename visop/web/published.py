@@ -9,7 +9,7 @@ from typing import BinaryIO
 from visop.images.decode import ImageLimits
 from visop.images.metadata.without import without_metadata
 from visop.machine import usable_cores
-from visop.search.milvus.schema import Picture
+from visop.search.schema import Picture
 from visop.web.originals import Originals
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from visop.http.body import Body
 from visop.http.message import Message
-from visop.search.milvus.schema import MAX_NAME_BYTES
+from visop.search.schema import MAX_NAME_BYTES
 from visop.web.messages import ID_PATTERN, MAX_FILTER_CHARS, FoundPicture
 
 #: Pictures that an answer names; it counts all.

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from visop.errors import NotFound, UsageError
 from visop.search.index import Index
-from visop.search.milvus.schema import Picture, Row, joined
 from visop.search.removal import Removed
+from visop.search.schema import Picture, Row, joined
 from visop.web.filters import check_public
 from visop.web.originals import Originals
 from visop.web.removal_messages import RemovalRequest

@@ -22,7 +22,7 @@ from visop.images.decode import ImageLimits
 from visop.search.calibration import DEFAULT_FPR, copy_threshold, tail_of
 from visop.search.duplicates import FewFalsePairs
 from visop.search.index import Index
-from visop.search.milvus.place import file_of
+from visop.search.place import file_of
 from visop.serving.operators import check_encoder
 from visop.serving.part_encoder import AnyOperator
 from visop.serving.pipeline import Pipeline

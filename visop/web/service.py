@@ -11,7 +11,7 @@ from visop.contract import Vector
 from visop.errors import NotAllowed, NotFound
 from visop.search.index import Index
 from visop.search.match import Matches
-from visop.search.milvus.schema import Picture
+from visop.search.schema import Picture
 from visop.settings import Settings
 from visop.web.duplicates import Duplicates
 from visop.web.emptiness import EmptinessCheck

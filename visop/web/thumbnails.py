@@ -15,7 +15,7 @@ from pathlib import Path
 from visop.images.decode import ImageLimits
 from visop.images.thumbnail import thumbnail
 from visop.machine import usable_cores
-from visop.search.milvus.schema import Picture
+from visop.search.schema import Picture
 from visop.web.bounded_folder import BoundedFolder
 from visop.web.originals import Originals
 

@@ -17,7 +17,7 @@ from visop.errors import NotAllowed, VisopError
 from visop.files import file_sha256, write_whole
 from visop.images.thumbnail import size_of
 from visop.search.index import Index
-from visop.search.milvus.schema import MAX_NAMES, Picture, Row
+from visop.search.schema import MAX_NAMES, Picture, Row
 from visop.sources import path_of, stored_name
 from visop.web.originals import Originals, suffix_of
 

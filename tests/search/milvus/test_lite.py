@@ -18,10 +18,9 @@ from tests.search.conftest import contents
 from visop.contract import OperatorInfo
 from visop.errors import UsageError
 from visop.search.errors import StoreDamaged, StoreReadOnly, StoreUnreachable
-from visop.search.milvus.index_types import IndexType
 from visop.search.milvus.lite import open_lite
-from visop.search.milvus.schema import Picture, Row
-from visop.search.milvus.store import Store
+from visop.search.milvus.store import MilvusStore
+from visop.search.schema import Picture, Row
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -43,7 +42,7 @@ def filled(open_index, folder, uri):
 def test_a_proxy_for_the_web_is_not_asked_for_a_file(tmp_path, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
-    with Store(str(tmp_path / "a.db")) as store:
+    with MilvusStore(str(tmp_path / "a.db")) as store:
         assert store.indexes() == []
 
 
@@ -69,7 +68,7 @@ def test_a_file_that_another_program_has_open_says_so(uri):
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UsageError, match=f"there is no folder {tmp_path}/none"):
-        Store(str(tmp_path / "none" / "x.db"))
+        MilvusStore(str(tmp_path / "none" / "x.db"))
 
 
 def spoil_schema(path):
@@ -92,18 +91,18 @@ def spoil_manifest(path):
 @pytest.mark.parametrize("spoil", [spoil_schema, spoil_rows, lose_rows, spoil_manifest])
 def test_a_damaged_file_is_said_to_be_damaged(filled, spoil):
     spoil(filled)
-    with Store(str(filled)) as store, pytest.raises(StoreDamaged, match=r"is damaged: .*index again"):
+    with MilvusStore(str(filled)) as store, pytest.raises(StoreDamaged, match=r"is damaged: .*index again"):
         store.find("test")
 
 
 _FILL = """
 import resource, signal, sys
 import numpy as np
-from visop.search.milvus.store import Store
-from visop.search.milvus.schema import Picture, Row
+from visop.search.milvus.store import MilvusStore
+from visop.search.schema import Picture, Row
 from visop.search.errors import StoreFull
 
-with Store(sys.argv[1]) as store:
+with MilvusStore(sys.argv[1]) as store:
     there = store.find("test")
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
@@ -120,7 +119,7 @@ def test_a_full_disk_loses_nothing_that_was_there(filled, uri):
     """A limit on the size of a file stands for the end of the disk: the same call fails, in the same place."""
     done = subprocess.run([sys.executable, "-c", _FILL, uri], cwd=REPOSITORY, capture_output=True, text=True)
     assert "no space is left on the disk" in done.stdout, done.stderr
-    with Store(uri) as store:
+    with MilvusStore(uri) as store:
         there = contents(store.find("test"))
     assert sum(names[0].endswith(".png") for names, _ in there.values()) == 10
 
@@ -131,7 +130,7 @@ def test_a_file_that_cannot_be_written_is_said_to_be_read_only(filled):
         path.chmod(0o500 if path.is_dir() else 0o400)
     try:
         with pytest.raises(StoreReadOnly, match="cannot be written"):
-            Store(str(filled))
+            MilvusStore(str(filled))
     finally:
         for path in [filled, *filled.rglob("*")]:
             path.chmod(0o700)
@@ -140,19 +139,19 @@ def test_a_file_that_cannot_be_written_is_said_to_be_read_only(filled):
 def test_what_was_confirmed_survives_kill_nine(uri, filled):
     """The rows that were not in a segment yet are read from the journal."""
     copy = filled.with_name("copy.db")
-    with Store(uri) as store:
+    with MilvusStore(uri) as store:
         there = store.find("test")
         rows = [row for page in there.all_rows() for row in page]
         there.upsert(rows[:3])
         shutil.copytree(filled, copy)  # as it stands if the process dies now
         before = contents(there)
-    with Store(str(copy)) as store:
+    with MilvusStore(str(copy)) as store:
         assert contents(store.find("test")) == before
 
 
 def test_threads_that_write_at_once_take_turns(store, monkeypatch):
     """Else Milvus Lite's journal breaks now and then; it is slowed down here so that they meet each time."""
-    collection = store.create("points", 1, OperatorInfo("toy", "toy", 2, "L2"), IndexType("FLAT"))
+    collection = store.create("points", 1, OperatorInfo("toy", "toy", 2, "L2"))
     inside = threading.Lock()
     met: list[str] = []
     for name in ("upsert", "delete", "flush"):
@@ -172,7 +171,7 @@ def test_threads_that_write_at_once_take_turns(store, monkeypatch):
 
 def test_rows_on_their_way_into_a_segment_are_seen(store, monkeypatch):
     """Milvus Lite looks into the segments and then into memory, which is slowed down here in between."""
-    collection = store.create("points", 1, OperatorInfo("toy", "toy", 2, "L2"), IndexType("FLAT"))
+    collection = store.create("points", 1, OperatorInfo("toy", "toy", 2, "L2"))
     collection.upsert([point(number) for number in range(10)])
     has_looked = threading.Event()
     look = LiteCollection._read_snapshot
@@ -216,5 +215,5 @@ def point(number):
 def test_a_proxy_for_the_web_is_not_asked_for_a_server_of_this_machine(lite_server, monkeypatch, host):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
-    with Store(lite_server.replace("127.0.0.1", host)) as store:
+    with MilvusStore(lite_server.replace("127.0.0.1", host)) as store:
         assert store.indexes() == []

@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from visop.search.milvus.lite_server import LiteServer
-from visop.search.milvus.store import Store
+from visop.search.milvus.store import MilvusStore
 
 
 @pytest.fixture
@@ -41,12 +41,12 @@ def test_where_there_is_no_place_for_a_socket_the_file_is_used_by_this_process_a
     assert server.address.startswith("http://127.0.0.1:")
     assert "cannot be shared with other processes" in caplog.get_records("setup")[0].getMessage()
     server.close()
-    with Store(str(tmp_path / "a.db")) as store:
+    with MilvusStore(str(tmp_path / "a.db")) as store:
         assert store.indexes() == []
 
 
 def test_a_folder_for_sockets_whose_name_has_a_space_is_one(tmp_path, monkeypatch):
     with tempfile.TemporaryDirectory("a b%20c", dir="/tmp") as folder:
         monkeypatch.setattr("tempfile.tempdir", folder)
-        with Store(str(tmp_path / "a.db")) as store, Store(str(tmp_path / "a.db")) as other:
+        with MilvusStore(str(tmp_path / "a.db")) as store, MilvusStore(str(tmp_path / "a.db")) as other:
             assert store.indexes() == other.indexes() == []

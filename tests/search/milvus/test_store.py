@@ -12,8 +12,8 @@ from visop.errors import UsageError
 from visop.search.errors import NoSuchIndex, StoreFull, StoreReadOnly, StoreUnreachable
 from visop.search.milvus.index_types import IndexType, choose_index_type
 from visop.search.milvus.library import MilvusClient
-from visop.search.milvus.schema import Picture, Row
-from visop.search.milvus.store import Store
+from visop.search.milvus.store import MilvusStore
+from visop.search.schema import Picture, Row
 
 
 @pytest.fixture
@@ -26,14 +26,14 @@ def filled(open_index, folder, uri):
 
 def test_a_server_that_is_not_there_is_named_without_its_password():
     with pytest.raises(StoreUnreachable, match=r"no Milvus answers at http://127.0.0.1:1: ") as caught:
-        Store("http://user:secret@127.0.0.1:1")
+        MilvusStore("http://user:secret@127.0.0.1:1")
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["photos", "photos.txt"])
 def test_a_path_that_is_no_db_is_refused(name):
     with pytest.raises(UsageError, match=r"^uri .*: must end in .db, or be http://HOST:PORT of a Milvus"):
-        Store(name)
+        MilvusStore(name)
 
 
 def test_a_collection_of_somebody_else_is_left_alone(store):
@@ -51,7 +51,7 @@ def test_a_name_that_milvus_does_not_take_is_refused(store, name):
 
 
 def test_an_index_that_is_not_there_names_those_that_are(filled):
-    with Store(filled) as store, pytest.raises(NoSuchIndex, match="has no index 'other'; there are: test"):
+    with MilvusStore(filled) as store, pytest.raises(NoSuchIndex, match="has no index 'other'; there are: test"):
         store.find("other")
 
 
@@ -76,7 +76,7 @@ def make(store):
     """A collection of rows on a circle, each as far from the next."""
 
     def made(count, kind="FLAT", metric="L2"):
-        collection = store.create("circle", 1, OperatorInfo("toy", "toy", 2, metric), IndexType(kind))
+        collection = store.create("circle", 1, OperatorInfo("toy", "toy", 2, metric), index_type=kind)
         vectors = on_a_circle(count)
         for start in range(0, count, 5000):
             numbers = range(start, min(count, start + 5000))
@@ -96,7 +96,7 @@ def test_what_was_written_is_found_at_once(make):
 
 def test_what_was_written_is_there_for_another_connection(make, uri):
     collection = make(1)
-    with Store(uri) as other:
+    with MilvusStore(uri) as other:
         there = other.open("circle__1")
         for number, vector in enumerate(on_a_circle(10)):
             collection.upsert([row(number, vector)])
@@ -140,8 +140,8 @@ def test_what_is_no_id_is_looked_up_as_none(make):
 
 
 def test_an_index_type_that_milvus_does_not_have_is_refused_and_leaves_nothing(make, store):
-    with pytest.raises(UsageError, match=r"^index_type NONE: .*Milvus"):
-        make(3, "NONE")
+    with pytest.raises(UsageError, match=r"^index_type SCANN:nlist=0: .*Milvus"):
+        make(3, "SCANN:nlist=0")
     assert store.numbers("circle") == []
 
 
@@ -173,7 +173,7 @@ def test_a_collection_whose_maker_was_killed_before_it_had_an_index_gets_one(mak
 def test_the_alias_moves_to_the_new_collection_at_once(make, store, uri):
     make(3)
     store.point("circle", 1)
-    second = store.create("circle", 2, OperatorInfo("toy", "toy-2", 2, "L2"), IndexType("FLAT"))
+    second = store.create("circle", 2, OperatorInfo("toy", "toy-2", 2, "L2"))
     store.point("circle", 2)
     assert store.find("circle").name == second.name == "circle__2"
     store.drop("circle", 1)
@@ -208,12 +208,12 @@ def serve():
 def test_a_server_that_is_no_milvus_is_said_to_be_none(serve):
     uri = serve()
     with pytest.raises(UsageError, match=rf"^uri {uri}: what answers there is no Milvus .* its port is 19530"):
-        Store(uri)
+        MilvusStore(uri)
 
 
 def test_a_server_that_does_not_take_the_password_says_where_to_put_it(serve):
     with pytest.raises(
         UsageError, match=r"^token: .*asks who we are .*: must be user:password, .*MILVUS_TOKEN"
     ) as caught:
-        Store(serve(Refusing()), "user:secret")
+        MilvusStore(serve(Refusing()), "user:secret")
     assert "secret" not in str(caught.value)

@@ -16,7 +16,7 @@ from tests.conftest import picture_file
 from visop.errors import UsageError
 from visop.images.thumbnail import as_file
 from visop.search.duplicates import Group
-from visop.search.milvus.schema import Picture
+from visop.search.schema import Picture
 from visop.search.show import groups_page
 from visop.search.show.bundle import bundled_script, content_hash
 from visop.search.show.groups_page import group_facts, write_groups

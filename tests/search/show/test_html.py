@@ -6,7 +6,7 @@ import pytest
 from tests.conftest import picture_file
 from visop.errors import UsageError
 from visop.search.match import Match, Matches
-from visop.search.milvus.schema import Picture
+from visop.search.schema import Picture
 from visop.search.show.html import write_search
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import picture_file
-from visop.search.milvus.schema import Picture
+from visop.search.schema import Picture
 from visop.search.show.terminal import can_preview, half_blocks, preview_of
 
 

@@ -17,10 +17,10 @@ from visop.errors import UsageError
 from visop.search.errors import NotLoaded
 from visop.search.limits import BatchLimits
 from visop.search.milvus.errors import translated
-from visop.search.milvus.index_types import LITE_TYPES, IndexType, choose_index_type, flat_up_to
+from visop.search.milvus.index_types import LITE_TYPES, IndexType, choose_index_type, flat_up_to, parse_index_type
 from visop.search.milvus.library import DataType, MilvusClient, MilvusException
 from visop.search.milvus.process_lock import ProcessLock
-from visop.search.milvus.schema import ID_CHARS, MAX_NAME_BYTES, MAX_NAMES, PICTURE_FIELDS, Picture, Row
+from visop.search.schema import ID_CHARS, MAX_NAME_BYTES, MAX_NAMES, PICTURE_FIELDS, Hit, Picture, Row
 
 _Answer = TypeVar("_Answer")
 
@@ -117,21 +117,8 @@ class Connection:
         return str(facts["index_type"]) if facts else ""
 
 
-@dataclass(frozen=True)
-class Hit:
-    """A picture that a search found.
-
-    Attributes:
-        picture: what it is.
-        score: as Milvus says it in the metric of the index; for L2, the square of the distance.
-    """
-
-    picture: Picture
-    score: float
-
-
-class Collection:
-    """The pictures of one index. Made by a ``Store``.
+class MilvusCollection:
+    """The pictures of one index. Made by a ``MilvusStore``; see ``visop.search.store.Collection``.
 
     Attributes:
         name: of the collection in Milvus.
@@ -156,7 +143,7 @@ class Collection:
     def upsert(self, rows: Sequence[Row]) -> None:
         """Write rows, whole or not at all; rows of the same id are replaced. Safe against kill -9 on return."""
         with self._connection.writing, self._translated():
-            self._client.upsert(self.name, [row.fields() for row in rows], timeout=CALL_S)
+            self._client.upsert(self.name, [_fields(row) for row in rows], timeout=CALL_S)
             self._has_written = True
             self._unsettled += len(rows)
         if self._connection.is_lite and self._unsettled >= self.limits.settle:
@@ -217,6 +204,24 @@ class Collection:
             with self._connection.writing, self._translated():
                 self._client.flush(self.name, timeout=BUILD_S)
                 self._unsettled = 0
+
+    def tune(self, index_type: str = "auto") -> None:
+        """Build the index type that fits the number of pictures, if it has another one.
+
+        Raises:
+            UsageError: this Milvus does not have the index type; nothing was changed.
+        """
+        self.settle()
+        with self.changing:
+            self.refresh()
+            now = self.index_type
+            wanted = self._connection.choose_index_type(index_type, self.count(), self.operator.dimension)
+            if index_type == "auto":
+                is_to_build = now.kind == "FLAT" != wanted.kind
+            else:
+                is_to_build = not now.has(parse_index_type(index_type))
+            if is_to_build:
+                self.rebuild_index(wanted)
 
     def rebuild_index(self, index_type: IndexType) -> None:
         """Build another index over the vectors. Until it is done, the collection cannot be searched.
@@ -344,6 +349,12 @@ def collection_schema(dimension: int, description: str) -> Any:
 def _only_ids(ids: Sequence[str]) -> list[str]:
     """Keep only ids of the right form: pymilvus puts them into an expression unquoted."""
     return [each for each in ids if _ID.fullmatch(each)]
+
+
+def _fields(row: Row) -> dict[str, Any]:
+    """Return a row as Milvus takes it."""
+    facts = {name: getattr(row.picture, name) for name in PICTURE_FIELDS if name != "names"}
+    return {**facts, "names": list(row.picture.names), _FIELD: row.vector}
 
 
 def _row(fields: Mapping[str, Any]) -> Row:

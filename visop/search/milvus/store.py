@@ -1,17 +1,13 @@
-"""Milvus behind one small interface: a file (Milvus Lite), a server or a cluster, told apart by the URI alone.
-
-An index NAME is an alias of a collection ``NAME__1``, so that a reindex can fill ``NAME__2`` beside it and switch.
-"""
+"""Indexes in Milvus: a file (Milvus Lite), a server or a cluster, told apart by the URI alone."""
 
 from __future__ import annotations
 
-import re
 import threading
 import weakref
 from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from visop import address
@@ -19,33 +15,32 @@ from visop.contract import OperatorInfo
 from visop.errors import UsageError
 from visop.search.errors import NoSuchIndex
 from visop.search.limits import DEFAULT_LIMITS, BatchLimits
-from visop.search.milvus.collection import BUILD_S, CALL_S, Collection, Connection, collection_schema
+from visop.search.milvus.collection import BUILD_S, CALL_S, Connection, MilvusCollection, collection_schema
 from visop.search.milvus.errors import be_quiet, damaged, translated
-from visop.search.milvus.index_types import IndexType
+from visop.search.milvus.index_types import IndexType, parse_index_type
 from visop.search.milvus.library import MilvusClient
 from visop.search.milvus.lite import CHANNEL, NEVER_MS, open_lite
-from visop.search.milvus.place import file_of, shown_uri
 from visop.search.milvus.process_lock import ProcessLock
-from visop.search.milvus.schema import about, operator_of_text
-
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,199}")
+from visop.search.names import check_name, collection_name, split_name
+from visop.search.place import file_of, shown_uri
+from visop.search.schema import about, operator_of_text
 
 # What a collection says of itself. The old one is that of indexes from before 0.2, when the project had another name.
 _PROPERTY, _OLD_PROPERTY = "visop", "opkit"
 
 _CONNECT_S = 10.0
 
-# The lock in a file of Milvus Lite: see ``Collection.changing``.
+# The lock in a file of Milvus Lite: see ``MilvusCollection.changing``.
 _CHANGING = "changing.lock"
 
 # Reads see all that anybody wrote before: an upsert that missed a name would lose it. To be sure, a server waits 0.2 s
-# for its next time tick, which is too long for a search: see ``Collection._search``. This is set for the collection
-# and not for each query, because pymilvus's query iterator ignores it there.
+# for its next time tick, which is too long for a search: see ``MilvusCollection._search``. This is set for the
+# collection and not for each query, because pymilvus's query iterator ignores it there.
 _CONSISTENCY = "Strong"
 
 
-class Store:
-    """A connection. A context manager; may be used from several threads.
+class MilvusStore:
+    """A connection; see ``visop.search.store.Store``.
 
     Args:
         uri: ``NAME.db``, a path for Milvus Lite, or the ``http(s)://`` address of a Milvus.
@@ -73,7 +68,7 @@ class Store:
             raise
         self._client = self.connection.client
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -83,7 +78,26 @@ class Store:
         """Write what is in memory, and close the file. Idempotent."""
         self._close()
 
-    def find(self, index: str) -> Collection:
+    @property
+    def uri(self) -> str:
+        """Where it is, without credentials, for messages."""
+        return self.connection.uri
+
+    @property
+    def changing(self) -> ProcessLock:
+        """Held while something is looked up and then changed accordingly."""
+        return self.connection.changing
+
+    @property
+    def limits(self) -> BatchLimits:
+        """On what is done at once."""
+        return self.connection.limits
+
+    def stamp(self) -> int:
+        """As of ``Connection``."""
+        return self.connection.stamp()
+
+    def find(self, index: str) -> MilvusCollection:
         """Return the collection that holds an index.
 
         Raises:
@@ -99,7 +113,7 @@ class Store:
             )
         return self.open(name)
 
-    def open(self, collection: str) -> Collection:
+    def open(self, collection: str) -> MilvusCollection:
         """Return a collection by its own name. Raises as ``find``."""
         with translated(self.connection.uri, collection):
             facts = self._client.describe_collection(collection, timeout=CALL_S)
@@ -111,15 +125,20 @@ class Store:
                 raise damaged(self.connection.uri, "; ".join(self._loss))
             if not self._is_ready(collection):
                 self._make_ready(collection, operator)
-            return Collection(self.connection, collection, operator)
+            return MilvusCollection(self.connection, collection, operator)
 
-    def create(self, index: str, number: int, operator: OperatorInfo, index_type: IndexType) -> Collection:
-        """Make an empty collection of this number for an index; no alias points to it yet.
+    def check_index_type(self, index_type: str) -> None:
+        """Raise UsageError for an index type that this Milvus is known not to have, before anything is done."""
+        if index_type != "auto":
+            self.connection.check_index_type(parse_index_type(index_type))
 
-        Raises:
-            UsageError: this Milvus does not have the index type, or not with these parameters.
-        """
+    def create(
+        self, index: str, number: int, operator: OperatorInfo, *, index_type: str = "auto", pictures: int = 0
+    ) -> MilvusCollection:
+        """Make an empty collection. Arguments and errors are those of ``visop.search.store.Store.create``."""
         check_name(index)
+        begun_as = "FLAT" if index_type == "auto" else index_type
+        chosen = self.connection.choose_index_type(begun_as, pictures, operator.dimension)
         name, text = collection_name(index, number), about(operator)
         with translated(self.connection.uri, name):
             self._client.create_collection(
@@ -130,7 +149,7 @@ class Store:
                 timeout=CALL_S,
             )
         try:
-            self.connection.build_index(name, index_type, operator.metric_type)
+            self.connection.build_index(name, chosen, operator.metric_type)
         except UsageError:
             self.drop(index, number)
             raise
@@ -138,12 +157,12 @@ class Store:
 
     def indexes(self) -> list[str]:
         """Return the names of all indexes."""
-        names = (_split(collection) for collection in self._collections())
+        names = (split_name(collection) for collection in self._collections())
         return sorted({index for index, number in names if number and self.target_of(index)})
 
     def numbers(self, index: str) -> list[int]:
         """Return the numbers of the collections of an index, in order."""
-        names = (_split(collection) for collection in self._collections())
+        names = (split_name(collection) for collection in self._collections())
         return sorted(number for name, number in names if name == index and number)
 
     def target_of(self, index: str) -> str | None:
@@ -155,7 +174,7 @@ class Store:
         except NoSuchIndex:
             return None
         name = str(facts["collection_name"])
-        return name if _split(name)[0] == index != name else None
+        return name if split_name(name)[0] == index != name else None
 
     def point(self, index: str, number: int) -> None:
         """Point the alias of an index to the collection of this number, at once for everybody."""
@@ -170,6 +189,16 @@ class Store:
         name = collection_name(index, number)
         with translated(self.connection.uri, name):
             self._client.drop_collection(name, timeout=CALL_S)
+
+    def delete(self, index: str) -> None:
+        """Delete an index. Raises as ``find``."""
+        name = self.find(index).name
+        with self.changing:
+            with translated(self.connection.uri, name):
+                self._client.drop_alias(index, timeout=CALL_S)
+            for number in self.numbers(index):
+                self.drop(index, number)
+            self.changing.note_change()
 
     def _connect(self, uri: str, token: str, limits: BatchLimits) -> Connection:
         server, changing = uri, ProcessLock()
@@ -219,21 +248,3 @@ def _options(server: str) -> Mapping[str, Any]:
     # On this machine no proxy is asked, whatever the web is behind, and nothing forgets a connection that is idle.
     is_here = address.leads_here(urlsplit(server).netloc.rpartition("@")[2])
     return {"grpc.enable_http_proxy": 0, "grpc.keepalive_time_ms": NEVER_MS} if is_here else {}
-
-
-def collection_name(index: str, number: int) -> str:
-    """``photos``, 2 -> ``photos__2``."""
-    return f"{index}__{number}"
-
-
-def check_name(index: str) -> None:
-    """Raise UsageError for a name that Milvus would not take."""
-    if not _NAME.fullmatch(index) or "__" in index:
-        rule = "must be letters, digits and single underscores, at most 200, and begin with a letter"
-        raise UsageError("name", index, rule)
-
-
-def _split(collection: str) -> tuple[str, int]:
-    """``photos__2`` -> ``photos``, 2; number 0 if it is no collection of ours."""
-    index, _, number = collection.rpartition("__")
-    return (index, int(number)) if index and number.isdecimal() else (collection, 0)

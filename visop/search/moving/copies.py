@@ -9,10 +9,10 @@ from pathlib import Path
 
 from visop.errors import UsageError
 from visop.search.duplicates import Group
-from visop.search.milvus.collection import Collection
 from visop.search.moving.one_file import NotMoved, check_movable, move_file
 from visop.search.moving.undo_list import MovedFile, UndoList, new_list
 from visop.search.removal import Loss, take_out
+from visop.search.store import Collection
 from visop.sources import path_of
 
 # Tries to find a free name for a file, such as ``cat (2).jpg``.

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from visop.errors import VisopError
 from visop.images.decode import ImageLimits
-from visop.search.milvus.schema import Picture
 from visop.search.reader import read_bytes
+from visop.search.schema import Picture
 from visop.settings import Settings
 from visop.sources import path_of
 

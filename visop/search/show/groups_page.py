@@ -12,7 +12,7 @@ from typing import Any
 from visop.errors import UsageError
 from visop.images.thumbnail import webp_within
 from visop.search.duplicates import Group
-from visop.search.milvus.schema import Picture
+from visop.search.schema import Picture
 from visop.search.show.bundle import bundled_script, bundled_style, content_hash
 from visop.search.show.files import first_readable
 from visop.settings import Settings

@@ -9,7 +9,7 @@ from typing import Any
 from visop.errors import UsageError
 from visop.images.thumbnail import data_uri
 from visop.search.match import Matches
-from visop.search.milvus.schema import Picture
+from visop.search.schema import Picture
 from visop.search.show.files import first_readable
 from visop.settings import Settings
 from visop.sources import printable

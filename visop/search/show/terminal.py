@@ -12,7 +12,7 @@ from typing import TextIO
 import numpy as np
 
 from visop.images.thumbnail import thumbnail
-from visop.search.milvus.schema import Picture
+from visop.search.schema import Picture
 from visop.search.show.files import first_readable
 from visop.settings import Settings
 

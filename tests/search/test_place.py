@@ -6,7 +6,7 @@ import pytest
 
 from visop.errors import UsageError
 from visop.search.errors import NoSuchIndex
-from visop.search.milvus.place import check_there, file_of
+from visop.search.place import check_there, file_of
 
 
 @pytest.mark.parametrize("typed", ["{}/a.db", "{}/a.db/", "{}//a.db//", "file://{}/a.db", "file://localhost{}/a.db/"])

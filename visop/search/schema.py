@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from visop.contract import OperatorInfo, Vector
+from visop.detection import Detection, Part
 from visop.errors import UsageError
 
 #: The version of this format; raised when an older visop could not read it.
@@ -74,16 +75,34 @@ def joined(one: Picture, other: Picture) -> Picture:
 
 @dataclass(frozen=True)
 class Row:
-    """A picture with its vector, (dimension,) float32 of unit length."""
+    """A picture with its vectors.
+
+    Attributes:
+        picture: what it is.
+        vector: of the whole picture, (dimension,) float32 of unit length.
+        parts: of the picture, each with its vector; numbered from 1 in this order, for the whole picture is number 0.
+    """
 
     picture: Picture
     vector: Vector
+    parts: tuple[Part, ...] = ()
 
-    def fields(self) -> dict[str, Any]:
-        """Return the row as Milvus takes it."""
-        picture = self.picture
-        facts = {name: getattr(picture, name) for name in PICTURE_FIELDS if name != "names"}
-        return {**facts, "names": list(picture.names), "vector": self.vector}
+
+@dataclass(frozen=True)
+class Hit:
+    """A picture that a search found.
+
+    Attributes:
+        picture: what it is.
+        score: as Milvus says it in the metric of the index; for L2, the square of the distance.
+        number: of the part whose vector is the nearest; 0 is the whole picture.
+        part: that part; None of the whole picture.
+    """
+
+    picture: Picture
+    score: float
+    number: int = 0
+    part: Detection | None = None
 
 
 def about(operator: OperatorInfo) -> str:

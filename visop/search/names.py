@@ -1,0 +1,27 @@
+"""The names of indexes, and of the collections that hold them: ``photos`` is in ``photos__1``, ``photos__2``, ..."""
+
+from __future__ import annotations
+
+import re
+
+from visop.errors import UsageError
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,199}")
+
+
+def check_name(index: str) -> None:
+    """Raise UsageError for a name that a store would not take."""
+    if not _NAME.fullmatch(index) or "__" in index:
+        rule = "must be letters, digits and single underscores, at most 200, and begin with a letter"
+        raise UsageError("name", index, rule)
+
+
+def collection_name(index: str, number: int) -> str:
+    """``photos``, 2 -> ``photos__2``."""
+    return f"{index}__{number}"
+
+
+def split_name(collection: str) -> tuple[str, int]:
+    """``photos__2`` -> ``photos``, 2; number 0 if it is no collection of ours."""
+    index, _, number = collection.rpartition("__")
+    return (index, int(number)) if index and number.isdecimal() else (collection, 0)

@@ -316,6 +316,7 @@ def test_the_first_fault_is_named(both: Both) -> None:
 def test_a_body_of_another_kind_is_refused(both: Both, headers: dict[str, str]) -> None:
     answer = both[1].post("/v1/execute", content=b"{}", headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (415, "INVALID_ARGUMENT")
+    assert "Encoding" in str(headers) or "application/json or multipart/form-data" in answer.json()["detail"]
 
 
 def form(*parts: bytes, end: bytes = b"--x--\r\n") -> bytes:

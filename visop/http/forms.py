@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
-from visop.errors import InvalidInput
+from visop.errors import InvalidInput, UsageError
 
 # RFC 2046 (5.1.1). A search for a longer one takes longer.
 _MAX_BOUNDARY_CHARS = 70
@@ -39,6 +39,18 @@ def read_form(data: bytes, content_type: str, max_parts: int) -> dict[str, list[
         raise InvalidInput("the body is not a valid multipart form") from None
     _check_end(parser)
     return parts
+
+
+def at_most_one(parts: Mapping[str, Sequence[bytes]], name: str) -> bytes | None:
+    """The content of a part that a form may have once; None if it has none.
+
+    Raises:
+        UsageError: it has several.
+    """
+    found = parts.get(name, ())
+    if len(found) > 1:
+        raise UsageError(name, "", f"may be given once, and was given {len(found)} times")
+    return found[0] if found else None
 
 
 @dataclass

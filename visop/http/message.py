@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, GetJsonSchemaHandler, model_validator
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core.core_schema import CoreSchema
 
@@ -17,6 +17,8 @@ class Message(BaseModel):
 
     https://protobuf.dev/programming-guides/json/#null-values
     """
+
+    model_config = ConfigDict(allow_inf_nan=False)  # JSON has neither (RFC 8259, 6), though parsers read them
 
     @model_validator(mode="before")
     @classmethod

@@ -34,6 +34,7 @@ _PROBLEMS = {
     400: "An input or the request is bad; `violations` names every bad input. Or a URL's server answered no image.",
     403: "A page of another site sent it, or it is not allowed here.",
     404: "No such picture or function, or the picture cannot be fetched.",
+    406: "`Accept` takes no form that the answer has.",
     408: "The body came too slowly.",
     410: "The picture is in the index, but its file is gone or has changed.",
     413: "The body is over OP_MAX_MESSAGE_BYTES.",

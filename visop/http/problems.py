@@ -65,6 +65,7 @@ _WRONG = {
     "int_from_float": "must be a whole number",
     "float_type": "must be a number",
     "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
     "greater_than": "must be above {gt}",
     "greater_than_equal": "must be at least {ge}",
     "less_than": "must be below {lt}",
@@ -167,19 +168,22 @@ def problem_of(error: VisopError) -> Response:
     return Response(problem.model_dump_json(exclude_none=True), status, headers, MEDIA_TYPE)
 
 
-def wrong_message(errors: Sequence[Mapping[str, Any]]) -> VisopError:
+def wrong_message(errors: Sequence[Mapping[str, Any]], within: str = "") -> VisopError:
     """The first thing that is wrong with a message; never the input itself.
 
     Args:
         errors: of a pydantic ``ValidationError``, at least one.
+        within: the part of a form that the message is; empty if it is the body.
 
     Returns:
         UsageError of the field that is wrong, or InvalidInput of the whole body.
     """
     first = errors[0]
     if first["type"] == "json_invalid":
-        return InvalidInput("the body is not valid JSON")
-    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])[1:81]
+        why = "is not valid JSON"
+        return UsageError(within, "", why) if within else InvalidInput(f"the body {why}")
+    place = (within, *first["loc"]) if within else first["loc"]
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)[1:81]
     why = _WRONG.get(first["type"], "is not valid").format(**first.get("ctx", {}))
     return UsageError(where, "", why) if where else InvalidInput(f"the body: {why}")
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from visop.errors import InvalidInput
 from visop.http.body import Body, read_texts
+from visop.http.forms import at_most_one
 from visop.http.message import Message
 from visop.search.match import Match
 from visop.search.schema import ID_CHARS, Picture
@@ -183,10 +184,10 @@ def parse_search(body: Body) -> tuple[SearchRequest, list[Input]]:
     if body.is_form:
         parts = body.form(_MAX_PARTS)
         files = parts.pop("image", [])
-        texts = {name: values[-1].decode(errors="replace") for name, values in parts.items()}
+        texts = {name: (at_most_one(parts, name) or b"").decode(errors="replace") for name in parts}
         request = read_texts(SearchRequest, texts)
     else:
-        request = body.json(SearchRequest, _VALUES)
+        request = body.json(SearchRequest, _VALUES, or_form=True)
     inputs = [Input("image", file) for file in files]
     inputs += [Input("url", url, is_url=True) for url in [request.url] if url is not None]
     inputs += [Input("data", data) for data in [request.data] if data is not None]

@@ -48,10 +48,53 @@ def test_a_jpeg_has_the_boxes_drawn_onto_the_picture(finding: tuple[Running, htt
     assert np.abs(drawn[5:15, 10] - plain[5:15, 10]).max() > 40
 
 
-@pytest.mark.parametrize("accept", ["application/json, image/jpeg", "*/*", "image/*"])
-def test_json_is_answered_unless_a_jpeg_alone_is_asked_for(finding: tuple[Running, httpx.Client], accept: str) -> None:
+@pytest.mark.parametrize(
+    ("accept", "status", "kind"),
+    [
+        ("application/json, image/jpeg", 200, "application/json"),
+        ("image/*, */*;q=0.1", 200, "image/jpeg"),
+        ("image/png", 406, "application/problem+json"),
+    ],
+)
+def test_the_form_is_that_which_the_client_prefers(
+    finding: tuple[Running, httpx.Client], accept: str, status: int, kind: str
+) -> None:
     answer = finding[1].post("/v1/execute", json=ASKED, headers={"Accept": accept})
-    assert answer.headers["content-type"] == "application/json"
+    assert (answer.status_code, answer.headers["content-type"]) == (status, kind)
+
+
+def test_crops_that_are_null_in_a_form_are_as_if_left_out(finding: tuple[Running, httpx.Client]) -> None:
+    reply = finding[1].post("/v1/execute", files=[("images", SCENE)], data={"crops": "null"}).json()
+    assert len(reply["metadata"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "detail"),
+    [
+        ({"crops": "{"}, "crops: is not valid JSON"),
+        ({"crops": ""}, "crops: is not valid JSON"),
+        ({"crops": "[]"}, "crops: must be an object"),
+        ({"crops": '{"quality": 0}'}, "crops.quality: must be at least 1"),
+        ({"crops": '{"margin": NaN}'}, "crops.margin: must be a finite number"),
+        ({"crops": '{"zoom": 2}'}, "crops.zoom: there is no such field"),
+        ({"crops": f'{{"quality": {"0" * 10_000}1}}'}, "crops: has 10,014 bytes, the limit is 10,000"),
+        ({"crops": ["{}", "{}"]}, "crops: may be given once, and was given 2 times"),
+        ({"partial": ["true", "false"]}, "partial: may be given once, and was given 2 times"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_is_wrong_with_a_part_of_a_form_is_said_with_its_name(
+    finding: tuple[Running, httpx.Client], data: dict[str, Any], detail: str
+) -> None:
+    answer = finding[1].post("/v1/execute", files=[("images", SCENE)], data=data)
+    assert (answer.status_code, answer.json()["detail"]) == (400, detail)
+
+
+def test_crops_in_json_have_numbers_that_json_has(finding: tuple[Running, httpx.Client]) -> None:
+    body = json.dumps(ASKED | {"crops": {"margin": float("nan")}})
+    answer = finding[1].post("/v1/execute", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["field"]) == (400, "crops.margin")
+    assert answer.json()["detail"] == "crops.margin: must be a finite number"
 
 
 @pytest.mark.parametrize("count", [0, 2])

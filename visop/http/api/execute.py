@@ -17,8 +17,10 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, WithJsonSchema
 
 from visop.detection import Found
 from visop.errors import InvalidInput, UsageError, VisopError
-from visop.http.body import FORM, JSON, Body, to_json
+from visop.http.accept import preferred
+from visop.http.body import FORM, JSON, Body, read_part, to_json
 from visop.http.endpoint import Endpoint, Results, Task
+from visop.http.forms import at_most_one
 from visop.http.message import Message
 from visop.http.openapi import CALL_PROBLEMS, FILE, answers, body_of
 from visop.rpc.statuses import code_of
@@ -150,7 +152,7 @@ class ExecuteReply(BaseModel):
     parts: list[Part] = Field(description="What was found; empty for an encoder of whole pictures.")
 
 
-_ANSWERS = answers({"model": ExecuteReply, "content": {JPEG: {"schema": FILE}}}, *CALL_PROBLEMS)
+_ANSWERS = answers({"model": ExecuteReply, "content": {JPEG: {"schema": FILE}}}, 406, *CALL_PROBLEMS)
 
 
 def execute_router(endpoint: Endpoint, settings: Settings, *, parts: bool) -> APIRouter:
@@ -166,9 +168,10 @@ def execute_router(endpoint: Endpoint, settings: Settings, *, parts: bool) -> AP
     async def execute(request: Request) -> Response:
         """`Execute` of rpc.proto: in the JSON mapping of protobuf, or as a form with image files.
 
-        Asked for `Accept: image/jpeg`, a processor answers its one picture with boxes and labels drawn onto it.
+        Asked for `Accept: image/jpeg`, a processor answers its one picture with boxes and labels drawn onto it. Where
+        JSON is accepted as much, as by `*/*`, it answers JSON; where neither is, 406. An encoder always answers JSON.
         """
-        drawn = parts and _wants_jpeg(request.headers.get("accept", ""))
+        drawn = parts and preferred(request.headers.getlist("accept"), (JSON, JPEG)) == JPEG
         return await endpoint.serve(request, lambda body: _parse(body, _Wanted(settings, parts, drawn)))
 
     return router
@@ -183,16 +186,10 @@ class _Wanted:
     drawn: bool
 
 
-def _wants_jpeg(accept: str) -> bool:
-    """Whether a JPEG is asked for by name, and JSON is not."""
-    types = {each.partition(";")[0].strip().lower() for each in accept.split(",")}
-    return JPEG in types and JSON not in types
-
-
 def _parse(body: Body, wanted: _Wanted) -> Task:
     if body.is_form:
         return _from_form(body.form(wanted.settings.max_items + 2), wanted)  # partial and crops, too
-    request = body.json(ExecuteRequest, wanted.settings.max_items)
+    request = body.json(ExecuteRequest, wanted.settings.max_items, or_form=True)
     return _task(request, request.crops, wanted, partial=request.partial)
 
 
@@ -251,11 +248,11 @@ def _from_form(parts: dict[str, list[bytes]], wanted: _Wanted) -> Task:
     if unknown := sorted(parts.keys() - ExecuteRequest.model_fields.keys()):
         known = ", ".join(ExecuteRequest.model_fields)
         raise InvalidInput(f"{unknown[0][:40]!r}: there is no such part; there are {known}")
-    partial = parts.get("partial", [b"false"])[-1]
-    if partial not in (b"true", b"false"):
+    partial = at_most_one(parts, "partial")
+    if partial not in (None, b"true", b"false"):
         raise UsageError("partial", "", "must be true or false")
     urls, datas = ([_text(name, part) for part in parts.get(name, [])] for name in ("urls", "datas"))
-    crops = Body(parts.get("crops", [b"{}"])[-1], JSON).json(Crops, 0)
+    crops = read_part("crops", at_most_one(parts, "crops"), Crops)
     return _task(_FormInputs(urls, datas, parts.get("images", [])), crops, wanted, partial=partial == b"true")
 
 

@@ -14,7 +14,7 @@ import stat
 import struct
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 #: How long clients get to close their side, in seconds.
@@ -48,6 +48,25 @@ def connections_at(port: int) -> dict[str, int]:
         with connection, suppress(OSError):
             found[_grpc_name(connection)] = number
     return found
+
+
+def end_connections(those: Iterable[tuple[str, int]]) -> int:
+    """End connections, given as ``connections_at`` returns them; those that are over by now are left alone.
+
+    Returns:
+        How many were ended.
+    """
+    return sum(_end_connection(name, number) for name, number in those)
+
+
+def _end_connection(name: str, number: int) -> bool:
+    if (found := _copy_of(number)) is None:
+        return False
+    with found, suppress(OSError):
+        if _grpc_name(found) == name:
+            found.shutdown(socket.SHUT_RDWR)
+            return True
+    return False
 
 
 def received_bytes(number: int | None, name: str) -> int | None:

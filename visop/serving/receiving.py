@@ -19,6 +19,7 @@ from visop.errors import InvalidInput, Overloaded, VisopError
 from visop.serving.call_threads import CallThreads
 from visop.serving.convert import status_of
 from visop.serving.held import Held
+from visop.serving.idle_connections import IdleConnections
 from visop.serving.incoming import IncomingCall
 from visop.serving.later import SendLater
 from visop.serving.messages import Messages
@@ -37,10 +38,17 @@ class Receive(grpc.ServerInterceptor):
         messages: receives them.
         threads: of a method, by its name such as ``/package.Service/Method``.
         patient: methods whose messages wait for room.
+        idle: is told of each call.
     """
 
-    def __init__(self, messages: Messages, threads: Callable[[str], CallThreads], patient: Collection[str]) -> None:
-        self._messages, self._threads, self._patient = messages, threads, patient
+    def __init__(
+        self,
+        messages: Messages,
+        threads: Callable[[str], CallThreads],
+        patient: Collection[str],
+        idle: IdleConnections,
+    ) -> None:
+        self._messages, self._threads, self._patient, self._idle = messages, threads, patient, idle
         self._refusing = ThreadPoolExecutor(1, "visop-refuse")
         self._sending = ThreadPoolExecutor(_SENDING_THREADS, "visop-send")
         self._refuse = _made(grpc.stream_unary_rpc_method_handler, _refuse, self._refusing)
@@ -60,7 +68,7 @@ class Receive(grpc.ServerInterceptor):
 
     def _receiving(self, handler: Handler, method: str) -> Handler:
         threads = self._threads(method)
-        receiver = _Receiver(self._messages, threads, handler, method in self._patient, self._sending)
+        receiver = _Receiver(self._messages, threads, handler, method in self._patient, self._sending, self._idle)
         if handler.request_streaming:
             serve = receiver.of_stream(handler.stream_stream)
             return _made(grpc.stream_stream_rpc_method_handler, serve, threads.pool)
@@ -96,6 +104,7 @@ class _Receiver:
     handler: Handler
     patient: bool
     sending: ThreadPoolExecutor
+    idle: IdleConnections
 
     def of_message(self, serve: Callable[..., Any], write: Callable[[Any], bytes] | None = None) -> Callable[..., Any]:
         """A method of one request, which is done with its thread when it returns.
@@ -137,9 +146,11 @@ class _Receiver:
     def _begin(self, context: grpc.ServicerContext) -> tuple[IncomingCall, Held]:
         call = IncomingCall(context)
         held = Held(self.messages.in_flight, call)
+        self.idle.begin(call)
 
         def end() -> None:
             call.is_over = True
+            self.idle.end(call)
             self.messages.read(call)
             held.close()
 

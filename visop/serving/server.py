@@ -23,6 +23,7 @@ from visop.serving.connections import close_port
 from visop.serving.convert import identity_json, identity_of
 from visop.serving.drain import drain
 from visop.serving.fx_watcher import WATCHER_NAME, FxWatcherServicer
+from visop.serving.idle_connections import IdleConnections
 from visop.serving.malformed import RefuseMalformed
 from visop.serving.messages import CHECK_S, Messages
 from visop.serving.part_encoder import AnyOperator
@@ -95,7 +96,8 @@ class Server:
         self._reflection = CallThreads(_REFLECTION_THREADS, "visop-reflection", timeout_s)
         arrivals = Arrivals(lambda: self.port, settings.max_message_bytes)
         self._messages = Messages(self._calls.in_flight, arrivals, timeout_s)
-        self._receive = Receive(self._messages, self._threads_of, _WORK)
+        self._idle = IdleConnections(lambda: self.port)
+        self._receive = Receive(self._messages, self._threads_of, _WORK, self._idle)
         interceptors = [self._receive, RefuseMalformed()]
         self._grpc = grpc.server(self._work.pool, [], interceptors, options=_options(settings))
         self.port = self._bind()
@@ -184,6 +186,7 @@ class Server:
     def _check_messages(self) -> None:
         while not self._stopped.wait(CHECK_S):
             self._messages.check()
+            self._idle.check()
 
     def _publish_health(self) -> None:
         well = self._pipeline.trouble() is None

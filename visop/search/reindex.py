@@ -148,7 +148,8 @@ class Reindex:
 
     def _open_new(self, number: int) -> Collection:
         if number not in self._store.numbers(self._index):
-            return self._store.create(self._index, number, self._encoders.operator)
+            attributes = self._old.attributes
+            return self._store.create(self._index, number, self._encoders.operator, attributes=attributes)
         new = self._store.open(collection_name(self._index, number))
         follow(self._old, new)
         return new

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from visop.contract import OperatorInfo, Vector
 from visop.detection import Detection, Part
 from visop.errors import UsageError
+from visop.search.attributes import Attribute, AttributeType, Declared, check_declared
 
-#: The version of this format; raised when an older visop could not read it.
-FORMAT = 1
+#: The newest format that is read and written.
+FORMAT = 2
+
+# That of an index without parts and attributes, which an older visop can read, too.
+_PLAIN_FORMAT = 1
 
 #: Hexadecimal digits of a SHA-256.
 ID_CHARS = 64
@@ -28,6 +33,9 @@ MAX_NAMES = 1000
 MAX_NAME_BYTES = 4096
 
 METRICS = ("L2", "IP", "COSINE")
+
+#: Of an index without attributes.
+NONE_DECLARED: Declared = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,7 @@ class Picture:
         bytes: size of the file.
         modified: when the oldest of the files was changed, or the URL fetched; seconds since 1970.
         added: when the content came into the index; seconds since 1970.
+        attributes: name -> value, of those that the index declares.
     """
 
     id: str
@@ -51,12 +60,14 @@ class Picture:
     bytes: int
     modified: int
     added: int
+    attributes: Mapping[str, Attribute] = field(default_factory=dict, hash=False)
 
     @classmethod
-    def of(cls, fields: Mapping[str, Any]) -> Picture:
-        """Make a picture of the fields that Milvus answers."""
+    def of(cls, fields: Mapping[str, Any], declared: Declared = NONE_DECLARED) -> Picture:
+        """Make a picture of the fields that a store answers, those of the attributes that it has among them."""
         rest = {name: int(fields[name]) for name in ("width", "height", "bytes", "modified", "added")}
-        return cls(id=str(fields["id"]), names=tuple(fields["names"]), **rest)
+        attributes = {name: fields[name] for name in declared if fields.get(name) is not None}
+        return cls(id=str(fields["id"]), names=tuple(fields["names"]), **rest, attributes=attributes)
 
 
 #: What to ask Milvus for to make a ``Picture``.
@@ -64,12 +75,13 @@ PICTURE_FIELDS = ["id", "names", "width", "height", "bytes", "modified", "added"
 
 
 def joined(one: Picture, other: Picture) -> Picture:
-    """Join two records of one content: all names, the earlier times, and else what the first one says."""
+    """Join two records of one content: all names and attributes, the earlier times, else what the first one says."""
     return replace(
         one,
         names=tuple(sorted({*one.names, *other.names})[:MAX_NAMES]),
         modified=min(one.modified, other.modified),
         added=min(one.added, other.added),
+        attributes={**other.attributes, **one.attributes},
     )
 
 
@@ -105,27 +117,36 @@ class Hit:
     part: Detection | None = None
 
 
-def about(operator: OperatorInfo) -> str:
-    """Describe an index as JSON, which Milvus keeps with the collection. Raises UsageError for an unknown metric."""
+def about(operator: OperatorInfo, attributes: Declared = NONE_DECLARED) -> str:
+    """Describe an index as JSON, which the store keeps with it.
+
+    Raises:
+        UsageError: an unknown metric, or an attribute that no index can have.
+    """
     if operator.metric_type not in METRICS:
         why = f"has the metric {operator.metric_type!r}; an index can have {', '.join(METRICS)}"
         raise UsageError("", operator.name, why)
-    facts = {"format": FORMAT, "operator": operator.name, "fingerprint": operator.fingerprint}
-    return json.dumps({**facts, "dimension": operator.dimension, "metric": operator.metric_type})
+    check_declared(attributes)
+    facts: dict[str, object] = {"operator": operator.name, "fingerprint": operator.fingerprint}
+    facts |= {"dimension": operator.dimension, "metric": operator.metric_type}
+    if not (operator.parts or attributes):
+        return json.dumps({"format": _PLAIN_FORMAT, **facts})
+    return json.dumps({"format": FORMAT, **facts, "parts": operator.parts, "attributes": dict(attributes)})
 
 
-def operator_of_text(text: str, collection: str) -> OperatorInfo:
-    """Read the operator from what ``about`` wrote.
+def read_about(text: str, collection: str) -> tuple[OperatorInfo, Declared]:
+    """Read the operator and the attributes from what ``about`` wrote.
 
     Raises:
         UsageError: the collection is not one of visop's, or of a newer one.
     """
     try:
         facts = json.loads(text)
-        number = facts["format"]
-        operator = OperatorInfo(facts["operator"], facts["fingerprint"], int(facts["dimension"]), facts["metric"])
-    except (ValueError, KeyError, TypeError):
+        number = int(facts["format"])
+        if number > FORMAT:
+            raise UsageError("name", collection, f"has format {number}, this visop reads {FORMAT}: update visop")
+        space = facts["operator"], facts["fingerprint"], int(facts["dimension"]), facts["metric"]
+        attributes = {name: AttributeType(type_) for name, type_ in facts.get("attributes", {}).items()}
+        return OperatorInfo(*space, parts=facts.get("parts", "")), attributes
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise UsageError("name", collection, "this collection was not made by visop; take another name") from None
-    if number != FORMAT:
-        raise UsageError("name", collection, f"has format {number}, this visop reads {FORMAT}: update visop")
-    return operator

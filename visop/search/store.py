@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol, Self
 
 from visop.contract import OperatorInfo, Vector
+from visop.search.attributes import Declared
 from visop.search.limits import DEFAULT_LIMITS, BatchLimits
 from visop.search.schema import Hit, Picture, Row
 
@@ -26,6 +27,10 @@ class Collection(Protocol):
         """What made the vectors."""
 
     @property
+    def attributes(self) -> Declared:
+        """Those that its pictures may have, as they were declared when it was made."""
+
+    @property
     def changing(self) -> AbstractContextManager[object]:
         """Held while rows are looked up and then written accordingly; a thread may enter it again."""
 
@@ -38,7 +43,11 @@ class Collection(Protocol):
         """How vectors are searched, for people to read."""
 
     def upsert(self, rows: Sequence[Row]) -> None:
-        """Write rows, whole or not at all; rows of the same id are replaced. Safe against kill -9 on return."""
+        """Write rows, whole or not at all; rows of the same id are replaced. Safe against kill -9 on return.
+
+        Raises:
+            UsageError: a picture has an attribute that the index has not, or of another type; nothing was written.
+        """
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete pictures with all their parts; ids that are not there are ignored."""
@@ -50,7 +59,7 @@ class Collection(Protocol):
         """Return those of these pictures that are there, with their vectors and those of their parts."""
 
     def pictures(self, page: int = ..., expression: str = "") -> Iterator[list[Picture]]:
-        """Return all pictures, or those that match a filter, in the order of their ids, so many on a page.
+        """Return all pictures, or those of which a part matches a filter, in the order of their ids, so many on a page.
 
         Raises:
             WrongFilter: the expression is none.
@@ -65,7 +74,10 @@ class Collection(Protocol):
         Args:
             vectors: (dimension,) float32 each, of unit length.
             k: how many, 1 to 16384.
-            expression: a filter over the fields of the schema, in Milvus's language.
+            expression: a filter in Milvus's language over the facts of a picture, its attributes, and ``part``,
+                ``label`` and ``score`` of the part whose vector is compared. The whole picture is part 0, has no label
+                and score 0. Where a picture lacks an attribute, no comparison with it holds, except ``!=`` and ``not``
+                in some stores.
 
         Raises:
             WrongFilter: the expression is none.
@@ -133,19 +145,28 @@ class Store(Protocol):
         """Raise UsageError for an index type that the store is known not to have, before anything is done."""
 
     def create(
-        self, index: str, number: int, operator: OperatorInfo, *, index_type: str = "auto", pictures: int = 0
+        self,
+        index: str,
+        number: int,
+        operator: OperatorInfo,
+        *,
+        attributes: Declared = ...,
+        index_type: str = "auto",
+        pictures: int = 0,
     ) -> Collection:
         """Make an empty collection of this number for an index; no alias points to it yet.
 
         Args:
             index: its name.
             number: of the collection.
-            operator: what makes the vectors.
+            operator: what makes the vectors; its ``parts`` says of which parts of a picture.
+            attributes: that pictures may have, by name.
             index_type: as of ``Collection.tune``, which makes it of ``auto``.
             pictures: how many are to come, about.
 
         Raises:
-            UsageError: the store does not have the index type, or not with these parameters.
+            UsageError: the store does not have the index type, or not with these parameters, or an attribute has the
+                name of a field, or one that a filter could not hold.
         """
 
     def indexes(self) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from visop.contract import OperatorInfo, Vector
 from visop.errors import UsageError
+from visop.search.attributes import Declared, check_attributes
 from visop.search.errors import NotLoaded
 from visop.search.limits import BatchLimits
 from visop.search.milvus.errors import translated
@@ -123,12 +124,15 @@ class MilvusCollection:
     Attributes:
         name: of the collection in Milvus.
         operator: what made the vectors.
+        attributes: that its pictures may have.
         changing: held while rows are looked up and then written accordingly.
         limits: on what is done at once.
     """
 
-    def __init__(self, connection: Connection, name: str, operator: OperatorInfo) -> None:
-        self._connection, self._client, self.name, self.operator = connection, connection.client, name, operator
+    def __init__(self, connection: Connection, name: str, operator: OperatorInfo, attributes: Declared) -> None:
+        self._connection, self._client, self.name = connection, connection.client, name
+        self.operator, self.attributes = operator, attributes
+        self._facts = [*PICTURE_FIELDS, *attributes]
         self.changing = connection.changing
         self.limits = connection.limits
         self._unsettled = 0
@@ -141,7 +145,13 @@ class MilvusCollection:
         self.index_type = self._describe_index()
 
     def upsert(self, rows: Sequence[Row]) -> None:
-        """Write rows, whole or not at all; rows of the same id are replaced. Safe against kill -9 on return."""
+        """Write rows, whole or not at all; rows of the same id are replaced. Safe against kill -9 on return.
+
+        Raises:
+            UsageError: a picture has an attribute that the index has not, or of another type; nothing was written.
+        """
+        for row in rows:
+            check_attributes(row.picture.attributes, self.attributes)
         with self._connection.writing, self._translated():
             self._client.upsert(self.name, [_fields(row) for row in rows], timeout=CALL_S)
             self._has_written = True
@@ -158,11 +168,11 @@ class MilvusCollection:
 
     def known(self, ids: Sequence[str]) -> dict[str, Picture]:
         """Return those of these pictures that are there, by id, as last written."""
-        return {fields["id"]: Picture.of(fields) for fields in self._get(ids, PICTURE_FIELDS)}
+        return {fields["id"]: self._picture(fields) for fields in self._get(ids, self._facts)}
 
     def rows(self, ids: Sequence[str]) -> list[Row]:
         """Return those of these pictures that are there, with their vectors."""
-        return [_row(fields) for fields in self._get(ids, [*PICTURE_FIELDS, _FIELD])]
+        return [self._row(fields) for fields in self._get(ids, [*self._facts, _FIELD])]
 
     def pictures(self, page: int = _PAGE, expression: str = "") -> Iterator[list[Picture]]:
         """Return all pictures, or those that match a filter, in the order of their ids, so many on a page.
@@ -170,11 +180,11 @@ class MilvusCollection:
         Raises:
             WrongFilter: the expression is none.
         """
-        return ([Picture.of(fields) for fields in each] for each in self._pages(PICTURE_FIELDS, page, expression))
+        return ([self._picture(fields) for fields in each] for each in self._pages(self._facts, page, expression))
 
     def all_rows(self) -> Iterator[list[Row]]:
         """Return all pictures with their vectors, page by page."""
-        return ([_row(fields) for fields in page] for page in self._pages([*PICTURE_FIELDS, _FIELD], _VECTOR_PAGE))
+        return ([self._row(fields) for fields in page] for page in self._pages([*self._facts, _FIELD], _VECTOR_PAGE))
 
     def search(self, vectors: Sequence[Vector], k: int, expression: str = "") -> list[list[Hit]]:
         """Return the nearest pictures of each vector, the nearest first.
@@ -189,8 +199,8 @@ class MilvusCollection:
         Raises:
             WrongFilter: the expression is none.
         """
-        found = self._search(vectors, k, PICTURE_FIELDS, expression)
-        return [[Hit(Picture.of(hit["entity"]), float(hit["distance"])) for hit in hits] for hits in found]
+        found = self._search(vectors, k, self._facts, expression)
+        return [[Hit(self._picture(hit["entity"]), float(hit["distance"])) for hit in hits] for hits in found]
 
     def count(self) -> int:
         """Return the exact number of pictures."""
@@ -323,13 +333,22 @@ class MilvusCollection:
         params = {name: str(told[name]) for name in ("M", "efConstruction", "nlist") if name in told}
         return IndexType(str(facts["index_type"]), params)
 
+    def _picture(self, fields: Mapping[str, Any]) -> Picture:
+        return Picture.of(fields, self.attributes)
+
+    def _row(self, fields: Mapping[str, Any]) -> Row:
+        return Row(self._picture(fields), np.asarray(fields[_FIELD], np.float32))
+
     def _translated(self, expression: str = "") -> Any:
         return translated(self._connection.uri, self.name, expression)
 
 
-def collection_schema(dimension: int, description: str) -> Any:
-    """Return the schema of a collection: what Milvus keeps of each picture."""
-    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False, description=description)
+def collection_schema(dimension: int, description: str, *, has_attributes: bool) -> Any:
+    """Return the schema of a collection: what Milvus keeps of each picture.
+
+    Attributes are dynamic fields, since a typed one of Milvus 2.3 cannot be left out.
+    """
+    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=has_attributes, description=description)
     schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=ID_CHARS)
     schema.add_field(_FIELD, DataType.FLOAT_VECTOR, dim=dimension)
     schema.add_field(
@@ -354,8 +373,4 @@ def _only_ids(ids: Sequence[str]) -> list[str]:
 def _fields(row: Row) -> dict[str, Any]:
     """Return a row as Milvus takes it."""
     facts = {name: getattr(row.picture, name) for name in PICTURE_FIELDS if name != "names"}
-    return {**facts, "names": list(row.picture.names), _FIELD: row.vector}
-
-
-def _row(fields: Mapping[str, Any]) -> Row:
-    return Row(Picture.of(fields), np.asarray(fields[_FIELD], np.float32))
+    return {**facts, **row.picture.attributes, "names": list(row.picture.names), _FIELD: row.vector}

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from visop import address
 from visop.contract import OperatorInfo
 from visop.errors import UsageError
+from visop.search.attributes import Declared
 from visop.search.errors import NoSuchIndex
 from visop.search.limits import DEFAULT_LIMITS, BatchLimits
 from visop.search.milvus.collection import BUILD_S, CALL_S, Connection, MilvusCollection, collection_schema
@@ -23,7 +24,7 @@ from visop.search.milvus.lite import CHANNEL, NEVER_MS, open_lite
 from visop.search.milvus.process_lock import ProcessLock
 from visop.search.names import check_name, collection_name, split_name
 from visop.search.place import file_of, shown_uri
-from visop.search.schema import about, operator_of_text
+from visop.search.schema import NONE_DECLARED, about, read_about
 
 # What a collection says of itself. The old one is that of indexes from before 0.2, when the project had another name.
 _PROPERTY, _OLD_PROPERTY = "visop", "opkit"
@@ -120,12 +121,12 @@ class MilvusStore:
             # Milvus Lite keeps properties and no description; of a server, only a description takes any text.
             properties = facts["properties"]
             text = properties.get(_PROPERTY) or properties.get(_OLD_PROPERTY) or facts["description"]
-            operator = operator_of_text(text, collection)
+            operator, attributes = read_about(text, collection)
             if self._loss:
                 raise damaged(self.connection.uri, "; ".join(self._loss))
             if not self._is_ready(collection):
                 self._make_ready(collection, operator)
-            return MilvusCollection(self.connection, collection, operator)
+            return MilvusCollection(self.connection, collection, operator, attributes)
 
     def check_index_type(self, index_type: str) -> None:
         """Raise UsageError for an index type that this Milvus is known not to have, before anything is done."""
@@ -133,17 +134,24 @@ class MilvusStore:
             self.connection.check_index_type(parse_index_type(index_type))
 
     def create(
-        self, index: str, number: int, operator: OperatorInfo, *, index_type: str = "auto", pictures: int = 0
+        self,
+        index: str,
+        number: int,
+        operator: OperatorInfo,
+        *,
+        attributes: Declared = NONE_DECLARED,
+        index_type: str = "auto",
+        pictures: int = 0,
     ) -> MilvusCollection:
         """Make an empty collection. Arguments and errors are those of ``visop.search.store.Store.create``."""
         check_name(index)
         begun_as = "FLAT" if index_type == "auto" else index_type
         chosen = self.connection.choose_index_type(begun_as, pictures, operator.dimension)
-        name, text = collection_name(index, number), about(operator)
+        name, text = collection_name(index, number), about(operator, attributes)
         with translated(self.connection.uri, name):
             self._client.create_collection(
                 name,
-                schema=collection_schema(operator.dimension, text),
+                schema=collection_schema(operator.dimension, text, has_attributes=bool(attributes)),
                 properties={_PROPERTY: text} if self.connection.is_lite else None,
                 consistency_level=_CONSISTENCY,
                 timeout=CALL_S,

@@ -8,28 +8,24 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _CPUINFO = Path("/proc/cpuinfo")
 _CGROUPS, _OWN_CGROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
-def usable_cores(quota_file: Path = _QUOTA) -> int:
-    """Count the cores that CPU affinity and the container's quota leave to this process; at least 1.
+def usable_cores(root: Path = _CGROUPS, own: Path = _OWN_CGROUP) -> int:
+    """Count the cores that CPU affinity and the quotas of its cgroups leave to this process; at least 1.
 
     A container's CPU limit is a quota of CPU time and hides no cores. A runtime that starts a thread on each core of
     the node is then throttled for most of every period (https://github.com/openvinotoolkit/openvino/issues/37838).
 
     Args:
-        quota_file: ``cpu.max`` of cgroup v2: the quota, in microseconds or ``max``, and the period in microseconds. If
-            the file is missing, there is no quota.
+        root: where cgroups are mounted: version 2 (``cpu.max``), or version 1 (``cpu/cpu.cfs_quota_us``).
+        own: as of ``memory_limit``.
     """
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    try:
-        quota, period = quota_file.read_text().split()
-        return max(1, min(cores, math.ceil(int(quota) / int(period))))
-    except (OSError, ValueError):
-        return cores
+    quotas = [_quota(folder) for folder in _cgroups("cpu", root, own)]
+    return max(1, min([cores, *(math.ceil(quota) for quota in quotas if quota)]))
 
 
 def memory_limit(root: Path = _CGROUPS, own: Path = _OWN_CGROUP) -> int | None:
@@ -37,25 +33,40 @@ def memory_limit(root: Path = _CGROUPS, own: Path = _OWN_CGROUP) -> int | None:
 
     Args:
         root: where cgroups are mounted: version 2 (``memory.max``), or version 1 (``memory/memory.limit_in_bytes``).
-        own: ``/proc/self/cgroup``: which cgroup is that of this process. In a container it is often the root.
+        own: ``/proc/self/cgroup``: which cgroups are those of this process. In a container it is often the root.
 
     Returns:
         None if nothing says so, as on Windows.
     """
-    limits = [_read_number(path) for path in (root / "memory/memory.limit_in_bytes", *_cgroup_files(root, own))]
+    names = "memory.max", "memory.limit_in_bytes"
+    limits = [_read_number(folder / name) for folder in _cgroups("memory", root, own) for name in names]
     with suppress(AttributeError, ValueError, OSError):
         limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     return min((limit for limit in limits if limit), default=None)
 
 
-def _cgroup_files(root: Path, own: Path) -> Iterator[Path]:
-    """``memory.max`` of the process' cgroup of version 2, and of those that it is in."""
-    yield root / "memory.max"
+def _cgroups(controller: str, root: Path, own: Path) -> Iterator[Path]:
+    """The folders of the process' cgroups that may limit it, and of those that they are in.
+
+    A line of ``/proc/self/cgroup`` is ``0::/PATH`` in version 2, ``NUMBER:CONTROLLERS:/PATH`` in version 1: cgroups(7).
+    """
+    yield from (root, root / controller)
     with suppress(OSError):
         for line in own.read_text().splitlines():
-            number, _, path = line.split(":", 2)
-            parts = Path(path.strip("/")).parts if number == "0" else ()
-            yield from (root.joinpath(*parts[: i + 1], "memory.max") for i in range(len(parts)))
+            number, controllers, path = line.split(":", 2)
+            if number == "0" or controller in controllers.split(","):
+                parts = Path(path.strip("/")).parts
+                mounted = root if number == "0" else root / controller
+                yield from (mounted.joinpath(*parts[: i + 1]) for i in range(len(parts)))
+
+
+def _quota(folder: Path) -> float | None:
+    """The cores that a cgroup may use; None if it may use all."""
+    with suppress(OSError, ValueError):
+        quota, period = (folder / "cpu.max").read_text().split()
+        return int(quota) / int(period)
+    quota_us, period_us = _read_number(folder / "cpu.cfs_quota_us"), _read_number(folder / "cpu.cfs_period_us")
+    return quota_us / period_us if quota_us and quota_us > 0 and period_us else None
 
 
 def _read_number(path: Path) -> int | None:

@@ -143,7 +143,7 @@ def _read(collection: Collection) -> tuple[list[str], set[int], Floats]:
     ids: list[str] = []
     renamed: set[int] = set()
     pages: list[Floats] = [np.empty((0, collection.operator.dimension), np.float32)]
-    for page in collection.all_rows():
+    for page in collection.all_rows(with_parts=False):
         renamed.update(number for number, row in enumerate(page, len(ids)) if len(row.picture.names) > 1)
         ids += [row.picture.id for row in page]
         pages.append(np.stack([row.vector for row in page]))

@@ -43,7 +43,7 @@ class Collection(Protocol):
         """How vectors are searched, for people to read."""
 
     def upsert(self, rows: Sequence[Row]) -> None:
-        """Write rows, whole or not at all; rows of the same id are replaced. Safe against kill -9 on return.
+        """Write rows, each whole or not at all, in place of those of the same id. Safe against kill -9 on return.
 
         Raises:
             UsageError: a picture has an attribute that the index has not, or of another type; nothing was written.
@@ -65,8 +65,12 @@ class Collection(Protocol):
             WrongFilter: the expression is none.
         """
 
-    def all_rows(self) -> Iterator[list[Row]]:
-        """Return all pictures with their vectors, page by page."""
+    def all_rows(self, *, with_parts: bool = ...) -> Iterator[list[Row]]:
+        """Return all pictures with their vectors, page by page.
+
+        Args:
+            with_parts: with those of the parts, too, which are many more.
+        """
 
     def search(self, vectors: Sequence[Vector], k: int, expression: str = "") -> list[list[Hit]]:
         """Return the nearest pictures of each vector, the nearest first; each picture once, by its nearest part.
@@ -85,6 +89,9 @@ class Collection(Protocol):
 
     def count(self) -> int:
         """Return the exact number of pictures."""
+
+    def vectors(self) -> int:
+        """Return the number of vectors: of pictures, and of their parts."""
 
     def settle(self) -> None:
         """Write what is only in memory into its final place."""

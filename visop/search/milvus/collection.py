@@ -25,8 +25,8 @@ from visop.search.schema import ID_CHARS, MAX_NAME_BYTES, MAX_NAMES, PICTURE_FIE
 
 _Answer = TypeVar("_Answer")
 
-# Of the vectors, and of the index over them.
-_FIELD = "vector"
+#: Of the vectors, and of the index over them.
+FIELD = "vector"
 
 CALL_S = 60.0
 # Building an index over millions of vectors takes a while, and the call waits for it.
@@ -39,7 +39,7 @@ _ID = re.compile(f"[0-9a-f]{{{ID_CHARS}}}")
 
 # Per answer; a message has 64 MB at most, and a row with a vector of 2048 dimensions about 10 KB.
 _PAGE = 8000
-_VECTOR_PAGE = 2000
+VECTOR_PAGE = 2000
 
 # A server (2.3.5) reports when a row was written, so that searches can wait for it, but not when one was deleted. After
 # a deletion, searches wait for everything that happened before, for longer than it takes to show.
@@ -104,7 +104,7 @@ class Connection:
         if self.is_lite:  # it reads what pymilvus takes apart for a server
             build = {"params": build}
         params = MilvusClient.prepare_index_params()
-        params.add_index(_FIELD, index_type=index_type.kind, index_name=_FIELD, metric_type=metric, params=build)
+        params.add_index(FIELD, index_type=index_type.kind, index_name=FIELD, metric_type=metric, params=build)
         with translated(self.uri, collection, index_type=str(index_type)):
             try:
                 self.client.create_index(collection, params, timeout=BUILD_S)
@@ -114,7 +114,7 @@ class Connection:
                     raise
 
     def _kind(self, collection: str) -> str:
-        facts = self.client.describe_index(collection, _FIELD, timeout=CALL_S)
+        facts = self.client.describe_index(collection, FIELD, timeout=CALL_S)
         return str(facts["index_type"]) if facts else ""
 
 
@@ -152,8 +152,11 @@ class MilvusCollection:
         """
         for row in rows:
             check_attributes(row.picture.attributes, self.attributes)
+        self._write([fields_of(row) for row in rows])
+
+    def _write(self, rows: Sequence[dict[str, Any]]) -> None:
         with self._connection.writing, self._translated():
-            self._client.upsert(self.name, [_fields(row) for row in rows], timeout=CALL_S)
+            self._client.upsert(self.name, rows, timeout=CALL_S)
             self._has_written = True
             self._unsettled += len(rows)
         if self._connection.is_lite and self._unsettled >= self.limits.settle:
@@ -162,9 +165,13 @@ class MilvusCollection:
     def delete(self, ids: Sequence[str]) -> None:
         """Delete rows; ids that are not there are ignored."""
         if ids := _only_ids(ids):
-            with self._connection.writing, self._translated():
-                self._client.delete(self.name, ids=ids, timeout=CALL_S)
-            self._has_written, self._deleted_at = True, time.monotonic()
+            self._delete_checked(ids)
+
+    def _delete_checked(self, keys: Sequence[str]) -> None:
+        """Delete rows. Keys are of a known form, for pymilvus puts them into an expression."""
+        with self._connection.writing, self._translated():
+            self._client.delete(self.name, ids=list(keys), timeout=CALL_S)
+        self._has_written, self._deleted_at = True, time.monotonic()
 
     def known(self, ids: Sequence[str]) -> dict[str, Picture]:
         """Return those of these pictures that are there, by id, as last written."""
@@ -172,7 +179,7 @@ class MilvusCollection:
 
     def rows(self, ids: Sequence[str]) -> list[Row]:
         """Return those of these pictures that are there, with their vectors."""
-        return [self._row(fields) for fields in self._get(ids, [*self._facts, _FIELD])]
+        return [self._row(fields) for fields in self._get(ids, [*self._facts, FIELD])]
 
     def pictures(self, page: int = _PAGE, expression: str = "") -> Iterator[list[Picture]]:
         """Return all pictures, or those that match a filter, in the order of their ids, so many on a page.
@@ -182,9 +189,9 @@ class MilvusCollection:
         """
         return ([self._picture(fields) for fields in each] for each in self._pages(self._facts, page, expression))
 
-    def all_rows(self) -> Iterator[list[Row]]:
+    def all_rows(self, *, with_parts: bool = True) -> Iterator[list[Row]]:
         """Return all pictures with their vectors, page by page."""
-        return ([self._row(fields) for fields in page] for page in self._pages([*self._facts, _FIELD], _VECTOR_PAGE))
+        return ([self._row(fields) for fields in page] for page in self._pages([*self._facts, FIELD], VECTOR_PAGE))
 
     def search(self, vectors: Sequence[Vector], k: int, expression: str = "") -> list[list[Hit]]:
         """Return the nearest pictures of each vector, the nearest first.
@@ -204,8 +211,15 @@ class MilvusCollection:
 
     def count(self) -> int:
         """Return the exact number of pictures."""
+        return self._counted("")
+
+    def vectors(self) -> int:
+        """Return the number of vectors."""
+        return self.count()
+
+    def _counted(self, expression: str) -> int:
         with self._translated():
-            answer = self._client.query(self.name, filter="", output_fields=["count(*)"], timeout=CALL_S)
+            answer = self._client.query(self.name, filter=expression, output_fields=["count(*)"], timeout=CALL_S)
         return int(answer[0]["count(*)"])
 
     def settle(self) -> None:
@@ -225,7 +239,7 @@ class MilvusCollection:
         with self.changing:
             self.refresh()
             now = self.index_type
-            wanted = self._connection.choose_index_type(index_type, self.count(), self.operator.dimension)
+            wanted = self._connection.choose_index_type(index_type, self.vectors(), self.operator.dimension)
             if index_type == "auto":
                 is_to_build = now.kind == "FLAT" != wanted.kind
             else:
@@ -242,7 +256,7 @@ class MilvusCollection:
         self.settle()
         with self._translated():
             self._client.release_collection(self.name, timeout=CALL_S)
-            self._client.drop_index(self.name, _FIELD, timeout=CALL_S)
+            self._client.drop_index(self.name, FIELD, timeout=CALL_S)
         try:
             self._connection.build_index(self.name, index_type, self.operator.metric_type)
             self.index_type = index_type
@@ -282,13 +296,16 @@ class MilvusCollection:
         return "Session" if self._has_written else "Bounded"
 
     def _get(self, ids: Sequence[str], fields: Sequence[str]) -> list[Mapping[str, Any]]:
-        if not (ids := _only_ids(ids)):
-            return []
+        ids = _only_ids(ids)
+        return self._get_checked(ids, fields) if ids else []
+
+    def _get_checked(self, keys: Sequence[str], fields: Sequence[str]) -> list[Mapping[str, Any]]:
+        """Return rows by their keys, which are of a known form, for pymilvus puts them into an expression."""
 
         def ask() -> list[Mapping[str, Any]]:
             with self._translated():
                 found: list[Mapping[str, Any]] = self._client.query(
-                    self.name, ids=ids, output_fields=list(fields), timeout=CALL_S
+                    self.name, ids=list(keys), output_fields=list(fields), timeout=CALL_S
                 )
                 return found
 
@@ -328,7 +345,7 @@ class MilvusCollection:
 
     def _describe_index(self) -> IndexType:
         with self._translated():
-            facts = self._client.describe_index(self.name, _FIELD, timeout=CALL_S)
+            facts = self._client.describe_index(self.name, FIELD, timeout=CALL_S)
         told = {**facts, **facts.get("params", {})}  # a server and Milvus Lite
         params = {name: str(told[name]) for name in ("M", "efConstruction", "nlist") if name in told}
         return IndexType(str(facts["index_type"]), params)
@@ -337,20 +354,20 @@ class MilvusCollection:
         return Picture.of(fields, self.attributes)
 
     def _row(self, fields: Mapping[str, Any]) -> Row:
-        return Row(self._picture(fields), np.asarray(fields[_FIELD], np.float32))
+        return Row(self._picture(fields), np.asarray(fields[FIELD], np.float32))
 
     def _translated(self, expression: str = "") -> Any:
         return translated(self._connection.uri, self.name, expression)
 
 
-def collection_schema(dimension: int, description: str, *, has_attributes: bool) -> Any:
+def collection_schema(dimension: int, description: str, *, has_attributes: bool, key_chars: int = ID_CHARS) -> Any:
     """Return the schema of a collection: what Milvus keeps of each picture.
 
     Attributes are dynamic fields, since a typed one of Milvus 2.3 cannot be left out.
     """
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=has_attributes, description=description)
-    schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=ID_CHARS)
-    schema.add_field(_FIELD, DataType.FLOAT_VECTOR, dim=dimension)
+    schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=key_chars)
+    schema.add_field(FIELD, DataType.FLOAT_VECTOR, dim=dimension)
     schema.add_field(
         "names",
         DataType.ARRAY,
@@ -370,7 +387,7 @@ def _only_ids(ids: Sequence[str]) -> list[str]:
     return [each for each in ids if _ID.fullmatch(each)]
 
 
-def _fields(row: Row) -> dict[str, Any]:
+def fields_of(row: Row) -> dict[str, Any]:
     """Return a row as Milvus takes it."""
     facts = {name: getattr(row.picture, name) for name in PICTURE_FIELDS if name != "names"}
-    return {**facts, **row.picture.attributes, "names": list(row.picture.names), _FIELD: row.vector}
+    return {**facts, **row.picture.attributes, "names": list(row.picture.names), FIELD: row.vector}

@@ -18,6 +18,7 @@ from visop.search.errors import NoSuchIndex
 from visop.search.limits import DEFAULT_LIMITS, BatchLimits
 from visop.search.milvus.collection import BUILD_S, CALL_S, Connection, MilvusCollection, collection_schema
 from visop.search.milvus.errors import be_quiet, damaged, translated
+from visop.search.milvus.in_parts import CollectionInParts, schema_in_parts
 from visop.search.milvus.index_types import IndexType, parse_index_type
 from visop.search.milvus.library import MilvusClient
 from visop.search.milvus.lite import CHANNEL, NEVER_MS, open_lite
@@ -126,7 +127,8 @@ class MilvusStore:
                 raise damaged(self.connection.uri, "; ".join(self._loss))
             if not self._is_ready(collection):
                 self._make_ready(collection, operator)
-            return MilvusCollection(self.connection, collection, operator, attributes)
+            kind = CollectionInParts if operator.parts else MilvusCollection
+            return kind(self.connection, collection, operator, attributes)
 
     def check_index_type(self, index_type: str) -> None:
         """Raise UsageError for an index type that this Milvus is known not to have, before anything is done."""
@@ -148,10 +150,11 @@ class MilvusStore:
         begun_as = "FLAT" if index_type == "auto" else index_type
         chosen = self.connection.choose_index_type(begun_as, pictures, operator.dimension)
         name, text = collection_name(index, number), about(operator, attributes)
+        schema_of = schema_in_parts if operator.parts else collection_schema
         with translated(self.connection.uri, name):
             self._client.create_collection(
                 name,
-                schema=collection_schema(operator.dimension, text, has_attributes=bool(attributes)),
+                schema=schema_of(operator.dimension, text, has_attributes=bool(attributes)),
                 properties={_PROPERTY: text} if self.connection.is_lite else None,
                 consistency_level=_CONSISTENCY,
                 timeout=CALL_S,

@@ -13,6 +13,7 @@ OVERRIDDEN = {
     "connection_made": ["self", "transport"],
     "connection_lost": ["self", "exc"],
     "data_received": ["self", "data"],
+    "handle_events": ["self"],
     "pause_writing": ["self"],
     "resume_writing": ["self"],
     "on_response_complete": ["self"],
@@ -31,7 +32,7 @@ def test_nothing_else_is_overridden_by_accident() -> None:
     assert not [name for name in own if hasattr(H11Protocol, name)]
 
 
-@pytest.mark.parametrize("attribute", ["conn", "connections", "cycle", "loop", "transport"])
+@pytest.mark.parametrize("attribute", ["conn", "connections", "cycle", "flow", "loop", "transport"])
 def test_the_state_that_is_read_is_there(attribute: str) -> None:
     assert f"self.{attribute}" in inspect.getsource(H11Protocol)
 

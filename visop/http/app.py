@@ -88,6 +88,6 @@ def _add_middleware(app: FastAPI, endpoint: Endpoint, settings: Settings, bound:
         slowest_bytes_s=timeouts.slowest_bytes_s,
         max_bodies=settings.max_calls,
     )
-    app.add_middleware(BodyLimits, rules=rules, in_flight=lambda: endpoint.in_flight)
+    app.add_middleware(BodyLimits, rules=rules, answers=lambda: endpoint.answers)
     hosts = hosts_of(bound, settings.http_host, settings.http_hosts)
     app.add_middleware(BrowserProtection, hosts=hosts, closing=lambda: endpoint.closing)

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from visop.errors import Overloaded, VisopError
 from visop.http.problems import BodyTooLarge, BodyTooSlow, UnsupportedBody, problem_of
-from visop.serving.bytes_in_flight import BytesInFlight
+from visop.http.unread import UnreadAnswers
 from visop.serving.peers import peer_of
 
 # A body that has come for less is not judged by its rate.
@@ -44,14 +44,15 @@ class BodyLimits:
     Args:
         app: what is protected.
         rules: the limits.
-        in_flight: what counts the bytes of all, from their arrival to the answer.
+        answers: those that nobody has read, which give way first. Bodies are counted with them, from their arrival to
+            the answer.
 
     Raises:
         BodyTooLarge, BodyTooSlow, Overloaded: from ``receive``, inside the application, which makes answers of them.
     """
 
-    def __init__(self, app: ASGIApp, *, rules: BodyRules, in_flight: Callable[[], BytesInFlight]) -> None:
-        self._app, self._rules, self._in_flight = app, rules, in_flight
+    def __init__(self, app: ASGIApp, *, rules: BodyRules, answers: Callable[[], UnreadAnswers]) -> None:
+        self._app, self._rules, self._answers = app, rules, answers
         self._bodies: set[_Body] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,17 +75,23 @@ class BodyLimits:
             self._hold(body, body.size - before)
             return message
 
+        async def send_in_place(message: Message) -> None:
+            self._release(body)  # from here on, the answer is what is held
+            await send(message)
+
         try:
-            await self._app(scope, receive_part, send)
+            await self._app(scope, receive_part, send_in_place)
         finally:
             self._bodies.discard(body)
             self._release(body)
 
     def _hold(self, body: _Body, size: int) -> None:
         """Count more of a body. If that is more than may be, refuse the largest of the peer that holds most."""
-        in_flight = self._in_flight()
+        in_flight = self._answers().in_flight
         in_flight.add(body.peer, size)
         body.held += size
+        if in_flight.over > 0:
+            self._answers().make_room()
         if in_flight.over > 0:
             arriving = [each for each in self._bodies if each.is_arriving or each is body]
             largest = max(arriving, key=lambda each: (in_flight.of(each.peer), each.held))
@@ -97,7 +104,7 @@ class BodyLimits:
                 raise error
 
     def _release(self, body: _Body) -> None:
-        self._in_flight().add(body.peer, -body.held)
+        self._answers().in_flight.add(body.peer, -body.held)
         body.held = 0
 
     def _refusal(self, headers: Headers) -> BodyTooLarge | UnsupportedBody | Overloaded | None:

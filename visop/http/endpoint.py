@@ -24,10 +24,10 @@ from visop.errors import CallerGone, VisopError
 from visop.http.body import JSON, Body
 from visop.http.deadlines import Deadlines, timeout_of
 from visop.http.middleware import REQUEST_ID
+from visop.http.unread import UnreadAnswers
 from visop.images.crops import CropOptions
 from visop.rpc.statuses import code_of
 from visop.serving.admission import CallAdmission, draining
-from visop.serving.bytes_in_flight import BytesInFlight
 from visop.serving.peers import peer_of
 from visop.serving.pipeline import Call, Input, Pipeline
 from visop.serving.request_log import RequestLog
@@ -65,10 +65,15 @@ class Task:
 
 
 class Endpoint:
-    """Serves requests, each within its deadline and until it is given up."""
+    """Serves requests, each within its deadline and until it is given up.
+
+    Attributes:
+        answers: what clients have not read, a part of the bytes in flight over every protocol.
+    """
 
     def __init__(self, pipeline: Pipeline, calls: CallAdmission, settings: Settings) -> None:
         self._pipeline, self._calls, self._limit_s = pipeline, calls, settings.request_timeout_s
+        self.answers = UnreadAnswers(calls.in_flight)
         self._pool = ThreadPoolExecutor(settings.max_calls, "visop-http")
         self._lookups = ThreadPoolExecutor(_LOOKUPS, "visop-http-look")
         self._deadlines = Deadlines(lambda: draining() if calls.draining else None)
@@ -91,11 +96,6 @@ class Endpoint:
     def closing(self) -> bool:
         """Whether connections end with their answer."""
         return self._closing or self._calls.draining
-
-    @property
-    def in_flight(self) -> BytesInFlight:
-        """The bytes of requests and answers, over every protocol."""
-        return self._calls.in_flight
 
     def trouble(self) -> str | None:
         """Why new calls would fail, or None: as the gRPC health service says."""

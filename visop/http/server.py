@@ -18,6 +18,7 @@ from visop.http.app import build_app
 from visop.http.endpoint import Endpoint, Extend
 from visop.http.open_files import connections_within
 from visop.http.timeouts import DEFAULT_TIMEOUTS, TimedProtocol, Timeouts
+from visop.http.unread import UnreadAnswers
 from visop.serving.admission import CallAdmission
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
@@ -63,12 +64,16 @@ class HttpServer:
         bound, port = self._socket.getsockname()[:2]
         self.address = f"{settings.http_endpoint.rpartition(':')[0]}:{port}"
         app = build_app(self._endpoint, identity, settings, bound, extend, timeouts)
-        self._server = _Server(_config(app, timeouts), self._endpoint, timeouts.stop_s)
+        self._server = _Server(_config(app, timeouts, self._endpoint.answers), self._endpoint, timeouts.stop_s)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="visop-http-loop")
 
     def start(self) -> None:
         """Take requests."""
         self._thread.start()
+
+    def make_room(self) -> None:
+        """End answers that nobody reads, if others need what they hold."""
+        self._endpoint.answers.give_way_soon()
 
     def drain(self) -> None:
         """Take no new connections, and end each with the answer to the request in hand. Does not wait for those."""
@@ -110,10 +115,10 @@ class _Server(uvicorn.Server):
         self.force_exit = True
 
 
-def _config(app: object, timeouts: Timeouts) -> uvicorn.Config:
+def _config(app: object, timeouts: Timeouts, answers: UnreadAnswers) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]  # FastAPI's own types are wider
-        http=functools.partial(TimedProtocol, timeouts=timeouts),  # type: ignore[arg-type]  # uvicorn only calls it
+        http=functools.partial(TimedProtocol, timeouts=timeouts, answers=answers),  # type: ignore[arg-type]  # as a call
         ws="none",
         lifespan="off",
         loop="asyncio",

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from visop.http.framing import StrictConnection
 from visop.http.room import least_needed
+from visop.http.unread import UnreadAnswers
 from visop.serving.peers import peer_of
 
 #: Of the head of a request.
@@ -28,10 +29,12 @@ class Timeouts:
         head_s: to send the head of a request.
         silence_s: between two parts of a body.
         linger_s: to stop sending a body that was refused.
-        stall_s: to read any of the rest of an answer.
+        stall_s: to read some of the rest of an answer, as much as ``slowest_bytes_s`` makes in this time.
+        read_s: to read an answer, once all of it is written.
         keep_alive_s: between two requests on one connection.
         stop_s: to read the last answers when the server stops; their calls have ended before.
-        slowest_bytes_s: a body must come at this rate, in bytes per second, once ``silence_s`` have passed.
+        slowest_bytes_s: a body must come, and an answer be read, at this rate, in bytes per second; a body once
+            ``silence_s`` have passed.
         max_connections: for one more, one that waits is closed. Each costs a few kilobytes and a file descriptor.
     """
 
@@ -39,6 +42,7 @@ class Timeouts:
     silence_s: float = 10.0
     linger_s: float = 5.0
     stall_s: float = 30.0
+    read_s: float = 600.0
     keep_alive_s: int = 15
     stop_s: int = 2
     slowest_bytes_s: float = 500.0
@@ -49,12 +53,17 @@ DEFAULT_TIMEOUTS = Timeouts()
 
 
 class TimedProtocol(H11Protocol):
-    """One connection. The arguments that are not named here are uvicorn's own."""
+    """One connection. The arguments that are not named here are uvicorn's own.
 
-    def __init__(self, *args: Any, timeouts: Timeouts, **kwargs: Any) -> None:
+    Args:
+        timeouts: how long its client may take.
+        answers: counts what the client has not read.
+    """
+
+    def __init__(self, *args: Any, timeouts: Timeouts, answers: UnreadAnswers, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.conn = StrictConnection(h11.SERVER, MAX_HEAD_BYTES)
-        self._timeouts, self.peer, self.since = timeouts, "", 0.0
+        self._timeouts, self._answers, self.peer, self.since = timeouts, answers, "", 0.0
         self._head: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
 
@@ -82,6 +91,22 @@ class TimedProtocol(H11Protocol):
         """Whether it does not read its answer."""
         return self._stall is not None
 
+    @property
+    def unread(self) -> int:
+        """How many bytes of answers wait for the client to read them."""
+        return self.transport.get_write_buffer_size()
+
+    def hang_up(self) -> None:
+        """End it, and drop what was not read."""
+        self.transport.abort()
+
+    def handle_events(self) -> None:
+        """Begin with the next request once the answer before it is read, so that answers do not pile up."""
+        if self.flow.write_paused and self.is_waiting:
+            self.flow.pause_reading()
+        else:
+            super().handle_events()
+
     def data_received(self, data: bytes) -> None:
         """Start the clock with the first byte of a head, stop it with the last."""
         super().data_received(data)
@@ -90,6 +115,7 @@ class TimedProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop its clocks."""
         super().connection_lost(exc)
+        self._answers.note(self)
         for clock in (self._head, self._stall):
             if clock:
                 clock.cancel()
@@ -100,9 +126,13 @@ class TimedProtocol(H11Protocol):
         self._time_progress()
 
     def resume_writing(self) -> None:
-        """The client has read enough; go on watching what is left."""
+        """The client has read enough; go on watching what is left, and take its next request."""
         super().resume_writing()
         self._time_progress()
+        if self.is_waiting and not self.transport.is_closing():
+            self.flow.resume_reading()
+            self.handle_events()
+            self._time_head()
 
     def on_response_complete(self) -> None:
         """Watch that the client reads the answer, and stops sending a body that was refused."""
@@ -135,11 +165,15 @@ class TimedProtocol(H11Protocol):
         """Start the clock anew, if there is anything to be read."""
         if self._stall:
             self._stall.cancel()
-        unread = self.transport.get_write_buffer_size()
+        self._answers.note(self)
+        unread = self.unread
         self._stall = self.loop.call_later(self._timeouts.stall_s, self._check_progress, unread) if unread else None
 
     def _check_progress(self, before: int) -> None:
-        if self.transport.get_write_buffer_size() >= before:
+        """Hang up on a client that reads next to nothing, or has read at one answer for long."""
+        least = max(1, int(self._timeouts.stall_s * self._timeouts.slowest_bytes_s))
+        is_late = self.is_waiting and self.loop.time() - self.since > self._timeouts.read_s
+        if is_late or self.unread > max(0, before - least):
             self.transport.abort()
         else:
             self._time_progress()

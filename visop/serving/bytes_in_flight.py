@@ -102,6 +102,12 @@ class BytesInFlight:
                 self.waiting -= 1
         raise self.too_many()
 
+    def hold(self, peer: str, size: int, timeout_s: float, is_over: Callable[[], bool]) -> None:
+        """Wait as ``wait_for_room`` does, and add so many bytes before anybody else can."""
+        with self._changed:
+            self.wait_for_room(peer, timeout_s, is_over)
+            self.add(peer, size)
+
     def too_many(self) -> Overloaded:
         """What is said of a message for which there is no room."""
         held = self._in_hand + self._on_the_way

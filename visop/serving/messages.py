@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from visop.serving.arrivals import Arrivals, Incomplete
 from visop.serving.bytes_in_flight import BytesInFlight
+from visop.serving.compressed import inflated, inflated_size, is_compressed
 from visop.serving.incoming import IncomingCall
 
 #: How often to check, in seconds.
@@ -30,11 +31,12 @@ class Messages:
         in_flight: the bytes of every protocol.
         arrivals: measures what is not complete.
         timeout_s: for an answer to be read, in seconds.
+        largest: bytes of a message.
     """
 
-    def __init__(self, in_flight: BytesInFlight, arrivals: Arrivals, timeout_s: float) -> None:
+    def __init__(self, in_flight: BytesInFlight, arrivals: Arrivals, timeout_s: float, largest: int) -> None:
         self.in_flight = in_flight
-        self._arrivals, self._timeout_s = arrivals, timeout_s
+        self._arrivals, self._timeout_s, self._largest = arrivals, timeout_s, largest
         self._lock = threading.Lock()
         self._unread: dict[IncomingCall, float] = {}  # since when, the longest first
 
@@ -48,10 +50,15 @@ class Messages:
 
         Raises:
             Overloaded: there is no room.
+            InvalidInput, RemoteError: it is compressed, and damaged or too large.
             grpc.RpcError: the call is over.
         """
         if patient:
-            self.in_flight.wait_for_room(call.peer, _ROOM_S, lambda: call.is_over or not call.context.is_active())
+            self.in_flight.wait_for_room(call.peer, _ROOM_S, lambda: _is_over(call))
+        message = self._next(call, requests)
+        return self._inflated(call, message) if message and is_compressed(message) else message
+
+    def _next(self, call: IncomingCall, requests: Iterator[bytes]) -> bytes | None:
         size = None
         self._arrivals.begin(call)
         try:
@@ -60,6 +67,15 @@ class Messages:
             return message
         finally:
             self._arrivals.end(call, size)
+
+    def _inflated(self, call: IncomingCall, message: bytes) -> bytes:
+        """Inflate a message once there is room for what becomes of it."""
+        size = inflated_size(message, self._largest)
+        self.in_flight.hold(call.peer, size, _ROOM_S, lambda: _is_over(call))
+        try:
+            return inflated(message, size)
+        finally:
+            self.in_flight.add(call.peer, -size)
 
     def unread(self, call: IncomingCall) -> None:
         """Take note that the answer of a call is being sent."""
@@ -110,3 +126,7 @@ class Messages:
                 del self._unread[call]
         for call in late:
             call.end("the answer was not read in time")
+
+
+def _is_over(call: IncomingCall) -> bool:
+    return call.is_over or not call.context.is_active()

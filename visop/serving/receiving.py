@@ -162,7 +162,7 @@ class _Receiver:
         try:
             with self.threads.waiting(call):
                 data = self.messages.receive(call, requests, patient=self.patient)
-        except Overloaded as error:
+        except VisopError as error:
             _abort(call.context, error)
         if data is None:
             _abort(call.context, InvalidInput("the call has no message"))

@@ -65,6 +65,9 @@ class Companion(Protocol):
     def start(self) -> None:
         """Take requests."""
 
+    def make_room(self) -> None:
+        """End answers that nobody reads, if others need the bytes in flight that they hold. Does not wait for it."""
+
     def drain(self) -> None:
         """Take no new connections, and end each with the answer to the request in hand. Does not wait for those."""
 
@@ -95,7 +98,7 @@ class Server:
         self._light = CallThreads(_LIGHT_THREADS, "visop-light", timeout_s)
         self._reflection = CallThreads(_REFLECTION_THREADS, "visop-reflection", timeout_s)
         arrivals = Arrivals(lambda: self.port, settings.max_message_bytes)
-        self._messages = Messages(self._calls.in_flight, arrivals, timeout_s)
+        self._messages = Messages(self._calls.in_flight, arrivals, timeout_s, settings.max_message_bytes)
         self._idle = IdleConnections(lambda: self.port)
         self._receive = Receive(self._messages, self._threads_of, _WORK, self._idle)
         interceptors = [self._receive, RefuseMalformed()]
@@ -185,6 +188,8 @@ class Server:
 
     def _check_messages(self) -> None:
         while not self._stopped.wait(CHECK_S):
+            for companion in self._companions:
+                companion.make_room()
             self._messages.check()
             self._idle.check()
 
@@ -212,6 +217,7 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", settings.max_message_bytes),
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_concurrent_streams", _STREAMS),
+        ("grpc.per_message_decompression", 0),  # ``visop.serving.compressed`` does it
         # So much of a message comes before its call asks for it, whatever the connection could carry.
         ("grpc.http2.lookahead_bytes", LOOKAHEAD_BYTES),
         ("grpc.http2.bdp_probe", 0),

@@ -47,6 +47,21 @@ def test_a_nearly_empty_picture_is_no_copy_from_either_side(index, folder, pictu
         assert list(verdicts.values()) == [(False, False)]
 
 
+def test_a_part_of_a_picture_can_be_searched_with(index, folder):
+    index.add([folder])
+    image = np.full((40, 60, 3), 255, np.uint8)
+    image[20:, 30:] = colour_of(3)
+    (match,) = index.search(image, 1, box=(30, 20, 30, 20))
+    assert (match.picture.names, match.view) == ((str(folder / "3.png"),), None)
+    assert match.cosine == pytest.approx(1, abs=1e-5)
+    (whole,) = index.search(image, 1)
+    (match,) = index.search(image, 1, thorough=True)
+    assert match.view == (30.0, 20.0, 30.0, 20.0)
+    assert match.cosine > whole.cosine
+    with pytest.raises(UsageError, match=r"box 50,20,30,20: must lie inside the picture, which has 60 x 40 pixels"):
+        index.search(image, 1, box=(50, 20, 30, 20))
+
+
 def test_neighbours_are_those_of_numpy_in_order_with_their_distances(index, folder):
     index.add([folder])
     vectors = np.array([colour_of(number) for number in range(10)], float)

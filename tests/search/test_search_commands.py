@@ -188,7 +188,10 @@ def test_a_calibration_gives_verdicts(run, folder, tmp_path, capsys):
     run("index", folder, "--quiet")
     assert run("search", folder / "3.png", "--k", 10, "--calibration", tmp_path / "c.json") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "copy" in lines[0]
+    assert lines[0] == "One copy found:"
+    assert lines[1].split()[3] == "copy"
+    assert lines[2] == "Most like it, and no copy:"
+    assert lines[3].startswith("  2  ")
     assert "copy" not in lines[-1]
 
 
@@ -217,7 +220,28 @@ def test_a_nearly_empty_picture_that_is_found_is_marked(run, folder, capsys, mon
     monkeypatch.setattr("visop.search.calibration.calibration_of", lambda origin, settings: CALIBRATION)
     capsys.readouterr()
     assert run("search", folder / "grey.png", "--k", 2) == 0
-    assert sorted(line.split()[3] for line in capsys.readouterr().out.splitlines()) == ["copy", "empty"]
+    found, copy, _, empty = capsys.readouterr().out.splitlines()
+    assert found == "One copy found:"
+    assert [copy.split()[3], empty.split()[3]] == ["copy", "empty"]
+
+
+def test_what_is_no_copy_is_shown_on_request_if_the_encoder_knows_copies_only(
+    run, folder, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("visop.search.index.knows_only_copies", lambda operator, settings: True)
+    monkeypatch.setattr("visop.search.calibration.calibration_of", lambda origin, settings: CALIBRATION)
+    run("index", folder, "--quiet")
+    unknown = tmp_path / "unknown.png"
+    unknown.write_bytes(picture_file((200, 60, 60)))
+    capsys.readouterr()
+    assert run("search", unknown, "--k", 3) == 0
+    out, err = capsys.readouterr()
+    assert out == "No copy of this picture found.\n"
+    assert "3 pictures are nearest, but not a copy, and not shown" in err
+    assert run("search", unknown, "--k", 3, "--all") == 0
+    assert capsys.readouterr().out.splitlines()[1] == "Nearest, and no copy:"
+    assert run("search", unknown, "--k", 3, "--json") == 0
+    assert [each["is_copy"] for each in json.loads(capsys.readouterr().out)] == [False] * 3
 
 
 def test_in_a_terminal_the_columns_have_headings(run, folder, capsys, monkeypatch):

@@ -14,6 +14,7 @@ from visop.cli.settings_flags import read_settings
 from visop.search import DEFAULT_NAME, DEFAULT_URI
 
 if TYPE_CHECKING:
+    from visop.search.calibration import CopyThresholds
     from visop.search.index import Index
     from visop.settings import Settings
 
@@ -119,6 +120,14 @@ def threshold_of(arguments: argparse.Namespace, index: Index) -> float | None:
 
     operator = index.collection.operator
     return copy_threshold(operator, settings_of(arguments), fpr=arguments.fpr, file=arguments.calibration)
+
+
+def thresholds_of(arguments: argparse.Namespace, index: Index) -> CopyThresholds:
+    """As ``threshold_of``, for the parts of the index, and for queries of one vector and of several."""
+    from visop.search.calibration import copy_thresholds
+
+    operator = index.collection.operator
+    return copy_thresholds(operator, settings_of(arguments), fpr=arguments.fpr, file=arguments.calibration)
 
 
 def token() -> str:

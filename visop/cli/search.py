@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from visop.cli.console import note
@@ -16,7 +17,7 @@ from visop.cli.index_flags import (
     add_output_flags,
     open_index,
     settings_of,
-    threshold_of,
+    thresholds_of,
 )
 from visop.sources import printable
 
@@ -25,9 +26,18 @@ if TYPE_CHECKING:
     from visop.settings import Settings
 
 _NOTES = """\
-The score is in the metric of the index: for L2 a distance from 0 (the same) to 2, for IP and COSINE the cosine. If the
-encoder's card has a calibrated threshold, or --calibration has one, pictures that reach it are marked as copies. A
-picture with nearly nothing on it, such as a blank page, is like every other such one, and marked as empty instead.
+First it says whether there is a copy of the picture: the same picture, possibly edited. That is known if the encoder's
+card has a calibrated threshold, or --calibration has one. An encoder that was trained to know pictures again, as the
+one that is shipped, knows nothing of what different pictures have in common: what is nearest, and no copy, is listed
+only with --all. Other encoders list what is most like the picture below its copies. --json has all, with the verdicts.
+
+The score is in the metric of the index: for L2 a distance from 0 (the same) to 2, for IP and COSINE the cosine. A
+picture with nearly nothing on it, such as a blank page, is like every other such one, and marked as empty.
+
+--thorough searches with windows of the picture, too, and so finds pictures that it shows among other things: pasted
+into a page, on a screenshot, on the wall of a room. It encodes 10 views, and up to 18 of a long picture, and searches
+with each. More pairs have more chances to be alike by accident: the threshold is a higher one, and edited copies of the
+whole picture are found a little less often.
 
 A filter is an expression of Milvus over width, height, bytes, modified and added (seconds since 1970), names and id,
 the SHA-256 of the file.
@@ -39,6 +49,8 @@ examples:
   visop search cat.jpg
   visop search https://example.org/cat.jpg --k 50 --html found.html
   visop search cat.jpg --filter 'width >= 1000 and modified > 1700000000' --json
+  visop search street.jpg --box 120,40,300,200        # what is in this part of it
+  visop search screenshot.png --thorough
   visop search cat.jpg --index family --uri http://milvus:19530 -e 10.0.0.7:50051
 """
 
@@ -62,10 +74,37 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--filter", default="", metavar="EXPR", help="search only pictures that match, such as 'width >= 1000'"
     )
+    parser.add_argument(
+        "--box", type=_box, metavar="X,Y,W,H", help="search with this part of the picture, in pixels as it is shown"
+    )
+    parser.add_argument(
+        "--thorough", action="store_true", help="search with windows of the picture, too: 10 to 18 views"
+    )
+    parser.add_argument(
+        "--mode",
+        default="best",
+        choices=("best", "mean", "first"),
+        help="how several vectors of a picture count: the nearest pair, the mean of all pairs, or the whole pictures "
+        "alone (default best)",
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="also list what is nearest and no copy, if the encoder knows copies only"
+    )
     add_output_flags(parser)
     add_calibration(parser)
     parser.add_argument("--no-previews", action="store_true", help="draw no thumbnails in the terminal")
     add_encoder_flags(parser, "repeat it to name others, in case it does not answer")
+
+
+def _box(text: str) -> list[float]:
+    """For argparse: four numbers with commas."""
+    try:
+        numbers = [float(each) for each in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 4:
+        raise argparse.ArgumentTypeError(f"{text}: must be x,y,w,h, such as 120,40,300,200")
+    return numbers
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -84,14 +123,21 @@ def run(arguments: argparse.Namespace) -> int:
         write_search(arguments.html, arguments.picture, matches, settings)
         sys.stdout.write(f"{len(matches)} pictures in {arguments.html}\n")
     else:
-        _print(matches, settings, previews=not arguments.no_previews)
+        _print(matches, settings, previews=not arguments.no_previews, with_others=arguments.all)
     return 0
 
 
 def _search(arguments: argparse.Namespace) -> Matches:
     with open_index(arguments) as index:
-        index.use_threshold(threshold_of(arguments, index))
-        return index.search(arguments.picture, arguments.k, arguments.filter)
+        index.use_threshold(thresholds_of(arguments, index))
+        return index.search(
+            arguments.picture,
+            arguments.k,
+            arguments.filter,
+            box=arguments.box,
+            thorough=arguments.thorough,
+            mode=arguments.mode,
+        )
 
 
 def _plain(match: Match) -> dict[str, Any]:
@@ -101,16 +147,36 @@ def _plain(match: Match) -> dict[str, Any]:
     return {**facts.pop("picture"), **facts, "is_gone": is_gone(match.picture)}
 
 
-def _print(matches: Matches, settings: Settings, *, previews: bool) -> None:
-    from visop.search.show.terminal import can_preview, preview_of
+def _print(matches: Matches, settings: Settings, *, previews: bool, with_others: bool) -> None:
+    from visop.search.show.summary import WHY_NOT_LIKE, found_words, others_words
 
     if not matches:
         note("nothing found: the index is empty, or no picture in it matches the filter")
-    elif sys.stdout.isatty():
+        return
+    if not matches.judged:
+        _print_lines(matches, matches, settings, previews=previews)
+        return
+    sys.stdout.write(f"{found_words(matches)}{':' if matches.copies else '.'}\n")
+    _print_lines(matches.copies, matches, settings, previews=previews)
+    others = matches.others
+    if others and (with_others or not matches.only_copies):
+        sys.stdout.write(f"{others_words(matches)}:\n")
+        _print_lines(others, matches, settings, previews=previews, first=len(matches.copies) + 1)
+    elif others:
+        count = f"{len(others)} pictures are" if len(others) > 1 else "one picture is"
+        note(f"{count} nearest, but not a copy, and not shown: {WHY_NOT_LIKE}; --all shows them")
+
+
+def _print_lines(
+    shown: Sequence[Match], matches: Matches, settings: Settings, *, previews: bool, first: int = 1
+) -> None:
+    from visop.search.show.terminal import can_preview, preview_of
+
+    if shown and sys.stdout.isatty():
         sys.stdout.write(_headings(matches))
-    shown = previews and can_preview(sys.stdout)
-    for number, match in enumerate(matches, 1):
-        if shown:
+    draws = previews and can_preview(sys.stdout)
+    for number, match in enumerate(shown, first):
+        if draws:
             sys.stdout.write(preview_of(match.picture, settings))
         sys.stdout.write(f"{number:3}  {_line(match, _verdict(match, matches))}\n")
 
@@ -132,10 +198,12 @@ def _verdict(match: Match, matches: Matches) -> str:
 
 def _line(match: Match, verdict: str) -> str:
     from visop.search.presence import is_gone
+    from visop.search.show.summary import place_words
 
     picture = match.picture
     size = f"{picture.width}x{picture.height}" if picture.width else "-"
     more = f"  (and {len(picture.names) - 1} more)" if len(picture.names) > 1 else ""
     gone = "  (file is gone)" if is_gone(picture) else ""
+    place = f"  ({place_words(match)})" if match.part or match.view else ""
     facts = f"{match.score:8.4f}  {match.cosine:7.4f}  {verdict}{size:>11}"
-    return f"{facts}  {printable(picture.names[0])}{more}{gone}"
+    return f"{facts}  {printable(picture.names[0])}{more}{gone}{place}"

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
 
+from visop.detection import Box, Detection
 from visop.images.emptiness import is_nearly_empty
 from visop.search.schema import Hit, Picture
 
@@ -22,6 +23,10 @@ class Match:
             nothing to compare.
         nearly_empty: whether there is nothing to compare: this picture, or the one that was searched with, has nearly
             nothing on it. Looked at only of what reaches the threshold.
+        number: of the part of the picture that matched; 0 is the whole.
+        part: that part, with its box in pixels of the upright picture; None of the whole.
+        view: the box of what matched in the picture that was searched with, in its pixels; None of all that was
+            searched with.
     """
 
     picture: Picture
@@ -29,6 +34,9 @@ class Match:
     cosine: float
     is_copy: bool | None
     nearly_empty: bool = False
+    number: int = 0
+    part: Detection | None = None
+    view: Box | None = None
 
 
 class Matches(list[Match]):
@@ -37,11 +45,35 @@ class Matches(list[Match]):
     Attributes:
         marked: share of the picture that was searched with that differs from its background, see
             ``visop.images.emptiness``; None if it was not looked at.
+        threshold: the cosine from which on these are called copies; None if it is not known.
+        only_copies: whether the encoder knows copies only: what is nearest, and no copy, is not like the picture.
     """
 
-    def __init__(self, matches: Iterable[Match], marked: float | None = None) -> None:
+    def __init__(
+        self,
+        matches: Iterable[Match],
+        marked: float | None = None,
+        *,
+        threshold: float | None = None,
+        only_copies: bool = False,
+    ) -> None:
         super().__init__(matches)
-        self.marked = marked
+        self.marked, self.threshold, self.only_copies = marked, threshold, only_copies
+
+    @property
+    def copies(self) -> list[Match]:
+        """Those that are copies."""
+        return [match for match in self if match.is_copy]
+
+    @property
+    def others(self) -> list[Match]:
+        """Those that are none, or not known to be."""
+        return [match for match in self if not match.is_copy]
+
+    @property
+    def judged(self) -> bool:
+        """Whether it is known what is a copy: the encoder is calibrated, and there is something to compare."""
+        return self.threshold is not None and not self.nearly_empty
 
     @property
     def nearly_empty(self) -> bool:
@@ -58,14 +90,26 @@ class Matches(list[Match]):
                 for match in self
             ),
             self.marked,
+            threshold=self.threshold,
+            only_copies=self.only_copies,
         )
 
 
 def match_of(hit: Hit, metric: str, threshold: float | None) -> Match:
     """Make a match of a hit, for vectors of unit length; with a threshold, say whether it is a copy."""
     cosine = cosine_of(hit.score, metric)
-    score = math.sqrt(max(0.0, hit.score)) if metric == "L2" else hit.score
-    return Match(hit.picture, score, cosine, None if threshold is None else cosine >= threshold)
+    is_copy = None if threshold is None else cosine >= threshold
+    return Match(hit.picture, shown_score(hit.score, metric), cosine, is_copy, number=hit.number, part=hit.part)
+
+
+def shown_score(score: float, metric: str) -> float:
+    """The score as people read it: of L2 the distance, which is the root of what Milvus says."""
+    return math.sqrt(max(0.0, score)) if metric == "L2" else score
+
+
+def score_of(cosine: float, metric: str) -> float:
+    """The score that Milvus gives two unit vectors of this cosine: the inverse of ``cosine_of``."""
+    return 2.0 - 2.0 * cosine if metric == "L2" else cosine
 
 
 def cosine_of(score: float, metric: str) -> float:

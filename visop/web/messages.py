@@ -102,6 +102,9 @@ class SearchReply(BaseModel):
 
     metric: str = Field(examples=["L2"])
     threshold: float | None = Field(description="The cosine from which on pictures are copies; null if unknown.")
+    only_copies: bool = Field(
+        description="Whether the encoder knows copies only: what is nearest, and no copy, is not like the picture."
+    )
     nearly_empty: bool = Field(
         description="Whether the picture that was searched with has nearly nothing on it, so that nothing is a copy."
     )

@@ -19,7 +19,7 @@ from visop.http.endpoint import Extend
 from visop.http.server import HttpServer
 from visop.http.timeouts import DEFAULT_TIMEOUTS, Timeouts
 from visop.images.decode import ImageLimits
-from visop.search.calibration import DEFAULT_FPR, copy_threshold, tail_of
+from visop.search.calibration import DEFAULT_FPR, copy_thresholds, tail_of
 from visop.search.duplicates import FewFalsePairs
 from visop.search.index import Index
 from visop.search.place import file_of
@@ -116,8 +116,8 @@ def open_routes(options: SearchOptions, settings: Settings, operator: Encoder, p
     with ExitStack() as stack:
         index = stack.enter_context(Index.open(uri, name, encoders=encoders, settings=settings, token=options.token))
         index.add([])  # makes it, if it is not there; else, checks that its vectors are of this encoder
-        threshold = copy_threshold(info, settings, fpr=options.fpr, file=options.calibration)
-        index.use_threshold(threshold)
+        thresholds = copy_thresholds(index.collection.operator, settings, fpr=options.fpr, file=options.calibration)
+        index.use_threshold(thresholds)
         originals = stack.enter_context(Originals(settings))
         thumbnails = Thumbnails(cache / "thumbnails", originals, ImageLimits.of(settings))
         whole = options.keep_metadata or is_loopback(settings.http_host)
@@ -125,7 +125,7 @@ def open_routes(options: SearchOptions, settings: Settings, operator: Encoder, p
         removals = Removals(index, originals, thumbnails, uploads)
         service = SearchService(
             index=index,
-            threshold=threshold,
+            threshold=thresholds.plain,
             indexing=stack.enter_context(_indexing(options, index, cache)),
             originals=originals,
             published=Published(originals, ImageLimits.of(settings), whole=whole),

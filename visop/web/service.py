@@ -111,7 +111,8 @@ class SearchService:
         hits = [FoundMatch.of_match(each, whole_names=self.whole_names, gone=each.picture.id in gone) for each in found]
         return SearchReply(
             metric=metric,
-            threshold=self.threshold,
+            threshold=found.threshold,
+            only_copies=found.only_copies,
             marked=found.marked,
             nearly_empty=found.nearly_empty,
             matches=hits,

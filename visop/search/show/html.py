@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from visop.images.thumbnail import data_uri
 from visop.search.match import Matches
 from visop.search.schema import Picture
 from visop.search.show.files import first_readable
+from visop.search.show.summary import WHY_NOT_LIKE, found_words, others_words, place_words
 from visop.settings import Settings
 from visop.sources import printable
 from visop.templates import render
@@ -20,11 +22,16 @@ _SIDE = 200
 
 def write_search(html: Path, query: str, matches: Matches, settings: Settings) -> None:
     """Write what a search found. Raises UsageError if the file cannot be written."""
-    _write(html, "search.html.jinja", {"query": printable(query), "matches": matches}, settings)
+    words = {"found": found_words(matches), "others": others_words(matches), "why_not_like": WHY_NOT_LIKE}
+    _write(html, "search.html.jinja", {"query": printable(query), "matches": matches, **words}, settings)
 
 
 def _write(html: Path, template: str, context: dict[str, Any], settings: Settings) -> None:
-    filters = {"thumbnail": lambda picture: _thumbnail(picture, settings), "date": _date}
+    filters: dict[str, Callable[[Any], str]] = {
+        "thumbnail": lambda picture: _thumbnail(picture, settings),
+        "date": _date,
+        "place": place_words,
+    }
     page = render(__package__, template, context, filters)
     try:
         html.write_text(page, "utf-8")

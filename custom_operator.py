@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from visop import Encoder, Image, Settings
 from visop.encoding.trial import main, run
-from visop.models import EngineOptions, Selection
+from visop.models import EngineOptions, Selection, WindowEncoder, Windows
 
 __all__ = ["CustomOperator", "run"]
 
@@ -58,6 +58,10 @@ class CustomOperator(Encoder):
     def infer(self, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """(N, height, width, 3) uint8 -> (N, dimension) float32; one thread, N up to ``max_batch``."""
         return self._engine(batch)
+
+    def window_encoder(self, windows: Windows) -> WindowEncoder:
+        """The same network at a larger size, with a vector for each window: what OP_PROCESSOR=regions:N:pooled is."""
+        return self._selection.window_encoder(windows, self._options)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,11 @@
     python -m benchmarks.regions
     python -m benchmarks.regions --pictures 64 --rounds 2      # a quick look
 
-*Cut out* is what ``OP_PROCESSOR=regions:N`` does: every window is cut out of the picture at full resolution and goes
-through the encoder. *Pooled* brings the whole picture to a larger size, at which a window has the pixels that the
-encoder takes (384 for windows of half a side, 576 for a third, 768 for a quarter), lets the network see it once, and
-pools the map of each window alone: the same filters and the same pixels, but the contrast of the whole picture and not
-that of the window, and neighbours across its edges. *+ whole* encodes the whole picture in the usual size beside it.
+``OP_PROCESSOR=regions:N`` cuts every window out of the picture at full resolution and sends it through the encoder.
+``regions:N:pooled`` brings the whole picture to a larger size, at which a window has the pixels that the encoder takes
+(384 for windows of half a side, 576 for a third, 768 for a quarter), lets the network see it once, and pools the map of
+each window alone: the same filters and the same pixels, but the contrast of the whole picture and not that of the
+window, and neighbours across its edges. Both encode the whole picture as an encoder alone does.
 
 The gallery is generated pictures and crops of photographs that do not overlap. Queries are cuts of a half and a quarter
 of each side at random places, as JPEG of quality 85. A picture counts as much as the best of its parts; recall@1 is the
@@ -21,15 +21,11 @@ from __future__ import annotations
 import argparse
 import io
 import math
-import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,15 +34,10 @@ from PIL import Image as PILImage
 from benchmarks.photos import photo_crops
 from benchmarks.report import machine_facts, markdown_table, median_and_range
 from visop.contract import Image
-from visop.detection import Box
-from visop.images.crops import crop
-from visop.images.decode import resize_image
-from visop.models.built_in_encoder import BuiltInEncoder
-from visop.models.encoder_header import RANGES
-from visop.models.engines.openvino import cpu_options
-from visop.models.selection import Selection
-from visop.processors.regions import region_boxes
-from visop.serving.operators import load_model
+from visop.processors.regions import SCHEMES
+from visop.serving.named_class import BUILT_IN
+from visop.serving.operators import load_model, load_operator
+from visop.serving.part_encoder import PartEncoder
 from visop.settings import Settings
 from visop.synthetic.generate import SERIES, generate_picture
 
@@ -54,10 +45,6 @@ Vectors = npt.NDArray[np.float32]
 Parts = Callable[[Image], Vectors]
 
 _SHARES = (0.5, 0.25)
-# At which the smallest windows of a scheme have the pixels that the encoder takes.
-_SIDES = {10: 384, 26: 576, 62: 768}
-# Of the maps, in pixels of the input: of the picture as it is, at half, and at a quarter of the size.
-_STRIDES = (16, 32, 64)
 
 
 @dataclass
@@ -73,26 +60,30 @@ class Way:
 def main() -> None:
     args = _parse_args()
     print(machine_facts(), flush=True)
-    settings = Settings(model="embedded", precision=args.precision)
-    encoder = BuiltInEncoder(settings)
-    load_model(encoder)
+    settings = Settings(
+        model="embedded", operator=BUILT_IN, precision=args.precision, max_parts_per_picture=max(SCHEMES)
+    )
+    pipeline = _pipeline(settings, "regions:10")
+    encoder = pipeline.encoder
     gallery = _gallery(args.pictures)
-    ways = _ways(encoder, settings, args.regions)
+    ways = list(_ways(pipeline, settings, args.regions))
     queries = [[cut for picture in gallery for cut in _cuts(picture, share)] for share in _SHARES]
     asked = [np.stack(encoder.bulk_execute(cuts)) for cuts in queries]
     for way in ways:
         parts = [way.parts(picture) for picture in gallery]
         way.recalls += [_recall(vectors, parts) for vectors in asked]
         print(f"{way.name}: recall {way.recalls}", file=sys.stderr, flush=True)
-    _time(ways, gallery[:: max(1, len(gallery) // 16)], args.rounds)
+    some = gallery[:: max(1, len(gallery) // 16)]
+    _time(ways, some, args.rounds)
     print(f"{len(gallery)} pictures, 2 cuts of each for each size; {encoder.precision}\n")
     print(_table(ways))
+    print("", *_cosines(ways, some), sep="\n")
 
 
 def _parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=200, help="of each of the two kinds, at most; default: 200")
-    parser.add_argument("--regions", type=int, nargs="+", default=[10, 26, 62], choices=list(_SIDES), metavar="N")
+    parser.add_argument("--regions", type=int, nargs="+", default=[10, 26, 62], choices=list(SCHEMES), metavar="N")
     parser.add_argument("--precision", default="auto", choices=("auto", "f32", "bf16", "int8"), help="default: auto")
     parser.add_argument("--rounds", type=int, default=5, help="of timing; default: 5")
     return parser.parse_args()
@@ -115,106 +106,32 @@ def _cuts(picture: Image, share: float) -> Iterator[Image]:
         yield np.asarray(PILImage.open(file))
 
 
-def _ways(encoder: BuiltInEncoder, settings: Settings, counts: Sequence[int]) -> list[Way]:
-    def cut_out(count: int) -> Parts:
-        def parts(picture: Image) -> Vectors:
-            size = picture.shape[1], picture.shape[0]
-            return np.stack(encoder.bulk_execute([crop(picture, box, size) for box in region_boxes(count, size)]))
-
-        return parts
-
-    def pooled(count: int, side: int, *, whole: bool) -> Parts:
-        network = _PooledNetwork(settings, encoder.precision, count, side)
-        if not whole:
-            return network
-        return lambda picture: np.vstack([encoder.execute(picture)[None], network(picture)])
-
-    ways = [Way("whole", lambda picture: encoder.execute(picture)[None])]
+def _ways(encoder: PartEncoder, settings: Settings, counts: Sequence[int]) -> Iterator[Way]:
+    yield Way("whole", lambda picture: encoder.encoder.execute(picture)[None])
     for count in counts:
-        side = _SIDES[count]
-        ways.append(Way(f"regions:{count}, cut out", cut_out(count)))
-        ways.append(Way(f"regions:{count}, pooled at {side}", pooled(count, side, whole=False)))
-        ways.append(Way(f"regions:{count}, pooled at {side} + whole", pooled(count, side, whole=True)))
-    return ways
+        yield Way(f"regions:{count}", _parts(settings, f"regions:{count}"))
+        yield Way(f"regions:{count}:pooled", _parts(settings, f"regions:{count}:pooled"))
 
 
-class _PooledNetwork:
-    """The embedded encoder at a larger size, with a vector for each region."""
-
-    def __init__(self, settings: Settings, precision: Any, count: int, side: int) -> None:
-        import openvino as ov
-
-        self._side = side
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "pooled.xml"
-            _write_pooled(Selection.of(settings), count, side, path, quantised=precision == "int8")
-            model = ov.Core().compile_model(path, "CPU", cpu_options(precision, settings.threads))
-        self._request = model.create_infer_request()
-
-    def __call__(self, picture: Image) -> Vectors:
-        resized = resize_image(picture, self._side, self._side, "bilinear")
-        return np.array(self._request.infer([resized[None]])[0][0])
+def _parts(settings: Settings, processor: str) -> Parts:
+    pipeline = _pipeline(settings, processor)
+    return lambda picture: np.stack([part.vector for part in pipeline.execute(picture) if part.vector is not None])
 
 
-def _write_pooled(selection: Selection, count: int, side: int, path: Path, *, quantised: bool) -> None:
-    os.environ["KERAS_BACKEND"] = "openvino"
-    import keras
-    import openvino as ov
-
-    keras.config.set_image_data_format("channels_first")
-    from visop.models.engines.ranges import fold_constants, quantise
-    from visop.models.graph import build_backbone
-    from visop.models.loading import backbone_tensors, load_weights
-
-    spec = replace(selection.spec, height=side, width=side)
-    backbone = build_backbone(spec)
-    rest = load_weights(spec, backbone, selection.weights)
-    draft = path.with_name("draft.xml")
-    _pooled_model(backbone, rest, count, side).export(str(draft), format="openvino", verbose=False)
-    model = ov.Core().read_model(draft)
-    fold_constants(model)
-    if quantised:
-        quantise(model, _named(backbone_tensors(backbone), "backbone/", "/kernel"), _named(rest, RANGES))
-    ov.save_model(model, path, compress_to_fp16=False)
+def _pipeline(settings: Settings, processor: str) -> PartEncoder:
+    operator = load_operator(replace(settings, processor=processor))
+    if not isinstance(operator, PartEncoder):
+        raise TypeError(f"{processor} is no pipeline")
+    load_model(operator)
+    return operator
 
 
-def _named(tensors: Any, before: str, after: str = "") -> dict[str, Any]:
-    """Those whose names begin and end so, by what is between."""
-    return {
-        name.removeprefix(before).removesuffix(after): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(before) and name.endswith(after)
-    }
-
-
-def _pooled_model(backbone: Any, rest: Any, count: int, side: int) -> Any:
-    """From (N, side, side, 3) uint8 to (N, count, dimension): GeM, head and norm of each region."""
-    import keras
-    from keras import layers, ops
-
-    from visop.models.pooling import normalise
-
-    images = keras.Input((side, side, 3), dtype="uint8", name="images")
-    maps = [ops.maximum(each, 1e-6) for each in backbone(ops.cast(ops.transpose(images, (0, 3, 1, 2)), "float32"))]
-    exponent = float(rest["gem/p"])
-    powers = [ops.exp(exponent * ops.log(each)) for each in maps]
-    means = [_mean_in(powers, box) for box in region_boxes(count, (side, side))]
-    pooled = ops.power(ops.stack(means, 1), 1 / exponent)
-    head = layers.Dense(len(rest["head/bias"]), dtype="float32")
-    vectors = normalise(head(pooled))
-    head.set_weights([rest["head/kernel"], rest["head/bias"]])
-    return keras.Model(images, vectors)
-
-
-def _mean_in(powers: Sequence[Any], box: Box) -> Any:
-    """The mean over a box of all maps, each of which counts alike."""
-    from keras import ops
-
-    means = []
-    for each, stride in zip(powers, _STRIDES, strict=True):
-        x, y, w, h = (round(edge / stride) for edge in box)
-        means.append(ops.mean(each[:, :, y : y + max(1, h), x : x + max(1, w)], axis=(2, 3)))
-    return ops.mean(ops.stack(means), 0)
+def _cosines(ways: Sequence[Way], pictures: Sequence[Image]) -> Iterator[str]:
+    """Of the vectors of the same window, cut out and pooled."""
+    for cut, pooled in zip(ways[1::2], ways[2::2], strict=True):
+        of_pictures = [np.sum(cut.parts(picture) * pooled.parts(picture), axis=1)[1:] for picture in pictures]
+        low, median, high = np.percentile(np.concatenate(of_pictures), (5, 50, 95))
+        yield f"{pooled.name}: cosine of a window with the same cut out {median:.2f} ({low:.2f}-{high:.2f})"
 
 
 def _recall(asked: Vectors, parts: Sequence[Vectors]) -> float:

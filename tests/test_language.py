@@ -71,7 +71,7 @@ FLAG = Rule(
     "the name of the argument; the command line makes a flag of it",
     {
         "visop/settings.py": "--$",  # where flags are made of names
-        "visop/models/export.py": "--(quantise|pictures)",  # a program of its own, which it starts
+        "visop/models/export.py": "--(quantise|pictures|windows)",  # a program of its own, which it starts
     },
 )
 

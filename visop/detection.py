@@ -52,6 +52,17 @@ class Unplaced(Detection):
 
 
 @dataclass(frozen=True)
+class Encoded(Detection):
+    """A part whose vector its processor has made with it.
+
+    Attributes:
+        vector: (dimension,) float32, of unit length, as of the encoder behind the processor.
+    """
+
+    vector: npt.NDArray[np.float32] | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
 class Part:
     """A part of a picture, and what was made of it.
 

@@ -55,8 +55,8 @@ class Settings:
     processor: str = _setting(
         "",
         "What finds the parts of pictures that are encoded, in place of whole pictures: faces, ssd300, ssd300-coco, "
-        "regions:N, a detector file, a class of your own as module:Class, or a running processor as HOST:PORT. Empty "
-        "encodes whole pictures.",
+        "regions:N, regions:N:pooled, a detector file, a class of your own as module:Class, or a running processor as "
+        "HOST:PORT. Empty encodes whole pictures.",
     )
     encoder: str = _setting(
         "",

@@ -18,7 +18,7 @@ from PIL import Image
 from tests.conftest import Running, make_image, make_scene, unit, wait_until
 from tests.toys import RAISES, ZERO, ToyOperator, ToyProcessor
 from visop.client import Client
-from visop.detection import Detection, Found
+from visop.detection import Detection, Encoded, Found
 from visop.errors import ModelFailed
 from visop.images.crops import CropOptions
 from visop.processors.regions import Regions
@@ -356,3 +356,27 @@ def test_the_parts_of_a_picture_share_batches(start_server: Start) -> None:
     assert len(running.stub.Execute(Request(images=[SCENE])).vectors) == 26
     assert sum(encoder.batches) == 26
     assert len(encoder.batches) <= 4  # up to eight in each
+
+
+def test_parts_that_the_processor_encoded_are_not_encoded_again(start_server: Start) -> None:
+    class Encoding(ToyProcessor):
+        def postprocess(self, raw: Any, image_size: tuple[int, int]) -> list[Detection]:
+            blue, red = super().postprocess(raw, image_size)
+            return [blue, Encoded(red.box, red.label, red.score, vector=np.array([0, 1, 0], np.float32))]
+
+    encoder = ToyOperator()
+    running = start_server(PartEncoder(Encoding(), encoder, PartChoice(whole=True)))
+    reply = running.stub.Execute(Request(images=[SCENE]))
+    np.testing.assert_allclose(vectors(reply)[1], [0, 1, 0], atol=1e-6)
+    np.testing.assert_allclose(vectors(reply)[2], unit(BLUE), atol=1e-6)
+    assert encoder.batches == [2]  # the whole and what is blue
+
+
+def test_a_picture_whose_parts_all_have_vectors_needs_no_encoder(start_server: Start) -> None:
+    part = Encoded((0, 0, 8, 8), vector=np.array([0, 1, 0], np.float32))
+    processor = ToyProcessor()
+    processor.answer = [part]
+    encoder = ToyOperator()
+    reply = start_server(PartEncoder(processor, encoder)).stub.Execute(Request(images=[SCENE] * 3))
+    assert vectors(reply) == [[0, 1, 0]] * 3
+    assert sum(encoder.batches) <= 1

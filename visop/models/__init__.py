@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from visop.models.engines.engine import EngineOptions
     from visop.models.selection import Selection
+    from visop.models.windows import WindowEncoder, Windows
 
-__all__ = ["EngineOptions", "Selection"]
+__all__ = ["EngineOptions", "Selection", "WindowEncoder", "Windows"]
 
-_MODULES = {"EngineOptions": "visop.models.engines.engine", "Selection": "visop.models.selection"}
+_MODULES = {
+    "EngineOptions": "visop.models.engines.engine",
+    "Selection": "visop.models.selection",
+    "WindowEncoder": "visop.models.windows",
+    "Windows": "visop.models.windows",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from visop.contract import Encoder, Image
 from visop.models.engines.engine import EngineOptions
 from visop.models.selection import Selection
+from visop.models.windows import WindowEncoder, Windows
 from visop.settings import Settings
 
 
@@ -49,3 +50,7 @@ class BuiltInEncoder(Encoder):
     def infer(self, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """(N, height, width, 3) uint8 -> (N, dimension) float32; one thread, N up to ``max_batch``."""
         return self._engine(batch)
+
+    def window_encoder(self, windows: Windows) -> WindowEncoder:
+        """The same network at a larger size, with a vector for each window: what OP_PROCESSOR=regions:N:pooled is."""
+        return self._selection.window_encoder(windows, self._options)

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -24,6 +26,7 @@ from visop.models.registry import ModelSpec, Pooling, find_model
 from visop.models.telemetry import switch_off_telemetry
 from visop.models.tensor_file import SUFFIX, Tensors
 from visop.models.weights import Weights
+from visop.models.windows import Windows
 
 MODEL_FILE = "model.xml"
 
@@ -58,6 +61,14 @@ def export_in_subprocess(
     """
     options = ["--quantise"] if quantised else []
     _export_in_subprocess(spec, weights, pooling, folder / MODEL_FILE, options, timeout_s)
+
+
+def export_windows_in_subprocess(
+    spec: ModelSpec, weights: Weights, windows: Windows, folder: Path, *, quantised: bool = False
+) -> None:
+    """Write the graph of an encoder of windows as ``export_in_subprocess`` does. Raises the same."""
+    options = ["--windows", json.dumps([windows.side, *windows.each]), *(["--quantise"] if quantised else [])]
+    _export_in_subprocess(spec, weights, "gem", folder / MODEL_FILE, options, LIMIT_S)
 
 
 def convert_in_subprocess(
@@ -98,6 +109,7 @@ def export(
     *,
     quantised: bool = False,
     pictures: Sequence[Image] = (),
+    windows: Windows | None = None,
 ) -> None:
     """Do it in this process, which must not have imported Keras with another backend."""
     switch_off_telemetry()
@@ -107,12 +119,16 @@ def export(
     # which it removes: measured 1.3x (VGG19) to 4x (MobileNetV2) slower. The layout of weights is the same for both.
     keras.config.set_image_data_format("channels_first")
 
-    from visop.models.graph import build_backbone, build_encoder
+    from visop.models.graph import build_backbone, build_encoder, build_window_encoder
     from visop.models.loading import backbone_tensors, load_weights
 
+    if windows:
+        spec = replace(spec, height=windows.side, width=windows.side)
     backbone = build_backbone(spec)
     rest = load_weights(spec, backbone, weights)
-    encoder = build_encoder(spec, backbone, pooling, rest)
+    encoder = (
+        build_window_encoder(spec, backbone, windows, rest) if windows else build_encoder(spec, backbone, pooling, rest)
+    )
     tensors = {**backbone_tensors(backbone), **rest}
     if path.suffix == SUFFIX:
         tensors |= _measured(encoder, tensors, pictures) if len(pictures) else {}
@@ -171,6 +187,11 @@ def _named(tensors: Tensors, before: str, after: str = "") -> Tensors:
     }
 
 
+def _windows(text: str) -> Windows:
+    side, *each = json.loads(text)
+    return Windows(side, tuple((x, y, w, h) for x, y, w, h in each))
+
+
 def main(arguments: list[str]) -> int:
     """Run the program; without a weights file, the weights are random."""
     parser = argparse.ArgumentParser(prog="python -m visop.models.export")
@@ -181,11 +202,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("sha256", nargs="?", default="")
     parser.add_argument("--quantise", action="store_true", help="let the convolutions of the IR compute in eight bits")
     parser.add_argument("--pictures", type=Path, help="measure the ranges for that with these, (N, H, W, 3) in a .npy")
+    parser.add_argument("--windows", type=_windows, help="pool these, with gem: [side, [x, y, w, h], ...] in JSON")
     args = parser.parse_args(arguments)
     try:
         weights, pictures = Weights("file", args.weights, args.sha256), np.load(args.pictures) if args.pictures else ()
         spec = find_model(args.model)
-        export(spec, weights, args.pooling, args.path, quantised=args.quantise, pictures=pictures)
+        options = {"quantised": args.quantise, "pictures": pictures, "windows": args.windows}
+        export(spec, weights, args.pooling, args.path, **options)
     except WeightsError as error:
         sys.stdout.write(f"{error}\n")
         return REFUSED

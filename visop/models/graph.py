@@ -17,8 +17,9 @@ from keras import layers, ops
 from keras.applications import imagenet_utils
 
 from visop.errors import WeightsError
-from visop.models.pooling import DEFAULT_P, normalise, pool
+from visop.models.pooling import DEFAULT_P, mean_in_windows, normalise, pool
 from visop.models.registry import ModelSpec, Pooling
+from visop.models.windows import Windows
 
 
 def build_backbone(spec: ModelSpec) -> Any:
@@ -62,10 +63,35 @@ def build_encoder(
     maps = backbone(_preprocess(images, spec))
     maps = maps if isinstance(maps, list) else [maps]
     vectors = pool(maps, pooling, float(rest.get("gem/p", DEFAULT_P)))
+    return keras.Model(images, _after_pooling(vectors, rest), name=spec.name)
+
+
+def build_window_encoder(
+    spec: ModelSpec, backbone: Any, windows: Windows, rest: Mapping[str, npt.NDArray[np.float32]] | None = None
+) -> Any:
+    """Wrap a backbone into an encoder of windows, which sees the picture once; its pooling is ``gem``.
+
+    Args:
+        spec: the model, with the side of the windows as its height and width.
+        backbone: with its weights.
+        windows: of the picture.
+        rest: as of ``build_encoder``.
+
+    Returns:
+        A Keras model from ``images``, (N, side, side, 3) uint8 RGB, to (N, windows, dimension) float32 of unit length.
+    """
+    rest = rest or {}
+    images = keras.Input((spec.height, spec.width, 3), dtype="uint8", name="images")
+    maps = backbone(_preprocess(images, spec))
+    maps = maps if isinstance(maps, list) else [maps]
+    vectors = mean_in_windows(maps, windows, float(rest.get("gem/p", DEFAULT_P)))
+    return keras.Model(images, _after_pooling(vectors, rest), name=f"{spec.name}-windows")
+
+
+def _after_pooling(vectors: Any, rest: Mapping[str, npt.NDArray[np.float32]]) -> Any:
+    """(..., C) -> (..., dimension) of unit length."""
     vectors = normalise(_linear(vectors, "head", rest) if "head/kernel" in rest else vectors)
-    if "whitening/kernel" in rest:
-        vectors = normalise(_linear(vectors, "whitening", rest))
-    return keras.Model(images, vectors, name=spec.name)
+    return normalise(_linear(vectors, "whitening", rest)) if "whitening/kernel" in rest else vectors
 
 
 def _linear(vectors: Any, name: str, rest: Mapping[str, npt.NDArray[np.float32]]) -> Any:

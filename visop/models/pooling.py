@@ -16,6 +16,7 @@ from keras import layers, ops
 
 from visop.models.regions import Region, regions
 from visop.models.registry import Pooling
+from visop.models.windows import Windows
 
 #: Where nothing was trained: what Radenović et al. start from, and near where their training ends.
 DEFAULT_P = 3.0
@@ -103,6 +104,33 @@ class GeneralizedMean(layers.Layer):  # type: ignore[misc]  # Keras has no types
     def get_config(self) -> dict[str, Any]:
         """For Keras, to build it again."""
         return {**super().get_config(), "p": self._initial}
+
+
+def mean_in_windows(maps: Sequence[Any], windows: Windows, p: float) -> Any:
+    """GeM of each window alone: the powers have a mean over the part of the maps that the window covers.
+
+    Args:
+        maps: several (N, height, width, C), or channels first, each of the whole picture and square.
+        windows: of the picture.
+        p: the exponent.
+
+    Returns:
+        (N, windows, C) float32, not normalised.
+    """
+    maps = [ops.maximum(ops.cast(each, "float32"), _EPSILON) for each in maps]
+    scale = _maximum([ops.max(each, axis=_places(), keepdims=True) for each in maps])
+    # Of powers: where many windows overlap, none is computed twice.
+    means = _mean([_in_windows(ops.exp(p * ops.log(each / scale)), windows) for each in maps])
+    return ops.power(means, 1 / p) * ops.reshape(scale, (-1, 1, means.shape[2]))
+
+
+def _in_windows(powers: Any, windows: Windows) -> Any:
+    """The mean of a map, (N, height, width, C) or channels first, over each window: (N, windows, C)."""
+    if not _channels_first():
+        powers = ops.transpose(powers, (0, 3, 1, 2))
+    channels, side = powers.shape[1], powers.shape[2]
+    weights = ops.convert_to_tensor(windows.weights(side))
+    return ops.transpose(ops.matmul(ops.reshape(powers, (-1, channels, side * side)), weights), (0, 2, 1))
 
 
 def _at_least_1(p: Any) -> Any:

@@ -14,11 +14,13 @@ from visop.models.encoder_file import read_header
 from visop.models.encoder_header import EncoderHeader
 from visop.models.engines.engine import Engine, EngineOptions
 from visop.models.engines.load import load_engine
+from visop.models.engines.windows import CpuWindowEncoder
 from visop.models.fingerprint import fingerprint, older_fingerprints
 from visop.models.precision import PRECISIONS
 from visop.models.registry import DEFAULT_MODEL, ModelSpec, Pooling, Precision, find_model
 from visop.models.tensor_file import SUFFIX, Tensors, digests_of
 from visop.models.weights import Weights, find_weights
+from visop.models.windows import WindowEncoder, Windows
 from visop.settings import Settings
 
 _NO_FILE = ("auto", "imagenet", "random")
@@ -99,6 +101,10 @@ class Selection:
     def load(self, options: EngineOptions) -> Engine:
         """Compile it for a device. Raises as ``load_engine``."""
         return load_engine(self.spec, self.weights, self.pooling, options)
+
+    def window_encoder(self, windows: Windows, options: EngineOptions) -> WindowEncoder:
+        """Its network for windows of a picture, not loaded yet. Raises as ``CpuWindowEncoder``."""
+        return CpuWindowEncoder(self.spec, self.weights, self.resize, windows, options)
 
 
 def _model_name(settings: Settings) -> str:

@@ -1,13 +1,14 @@
 """Regions of a picture: windows on a grid that overlap, at several scales. No model.
 
 A picture that was cut out of another is found by the window that it lies in. Window sizes and counts are those that
-were measured to find cuts of a half to a quarter of each side.
+were measured to find cuts of a half to a quarter of each side. An encoder behind them gets each cut out; one that can
+pools them from one pass instead, see ``pooled_regions``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -26,12 +27,16 @@ SCHEMES = {
 
 WHOLE, WINDOW = "whole", "window"
 
+#: How vectors of regions are made.
+Form = Literal["cut", "pooled"]
+
 
 class Regions(Processor):
     """The whole picture, and windows of it.
 
     Args:
         count: one of ``SCHEMES``.
+        form: how an encoder behind this one is to see them.
 
     Raises:
         SettingsError: there is no such scheme.
@@ -39,16 +44,16 @@ class Regions(Processor):
 
     labels = (WHOLE, WINDOW)
 
-    def __init__(self, count: int = 10) -> None:
+    def __init__(self, count: int = 10, form: Form = "cut") -> None:
         if count not in SCHEMES:
             counts = ", ".join(f"regions:{each}" for each in SCHEMES)
             raise SettingsError("processor", f"regions:{count}", f"must be one of {counts}")
-        self.count = count
+        self.count, self.form = count, form
 
     @property
     def name(self) -> str:
-        """With the number of regions, on which it depends what an index holds."""
-        return f"regions:{self.count}"
+        """With the number of regions and their form, on which it depends what an index holds."""
+        return f"regions:{self.count}" + (":pooled" if self.form == "pooled" else "")
 
     def preprocess(self, image: Image) -> npt.NDArray[Any]:
         """Nothing of the picture is looked at."""

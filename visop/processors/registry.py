@@ -10,23 +10,26 @@ from pathlib import Path
 
 from visop.contract import Processor
 from visop.errors import SettingsError, UsageError
-from visop.processors.regions import Regions
+from visop.processors.regions import Form, Regions
 from visop.processors.ssd import small
 from visop.processors.ssd.variants import VARIANTS
 from visop.settings import Settings
 
 _DETECTOR_SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".index", ".zip")
 _FILES = "|".join(each[1:] for each in (".onnx", *_DETECTOR_SUFFIXES))
-_NAME = re.compile(rf"(?P<name>[a-z][a-z0-9]*(-[a-z]+)?)(:(?P<count>\d{{1,6}})|:(?P<file>.+\.(?i:{_FILES})))?")
+_NAME = re.compile(
+    rf"(?P<name>[a-z][a-z0-9]*(-[a-z]+)?)(:(?P<count>\d{{1,6}})(:(?P<form>cut|pooled))?|:(?P<file>.+\.(?i:{_FILES})))?"
+)
 
 
 @dataclass(frozen=True)
 class _Choice:
-    """What of a processor is chosen: a number, or weights, and the setting that says which."""
+    """What of a processor is chosen: a number and a form, or weights, and the setting that says which."""
 
     count: str | None
     weights: str
     setting: str
+    form: Form = "cut"
 
 
 def built_in_processor(text: str, settings: Settings, weights: str = "auto") -> Processor | None:
@@ -47,31 +50,34 @@ def built_in_processor(text: str, settings: Settings, weights: str = "auto") -> 
     if match is None or match["name"] not in _PROCESSORS:
         return _of_weights(_Choice(None, text, "processor"), settings)
     file = match["file"]
-    choice = _Choice(match["count"], file or weights, "processor" if file else "weights")
+    form: Form = "pooled" if match["form"] == "pooled" else "cut"
+    choice = _Choice(match["count"], file or weights, "processor" if file else "weights", form)
     return _PROCESSORS[match["name"]](choice, settings)
 
 
 def processor_names() -> list[str]:
     """How they are called in settings."""
-    return ["faces", "faces:FILE.onnx", "regions:N", *VARIANTS, "ssd300:FILE", "FILE.safetensors"]
+    return list(processor_facts())
 
 
 def processor_facts() -> dict[str, dict[str, str]]:
     """What each finds, what its weights are, and their licence, by name in settings."""
     facts = {
-        "regions:N": {"finds": "a grid of N windows", "weights": "none", "licence": "-"},
         "faces": {"finds": "faces with five points", "weights": "MTCNN of the package mtcnn", "licence": "MIT"},
         "faces:FILE.onnx": {"finds": "faces with five points", "weights": "yours, like YuNet", "licence": "-"},
-        small.NAME: {"finds": "what it was trained on", "weights": "yours, of visop train", "licence": "-"},
+        "regions:N": {"finds": "a grid of N windows", "weights": "none", "licence": "-"},
+        "regions:N:pooled": {"finds": "the same, in one pass", "weights": "of the encoder behind it", "licence": "-"},
     }
     for each in VARIANTS.values():
         kinds = sum(map(bool, each.labels))
         facts[each.name] = {"finds": f"{kinds} kinds of objects", "weights": each.file, "licence": each.licence}
-    return facts
+        facts[f"{each.name}:FILE"] = {"finds": f"{kinds} kinds of objects", "weights": "yours", "licence": "-"}
+    trained = {"finds": "what it was trained on", "weights": "yours, of visop train", "licence": "-"}
+    return facts | {f"{small.NAME}:FILE.safetensors": trained, "FILE.safetensors": trained}
 
 
 def _regions(choice: _Choice, _settings: Settings) -> Processor:
-    return Regions(int(choice.count)) if choice.count else Regions()
+    return Regions(int(choice.count), choice.form) if choice.count else Regions()
 
 
 def _faces(choice: _Choice, settings: Settings) -> Processor:

@@ -13,6 +13,8 @@ from typing import Any, SupportsIndex
 from visop import address
 from visop.contract import Encoder, Processor
 from visop.errors import ModelFailed, SettingsError, UsageError, VisopError
+from visop.processors.pooled_regions import regions_before
+from visop.processors.regions import Regions
 from visop.processors.registry import built_in_processor, processor_names
 from visop.serving.named_class import BUILT_IN, constructed, spoken
 from visop.serving.part_encoder import AnyOperator, PartChoice, PartEncoder
@@ -44,7 +46,10 @@ def load_operator(settings: Settings) -> AnyOperator:
         why = f"{operator.name} is a processor, too; what comes after a processor must be an encoder"
         raise SettingsError("processor", settings.processor, why)
     choice = PartChoice(settings.max_parts_per_picture, settings.whole, settings.crop_margin)
-    return PartEncoder(_processor(settings), operator, choice)
+    processor = _processor(settings)
+    if isinstance(processor, Regions):
+        processor = regions_before(processor, operator, choice.margin)
+    return PartEncoder(processor, operator, choice)
 
 
 def load_encoder(settings: Settings) -> Encoder:
@@ -67,6 +72,8 @@ def check_encoder(operator: AnyOperator) -> Encoder:
 def _operator(settings: Settings) -> Encoder | Processor:
     if settings.operator in ("auto", BUILT_IN):
         found = built_in_processor(settings.model, settings, settings.weights)
+        if isinstance(found, Regions) and found.form == "pooled":
+            raise SettingsError("model", settings.model, "is for OP_PROCESSOR: an encoder behind it pools the regions")
         if found is not None:
             return found
     try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from visop.contract import Encoder, Image, OperatorInfo, Processor
-from visop.detection import Detection, Part, Unplaced, best
+from visop.contract import Encoder, Image, OperatorInfo, Processor, Vector
+from visop.detection import Detection, Encoded, Part, Unplaced, best
 from visop.images.crops import crop
 
 
@@ -107,9 +107,17 @@ class PartEncoder:
     def _encoded(self, image: Image, found: Sequence[Detection]) -> list[Part]:
         size = image.shape[1], image.shape[0]
         chosen = self.choice.of(found, size)
-        crops = [self.choice.cut_out(image, each, size) for each in chosen]
-        vectors = self.encoder.bulk_execute(crops)
-        return [Part(each, vector) for each, vector in zip(chosen, vectors, strict=True)]
+        vectors = vectors_of_processor(chosen)
+        left = [number for number in range(len(chosen)) if number not in vectors]
+        crops = [self.choice.cut_out(image, chosen[number], size) for number in left]
+        vectors |= zip(left, self.encoder.bulk_execute(crops), strict=True)
+        return [Part(each, vectors[number]) for number, each in enumerate(chosen)]
+
+
+def vectors_of_processor(chosen: Sequence[Detection]) -> dict[int, Vector]:
+    """By the number of the part, the vectors that the processor has made; the others are left to the encoder."""
+    known = {number: each.vector for number, each in enumerate(chosen) if isinstance(each, Encoded)}
+    return {number: vector for number, vector in known.items() if vector is not None}
 
 
 def _one_for_each_box(detections: Sequence[Detection]) -> list[Detection]:

@@ -23,7 +23,7 @@ from visop.images.crops import crop_file
 from visop.images.overlay import overlay_file
 from visop.serving.batcher import Batcher, Job
 from visop.serving.decoded import Decoded
-from visop.serving.part_encoder import AnyOperator, PartEncoder
+from visop.serving.part_encoder import AnyOperator, PartEncoder, vectors_of_processor
 from visop.serving.part_images import PartImages
 from visop.serving.remote.calls import RemoteCalls
 from visop.serving.remote.encoder import RemoteEncoder
@@ -248,6 +248,8 @@ class EncodeParts:
             picture.spend(each, 0, self._dimension)
         parts = _Parts(job, picture, chosen, self._most)
         picture.count(min(len(chosen), _BATCHES_AHEAD * parts.group))
+        if not parts.left:
+            parts.finish()
         for _ in range(_BATCHES_AHEAD):  # one is prepared while the model has another
             self._encode_next(parts)
 
@@ -263,7 +265,7 @@ class EncodeParts:
     def _encoded(self, parts: _Parts, number: int, vector: Vector) -> None:
         """Go on with the next group for each that is done."""
         done = parts.keep(number, vector)
-        if done == len(parts.chosen):
+        if done == len(parts.left):
             parts.picture.go_on(parts.finish)
         elif done % parts.group == 0:
             parts.picture.go_on(partial(self._encode_next, parts))
@@ -277,6 +279,8 @@ class EncodeParts:
 class _Parts:
     """The parts of one picture while they are encoded, in groups of nearly the same size.
 
+    What the processor has encoded itself is not encoded again.
+
     Args:
         job: of the picture.
         picture: that they are parts of.
@@ -285,26 +289,29 @@ class _Parts:
 
     Attributes:
         group: parts of each group; the last may have fewer.
+        left: the numbers of the parts that the encoder has to encode.
     """
 
     def __init__(self, job: InputJob, picture: Decoded, chosen: Sequence[Detection], most: int) -> None:
         self.job, self.picture, self.chosen = job, picture, chosen
         self.group = math.ceil(len(chosen) / math.ceil(len(chosen) / most))
-        self._vectors: dict[int, Vector] = {}
-        self._begun = 0
+        self._vectors = vectors_of_processor(chosen)
+        self.left = [number for number in range(len(chosen)) if number not in self._vectors]
+        self._begun = self._done = 0
         self._lock = threading.Lock()
 
-    def next_numbers(self) -> range:
+    def next_numbers(self) -> Sequence[int]:
         """The numbers of a group that nobody encodes yet; none if there is none."""
         with self._lock:
-            first, self._begun = self._begun, min(self._begun + self.group, len(self.chosen))
-        return range(first, self._begun)
+            first, self._begun = self._begun, min(self._begun + self.group, len(self.left))
+            return self.left[first : self._begun]
 
     def keep(self, number: int, vector: Vector) -> int:
-        """Keep a vector. How many there are."""
+        """Keep a vector. How many the encoder has made."""
         with self._lock:
             self._vectors[number] = vector
-            return len(self._vectors)
+            self._done += 1
+            return self._done
 
     def finish(self) -> None:
         """End the job with all vectors."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -34,19 +34,12 @@ class OpenVinoEngine:
 
     def __init__(self, spec: ModelSpec, weights: Weights, pooling: Pooling, options: EngineOptions) -> None:
         core = ov.Core()
-        self.precision = choose_precision(
-            options.precision,
-            spec,
-            native=native_precisions(),
-            device="this processor",
-            has_ranges=bool(weights.ranges_sha256),
-        )
+        self.precision = cpu_precision(spec, weights, options.precision)
         quantised = self.precision == "int8"
-        runtime = f"openvino {ov.__version__}" + (f" int8 {weights.ranges_sha256}" if quantised else "")
         self.max_batch = options.max_batch or DEFAULT_BATCH
         with compiled_model(
             options.cache_dir,
-            graph_key(spec, weights, pooling, runtime),
+            graph_key(spec, weights, pooling, runtime_of(weights, self.precision)),
             lambda folder: export_in_subprocess(spec, weights, pooling, folder, quantised=quantised),
         ) as folder:
             model = core.compile_model(folder / MODEL_FILE, "CPU", cpu_options(self.precision, options.threads))
@@ -62,6 +55,22 @@ class OpenVinoEngine:
     def close(self) -> None:
         """Give back memory and threads."""
         self._request = None
+
+
+def cpu_precision(spec: ModelSpec, weights: Weights, asked: Literal["auto"] | Precision) -> Precision:
+    """The precision of an encoder on this machine's processor. Raises as ``choose_precision``."""
+    return choose_precision(
+        asked,
+        spec,
+        native=native_precisions(),
+        device="this processor",
+        has_ranges=bool(weights.ranges_sha256),
+    )
+
+
+def runtime_of(weights: Weights, precision: Precision) -> str:
+    """What a compiled graph is for, as part of ``graph_key``."""
+    return f"openvino {ov.__version__}" + (f" int8 {weights.ranges_sha256}" if precision == "int8" else "")
 
 
 def native_precisions() -> set[Precision]:

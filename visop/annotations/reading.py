@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from visop.annotations.coco import load_coco, read_coco
+from visop.annotations.splits import read_voc_lists, split_of_coco
 from visop.annotations.truth import AnnotatedPicture, Annotations, WrongAnnotations, known_labels
 from visop.annotations.voc import ANNOTATIONS, read_voc
 from visop.errors import UsageError
 
 
-def read_annotations(folder: Path, labels: Collection[str] = ()) -> Annotations:
+def read_annotations(folder: Path, labels: Collection[str] = (), splits: Collection[str] = ()) -> Annotations:
     """Read the annotations of a folder, in the form of Pascal VOC or of COCO.
 
     Args:
         folder: in the form of VOC it has XML files, in ``Annotations/`` or anywhere below it; in that of COCO a JSON
             file, in it or in ``annotations/``, of which those called ``instances*.json`` are preferred.
         labels: those that may occur, in the order of the classes; any, if empty.
+        splits: of those that the folder has (``splits.find_splits``): only these are read, and pictures say which
+            they are in; everything, if empty.
 
     Raises:
-        UsageError: there is no such folder, it is not annotated, or annotations are wrong; names each of them.
+        UsageError: there is no such folder, it is not annotated, or annotations or lists are wrong; names each of them.
     """
     if not folder.is_dir():
         raise UsageError("folder", folder, "no such folder")
     wrong = WrongAnnotations()
-    found = _read(folder, labels, wrong)
+    found = _read(folder, labels, splits, wrong)
     _refuse_twice(found.pictures, wrong)
     wrong.check(folder)
     if not any(truth.asked for picture in found.pictures for truth in picture.truths):
@@ -35,26 +39,48 @@ def read_annotations(folder: Path, labels: Collection[str] = ()) -> Annotations:
     return Annotations(tuple(labels) or found.labels, ordered)
 
 
-def _read(folder: Path, labels: Collection[str], wrong: WrongAnnotations) -> Annotations:
-    lists = _lists(folder, wrong)
+def _read(folder: Path, labels: Collection[str], splits: Collection[str], wrong: WrongAnnotations) -> Annotations:
+    lists = _lists(folder, splits, wrong)
     if lists:
-        return _together([read_coco(path, content, folder, labels, wrong) for path, content in lists.items()])
+        read = [(path, read_coco(path, content, folder, labels, wrong)) for path, content in lists.items()]
+        return _together([_in_split(each, split_of_coco(path) if splits else "") for path, each in read])
     wrong.check(folder)
     place = folder / ANNOTATIONS
     files = sorted((place if place.is_dir() else folder).rglob("*.xml"))
     if not files:
         why = "no annotations in it: there must be XML files in the form of Pascal VOC, or a JSON file in that of COCO"
         raise UsageError("", folder, why)
-    pictures = read_voc(files, labels, wrong)
+    pictures = _voc_splits(folder, files, labels, splits, wrong) if splits else read_voc(files, labels, wrong)
     return Annotations(known_labels(pictures), pictures)
 
 
-def _lists(folder: Path, wrong: WrongAnnotations) -> dict[Path, dict[str, Any]]:
+def _voc_splits(
+    folder: Path, files: Sequence[Path], labels: Collection[str], splits: Collection[str], wrong: WrongAnnotations
+) -> list[AnnotatedPicture]:
+    listed = read_voc_lists(folder, splits, wrong)
+    by_name = {path.stem: path for path in files}
+    for name, each in listed.items():
+        if name not in by_name:
+            wrong.add(each.place, f"there is no annotation {name}.xml")
+    pictures: list[AnnotatedPicture] = []
+    for split in splits:
+        of_split = [path for name, path in by_name.items() if name in listed and listed[name].split == split]
+        pictures += _in_split(Annotations((), read_voc(of_split, labels, wrong)), split).pictures
+    return pictures
+
+
+def _in_split(annotations: Annotations, split: str) -> Annotations:
+    return replace(annotations, pictures=[replace(each, split=split) for each in annotations.pictures])
+
+
+def _lists(folder: Path, splits: Collection[str], wrong: WrongAnnotations) -> dict[Path, dict[str, Any]]:
     """The content of the files in the form of COCO: if some are called instances, as in its archives, of no other."""
     files = [path for place in (folder, folder / "annotations") for path in sorted(place.glob("*.json"))]
     instances = [path for path in files if path.name.startswith("instances")]
     found = {}
     for path in instances or files:
+        if splits and split_of_coco(path) not in splits:
+            continue
         try:
             found[path] = load_coco(path)
         except (ValueError, OSError) as error:
@@ -63,14 +89,14 @@ def _lists(folder: Path, wrong: WrongAnnotations) -> dict[Path, dict[str, Any]]:
     return found
 
 
-def _together(parts: Sequence[Annotations]) -> Annotations:
-    labels = dict.fromkeys(label for part in parts for label in part.labels)
-    return Annotations(tuple(labels), [picture for part in parts for picture in part.pictures])
+def _together(several: Sequence[Annotations]) -> Annotations:
+    labels = dict.fromkeys(label for each in several for label in each.labels)
+    return Annotations(tuple(labels), [picture for each in several for picture in each.pictures])
 
 
 def _refuse_twice(pictures: Sequence[AnnotatedPicture], wrong: WrongAnnotations) -> None:
     seen: set[Path] = set()
     for picture in pictures:
         if picture.path in seen:
-            wrong.add(str(picture.path), "is annotated twice")
+            wrong.add(str(picture.path), "is annotated twice, or in two splits")
         seen.add(picture.path)

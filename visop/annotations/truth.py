@@ -51,11 +51,13 @@ class AnnotatedPicture:
         path: of the file.
         size: (width, height) of the upright picture, in pixels.
         truths: the objects; none where it shows background only.
+        split: of its data set, such as ``train``; empty if it has none, or nobody asked for it.
     """
 
     path: Path
     size: tuple[int, int]
     truths: tuple[Truth, ...]
+    split: str = ""
 
     @property
     def edges(self) -> npt.NDArray[np.float32]:

@@ -28,7 +28,8 @@ _HELP = {
     "learning_rate": "the highest learning rate; it rises for 5 %% of the steps, then falls along a cosine",
     "weight_decay": "weight decay of the kernels (AdamW)",
     "precision": "arithmetic; auto is bf16 on a GPU, and on a processor that has it",
-    "held_out": "share of the identities, or of annotated pictures, that is held out",
+    "held_out": "share of the identities, or of annotated pictures, that is held out; of these, 0 is what the data set "
+    "holds out itself, or else a tenth",
     "validation_pictures": "how many held-out pictures are used at most",
     "patience": "stop after this many epochs without a better measure of held-out pictures; 0 never stops early",
     "seed": "seed of everything random",

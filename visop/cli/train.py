@@ -31,8 +31,10 @@ the identities. A tenth of the identities is held out and never trained on. --we
 
 With --task detect, a detector learns to find what is annotated in the pictures: FOLDER has annotations in the form of
 Pascal VOC (Annotations/*.xml) or of COCO (instances*.json). It is a small SSD on the convolutions of the built-in
-encoder, or with --model ssd300 the network of the paper, for which --weights is random or a detector file. A tenth of
-the pictures is held out, and the mean average precision in them is what the card says.
+encoder, or with --model ssd300 the network of the paper, for which --weights is random or a detector file. The split
+that the data set comes with is used (ImageSets/Main/train.txt and val.txt, or instances_train*.json and
+instances_val*.json); without one, or with --held-out, pictures are held out by chance, a tenth of them if nothing else
+is said. The mean average precision in what is held out is what the card says.
 
 files written:
   OUT.safetensors        the encoder or the detector, and its card; OP_WEIGHTS=OUT.safetensors serves it at once

@@ -3,16 +3,44 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from visop.annotations.reading import read_annotations
+from visop.annotations.splits import TRAIN, find_splits, held_out_of
 from visop.annotations.truth import AnnotatedPicture, Annotations
 from visop.errors import UsageError
 from visop.training.folders import chance_of
 
+logger = logging.getLogger(__name__)
+
+#: The share that is held out where nobody says another.
+TENTH = 0.1
+
 #: The names of what ``facts_of`` gives.
 FACTS = ("folder", "pictures", "objects", "files")
+
+
+def read_split(folder: Path, share: float) -> tuple[Annotations, Annotations]:
+    """Read a folder, and divide it into what is trained on and what is held out.
+
+    Args:
+        folder: annotated pictures.
+        share: the chance of each picture to be held out; 0 is the split that the data set comes with, or a tenth.
+
+    Raises:
+        UsageError: as ``read_annotations``, or either side would have no picture with an object in it.
+    """
+    held_out = held_out_of(find_splits(folder)) if share == 0 else ""
+    if not held_out:
+        return split(read_annotations(folder), share or TENTH, folder)
+    annotations = read_annotations(folder, splits=(TRAIN, held_out))
+    sides = [[each for each in annotations.pictures if each.split == split] for split in (TRAIN, held_out)]
+    logger.info("the split of the data set is used: %s is trained on, %s held out", TRAIN, held_out)
+    return _divided(annotations, sides, "", folder)
 
 
 def split(annotations: Annotations, share: float, folder: Path) -> tuple[Annotations, Annotations]:
@@ -29,10 +57,16 @@ def split(annotations: Annotations, share: float, folder: Path) -> tuple[Annotat
     sides: tuple[list[AnnotatedPicture], list[AnnotatedPicture]] = ([], [])
     for picture in annotations.pictures:
         sides[chance_of(_name(picture, folder)) < share].append(picture)
+    return _divided(annotations, sides, "held_out", share)
+
+
+def _divided(
+    annotations: Annotations, sides: Sequence[Sequence[AnnotatedPicture]], field: str, value: object
+) -> tuple[Annotations, Annotations]:
     for pictures, side in zip(sides, ("trained on", "held out"), strict=True):
         if not any(truth.asked for picture in pictures for truth in picture.truths):
             why = f"of {len(annotations.pictures)} pictures {len(pictures)} are {side}, with no object in them"
-            raise UsageError("held_out", share, why)
+            raise UsageError(field, value, why)
     training, held_out = (replace(annotations, pictures=tuple(pictures)) for pictures in sides)
     return training, held_out
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import keras
 
-from visop.annotations.reading import read_annotations
 from visop.evaluation.average_precision import MeanPrecision
 from visop.files import file_sha256
 from visop.images.decode import ImageLimits
@@ -21,7 +20,7 @@ from visop.training.callbacks import EpochEnd
 from visop.training.checkpoints import Checkpoints, Progress
 from visop.training.detection import losses
 from visop.training.detection.batches import DetectionBatches, DetectionPlan
-from visop.training.detection.data import FACTS, facts_of, split
+from visop.training.detection.data import FACTS, facts_of, read_split
 from visop.training.detection.detectors import Network, Trainee, find_network
 from visop.training.detection.recipe import DetectionRecipe
 from visop.training.detection.validation import DetectionValidation
@@ -66,12 +65,12 @@ def train_detector(
         WeightsError: the weights do not fit.
         TrainingFailed: the run cannot go on; says why.
     """
-    annotations = read_annotations(folder)
-    training, held_out = split(annotations, recipe.held_out, folder)
+    training, held_out = read_split(folder, recipe.held_out)
+    labels = training.labels
     logger.info("%d pictures to train on, %d held out", len(training.pictures), len(held_out.pictures))
-    logger.info("%d labels: %s", len(annotations.labels), ", ".join(annotations.labels))
+    logger.info("%d labels: %s", len(labels), ", ".join(labels))
     recipe = replace(recipe, precision=use_precision(recipe.precision))
-    network = find_network(model, annotations.labels, recipe.side)
+    network = find_network(model, labels, recipe.side)
     detector = Trainee(network, weights, recipe.seed)
     _compile(detector.model, recipe)
     work = out.with_name(f"{out.name}.run")

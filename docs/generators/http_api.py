@@ -13,13 +13,16 @@ from visop.http.app import build_app
 from visop.http.endpoint import Endpoint
 from visop.serving.convert import identity_json, identity_of
 from visop.settings import Settings
+from visop.web.indexes.registry import Indexes
+from visop.web.indexes.routes import index_routes
 from visop.web.routes import search_routes
+from visop.web.search_server import both
 from visop.web.service import SearchService
 
 Json = Mapping[str, Any]
 
 # Statuses that are no problems. FastAPI declares a 422 of its own where there are parameters; they end with a 400 here.
-_OTHERS = ("200", "422")
+_OTHERS = ("200", "201", "422")
 _FIELD_HEAD = ("field", "type", "meaning")
 
 
@@ -32,7 +35,7 @@ def reference(*paths: str, kind: str = "encoder") -> str:
 
 def _document(kind: str = "encoder") -> Json:
     """Of an operator that is never called: the routes hold on to it, and nothing more."""
-    search = search_routes(cast(SearchService, None))
+    search = both(search_routes(cast(SearchService, None)), index_routes(cast(Indexes, None)))
     info = OperatorInfo(name="visop", fingerprint="", dimension=0, metric_type="L2", type=kind)
     identity = identity_json(identity_of(info, "", Settings()))
     return build_app(cast(Endpoint, None), identity, Settings(), "127.0.0.1", search).openapi()
@@ -45,9 +48,10 @@ def _operation(document: Json, path: str, method: str, operation: Json) -> Itera
         yield _parameters(document, parameters)
     yield from _bodies(document, operation.get("requestBody", {}).get("content", {}))
     answers = operation["responses"]
-    for media_type, content in answers["200"].get("content", {}).items():
+    success = answers["201" if "201" in answers else "200"]
+    for media_type, content in success.get("content", {}).items():
         if content["schema"]:
-            yield from _answer(document, media_type, content, answers["200"]["description"])
+            yield from _answer(document, media_type, content, success["description"])
     yield f"Problems: {', '.join(code(status) for status in sorted(answers) if status not in _OTHERS)}."
 
 

@@ -109,3 +109,10 @@ def test_two_records_of_one_content_have_the_attributes_of_both() -> None:
     one, other = row_of(1, price=1).picture, row_of(1, price=2, sold=True).picture
     assert joined(one, other).attributes == {"price": 1, "sold": True}
     assert hash(one) == hash(replace(one))
+
+
+def test_one_that_is_taken_away_is_gone(collection: Collection) -> None:
+    collection.upsert([row_of(1)])
+    id_ = row_of(1).picture.id
+    assert collection.known([id_])[id_].attributes == {}
+    assert [each.id for each in next(collection.pictures(10, "price > 0"), [])] == [row_of(2).picture.id]

@@ -21,7 +21,7 @@ from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
 from visop.sources import find_inputs
 from visop.web.originals import Originals
-from visop.web.uploads import Uploads
+from visop.web.uploads import NewFile, Uploads
 
 
 def upload(site: Site, *files: bytes, name: str = "x.png") -> dict[str, Any]:
@@ -135,7 +135,7 @@ def test_an_upload_beside_indexing_and_the_file_that_is_indexed_are_one_picture(
         indexing = pool.submit(there.add, [path])
         assert operator.entered.acquire(timeout=20)  # it was looked up, and is not there
         uploads = Uploads(there, originals, tmp_path / "uploads")
-        kept = uploads.keep(path.read_bytes(), unit(colour_of(0)).astype(np.float32))
+        kept = uploads.keep(NewFile(path.read_bytes(), unit(colour_of(0)).astype(np.float32)))
         operator.gate.set()
         indexing.result()
     picture = there.get(kept.picture.id)
@@ -150,7 +150,7 @@ def test_the_same_file_may_be_uploaded_many_times_at_once(index: tuple[Index, To
         uploads = Uploads(there, originals, tmp_path / "uploads")
         for number in range(15):
             vector = unit(colour_of(number)).astype(np.float32)
-            kept = list(pool.map(uploads.keep, [picture_file(colour_of(number))] * 8, [vector] * 8))
+            kept = list(pool.map(uploads.keep, [NewFile(picture_file(colour_of(number)), vector)] * 8))
             assert sum(not each.known for each in kept) == 1
     assert there.count() == 15
     assert len(list((tmp_path / "uploads").iterdir())) == 15

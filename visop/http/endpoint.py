@@ -56,12 +56,14 @@ class Task:
         answer: their results to the body of the answer. May block. May raise a VisopError.
         crops: how a processor cuts out what it finds; None is as the settings say.
         media_type: of the answer.
+        status: of the answer.
     """
 
     inputs: Sequence[Input]
     answer: Callable[[Results], bytes]
     crops: CropOptions | None = None
     media_type: str = JSON
+    status: int = 200
 
 
 class Endpoint:
@@ -127,7 +129,7 @@ class Endpoint:
                         answer = await self._call(task, deadline, request, peer, log)
                 if not task.inputs:  # what needs no vector keeps no call from the model
                     answer = await _in_thread(self._lookups, partial(task.answer, ()))
-            return Response(answer, media_type=task.media_type)
+            return Response(answer, task.status, media_type=task.media_type)
 
     async def look(self, request: Request, make: Callable[[], T]) -> T:
         """Serve a request that needs no model.

@@ -36,6 +36,7 @@ _PROBLEMS = {
     404: "No such picture or function, or the picture cannot be fetched.",
     406: "`Accept` takes no form that the answer has.",
     408: "The body came too slowly.",
+    409: "There is one of this name already.",
     410: "The picture is in the index, but its file is gone or has changed.",
     413: "The body is over OP_MAX_MESSAGE_BYTES.",
     415: "The body is of a type or an encoding that is not read.",
@@ -51,14 +52,17 @@ _PROBLEMS = {
 _REFERENCE = "#/components/schemas/{model}"
 
 
-def answers(success: type[BaseModel] | dict[str, Any], *problems: int) -> dict[int | str, dict[str, Any]]:
+def answers(
+    success: type[BaseModel] | dict[str, Any], *problems: int, status: int = 200
+) -> dict[int | str, dict[str, Any]]:
     """The ``responses`` of a route that makes its answer itself.
 
     Args:
         success: the model of the answer, or OpenAPI's description of one that is no model.
         problems: statuses of the problems that the route can answer.
+        status: of the answer.
     """
-    return {200: success if isinstance(success, dict) else {"model": success}, **problem_answers(*problems)}
+    return {status: success if isinstance(success, dict) else {"model": success}, **problem_answers(*problems)}
 
 
 def problem_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -101,6 +101,12 @@ class Gone(NotFound):
     http_status = 410
 
 
+class Conflict(InvalidInput):
+    """What should be made is there already."""
+
+    http_status = 409
+
+
 class WrongHost(NotAllowed):
     """The request is for a host name that is not this server's."""
 
@@ -154,8 +160,8 @@ def status_of(error: VisopError) -> int:
     return own or STATUSES[code_of(error)]
 
 
-def problem_of(error: VisopError) -> Response:
-    """The answer to a request that failed."""
+def details_of(error: VisopError) -> Problem:
+    """What is told of an error."""
     status = status_of(error)
     problem = Problem(title=_phrase(status), status=status, detail=str(error), code=code_of(error).name)
     if isinstance(error, UsageError):
@@ -164,8 +170,14 @@ def problem_of(error: VisopError) -> Response:
         problem.violations = [
             Violation(field=name, code=code_of(item).name, detail=str(item)) for name, item in error.items.items()
         ]
+    return problem
+
+
+def problem_of(error: VisopError) -> Response:
+    """The answer to a request that failed."""
+    problem = details_of(error)
     headers = {"Retry-After": str(math.ceil(error.retry_after_s))} if error.retry_after_s is not None else {}
-    return Response(problem.model_dump_json(exclude_none=True), status, headers, MEDIA_TYPE)
+    return Response(problem.model_dump_json(exclude_none=True), problem.status, headers, MEDIA_TYPE)
 
 
 def wrong_message(errors: Sequence[Mapping[str, Any]], within: str = "") -> VisopError:

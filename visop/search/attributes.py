@@ -56,6 +56,17 @@ def check_declared(declared: Declared) -> None:
             raise UsageError("attributes", name, "is a word of the language of filters; take another name")
 
 
+def check_has(there: Declared, wanted: Declared) -> None:
+    """Raise UsageError if an index with the attributes that are there lacks some, or has another type of them."""
+    for name, type_ in wanted.items():
+        if name not in there:
+            has = ", ".join(there) or "none"
+            why = f"the index has no such attribute, and gets none after it was made; it has: {has}"
+            raise UsageError("attributes", name, why)
+        if there[name] != type_:
+            raise UsageError("attributes", name, f"is a {there[name]} in the index, not a {type_}")
+
+
 def check_attributes(values: Mapping[str, Attribute], declared: Declared) -> None:
     """Raise UsageError for values that are not those of declared attributes. A picture need not have all of them."""
     for name, value in values.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +20,7 @@ from visop.images.fetching.fetch import Fetcher
 from visop.images.thumbnail import as_file
 from visop.search import DEFAULT_NAME, DEFAULT_URI
 from visop.search.absent_disks import Away
+from visop.search.attributes import Declared, check_has
 from visop.search.calibration import CopyThresholds, copy_thresholds, knows_only_copies
 from visop.search.digests import Digests
 from visop.search.emptiness import Emptiness
@@ -35,7 +36,7 @@ from visop.search.query import cut_files
 from visop.search.ranking import MAX_K, Mode, View, check_mode, ranked
 from visop.search.reader import Reader, read_bytes
 from visop.search.removal import Removed, remove
-from visop.search.schema import Picture
+from visop.search.schema import NONE_DECLARED, Picture
 from visop.search.store import Collection, Store, open_store
 from visop.settings import Settings, load_settings
 from visop.sources import DEFAULT_OPTIONS, FindOptions, PassedOver, gather, is_url, typed_path
@@ -73,7 +74,12 @@ class Index:
     """
 
     def __init__(
-        self, open_store: Callable[[], Store], uri: str, name: str, settings: Settings, operators: Sequence[str]
+        self,
+        open_store: Callable[[], AbstractContextManager[Store]],
+        uri: str,
+        name: str,
+        settings: Settings,
+        operators: Sequence[str],
     ) -> None:
         self._open_store, self.uri, self.name = open_store, uri, name
         self._settings, self._operators = settings, operators
@@ -123,6 +129,19 @@ class Index:
         except BaseException:
             index.close()
             raise
+        return index
+
+    def beside(self, name: str) -> Self:
+        """Return another index of the same store, which may be used for as long as this one is open.
+
+        It shares the connection and the encoder of this one, and closes neither.
+
+        Raises:
+            UsageError: the name cannot be used.
+        """
+        check_name(name)
+        index = type(self)(lambda: nullcontext(self.store), self.uri, name, self._settings, self._operators)
+        index._encoders = self._encoders
         return index
 
     def __enter__(self) -> Self:
@@ -203,6 +222,18 @@ class Index:
                 pruned = prune(collection, files, even_if_away=prune_missing)
         collection.tune(index_type)
         return _added(progress, pruned, found.passed)
+
+    def make(self, attributes: Declared = NONE_DECLARED) -> None:
+        """Make the index, empty, if it is not there.
+
+        Args:
+            attributes: that pictures may have, by name.
+
+        Raises:
+            OtherEncoder: the vectors that are there are of another encoder.
+            UsageError: no index can have such attributes, or the index is there and has not all of them.
+        """
+        self._made(self._open_encoders().operator, 0, "auto", attributes)
 
     def remove(
         self,
@@ -364,6 +395,11 @@ class Index:
         return self._only_copies
 
     @property
+    def store(self) -> Store:
+        """The store that keeps the index. Raises StoreError if it cannot be opened."""
+        return self._store()
+
+    @property
     def collection(self) -> Collection:
         """The collection that holds the index. Raises NoSuchIndex if it is not there yet."""
         return self._there()
@@ -405,17 +441,22 @@ class Index:
                 self._encoders = self._stack.enter_context(open_encoders(self._operators, self._settings))
             return self._encoders
 
-    def _made(self, operator: OperatorInfo, inputs: int, index_type: str) -> Collection:
+    def _made(
+        self, operator: OperatorInfo, inputs: int, index_type: str, attributes: Declared = NONE_DECLARED
+    ) -> Collection:
         self._store().check_index_type(index_type)
         with self._store().changing:
             if (there := self._found()) is not None:
                 self._check(there.operator, operator)
+                check_has(there.attributes, attributes)
                 return there
             # Killed before the alias was there, the next run takes up the collection.
             if 1 in self._store().numbers(self.name):
                 self._check(self._store().open(collection_name(self.name, 1)).operator, operator)
             else:
-                self._store().create(self.name, 1, operator, index_type=index_type, pictures=inputs)
+                self._store().create(
+                    self.name, 1, operator, attributes=attributes, index_type=index_type, pictures=inputs
+                )
             self._store().point(self.name, 1)
             return self._there()
 

@@ -6,12 +6,16 @@ import re
 
 from visop.errors import UsageError
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,199}")
+#: As a pattern for JSON schemas; there are 200 characters at most.
+NAME_PATTERN = "^[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*_?$"
+
+_NAME = re.compile(NAME_PATTERN)
+_MAX_CHARS = 200
 
 
 def check_name(index: str) -> None:
     """Raise UsageError for a name that a store would not take."""
-    if not _NAME.fullmatch(index) or "__" in index:
+    if not _NAME.fullmatch(index) or len(index) > _MAX_CHARS:
         rule = "must be letters, digits and single underscores, at most 200, and begin with a letter"
         raise UsageError("name", index, rule)
 

@@ -60,12 +60,14 @@ class Input:
         name: what messages call it, in the caller's own words, such as ``datas[3]``.
         value: the bytes of an image file, the same in base64, or, if ``is_url``, where to fetch it.
         look: is given the decoded image, in the thread that decoded it, if more is to be known of it than its result.
+        take: is given the file that it was decoded from, before ``look``. What it raises ends the input.
     """
 
     name: str
     value: str | bytes
     is_url: bool = False
     look: Callable[[Image], object] = field(default=lambda _: None, compare=False)
+    take: Callable[[bytes], object] = field(default=lambda _: None, compare=False)
 
 
 class Call:
@@ -121,13 +123,14 @@ class Call:
 
 @dataclass(frozen=True)
 class _Origin:
-    """Of which call an input is, what that call wants of it and may have, and who looks at what is decoded."""
+    """Of which call an input is, what that call wants of it and may have, and who gets what is decoded."""
 
     caller: Caller
     crops: CropOptions
     large: LargeOfRequest
     part_bytes: PartBytes
     look: Callable[[Image], object] = lambda _: None
+    take: Callable[[bytes], object] = lambda _: None
 
 
 class Pipeline:
@@ -217,7 +220,7 @@ class Pipeline:
             PartBytes(self._settings.max_message_bytes),
         )
         for each, host, job in zip(inputs, hosts, jobs, strict=True):
-            self._begin(replace(origin, look=each.look), each, host, job)
+            self._begin(replace(origin, look=each.look, take=each.take), each, host, job)
         return Call(inputs, jobs, deadline, gives_parts=self._steps.gives_parts)
 
     def end_waits(self) -> None:
@@ -337,6 +340,7 @@ class Pipeline:
             # The URL was fine; what is behind it is not.
             raise FetchFailed(f"the remote server answered, but: {error}") from error
         size = size_of(data) if side and self._steps.gives_parts else (image.shape[1], image.shape[0])
+        origin.take(data)
         origin.look(image)
         job.spans_s["decode"] = time.monotonic() - started
         file = data if self._steps.needs_files else b""

@@ -8,6 +8,7 @@ words would not do: the store's language has too many ways to refer to a field.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from visop.errors import UsageError
 from visop.search.schema import PICTURE_FIELDS
@@ -15,27 +16,31 @@ from visop.search.schema import PICTURE_FIELDS
 #: All fields but the one that says where a picture is.
 PUBLIC_FIELDS = [name for name in PICTURE_FIELDS if name != "names"]
 
-# Text is only compared with ids, so it needs no escapes, which parsers may read differently.
-_KNOWN = re.compile(
-    rf"\s+|\b(?:{'|'.join(PUBLIC_FIELDS)}|(?i:and|or|not|in|like|true|false))\b|\b\d+(?:\.\d+)?\b"
-    r"""|[-+*/%<>=!&|()\[\],]|"[0-9A-Za-z_%]*"|'[0-9A-Za-z_%]*'""",
-    re.ASCII,
+# Text has neither escapes nor quotes in it, which parsers may read differently.
+_SIGNS = (
+    r"\s+|\b(?i:and|or|not|in|like|true|false|is|null|exists)\b|\b\d+(?:\.\d+)?\b"
+    r"""|[-+*/%<>=!&|()\[\],]|"[^"'\\\x00-\x1f]*"|'[^"'\\\x00-\x1f]*'"""
 )
 
 _MAX_SHOWN_CHARS = 40
 
 
-def check_public(condition: str) -> None:
+def check_public(condition: str, attributes: Collection[str] = ()) -> None:
     """Hold a filter to what answers tell everybody.
+
+    Args:
+        condition: the filter.
+        attributes: the names of those that the index has.
 
     Raises:
         UsageError: it uses anything else.
     """
-    unknown = _KNOWN.sub(" ", condition).split()
+    fields = [*PUBLIC_FIELDS, *attributes]
+    unknown = re.sub(rf"\b(?:{'|'.join(fields)})\b|{_SIGNS}", " ", condition, flags=re.ASCII).split()
     if unknown:
         raise UsageError(
             "filter",
             "",
-            f"{unknown[0][:_MAX_SHOWN_CHARS]!r} cannot be used here: there are {', '.join(PUBLIC_FIELDS)}, "
-            "whole and decimal numbers, ids in quotes, comparisons, and, or, not, in, like",
+            f"{unknown[0][:_MAX_SHOWN_CHARS]!r} cannot be used here: there are {', '.join(fields)}, "
+            "whole and decimal numbers, text in quotes without quotes in it, comparisons, and, or, not, in, like",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from visop.errors import InvalidInput
 from visop.http.body import Body, read_texts
@@ -20,23 +20,36 @@ ID_PATTERN = f"^[0-9a-f]{{{ID_CHARS}}}$"
 
 MAX_K = 1000
 
+#: Of an attribute. Strict, so that a number is not read as a text, nor a truth value as a number.
+Value = StrictBool | StrictInt | StrictFloat | StrictStr
+
 MAX_FILTER_CHARS = 4000
+
+#: Of a vector that is searched with: as many as Milvus takes.
+MAX_DIMENSION = 32768
+
 _MAX_PARTS = 8
 
-# For the limit on the commas of a JSON body: a filter may list ids.
-_VALUES = 64
+# For the limit on the commas of a JSON body: a filter may list ids, and a vector has many numbers.
+_VALUES = 1024
 
 _ID_EXAMPLE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
 class SearchRequest(Message):
-    """A picture to search with, as exactly one of `url`, `data` and `id`; in a form, `image` is the file itself."""
+    """A picture to search with, as exactly one of `url`, `data`, `id` and `vector`; in a form, `image` is a file."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"id": _ID_EXAMPLE, "k": 10}]})
 
     url: str | None = Field(None, description="http or https address of an image file.")
     data: str | None = Field(None, description="An image file in base64, bare or as a data URI (`data:;base64,...`)")
     id: str | None = Field(None, description="A picture of the index, which is not encoded again.", pattern=ID_PATTERN)
+    vector: list[float] | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_DIMENSION,
+        description="A vector of the encoder of the index, as `/v1/execute` answers it, of any length above 0.",
+    )
     k: int = Field(
         10, ge=1, le=MAX_K, description="How many pictures to find. The command line takes more, up to 16,384."
     )
@@ -59,6 +72,7 @@ class FoundPicture(BaseModel):
     bytes: int = Field(description="Size of the file.")
     modified: int = Field(description="When the file was changed, seconds since 1970.")
     added: int = Field(description="When it came into the index, seconds since 1970.")
+    attributes: dict[str, Value] = Field(description="Its attributes, of those that the index has; times in seconds.")
     gone: bool = Field(description="Whether no file of it is there any more; addresses are not asked.")
 
     @classmethod
@@ -194,8 +208,8 @@ def parse_search(body: Body) -> tuple[SearchRequest, list[Input]]:
     inputs = [Input("image", file) for file in files]
     inputs += [Input("url", url, is_url=True) for url in [request.url] if url is not None]
     inputs += [Input("data", data) for data in [request.data] if data is not None]
-    if len(inputs) + (request.id is not None) != 1:
-        raise InvalidInput("search with exactly one picture: a url, data, an id, or, in a form, an image")
+    if len(inputs) + (request.id is not None) + (request.vector is not None) != 1:
+        raise InvalidInput("search with exactly one picture: a url, data, an id, a vector, or, in a form, an image")
     return request, inputs
 
 

@@ -21,6 +21,7 @@ _FOR_EVER, _ASKED_AGAIN = "private, max-age=31536000, immutable", "private, no-c
 
 _WRITE_PROBLEMS = (*READ_PROBLEMS, 403, 404)
 
+#: In a path.
 Id = Annotated[str, Path(description="SHA-256 of the file, hexadecimal.", pattern=ID_PATTERN)]
 
 
@@ -33,7 +34,7 @@ def pictures_router(service: SearchService, endpoint: Endpoint) -> APIRouter:
         """Example pictures for a first search."""
         return await endpoint.look(request, lambda: PicturesReply(pictures=list(service.some(limit))))
 
-    @router.get("/v1/pictures/{id}", summary="A picture", responses=_file_answers("image/*"))
+    @router.get("/v1/pictures/{id}", summary="A picture", responses=file_answers("image/*"))
     async def original(id: Id, request: Request) -> Response:  # noqa: A002 - the name in the path
         """The file as it was indexed; 410 if it is gone or has changed since.
 
@@ -41,14 +42,7 @@ def pictures_router(service: SearchService, endpoint: Endpoint) -> APIRouter:
         pixels are the same in JPEG, PNG, WebP and GIF, and other formats come as PNG. `visop run --keep-metadata`
         serves the files as they are.
         """
-
-        def make() -> Response:
-            picture = service.picture(id)
-            service.originals.check(picture)  # also where the browser has the file
-            version = service.published.version(picture)
-            return _kept(request, version, _ASKED_AGAIN, lambda: FileAnswer(service.published.open(picture)))
-
-        return await endpoint.look(request, make)
+        return await endpoint.look(request, lambda: file_of(service, id, request))
 
     @router.delete("/v1/pictures/{id}", summary="Take a picture out", responses=problem_answers(*_WRITE_PROBLEMS))
     async def remove(id: Id, request: Request) -> RemovalReply:  # noqa: A002 - the name in the path
@@ -62,21 +56,30 @@ def pictures_router(service: SearchService, endpoint: Endpoint) -> APIRouter:
         service.uploads.check()
         return await endpoint.look(request, lambda: service.put_back(id))
 
-    @router.get("/v1/pictures/{id}/thumbnail", summary="A small picture", responses=_file_answers("image/webp"))
+    @router.get("/v1/pictures/{id}/thumbnail", summary="A small picture", responses=file_answers("image/webp"))
     async def small(id: Id, request: Request, side: Literal["320", "1280"] = "320") -> Response:  # noqa: A002 - as above
         """Neither side longer than `side` pixels, upright, without the metadata of the file.
 
         One that was made before is served although the file may be gone by now: see `gone` of a picture.
         """
-
-        def make() -> Response:
-            picture = service.picture(id)
-            name, file = f"{picture.id}-{side}", functools.partial(service.thumbnails.get, picture, int(side))
-            return _kept(request, name, _FOR_EVER, lambda: Response(file(), media_type="image/webp"))
-
-        return await endpoint.look(request, make)
+        return await endpoint.look(request, lambda: thumbnail_of(service, id, int(side), request))
 
     return router
+
+
+def file_of(service: SearchService, id_: str, request: Request) -> Response:
+    """The file of a picture, unless the browser has it."""
+    picture = service.picture(id_)
+    service.originals.check(picture)  # also where the browser has the file
+    version = service.published.version(picture)
+    return _kept(request, version, _ASKED_AGAIN, lambda: FileAnswer(service.published.open(picture)))
+
+
+def thumbnail_of(service: SearchService, id_: str, side: int, request: Request) -> Response:
+    """A small version of a picture, unless the browser has it."""
+    picture = service.picture(id_)
+    file = functools.partial(service.thumbnails.get, picture, side)
+    return _kept(request, f"{picture.id}-{side}", _FOR_EVER, lambda: Response(file(), media_type="image/webp"))
 
 
 def _kept(request: Request, name: str, control: str, make: Callable[[], Response]) -> Response:
@@ -89,6 +92,7 @@ def _kept(request: Request, name: str, control: str, make: Callable[[], Response
     return response
 
 
-def _file_answers(media_type: str) -> dict[int | str, dict[str, Any]]:
+def file_answers(media_type: str) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` of a route that answers a file."""
     content = {media_type: {"schema": FILE}}
     return answers({"description": "The file.", "content": content}, *READ_PROBLEMS, 404, 410, 429)

@@ -47,7 +47,9 @@ class Removals:
             UsageError: nothing is meant, the filter is wrong, or it asks for what this client is not told.
         """
         if not whole_names:
-            _check_told(request)
+            with safe_errors():
+                attributes = self._index.collection.attributes
+            _check_told(request, attributes)
         meant = request.model_dump(exclude={"dry_run"})
         with safe_errors():
             removed = self._index.remove(**meant, dry_run=True)
@@ -120,7 +122,7 @@ def _named(row: Row, names: Collection[str], is_there: bool) -> Row:
     return replace(row, picture=replace(row.picture, names=tuple(sorted({*names, *more}))))
 
 
-def _check_told(request: RemovalRequest) -> None:
+def _check_told(request: RemovalRequest, attributes: Collection[str]) -> None:
     """Else a stranger could find out by a dry run which folders there are.
 
     Raises:
@@ -131,4 +133,4 @@ def _check_told(request: RemovalRequest) -> None:
             raise UsageError(
                 field, "", "answers do not tell folders here, so pictures are not removed by them; give ids"
             )
-    check_public(request.filter)
+    check_public(request.filter, attributes)

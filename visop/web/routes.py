@@ -32,7 +32,7 @@ from visop.web.picture_routes import pictures_router
 from visop.web.removal_messages import RemovalReply, RemovalRequest, parse_removal
 from visop.web.service import SearchService
 
-_SEARCH_FORM = {
+SEARCH_FORM = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
@@ -68,11 +68,11 @@ def _search_router(service: SearchService, endpoint: Endpoint) -> APIRouter:
         "/v1/search",
         summary="The pictures that are most like one",
         responses=answers(SearchReply, *CALL_PROBLEMS, 404),
-        openapi_extra=body_of({JSON: SearchRequest, FORM: _SEARCH_FORM}),
+        openapi_extra=body_of({JSON: SearchRequest, FORM: SEARCH_FORM}),
     )
     async def search(request: Request) -> Response:
         """The picture goes through the pipeline of `/v1/execute`, then to the index."""
-        return await endpoint.serve(request, lambda body: _search_task(service, body))
+        return await endpoint.serve(request, lambda body: search_task(service, body))
 
     @router.post(
         "/v1/index",
@@ -94,7 +94,7 @@ def _search_router(service: SearchService, endpoint: Endpoint) -> APIRouter:
     async def remove(request: Request) -> Response:
         """By name, folder, id or filter. Files stay, but those that were uploaded here. Where uploads are off, 403."""
         service.uploads.check()
-        return await endpoint.serve(request, lambda body: _removal_task(service, body))
+        return await endpoint.serve(request, lambda body: removal_task(service, body))
 
     @router.get("/v1/index/status", summary="What is searched", responses=problem_answers(*READ_PROBLEMS, 404))
     async def status(request: Request) -> IndexStatus:
@@ -111,7 +111,8 @@ def _search_router(service: SearchService, endpoint: Endpoint) -> APIRouter:
     return router
 
 
-def _search_task(service: SearchService, body: Body) -> Task:
+def search_task(service: SearchService, body: Body) -> Task:
+    """Search with what a body says."""
     request, inputs = parse_search(body)
     marked: list[float] = []
 
@@ -121,12 +122,15 @@ def _search_task(service: SearchService, body: Body) -> Task:
     def answer(results: Results) -> bytes:
         if request.id:
             return _json(service.search_like(request, request.id))
+        if request.vector is not None:
+            return _json(service.search(request, service.vector_of(request.vector), None))
         return _json(service.search(request, _vectors(results)[0], marked[-1] if marked else None))
 
     return Task([replace(each, look=look) for each in inputs], answer)
 
 
-def _removal_task(service: SearchService, body: Body) -> Task:
+def removal_task(service: SearchService, body: Body) -> Task:
+    """Take out what a body says."""
     request = parse_removal(body)
     return Task((), lambda _: _json(service.remove(request)))
 

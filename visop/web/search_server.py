@@ -11,11 +11,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastapi import FastAPI
+
 from visop.address import is_loopback
 from visop.contract import Encoder, OperatorInfo
 from visop.encoding.local import LocalEncoder
 from visop.encoding.pool import Encoders
-from visop.http.endpoint import Extend
+from visop.http.endpoint import Endpoint, Extend
 from visop.http.server import HttpServer
 from visop.http.timeouts import DEFAULT_TIMEOUTS, Timeouts
 from visop.images.decode import ImageLimits
@@ -35,6 +37,8 @@ from visop.web.batch import Batch
 from visop.web.duplicate_search import DuplicateSearch
 from visop.web.duplicates import Duplicates
 from visop.web.emptiness import EmptinessCheck
+from visop.web.indexes.registry import Indexes
+from visop.web.indexes.routes import index_routes
 from visop.web.indexing import Indexing
 from visop.web.originals import Originals
 from visop.web.presence import PresenceCheck
@@ -115,29 +119,83 @@ def open_routes(options: SearchOptions, settings: Settings, operator: Encoder, p
     uri, name = _examples_store(cache, info) if options.examples else (options.uri, options.name)
     with ExitStack() as stack:
         index = stack.enter_context(Index.open(uri, name, encoders=encoders, settings=settings, token=options.token))
-        index.add([])  # makes it, if it is not there; else, checks that its vectors are of this encoder
+        index.make()  # or checks that its vectors are of this encoder
+        shared = _shared(options, settings, cache, stack)
+        service = shared.service(index, _indexing(options, index, cache), options.uploads, stack)
+        indexes = stack.enter_context(Indexes(service, shared.served))
+        yield both(search_routes(service), index_routes(indexes))
+
+
+def both(one: Extend, other: Extend) -> Extend:
+    """The routes of both."""
+
+    def extend(app: FastAPI, endpoint: Endpoint) -> None:
+        one(app, endpoint)
+        other(app, endpoint)
+
+    return extend
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What all indexes of a server have in common, and how each is served."""
+
+    options: SearchOptions
+    settings: Settings
+    cache: Path
+    originals: Originals
+    thumbnails: Thumbnails
+    presence: PresenceCheck
+    emptiness: EmptinessCheck
+
+    def served(self, index: Index, stack: ExitStack) -> SearchService:
+        """Serve an index beside that of the options. What is uploaded into each has a folder of its own."""
+        uploads = self.options.uploads and self.options.uploads / index.name
+        idle = Indexing(index, [], 0, _errors_file(index.uri, index.name, self.cache))
+        return self.service(index, idle, uploads, stack)
+
+    def service(self, index: Index, indexing: Indexing, folder: Path | None, stack: ExitStack) -> SearchService:
+        """Serve an index, until the stack is left.
+
+        Args:
+            index: that is there.
+            indexing: into it, which this begins.
+            folder: for what is uploaded; None takes nothing.
+            stack: closes what is opened for it.
+        """
+        options, settings = self.options, self.settings
         thresholds = copy_thresholds(index.collection.operator, settings, fpr=options.fpr, file=options.calibration)
         index.use_threshold(thresholds)
-        originals = stack.enter_context(Originals(settings))
-        thumbnails = Thumbnails(cache / "thumbnails", originals, ImageLimits.of(settings))
+        uploads = Uploads(index, self.originals, folder)
+        removals = Removals(index, self.originals, self.thumbnails, uploads)
         whole = options.keep_metadata or is_loopback(settings.http_host)
-        uploads = Uploads(index, originals, options.uploads)
-        removals = Removals(index, originals, thumbnails, uploads)
-        service = SearchService(
+        return SearchService(
             index=index,
             threshold=thresholds.plain,
-            indexing=stack.enter_context(_indexing(options, index, cache)),
-            originals=originals,
-            published=Published(originals, ImageLimits.of(settings), whole=whole),
-            thumbnails=thumbnails,
+            indexing=stack.enter_context(indexing),
+            originals=self.originals,
+            published=Published(self.originals, ImageLimits.of(settings), whole=whole),
+            thumbnails=self.thumbnails,
             uploads=uploads,
-            presence=stack.enter_context(PresenceCheck()),
-            emptiness=stack.enter_context(EmptinessCheck(settings)),
+            presence=self.presence,
+            emptiness=self.emptiness,
             removals=removals,
             duplicates=_duplicates(options, index, settings, removals, stack),
             settings=settings,
         )
-        yield search_routes(service)
+
+
+def _shared(options: SearchOptions, settings: Settings, cache: Path, stack: ExitStack) -> _Shared:
+    originals = stack.enter_context(Originals(settings))
+    return _Shared(
+        options,
+        settings,
+        cache,
+        originals,
+        Thumbnails(cache / "thumbnails", originals, ImageLimits.of(settings)),
+        stack.enter_context(PresenceCheck()),
+        stack.enter_context(EmptinessCheck(settings)),
+    )
 
 
 def _examples_store(cache: Path, operator: OperatorInfo) -> tuple[str, str]:

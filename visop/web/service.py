@@ -6,9 +6,11 @@ import functools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
+
 from visop.address import is_loopback
 from visop.contract import Vector
-from visop.errors import NotAllowed, NotFound
+from visop.errors import NotAllowed, NotFound, UsageError
 from visop.search.index import Index
 from visop.search.match import Matches
 from visop.search.schema import Picture
@@ -35,7 +37,10 @@ from visop.web.removal_messages import MOST_TOLD, RemovalReply, RemovalRequest
 from visop.web.removals import Removals
 from visop.web.store_errors import safe_errors
 from visop.web.thumbnails import Thumbnails
-from visop.web.uploads import Uploads
+from visop.web.uploads import NewFile, Uploads
+
+# Of a vector that is scaled to unit length: between them float32 has all its digits.
+_LEAST_LENGTH, _MOST_LENGTH = 1e-6, 1e6
 
 _HIDDEN = "indexing stopped; the server's log says why"
 
@@ -99,10 +104,28 @@ class SearchService:
         return self._reply(self.emptiness.judged(found))
 
     def _found(self, request: SearchRequest, vector: Vector) -> Matches:
-        if not self.whole_names:
-            check_public(request.filter)
+        self.check_told(request.filter)
         with safe_errors():
             return self.index.search_vector(vector, request.k, request.filter)
+
+    def vector_of(self, numbers: Sequence[float]) -> Vector:
+        """What a caller searches with, (dimension,) float32 of unit length. Raises UsageError if it cannot be."""
+        with safe_errors():
+            dimension = self.index.collection.operator.dimension
+        if len(numbers) != dimension:
+            raise UsageError("vector", "", f"has {len(numbers)} numbers; the encoder of the index makes {dimension}")
+        vector = np.asarray(numbers, np.float64)
+        length = float(np.linalg.norm(vector))
+        if not (_LEAST_LENGTH < length < _MOST_LENGTH):  # also where it is NaN
+            raise UsageError("vector", "", f"has length {length:g}; scaled to 1 it is searched with")
+        return (vector / length).astype(np.float32)
+
+    def check_told(self, condition: str) -> None:
+        """Raise UsageError for a filter that asks for what is not told here."""
+        if not self.whole_names:
+            with safe_errors():
+                attributes = self.index.collection.attributes
+            check_public(condition, attributes)
 
     def _reply(self, found: Matches) -> SearchReply:
         with safe_errors():
@@ -121,13 +144,13 @@ class SearchService:
     def keep(self, data: bytes, vector: Vector) -> KeptPicture:
         """Keep an uploaded picture. Arguments and errors are those of ``Uploads.keep``."""
         with safe_errors():
-            kept = self.uploads.keep(data, vector)
+            kept = self.uploads.keep(NewFile(data, vector))
         return KeptPicture.of(kept.picture, whole_names=self.whole_names, known=kept.known)
 
     def remove(self, request: RemovalRequest) -> RemovalReply:
         """Take pictures out of the index. Arguments and errors are those of ``Removals.remove``."""
         removed = self.removals.remove(request, whole_names=self.whole_names)
-        told = self._told(removed.pictures[:MOST_TOLD])
+        told = self.told(removed.pictures[:MOST_TOLD])
         can_undo = not removed.names and self.removals.are_kept(removed.pictures)
         return RemovalReply(
             removed=len(removed.pictures),
@@ -152,9 +175,10 @@ class SearchService:
         """Pictures for a first search: those with the first ids, which is as good as by chance and stays the same."""
         with safe_errors():
             pictures = next(self.index.collection.pictures(count), [])
-        return self._told(pictures)
+        return self.told(pictures)
 
-    def _told(self, pictures: Sequence[Picture]) -> list[FoundPicture]:
+    def told(self, pictures: Sequence[Picture]) -> list[FoundPicture]:
+        """The messages of pictures."""
         gone = self.presence.gone(pictures)
         return [FoundPicture.of(each, whole_names=self.whole_names, gone=each.id in gone) for each in pictures]
 

@@ -7,16 +7,19 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from visop.contract import Vector
 from visop.errors import NotAllowed, VisopError
 from visop.files import file_sha256, write_whole
 from visop.images.thumbnail import size_of
+from visop.search.attributes import Attribute, check_attributes
+from visop.search.change_attributes import change_attributes, with_attributes
 from visop.search.index import Index
+from visop.search.match import Match
 from visop.search.schema import MAX_NAMES, Picture, Row
 from visop.sources import path_of, stored_name
 from visop.web.originals import Originals, suffix_of
@@ -33,10 +36,31 @@ class Upload:
     Attributes:
         picture: as it is there.
         known: whether it was there before, and its file too.
+        copy_of: what it is a copy of, where copies are not kept: then it is not in the index.
     """
 
     picture: Picture
     known: bool
+    copy_of: Match | None = None
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """A picture that is to be kept.
+
+    Attributes:
+        data: the file, which has been decoded within the limits.
+        vector: of the picture, (dimension,) float32 of unit length.
+        url: where it was fetched, and will be again; empty if the file has to be kept.
+        attributes: of the picture; those that it has already stay, where none of the same name is given.
+        find_copy: finds what it is a copy of, where copies are not kept.
+    """
+
+    data: bytes
+    vector: Vector
+    url: str = ""
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    find_copy: Callable[[], Match | None] | None = None
 
 
 class Uploads:
@@ -63,24 +87,33 @@ class Uploads:
         if self._folder is None:
             raise NotAllowed("uploads are not accepted here: the server was started without a folder for them")
 
-    def keep(self, data: bytes, vector: Vector) -> Upload:
+    def keep(self, new: NewFile) -> Upload:
         """Keep a picture: write its file first and then its row, so that a crash in between does no harm.
 
-        If the picture is in the index but its file is gone, this file takes its place.
-
-        Args:
-            data: the file, which has been decoded within the limits.
-            vector: of the picture, (dimension,) float32 of unit length.
+        If the picture is in the index but its file is gone, this file takes its place. Where copies are not kept, no
+        other picture can come into the index while it is looked for them.
 
         Raises:
             VisopError: the file or the index cannot be written.
         """
-        id_ = hashlib.sha256(data).hexdigest()
+        self.check()
+        id_ = hashlib.sha256(new.data).hexdigest()
         before = self._index.get(id_)
-        if before and self._originals.has(before):
-            return Upload(before, known=True)
-        with self._lock:
-            return self._keep(id_, data, vector, before)
+        check_attributes(new.attributes, self._index.collection.attributes)
+        if before and (new.url in before.names if new.url else self._originals.has(before)):
+            return Upload(change_attributes(self._index.collection, id_, new.attributes) or before, known=True)
+        with self._lock, self._index.collection.changing if new.find_copy else nullcontext():
+            if before is None and new.find_copy and (copy := new.find_copy()):
+                return Upload(copy.picture, known=False, copy_of=copy)
+            return self._keep(id_, new, before)
+
+    def clear(self) -> None:
+        """Delete all files of uploads, after their index was deleted."""
+        for path in self._folder.glob(f"{_PREFIX}-*") if self._folder else ():
+            path.unlink(missing_ok=True)
+        if self._folder is not None:
+            with suppress(OSError):  # there is something else in it
+                self._folder.rmdir()
 
     def drop(self, names: Sequence[str]) -> None:
         """Delete the files of uploads that left the index; files elsewhere, and others in the folder, stay.
@@ -102,18 +135,23 @@ class Uploads:
         if picture is None or stored_name(str(path)) not in picture.names:  # else it was uploaded again meanwhile
             path.unlink()
 
-    def _keep(self, id_: str, data: bytes, vector: Vector, before: Picture | None) -> Upload:
+    def _keep(self, id_: str, new: NewFile, before: Picture | None) -> Upload:
         now = int(time.time())
-        name = stored_name(str(self._write(id_, data)))
-        row = Row(Picture(id_, (name,), *size_of(data), len(data), modified=now, added=now), vector)
+        name = new.url or stored_name(str(self._write(id_, new.data)))
+        row = Row(Picture(id_, (name,), *size_of(new.data), len(new.data), modified=now, added=now), new.vector)
+        row = with_attributes(row, new.attributes)
         collection = self._index.collection
         with collection.changing:
             there = next(iter(collection.rows([id_])), None)
+            if there:
+                there = with_attributes(there, new.attributes)
             if there and name in there.picture.names:  # the file is back, or another request was faster
+                if new.attributes:
+                    collection.upsert([there])
                 return Upload(there.picture, known=before is None or name not in before.names)
             row = _with_name(there, name) if there else row
             collection.upsert([row])
-        return Upload(row.picture, known=False)
+        return Upload(row.picture, known=bool(there and new.url))
 
     def _write(self, id_: str, data: bytes) -> Path:
         """Write the file under a name that contains nothing of the client's."""

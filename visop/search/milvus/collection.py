@@ -156,7 +156,9 @@ class MilvusCollection:
 
     def _write(self, rows: Sequence[dict[str, Any]]) -> None:
         with self._connection.writing, self._translated():
-            self._client.upsert(self.name, rows, timeout=CALL_S)
+            # Milvus Lite would keep an attribute that a row does not name.
+            none = dict.fromkeys(self.attributes)
+            self._client.upsert(self.name, [{**none, **row} for row in rows], timeout=CALL_S)
             self._has_written = True
             self._unsettled += len(rows)
         if self._connection.is_lite and self._unsettled >= self.limits.settle:

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visop.annotations.reading import read_annotations
-from visop.synthetic.scene_folder import Form, generate_scenes
+from visop.annotations.reading import Form, read_annotations
+from visop.errors import UsageError
+from visop.synthetic.scene_folder import generate_scenes
 from visop.synthetic.scene_layout import LABELS, OVERSAMPLING
 from visop.synthetic.scenes import draw_scene, scene_layout
 
@@ -59,3 +60,16 @@ def test_a_folder_of_scenes_is_annotated_and_goes_on_where_it_was(tmp_path: Path
         assert [truth.label for truth in picture.truths] == [truth.label for truth in layout.truths]
         for truth, wanted in zip(picture.truths, layout.truths, strict=True):
             np.testing.assert_allclose(truth.box, wanted.box, atol=1.01)
+
+
+def test_scenes_do_not_go_where_others_are_annotated(tmp_path: Path) -> None:
+    generate_scenes(tmp_path, 2, 48, 7, 1, "voc")
+    with pytest.raises(UsageError, match=r"has annotations already, Annotations/\*\.xml: give another folder"):
+        generate_scenes(tmp_path, 2, 48, 7, 1, "coco")
+    with pytest.raises(UsageError, match=r"count 1: .* has 2 scenes already: give 2 or more, or another folder"):
+        generate_scenes(tmp_path, 1, 48, 7, 1, "voc")
+    other = tmp_path / "other"
+    (other / "annotations").mkdir(parents=True)
+    (other / "annotations" / "instances.json").write_text("{}")
+    with pytest.raises(UsageError, match=r"has annotations already, annotations/instances\.json"):
+        generate_scenes(other, 1, 48, 7, 1, "coco")

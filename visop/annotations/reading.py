@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from visop.annotations.coco import load_coco, read_coco
 from visop.annotations.splits import read_voc_lists, split_of_coco
@@ -13,8 +14,14 @@ from visop.annotations.truth import AnnotatedPicture, Annotations, WrongAnnotati
 from visop.annotations.voc import ANNOTATIONS, read_voc
 from visop.errors import UsageError
 
+logger = logging.getLogger(__name__)
 
-def read_annotations(folder: Path, labels: Collection[str] = (), splits: Collection[str] = ()) -> Annotations:
+Form = Literal["voc", "coco"]
+
+
+def read_annotations(
+    folder: Path, labels: Collection[str] = (), splits: Collection[str] = (), form: Form | None = None
+) -> Annotations:
     """Read the annotations of a folder, in the form of Pascal VOC or of COCO.
 
     Args:
@@ -23,14 +30,16 @@ def read_annotations(folder: Path, labels: Collection[str] = (), splits: Collect
         labels: those that may occur, in the order of the classes; any, if empty.
         splits: of those that the folder has (``splits.find_splits``): only these are read, and pictures say which
             they are in; everything, if empty.
+        form: which to read; None reads the one that there is.
 
     Raises:
-        UsageError: there is no such folder, it is not annotated, or annotations or lists are wrong; names each of them.
+        UsageError: there is no such folder, it is not annotated, or in both forms, or annotations or lists are wrong;
+            names each of them.
     """
     if not folder.is_dir():
         raise UsageError("folder", folder, "no such folder")
     wrong = WrongAnnotations()
-    found = _read(folder, labels, splits, wrong)
+    found = _read(folder, labels, splits, form, wrong)
     _refuse_twice(found.pictures, wrong)
     wrong.check(folder)
     if not any(truth.asked for picture in found.pictures for truth in picture.truths):
@@ -39,19 +48,39 @@ def read_annotations(folder: Path, labels: Collection[str] = (), splits: Collect
     return Annotations(tuple(labels) or found.labels, ordered)
 
 
-def _read(folder: Path, labels: Collection[str], splits: Collection[str], wrong: WrongAnnotations) -> Annotations:
-    lists = _lists(folder, splits, wrong)
+def _read(
+    folder: Path, labels: Collection[str], splits: Collection[str], form: Form | None, wrong: WrongAnnotations
+) -> Annotations:
+    lists = {} if form == "voc" else _lists(folder, splits, wrong)
+    wrong.check(folder)
+    files = [] if form == "coco" else _voc_files(folder)
+    if lists and files and _is_annotation(files[0]):
+        coco = ", ".join(path.name for path in lists)
+        why = f"is annotated twice: in {coco} in the form of COCO, and in {len(files)} XML files in that of Pascal VOC"
+        raise UsageError("annotations", "", f"{folder} {why}; say which to take: voc or coco")
     if lists:
+        logger.info("annotations in the form of COCO: %s", ", ".join(str(path) for path in lists))
         read = [(path, read_coco(path, content, folder, labels, wrong)) for path, content in lists.items()]
         return _together([_in_split(each, split_of_coco(path) if splits else "") for path, each in read])
-    wrong.check(folder)
-    place = folder / ANNOTATIONS
-    files = sorted((place if place.is_dir() else folder).rglob("*.xml"))
     if not files:
         why = "no annotations in it: there must be XML files in the form of Pascal VOC, or a JSON file in that of COCO"
         raise UsageError("", folder, why)
+    logger.info("annotations in the form of Pascal VOC: %d files in %s", len(files), files[0].parent)
     pictures = _voc_splits(folder, files, labels, splits, wrong) if splits else read_voc(files, labels, wrong)
     return Annotations(known_labels(pictures), pictures)
+
+
+def _voc_files(folder: Path) -> list[Path]:
+    place = folder / ANNOTATIONS
+    return sorted((place if place.is_dir() else folder).rglob("*.xml"))
+
+
+def _is_annotation(path: Path) -> bool:
+    """Whether an XML file beside annotations in the other form is one, too."""
+    try:
+        return b"<annotation" in path.read_bytes()[:1000]
+    except OSError:
+        return False
 
 
 def _voc_splits(

@@ -20,10 +20,10 @@ _LISTS = Path("ImageSets", "Main")
 _COCO = re.compile(rf"instances_({'|'.join(SPLITS)})\d*\.json")
 
 
-def find_splits(folder: Path) -> tuple[str, ...]:
-    """Which splits a folder has, of ``SPLITS``, without a look into the files."""
+def find_splits(folder: Path, form: str | None = None) -> tuple[str, ...]:
+    """Which splits a folder has, of ``SPLITS``, without a look into the files; of one form of annotations, if given."""
     of_coco = {match[1] for path in _jsons(folder) if (match := _COCO.fullmatch(path.name))}
-    found = of_coco or _voc_lists(folder).keys()
+    found = of_coco if form == "coco" or (of_coco and form is None) else _voc_lists(folder).keys()
     return tuple(split for split in SPLITS if split in found)
 
 

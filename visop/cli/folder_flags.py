@@ -19,11 +19,11 @@ baskets and snapshots are left out (@eaDir, .thumbnails, #recycle, $RECYCLE.BIN,
 always taken."""
 
 
-def add_folder_flags(parser: argparse.ArgumentParser, *, lists: bool = True) -> None:
+def add_folder_flags(parser: argparse._ActionsContainer, *, lists: bool = True) -> None:
     """Add what says which pictures are taken.
 
     Args:
-        parser: of the command.
+        parser: of the command, or a group of it.
         lists: whether it also takes lists.
     """
     parser.add_argument(

@@ -18,7 +18,8 @@ _HELP = {
     "spread": "weight of the entropy term of the contrastive loss, which pushes different pictures apart",
     "pooling": "how the last feature map becomes a descriptor; the exponent of gem is trained",
     "dimension": "length of the vectors, by a new linear head; 0 keeps the head that there is, or none",
-    "side": "input size in pixels; 0 is the model's own, at which an encoder is measured and served in any case",
+    "side": "input size in pixels; 0 is the model's own, such as 192 of embedded, at which an encoder is measured and "
+    "served in any case, and 160 of small-ssd",
     "epochs": "how many epochs; each ends with a validation and a saved state",
     "steps": "batches per epoch",
     "identities": "identities per batch",
@@ -44,9 +45,9 @@ def add_recipe_flags(parser: argparse.ArgumentParser) -> None:
 
     encode, detect = _fields(Recipe), _fields(DetectionRecipe)
     groups = {
-        "how to train": encode.keys() & detect.keys(),
-        "how to train an encoder": encode.keys() - detect.keys(),
-        "how to train a detector": detect.keys() - encode.keys(),
+        "how to train, with either --task": encode.keys() & detect.keys(),
+        "with --task encode": encode.keys() - detect.keys(),
+        "with --task detect": detect.keys() - encode.keys(),
     }
     for title, names in groups.items():
         group = parser.add_argument_group(title)

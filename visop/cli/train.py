@@ -7,7 +7,8 @@ import dataclasses
 import json
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,16 +26,17 @@ if TYPE_CHECKING:
     from visop.training.recipe import Recipe
 
 _NOTES = """\
-With --labels pictures, every picture is an identity of its own, and the encoder learns to find edited copies of it:
-turned, mirrored, cut, brighter or darker, compressed, with text over it, ... With --labels folders, the sub-folders are
-the identities. A tenth of the identities is held out and never trained on. --weights random starts from nothing.
+--task encode (the default): with --labels pictures, every picture is an identity of its own, and the encoder learns to
+find edited copies of it: turned, mirrored, cut, brighter or darker, compressed, with text over it, ... With --labels
+folders, the sub-folders are the identities. A tenth of the identities is held out and never trained on. With --weights
+random it starts from nothing.
 
-With --task detect, a detector learns to find what is annotated in the pictures: FOLDER has annotations in the form of
-Pascal VOC (Annotations/*.xml) or of COCO (instances*.json). It is a small SSD on the convolutions of the built-in
-encoder, or with --model ssd300 the network of the paper, for which --weights is random or a detector file. The split
-that the data set comes with is used (ImageSets/Main/train.txt and val.txt, or instances_train*.json and
-instances_val*.json); without one, or with --held-out, pictures are held out by chance, a tenth of them if nothing else
-is said. The mean average precision in what is held out is what the card says.
+--task detect: a detector learns to find what is annotated in the pictures. FOLDER has annotations in the form of Pascal
+VOC (Annotations/*.xml) or of COCO (instances*.json). It is small-ssd, on the convolutions of the built-in encoder, or
+with --model ssd300 the network of the paper, for which --weights is random or a detector file. The split that the data
+set comes with is used (ImageSets/Main/train.txt and val.txt, or instances_train*.json and instances_val*.json); without
+one, or with --held-out, pictures are held out by chance, a tenth of them if nothing else is said. The mean average
+precision in what is held out is what the card says.
 
 files written:
   OUT.safetensors        the encoder or the detector, and its card; OP_WEIGHTS=OUT.safetensors serves it at once
@@ -55,6 +57,15 @@ _INSTALL = "to train: pip install 'visop[train]' tensorflow-cpu (or jax, or torc
 
 # Those of Keras that can train.
 _BACKENDS = ("tensorflow", "jax", "torch")
+
+# Instead of what the settings say of serving.
+_START = {
+    "model": "encode: a model that `visop info --models` lists; auto is that of the encoder file in --weights, or else "
+    "embedded. detect: small-ssd, which is auto, ssd300 or ssd300-coco.",
+    "weights": "encode: an encoder file, imagenet (what Keras publishes) or random; auto is the shipped encoder for "
+    "embedded, and imagenet for the others. detect: a detector file or random; auto, for small-ssd, is the "
+    "convolutions of the shipped encoder.",
+}
 
 # The entries of a card that a person writes; the others are facts of the run.
 _SAID = ("name", "summary", "for", "not_for")
@@ -79,11 +90,24 @@ def add_parser(commands: Commands) -> None:
         metavar="FILE.json",
         help="words for the card: any of name, summary, for, not_for",
     )
-    add_folder_flags(parser, lists=False)
+    add_folder_flags(parser.add_argument_group("which pictures, with --task encode"), lists=False)
+    parser.add_argument(
+        "--annotations",
+        choices=("voc", "coco"),
+        help="to detect: which to take of a folder that is annotated in both forms",
+    )
     parser.add_argument("--restart", action="store_true", help="start again, and replace what is there")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     add_recipe_flags(parser)
-    add_settings(parser.add_argument_group("what to start from"), ("model", "weights"))
+    _add_start(parser.add_argument_group("what to start from"))
+
+
+def _add_start(group: argparse._ActionsContainer) -> None:
+    """The settings that choose it, in words for both tasks."""
+    add_settings(group, tuple(_START))
+    for action in group._actions:
+        if text := _START.get(action.dest.removeprefix("setting_")):
+            action.help = f"{text} [OP_{action.dest.removeprefix('setting_').upper()}; default: auto]"
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -93,12 +117,15 @@ def _run(arguments: argparse.Namespace) -> int:
     check_out(arguments.out)
     if not arguments.folder.is_dir():  # told before TensorFlow tells of itself
         raise UsageError("folder", arguments.folder, "no such folder")
+    if arguments.annotations and arguments.task == "encode":
+        raise UsageError("annotations", arguments.annotations, "is not for --task encode")
     settings = read_settings(arguments).settings
     says = _read_card(arguments.card) if arguments.card else None
     how = {"says": says, "restart": arguments.restart, "quiet": arguments.quiet}
-    prepare = _encoder if arguments.task == "encode" else _detector
-    work = prepare(arguments, settings, how)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    _choose_backend()
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("visop").setLevel(logging.INFO)  # and not those of libraries
+    work = (_encoder if arguments.task == "encode" else _detector)(arguments, settings, how)
 
     def told() -> int:
         print(f"{arguments.out}: {work()}")
@@ -116,8 +143,7 @@ def _encoder(arguments: argparse.Namespace, settings: Settings, how: dict[str, A
     recipe = _recipe(arguments, settings)
     # The pooling is that of the encoder to be; the one that training starts from may have another.
     selection, limits = Selection.of(dataclasses.replace(settings, pooling="auto")), ImageLimits.of(settings)
-    _choose_backend()
-    with imports(_INSTALL):
+    with _importing():
         from visop.training.train import train
 
     def work() -> str:
@@ -131,19 +157,28 @@ def _detector(arguments: argparse.Namespace, settings: Settings, how: dict[str, 
     """As ``_encoder``, of a detector."""
     with imports(_INSTALL):
         from visop.images.decode import ImageLimits
+        from visop.training.detection.prepare import prepare
 
     _refuse_folder_flags(arguments)
     recipe, limits = _detection_recipe(arguments, settings), ImageLimits.of(settings)
-    _choose_backend()
-    with imports(_INSTALL):
+    prepared = prepare(arguments.folder, settings.model, settings.weights, recipe, arguments.annotations)
+    with _importing():
         from visop.training.detection.train import train_detector
 
     def work() -> str:
-        start = (settings.model, settings.weights)
-        metrics = train_detector(arguments.folder, arguments.out, *start, recipe, limits, **how)["metrics"]
+        metrics = train_detector(prepared, arguments.out, recipe, limits, **how)["metrics"]
         return f"mAP@0.5 {metrics['map_voc']:.3f}, {metrics['map_coco']:.3f} in the form of COCO"
 
     return work
+
+
+@contextmanager
+def _importing() -> Iterator[None]:
+    """Around the import of what trains, which imports Keras and its backend."""
+    from visop.training.quiet_imports import without_chatter
+
+    with imports(_INSTALL), without_chatter():
+        yield
 
 
 def _refuse_folder_flags(arguments: argparse.Namespace) -> None:

@@ -32,6 +32,9 @@ SERIES = 8
 # Allowed longer sides, in pixels. The upper bound follows from the length of the noise that all fields are cut from.
 SIZES = range(32, 1025)
 
+#: Of the file of a picture, by its number.
+NAME = "{:06}.jpg"
+
 # To be incremented whenever a seed gives a different picture than before.
 EDITION = 2
 
@@ -154,7 +157,7 @@ def _ignore_interrupts() -> None:
 
 
 def _path(folder: Path, number: int) -> Path:
-    return folder / f"{number:06}.jpg"
+    return folder / NAME.format(number)
 
 
 def _comment(kind: Kind, size: int, seed: int) -> str:

@@ -13,7 +13,8 @@ import pytest
 
 from visop.errors import SettingsError, UsageError, WeightsError
 from visop.models.detector_file import write_detector_file
-from visop.training.detection.detectors import Trainee, find_network
+from visop.training.detection.detectors import Trainee
+from visop.training.detection.prepare import find_network
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,8 @@ from visop.processors.ssd.processor import Ssd
 from visop.settings import Settings
 from visop.synthetic.scene_folder import generate_scenes
 from visop.synthetic.scene_layout import LABELS
-from visop.training.detection.detectors import Trainee, find_network
+from visop.training.detection.detectors import Trainee
+from visop.training.detection.prepare import find_network
 
 ROOT = Path(__file__).parents[3]
 SMALL = ["--epochs", "3", "--steps", "3", "--side", "64", "--batch", "4", "--precision", "f32", "--held-out", "0.3"]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from visop.annotations.reading import read_annotations
+from visop.annotations.reading import Form, read_annotations
 from visop.annotations.splits import TRAIN, find_splits, held_out_of
 from visop.annotations.truth import AnnotatedPicture, Annotations
 from visop.errors import UsageError
@@ -24,20 +24,21 @@ TENTH = 0.1
 FACTS = ("folder", "pictures", "objects", "files")
 
 
-def read_split(folder: Path, share: float) -> tuple[Annotations, Annotations]:
+def read_split(folder: Path, share: float, form: Form | None = None) -> tuple[Annotations, Annotations]:
     """Read a folder, and divide it into what is trained on and what is held out.
 
     Args:
         folder: annotated pictures.
         share: the chance of each picture to be held out; 0 is the split that the data set comes with, or a tenth.
+        form: as of ``read_annotations``.
 
     Raises:
         UsageError: as ``read_annotations``, or either side would have no picture with an object in it.
     """
-    held_out = held_out_of(find_splits(folder)) if share == 0 else ""
+    held_out = held_out_of(find_splits(folder, form)) if share == 0 else ""
     if not held_out:
-        return split(read_annotations(folder), share or TENTH, folder)
-    annotations = read_annotations(folder, splits=(TRAIN, held_out))
+        return split(read_annotations(folder, form=form), share or TENTH, folder)
+    annotations = read_annotations(folder, splits=(TRAIN, held_out), form=form)
     sides = [[each for each in annotations.pictures if each.split == split] for split in (TRAIN, held_out)]
     logger.info("the split of the data set is used: %s is trained on, %s held out", TRAIN, held_out)
     return _divided(annotations, sides, "", folder)
@@ -57,7 +58,7 @@ def split(annotations: Annotations, share: float, folder: Path) -> tuple[Annotat
     sides: tuple[list[AnnotatedPicture], list[AnnotatedPicture]] = ([], [])
     for picture in annotations.pictures:
         sides[chance_of(_name(picture, folder)) < share].append(picture)
-    return _divided(annotations, sides, "held_out", share)
+    return _divided(annotations, sides, "held_out", float(share))
 
 
 def _divided(
@@ -66,9 +67,16 @@ def _divided(
     for pictures, side in zip(sides, ("trained on", "held out"), strict=True):
         if not any(truth.asked for picture in pictures for truth in picture.truths):
             why = f"of {len(annotations.pictures)} pictures {len(pictures)} are {side}, with no object in them"
-            raise UsageError(field, value, why)
+            more = f"; give {_more(value)}" if isinstance(value, float) else ""
+            raise UsageError(field, value, why + more)
     training, held_out = (replace(annotations, pictures=tuple(pictures)) for pictures in sides)
     return training, held_out
+
+
+def _more(share: float) -> str:
+    if 0.3 <= share <= 0.7:
+        return "more pictures"
+    return f"more pictures, or a {'lower' if share > 0.5 else 'greater'} share"
 
 
 def facts_of(folder: Path, training: Annotations, held_out: Annotations) -> dict[str, Any]:

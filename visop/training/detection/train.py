@@ -20,8 +20,9 @@ from visop.training.callbacks import EpochEnd
 from visop.training.checkpoints import Checkpoints, Progress
 from visop.training.detection import losses
 from visop.training.detection.batches import DetectionBatches, DetectionPlan
-from visop.training.detection.data import FACTS, facts_of, read_split
-from visop.training.detection.detectors import Network, Trainee, find_network
+from visop.training.detection.data import FACTS, facts_of
+from visop.training.detection.detectors import Trainee
+from visop.training.detection.prepare import Network, Prepared
 from visop.training.detection.recipe import DetectionRecipe
 from visop.training.detection.validation import DetectionValidation
 from visop.training.fitting import Epochs, fit, make_optimizer
@@ -33,10 +34,8 @@ _JUDGED_BY = "val_map"
 
 
 def train_detector(
-    folder: Path,
+    prepared: Prepared,
     out: Path,
-    model: str,
-    weights: str,
     recipe: DetectionRecipe,
     limits: ImageLimits,
     *,
@@ -47,10 +46,8 @@ def train_detector(
     """Train, or go on where a run was interrupted, and write the detector file.
 
     Args:
-        folder: annotated pictures, in the form of Pascal VOC or of COCO.
+        prepared: what is trained on what.
         out: the detector file; beside it, in ``OUT.run/``, stand the state of the run and its logs.
-        model: of ``find_network``.
-        weights: of ``Trainee``.
         recipe: how.
         limits: on pictures.
         says: entries of the card that a person wrote, such as ``name``, ``summary``, ``for`` and ``not_for``.
@@ -61,23 +58,20 @@ def train_detector(
         The card.
 
     Raises:
-        UsageError: the folder cannot be trained on, or the detector not at that size.
         WeightsError: the weights do not fit.
         TrainingFailed: the run cannot go on; says why.
     """
-    training, held_out = read_split(folder, recipe.held_out)
-    labels = training.labels
+    training, held_out, network = prepared.training, prepared.held_out, prepared.network
     logger.info("%d pictures to train on, %d held out", len(training.pictures), len(held_out.pictures))
-    logger.info("%d labels: %s", len(labels), ", ".join(labels))
+    logger.info("%d labels: %s", len(network.labels), ", ".join(network.labels))
     recipe = replace(recipe, precision=use_precision(recipe.precision))
-    network = find_network(model, labels, recipe.side)
-    detector = Trainee(network, weights, recipe.seed)
+    detector = Trainee(network, prepared.weights, recipe.seed)
     _compile(detector.model, recipe)
     work = out.with_name(f"{out.name}.run")
     checkpoints = Checkpoints(work)
     if restart:
         checkpoints.clear()
-    facts = _facts(detector, weights, recipe, limits) | facts_of(folder, training, held_out)
+    facts = _facts(detector, prepared.weights, recipe, limits) | facts_of(prepared.folder, training, held_out)
     progress = checkpoints.load(detector.model, facts, _JUDGED_BY)
     reader = Reader(limits, 2 * int(detector.model.input_shape[1]))
     validation = DetectionValidation(held_out, network.prepared, network.priors, reader, recipe.validation_pictures)

@@ -81,10 +81,13 @@ def make_image(
 
 
 def make_scene(
-    boxes: dict[tuple[int, int, int], tuple[int, int, int, int]], size: tuple[int, int] = (64, 48), kind: str = "PNG"
+    boxes: dict[tuple[int, int, int], tuple[int, int, int, int]],
+    size: tuple[int, int] = (64, 48),
+    kind: str = "PNG",
+    background: tuple[int, int, int] = (128, 128, 128),
 ) -> bytes:
     """An image file with a rectangle (x, y, w, h) of each colour on grey: what ToyProcessor finds."""
-    picture = PILImage.new("RGB", size, (128, 128, 128))
+    picture = PILImage.new("RGB", size, background)
     for colour, (x, y, w, h) in boxes.items():
         picture.paste(colour, (x, y, x + w, y + h))
     buffer = io.BytesIO()

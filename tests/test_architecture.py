@@ -26,6 +26,7 @@ _CORE = {
     "contract",
     "detection",
     "machine",
+    "part_scheme",
     "progress",
     "sources",
     "stacking",
@@ -46,6 +47,7 @@ BELOW = {
     "stacking": {"errors"},
     "detection": {"errors"},
     "contract": {"detection", "errors", "stacking", "vectors"},
+    "part_scheme": {"contract"},
     "sources": {"errors", "images"},  # what a file is
     "images": _CORE - {"sources"},
     "annotations": _CORE | {"images"},

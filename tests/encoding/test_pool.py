@@ -61,7 +61,7 @@ def encode(*members, items=ITEMS):
 
 def check_each_once(results, items=ITEMS):
     assert Counter(item.data for item, _ in results) == Counter(item.data for item in items)
-    assert all((vector == vector_of(item.data)).all() for item, vector in results)
+    assert all((encoded.vector == vector_of(item.data)).all() for item, encoded in results)
 
 
 def test_one_encoder_answers_in_order():

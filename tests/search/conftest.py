@@ -15,11 +15,12 @@ from milvus_lite.adapter.grpc.server import start_server_in_thread
 
 from tests.conftest import picture_file
 from tests.toys import ToyOperator
-from visop.encoding.local import LocalEncoder
+from visop.encoding.local import local_pictures
 from visop.encoding.pool import Encoders
 from visop.search.index import Index
 from visop.search.milvus.library import MilvusClient
 from visop.search.store import Collection, Store, open_store
+from visop.serving.part_encoder import AnyOperator
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
 
@@ -101,20 +102,19 @@ def operator() -> ToyOperator:
 
 
 @pytest.fixture
-def make_encoders(settings: Settings) -> Iterator[Callable[[ToyOperator], Encoders]]:
+def make_encoders(settings: Settings) -> Iterator[Callable[[AnyOperator], Encoders]]:
     """Encoders in this process, around operators that the test makes."""
     with ExitStack() as stack:
 
-        def make(operator: ToyOperator) -> Encoders:
-            pipeline = stack.enter_context(Pipeline(operator, settings))
-            encoder = LocalEncoder(operator.info(), pipeline)
-            return Encoders(operator.info(), settings.max_image_bytes, {"toy": encoder})
+        def make(operator: AnyOperator) -> Encoders:
+            pictures = local_pictures(operator, stack.enter_context(Pipeline(operator, settings)))
+            return Encoders(pictures.info, settings.max_image_bytes, {"toy": pictures})
 
         yield make
 
 
 @pytest.fixture
-def encoders(make_encoders: Callable[[ToyOperator], Encoders], operator: ToyOperator) -> Encoders:
+def encoders(make_encoders: Callable[[AnyOperator], Encoders], operator: ToyOperator) -> Encoders:
     return make_encoders(operator)
 
 

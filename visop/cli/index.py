@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 from visop.cli.console import complain_of_inputs, note, resumable, tell_retries
 from visop.cli.flags import Commands, add_command
 from visop.cli.folder_flags import FOLDER_NOTES, add_folder_flags, find_options, tell_passed
-from visop.cli.index_flags import EXIT_STATUS, add_encoder_flags, add_errors_flag, add_index_flags, open_index, uri_of
+from visop.cli.index_flags import (
+    EXIT_STATUS,
+    add_encoder_flags,
+    add_errors_flag,
+    add_index_flags,
+    add_parts_flag,
+    open_index,
+    uri_of,
+)
+from visop.part_scheme import spoken_parts
 from visop.sources import printable
 
 if TYPE_CHECKING:
@@ -18,6 +27,7 @@ if TYPE_CHECKING:
     from visop.search.absent_disks import Away
     from visop.search.failures import Failures
     from visop.search.index import Added
+    from visop.search.plan import Plan
 
 _NOTES = f"""\
 A picture is known by its content: indexing a folder again encodes only what is new, a renamed file is not encoded
@@ -37,6 +47,7 @@ encodes, and no second encoder is loaded.
 examples:
   visop index pictures/                                      into visop.db, with the encoder in this process
   visop index pictures/ scans/ --index family --uri family.db --prune
+  visop index pictures/ --parts regions:10                   so that cut-outs are found; 10 rows a picture
   visop index urls.csv --uri http://milvus:19530 -e 10.0.0.7:50051 -e 10.0.0.8:50051
 """
 
@@ -46,6 +57,7 @@ def add_parser(commands: Commands) -> None:
     parser = add_command(commands, "index", run, "make pictures searchable, or bring an index up to date", _NOTES)
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="folders, files, http(s) URLs, LIST.txt, LIST.csv")
     add_index_flags(parser)
+    add_parts_flag(parser)
     add_folder_flags(parser)
     gone = "remove pictures that are no longer in the folders given"
     parser.add_argument("--prune", dest="prune_folders", action="store_true", help=gone)
@@ -113,9 +125,23 @@ def _add(arguments: argparse.Namespace, failures: Failures) -> Added:
             reread=arguments.reread,
             index_type=arguments.index_type,
             failures=failures,
+            on_plan=lambda plan: _tell_cost(plan, quiet=arguments.quiet),
             on_start=bar.reset,
             on_done=bar.update,
         )
+
+
+def _tell_cost(plan: Plan, *, quiet: bool) -> None:
+    """Say before the run begins what parts cost."""
+    if quiet or not plan.parts or not plan.inputs:
+        return
+    one, inputs = plan.of_one, plan.inputs
+    minutes = one.seconds * inputs / 60
+    duration = f"{minutes / 60:.1f} hours" if minutes > 90 else f"{max(minutes, 0.1):.1f} minutes"
+    note(
+        f"in parts ({spoken_parts(plan.parts)}): about {one.rows} rows and {one.seconds:.2g} s for each new picture, "
+        f"up to {one.rows * inputs:,} rows and {duration} for {inputs:,}"
+    )
 
 
 def _summary(arguments: argparse.Namespace, added: Added) -> str:

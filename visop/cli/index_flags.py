@@ -72,6 +72,16 @@ def add_encoder_flags(parser: CommandParser, repeated: str = "repeat it for seve
     add_local_operator(parser)
 
 
+def add_parts_flag(parser: argparse.ArgumentParser) -> None:
+    """Add which parts of pictures are encoded beside the whole."""
+    parser.add_argument(
+        "--parts",
+        metavar="PROCESSOR",
+        help="also encode parts of each picture, which finds cut-outs and objects: regions:10, regions:26, faces, "
+        "ssd300, your own module:Class, or none (default: as the index has them; none for a new one)",
+    )
+
+
 def settings_of(arguments: argparse.Namespace) -> Settings:
     """The settings, with those that were given as flags.
 
@@ -107,7 +117,8 @@ def open_index(arguments: argparse.Namespace, *, create: bool = False) -> Index:
     if not create:
         check_there(uri)
     settings = settings_of(arguments)
-    return Index.open(uri, arguments.name, operators=arguments.operators, settings=settings, token=token())
+    parts = getattr(arguments, "parts", None)
+    return Index.open(uri, arguments.name, operators=arguments.operators, parts=parts, settings=settings, token=token())
 
 
 def threshold_of(arguments: argparse.Namespace, index: Index) -> float | None:

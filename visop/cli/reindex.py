@@ -13,6 +13,7 @@ from visop.cli.index_flags import (
     add_encoder_flags,
     add_errors_flag,
     add_index_flags,
+    add_parts_flag,
     settings_of,
     token,
     uri_of,
@@ -21,6 +22,7 @@ from visop.cli.index_flags import (
 if TYPE_CHECKING:
     from visop.search.failures import Failures
     from visop.search.reindex import Reindexed
+    from visop.search.store import Store
 
 _NOTES = f"""\
 Vectors of two encoders cannot be compared, so another encoder needs new vectors of every picture. They are made in a
@@ -35,6 +37,7 @@ samples have changed since visop 0.2.0, and an index of before keeps the former 
 {EXIT_STATUS}
 examples:
   visop reindex --weights whitened.safetensors
+  visop reindex --parts regions:10            also encode the parts of each picture; --parts none undoes it
   visop reindex --again
   visop reindex --index family --uri http://milvus:19530 -e 10.0.0.7:50051 --keep
 """
@@ -50,6 +53,7 @@ def add_parser(commands: Commands) -> None:
     """Add ``reindex`` to the commands of ``visop``."""
     parser = add_command(commands, "reindex", run, "make the vectors of an index again with another encoder", _NOTES)
     add_index_flags(parser)
+    add_parts_flag(parser)
     parser.add_argument(
         "--keep", action="store_true", help="keep the old collection, so that its encoder can go back to it"
     )
@@ -94,6 +98,15 @@ def _reindex(arguments: argparse.Namespace, failures: Failures) -> int:
     return 0
 
 
+def _parts(arguments: argparse.Namespace, store: Store) -> str | None:
+    """Those that were asked for, or those of the index."""
+    from visop.encoding.parts import processor_of
+
+    if arguments.parts is not None or arguments.operators:
+        return arguments.parts  # type: ignore[no-any-return]
+    return processor_of(store.find(arguments.name).operator.parts, arguments.name)
+
+
 def _remake(arguments: argparse.Namespace, failures: Failures) -> Reindexed | None:
     from visop.encoding.pool import open_encoders
     from visop.progress import progress_bar
@@ -105,7 +118,7 @@ def _remake(arguments: argparse.Namespace, failures: Failures) -> Reindexed | No
     settings = settings_of(arguments)
     with (
         open_store(arguments.uri, token()) as store,
-        open_encoders(arguments.operators, settings) as encoders,
+        open_encoders(arguments.operators, settings, _parts(arguments, store)) as encoders,
         Digests(None) as digests,
         Reader(settings, digests, encoders.max_image_bytes) as reader,
         failures,

@@ -13,11 +13,13 @@ from visop.client import HEALTHY
 from visop.client.remote_waits import with_patience
 from visop.contract import OperatorInfo, Vector
 from visop.detection import Found
+from visop.encoding.encoded import EncodedPicture, encoded_of
 from visop.errors import VisopError
 from visop.images.crops import CropOptions
+from visop.part_scheme import of_pictures
 from visop.serving.lifecycle import open_pipeline
-from visop.serving.operators import check_encoder
-from visop.serving.part_encoder import AnyOperator
+from visop.serving.operators import check_encoder, check_encodes_pictures
+from visop.serving.part_encoder import AnyOperator, PartEncoder
 from visop.serving.pipeline import Call, Input, Pipeline
 from visop.serving.steps import Result
 from visop.settings import Settings
@@ -69,6 +71,34 @@ class LocalEncoder(LocalOperator):
     def encode_stream(self, inputs: Iterable[bytes | str | VisopError], *, batch: int) -> Iterator[Vector | VisopError]:
         """Do as ``visop.client.Client.encode_stream``."""
         return (each for each in self.results(inputs, batch=batch) if not isinstance(each, Found))
+
+
+class LocalPictures(LocalOperator):
+    """A pipeline of which the whole picture is the first part."""
+
+    def encode_stream(
+        self, inputs: Iterable[bytes | str | VisopError], *, batch: int
+    ) -> Iterator[EncodedPicture | VisopError]:
+        """Do as ``visop.encoding.encoded.PictureEncoder``."""
+        for each in self.results(inputs, batch=batch):
+            yield encoded_of(each.parts) if isinstance(each, Found) else _no_parts(each)
+
+
+def _no_parts(result: Result | VisopError) -> VisopError:
+    return result if isinstance(result, VisopError) else VisopError("the operator gave one vector, and no parts")
+
+
+@contextmanager
+def open_local_pictures(settings: Settings) -> Iterator[LocalEncoder | LocalPictures]:
+    """Load and warm up the configured encoder, or pipeline with whole pictures. Raises as ``open_local``."""
+    with open_local_pipeline(settings, check_encodes_pictures) as (operator, pipeline):
+        yield local_pictures(operator, pipeline)
+
+
+def local_pictures(operator: AnyOperator, pipeline: Pipeline) -> LocalEncoder | LocalPictures:
+    """The encoder of pictures that an operator and its pipeline are."""
+    kind = LocalPictures if isinstance(operator, PartEncoder) else LocalEncoder
+    return kind(of_pictures(operator.info()), pipeline)
 
 
 @contextmanager

@@ -6,16 +6,21 @@ import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+import numpy as np
+
 from visop.client import Client, Identity
-from visop.contract import OperatorInfo, Vector
-from visop.encoding.run import StreamEncoder, check_health
-from visop.encoding.same_encoder import check_is_encoder, check_same_encoder
+from visop.contract import OperatorInfo
+from visop.encoding.encoded import EncodedPicture, EncodesParts, PictureEncoder
+from visop.encoding.parts import check_encodes_pictures, check_parts, settings_for
+from visop.encoding.run import check_health
+from visop.encoding.same_encoder import check_same_encoder
 from visop.errors import DeadlinePassed, ModelFailed, Unreachable, VisopError
+from visop.part_scheme import of_pictures
 from visop.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -46,9 +51,9 @@ class Encoders:
 
     operator: OperatorInfo
     max_image_bytes: int
-    members: dict[str, StreamEncoder]
+    members: Mapping[str, PictureEncoder]
 
-    def encode(self, items: Iterable[Item]) -> Generator[tuple[Item, Vector | VisopError]]:
+    def encode(self, items: Iterable[Item]) -> Generator[tuple[Item, EncodedPicture | VisopError]]:
         """Turn pictures into vectors, each for itself, in bounded memory; the order is free with several encoders.
 
         Args:
@@ -65,38 +70,46 @@ class Encoders:
 
 
 @contextmanager
-def open_encoders(operators: Sequence[str], settings: Settings) -> Iterator[Encoders]:
+def open_encoders(operators: Sequence[str], settings: Settings, parts: str | None = None) -> Iterator[Encoders]:
     """Open running operators, or the configured one in this process if none is named.
 
     Args:
         operators: HOST:PORT each.
         settings: of the operator in this process; a running one has its own.
+        parts: the processor that pictures are taken apart by, as ``OP_PROCESSOR`` names it; ``none``: they are encoded
+            whole alone. None is as the operators are, which must encode whole pictures in any case.
 
     Raises:
         OtherEncoder: they do not give the same vectors.
-        UsageError: one is no encoder, or cannot be loaded.
+        UsageError: one is no encoder, makes other parts, or cannot be loaded.
         Unreachable: none of them answers; those that do not are left out, and the log says so.
     """
     with ExitStack() as stack:
         if operators:
-            yield _running([stack.enter_context(Client(target)) for target in dict.fromkeys(operators)])
+            encoders = _running([stack.enter_context(Client(target)) for target in dict.fromkeys(operators)])
+            check_parts(encoders.operator, parts, f"the operator {operators[0]}")
+            yield encoders
         else:
             # Only encoding in this process needs Keras and its like.
-            from visop.encoding.local import open_local
+            from visop.encoding.local import open_local_pictures
 
-            encoder = stack.enter_context(open_local(settings))
+            encoder = stack.enter_context(open_local_pictures(settings_for(parts, settings)))
             yield Encoders(encoder.info, settings.max_image_bytes, {"the operator": encoder})
 
 
 def _running(clients: Sequence[Client]) -> Encoders:
     identities = _identities(clients)
     first = next(iter(identities))
-    operator = identities[first].operator
-    for target, identity in identities.items():
-        check_is_encoder(identity.operator)
-        check_same_encoder(operator, identity.operator, f"the operator {first}", f"the operator {target}")
+    for identity in identities.values():
+        check_encodes_pictures(identity.operator)
+    told = {target: of_pictures(identity.operator) for target, identity in identities.items()}
+    operator = told[first]
+    for target, other in told.items():
+        check_same_encoder(operator, other, f"the operator {first}", f"the operator {target}")
     smallest = min(identity.limits.max_image_bytes for identity in identities.values())
-    return Encoders(operator, smallest, {client.target: client for client in clients if client.target in identities})
+    there = [client for client in clients if client.target in identities]
+    members = {client.target: EncodesParts(client) if operator.parts else client for client in there}
+    return Encoders(operator, smallest, members)
 
 
 def _identities(clients: Sequence[Client]) -> dict[str, Identity]:
@@ -112,7 +125,9 @@ def _identities(clients: Sequence[Client]) -> dict[str, Identity]:
     return found
 
 
-def _encode(name: str, encoder: StreamEncoder, items: Iterator[Item]) -> Generator[tuple[Item, Vector | VisopError]]:
+def _encode(
+    name: str, encoder: PictureEncoder, items: Iterator[Item]
+) -> Generator[tuple[Item, EncodedPicture | VisopError]]:
     under_way: deque[Item] = deque()
 
     def sent() -> Iterator[bytes | str | VisopError]:
@@ -123,12 +138,12 @@ def _encode(name: str, encoder: StreamEncoder, items: Iterator[Item]) -> Generat
     for result in encoder.encode_stream(sent(), batch=_BATCH):
         if isinstance(result, ModelFailed):
             check_health(encoder, name)
-        yield under_way.popleft(), result
+        yield under_way.popleft(), EncodedPicture(result) if isinstance(result, np.ndarray) else result
 
 
 def _encode_on_all(
-    members: dict[str, StreamEncoder], items: Iterable[Item]
-) -> Generator[tuple[Item, Vector | VisopError]]:
+    members: Mapping[str, PictureEncoder], items: Iterable[Item]
+) -> Generator[tuple[Item, EncodedPicture | VisopError]]:
     """Items that an encoder took but did not answer before it failed go to the others."""
     shared = _Shared(items)
     working = dict(members)
@@ -153,7 +168,7 @@ class _Shared(Generic[Item]):
         self._lock = threading.Lock()
         self.stopped = self._is_abandoned = False
         self.failure: BaseException | None = None
-        self._results: queue.Queue[tuple[Item, Vector | VisopError] | None] = queue.Queue(4 * _BATCH)
+        self._results: queue.Queue[tuple[Item, EncodedPicture | VisopError] | None] = queue.Queue(4 * _BATCH)
 
     @property
     def has_returned(self) -> bool:
@@ -179,12 +194,12 @@ class _Shared(Generic[Item]):
         with self._lock:
             self._returned.extend(items)
 
-    def put(self, result: tuple[Item, Vector | VisopError] | None) -> None:
+    def put(self, result: tuple[Item, EncodedPicture | VisopError] | None) -> None:
         """Put a result, or None at the end of a thread; waits for space while the results are being read."""
         if not self._is_abandoned:
             self._results.put(result)
 
-    def get(self) -> tuple[Item, Vector | VisopError] | None:
+    def get(self) -> tuple[Item, EncodedPicture | VisopError] | None:
         return self._results.get()
 
     def abandon(self) -> None:
@@ -200,7 +215,7 @@ class _Shared(Generic[Item]):
 class _Worker(threading.Thread, Generic[Item]):
     """A thread that keeps one encoder busy until no items are left or the encoder fails."""
 
-    def __init__(self, name: str, encoder: StreamEncoder, shared: _Shared[Item]) -> None:
+    def __init__(self, name: str, encoder: PictureEncoder, shared: _Shared[Item]) -> None:
         super().__init__(name=name, daemon=True)
         self._encoder, self._shared = encoder, shared
         self.failure: VisopError | None = None
@@ -226,7 +241,9 @@ class _Worker(threading.Thread, Generic[Item]):
             self._shared.put(None)
 
 
-def _results_of(workers: Sequence[_Worker[Item]], shared: _Shared[Item]) -> Iterator[tuple[Item, Vector | VisopError]]:
+def _results_of(
+    workers: Sequence[_Worker[Item]], shared: _Shared[Item]
+) -> Iterator[tuple[Item, EncodedPicture | VisopError]]:
     """Yield all results until every thread has ended.
 
     If this generator is closed early, it does not wait for the threads: one whose operator hangs would keep Ctrl-C from

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from visop.contract import OperatorInfo
 from visop.errors import OtherEncoder, UsageError
+from visop.part_scheme import spoken_parts
 
 # As visop.models.fingerprint writes it: all but the digest is to be read.
 _FINGERPRINT = re.compile(
@@ -43,6 +45,11 @@ def check_same_encoder(there: OperatorInfo, here: OperatorInfo, holder: str, com
     """
     if is_same_encoder(there, here):
         return
+    if is_same_encoder(replace(there, parts=here.parts), here):
+        raise OtherEncoder(
+            f"{holder} has vectors of the parts {spoken_parts(there.parts)}; {comer} makes those of the parts "
+            f"{spoken_parts(here.parts)}: they do not fit together" + (f". {advice}" if advice else "")
+        )
     raise OtherEncoder(
         f"{holder} has vectors of {_spoken(there)}; {comer} makes those of {_spoken(here)}: they do not fit together. "
         f"What differs: {'; '.join(differences(there, here))}" + (f". {advice}" if advice else "")
@@ -55,6 +62,7 @@ def differences(there: OperatorInfo, here: OperatorInfo) -> list[str]:
         "operator": (there.name, here.name),
         "dimension": (there.dimension, here.dimension),
         "metric": (there.metric_type, here.metric_type),
+        "parts": (spoken_parts(there.parts), spoken_parts(here.parts)),
     }
     found = [f"{name} {old}, not {new}" for name, (old, new) in parts.items() if old != new]
     return found + (_fingerprint_differences(there.fingerprint, here.fingerprint) if _differ(there, here) else [])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from visop.contract import Processor
 from visop.errors import SettingsError, UsageError
-from visop.processors.regions import Form, Regions
+from visop.processors.regions import SCHEMES, Form, Regions
 from visop.processors.ssd import small
 from visop.processors.ssd.variants import VARIANTS
 from visop.settings import Settings
@@ -58,6 +58,12 @@ def built_in_processor(text: str, settings: Settings, weights: str = "auto") -> 
 def processor_names() -> list[str]:
     """How they are called in settings."""
     return list(processor_facts())
+
+
+def built_in_names() -> set[str]:
+    """The names of those that need no file, as they say them of themselves and as settings call them."""
+    regions = {f"regions:{count}" for count in SCHEMES}
+    return {"faces", *regions, *(f"{name}:pooled" for name in regions), *VARIANTS}
 
 
 def processor_facts() -> dict[str, dict[str, str]]:

@@ -6,18 +6,20 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 from visop.contract import OperatorInfo, Vector
 from visop.detection import Box
+from visop.encoding.parts import processor_of
 from visop.encoding.pool import Encoders, open_encoders
 from visop.encoding.same_encoder import check_same_encoder
 from visop.errors import UsageError, VisopError
 from visop.images.decode import ImageLimits
 from visop.images.fetching.fetch import Fetcher
 from visop.images.thumbnail import as_file
+from visop.part_scheme import NO_PARTS
 from visop.search import DEFAULT_NAME, DEFAULT_URI
 from visop.search.absent_disks import Away
 from visop.search.attributes import Declared, check_has
@@ -31,6 +33,7 @@ from visop.search.limits import DEFAULT_LIMITS, BatchLimits
 from visop.search.match import Matches
 from visop.search.names import check_name, collection_name
 from visop.search.place import check_there
+from visop.search.plan import Plan
 from visop.search.prune import FilesNow, Pruned, prune
 from visop.search.query import cut_files
 from visop.search.ranking import MAX_K, Mode, View, check_mode, ranked
@@ -80,12 +83,15 @@ class Index:
         name: str,
         settings: Settings,
         operators: Sequence[str],
+        parts: str | None = None,
     ) -> None:
         self._open_store, self.uri, self.name = open_store, uri, name
-        self._settings, self._operators = settings, operators
+        self._settings, self._operators, self._parts = settings, operators, parts
         self._stack = ExitStack()
         self._opened: Store | None = None
+        # The second are for searches alone, while those that make the parts of pictures are not needed.
         self._encoders: Encoders | None = None
+        self._whole_encoders: Encoders | None = None
         self._collection: Collection | None = None
         self._stamp = -1
         self._thresholds: CopyThresholds | None = None
@@ -101,6 +107,7 @@ class Index:
         *,
         operators: Sequence[str] = (),
         encoders: Encoders | None = None,
+        parts: str | None = None,
         settings: Settings | None = None,
         token: str = "",
         limits: BatchLimits = DEFAULT_LIMITS,
@@ -112,6 +119,9 @@ class Index:
             name: of the index; a URI can hold several.
             operators: running operators, HOST:PORT each, that encode; none: the configured one, in this process.
             encoders: open ones, in place of ``operators``; they are not closed.
+            parts: what makes the parts of pictures, of which each gets a vector, too: ``regions:10``, ``faces``,
+                ``ssd300``, ``module:Class`` of a ``visop.Processor``, or ``none``. None is as the index has them; a new
+                one has those of the operators. See docs/how-to/search-parts.md.
             settings: of the operator in this process, and of what may be fetched; None reads the environment.
             token: for a Milvus that asks for one.
             limits: on what ``add`` does at once.
@@ -122,7 +132,7 @@ class Index:
         """
         settings = settings or load_settings(os.environ).settings
         check_name(name)
-        index = cls(lambda: open_store(uri, token, limits), uri, name, settings, operators)
+        index = cls(lambda: open_store(uri, token, limits), uri, name, settings, operators, parts)
         index._encoders = encoders
         try:
             index._found()
@@ -179,6 +189,7 @@ class Index:
         reread: bool = False,
         index_type: str = "auto",
         failures: Failures | None = None,
+        on_plan: Callable[[Plan], object] = lambda _: None,
         on_start: Callable[[int], object] = lambda _: None,
         on_done: Callable[[], object] = lambda: None,
     ) -> Added:
@@ -193,11 +204,12 @@ class Index:
             reread: read files and fetch URLs again that are known, and may have changed without a trace.
             index_type: ``auto``, or one that the store has, such as ``HNSW:M=32,efConstruction=400`` of a Milvus.
             failures: gets the inputs that could not be indexed.
+            on_plan: called before anything is encoded or written, with what it will cost; may raise.
             on_start: called with the number of inputs.
             on_done: called after each of them, from any thread.
 
         Raises:
-            OtherEncoder: the vectors that are there are of another encoder; nothing was changed.
+            OtherEncoder: the vectors that are there are of another encoder, or other parts; nothing was changed.
             VisopError: the run could not go on; what is done is kept, and the next call goes on from there.
         """
         prune_folders = prune_folders or prune_missing
@@ -207,6 +219,7 @@ class Index:
             raise UsageError("prune_folders", "", why)
         self._store()  # whether it can be opened shows before an encoder is loaded
         encoders = self._open_encoders()
+        on_plan(Plan(len(found.names), encoders))
         collection = self._made(encoders.operator, len(found.names), index_type)
         on_start(len(found.names))
         with (
@@ -309,7 +322,7 @@ class Index:
             VisopError: the image cannot be encoded.
         """
         check_mode(mode)
-        data = _as_input(image, self._open_encoders().max_image_bytes)
+        data = _as_input(image, self._for_queries().max_image_bytes)
         if box is None and not thorough:
             views = [View(self._encode(data))]
         else:
@@ -327,7 +340,7 @@ class Index:
 
     def encode(self, image: Any) -> Vector:
         """Return the vector of one image, (dimension,) float32. Arguments and errors are those of ``search``."""
-        return self._encode(_as_input(image, self._open_encoders().max_image_bytes))
+        return self._encode(_as_input(image, self._for_queries().max_image_bytes))
 
     def _cut(self, data: bytes | str, box: Sequence[float] | None, *, thorough: bool) -> list[tuple[Box, bytes]]:
         """As ``cut_files``; what is behind a URL is fetched from here."""
@@ -340,13 +353,13 @@ class Index:
         return self._encode_all([data])[0]
 
     def _encode_all(self, files: Sequence[bytes | str]) -> list[Vector]:
-        encoders = self._open_encoders()
-        self._check(self._there().operator, encoders.operator)
+        encoders = self._for_queries()
+        self._check_space(self._there().operator, encoders.operator)
         vectors: dict[int, Vector] = {}
         for query, result in encoders.encode(_Query(number, file) for number, file in enumerate(files)):
             if isinstance(result, VisopError):
                 raise result
-            vectors[query.number] = result
+            vectors[query.number] = result.vector
         return [vectors[number] for number in range(len(files))]
 
     def search_vector(self, vector: Vector, k: int = 10, filter: str = "") -> Matches:  # noqa: A002
@@ -369,7 +382,7 @@ class Index:
             raise UsageError("k", k, f"must be from 1 to {MAX_K}")
         collection = self._there()
         if self._encoders is not None:  # another process may have made the index anew, with another encoder
-            self._check(collection.operator, self._encoders.operator)
+            self._check_space(collection.operator, self._encoders.operator)
         threshold = self._copy_thresholds(collection.operator).of(len(views))
         matches = ranked(collection, views, k, filter, mode, threshold)
         return Matches(matches, threshold=threshold, only_copies=self._knows_only_copies(collection.operator))
@@ -436,10 +449,25 @@ class Index:
         return self._opened
 
     def _open_encoders(self) -> Encoders:
+        """Those that make the vectors of the index."""
+        there = self.operator
         with self._loading:
             if self._encoders is None:
-                self._encoders = self._stack.enter_context(open_encoders(self._operators, self._settings))
+                parts = self._parts
+                if parts is None and there is not None and not self._operators:
+                    parts = processor_of(there.parts, self.name)
+                self._encoders = self._stack.enter_context(open_encoders(self._operators, self._settings, parts))
             return self._encoders
+
+    def _for_queries(self) -> Encoders:
+        """Those that encode a picture to search with: the whole of it is enough."""
+        there = self.operator
+        if self._encoders is not None or self._operators or there is None or not there.parts:
+            return self._encoders or self._open_encoders()
+        with self._loading:
+            if self._whole_encoders is None:
+                self._whole_encoders = self._stack.enter_context(open_encoders((), self._settings, NO_PARTS))
+            return self._whole_encoders
 
     def _made(
         self, operator: OperatorInfo, inputs: int, index_type: str, attributes: Declared = NONE_DECLARED
@@ -463,6 +491,10 @@ class Index:
     def _check(self, there: OperatorInfo, here: OperatorInfo) -> None:
         advice = "Use the first, or `visop reindex` to make new vectors of all pictures"
         check_same_encoder(there, here, f"the index {self.name} at {self._store().uri}", "this encoder", advice)
+
+    def _check_space(self, there: OperatorInfo, here: OperatorInfo) -> None:
+        """As ``_check``, for a vector to search with, whatever parts the index has."""
+        self._check(there, replace(here, parts=there.parts))
 
     def _check_served(self, collection: Collection) -> None:
         """Raise NoSuchIndex if the index is in another collection by now: a reindex in another process is done."""

@@ -19,6 +19,7 @@ import numpy as np
 
 from visop.ahead import in_order, one_ahead
 from visop.contract import Vector
+from visop.encoding.encoded import EncodedPicture
 from visop.encoding.pool import Encoders
 from visop.errors import InvalidInput, VisopError
 from visop.images.thumbnail import size_of
@@ -269,10 +270,16 @@ class Ingest:
         return replace(row, picture=replace(picture, names=tuple(names[:MAX_NAMES]), modified=modified))
 
 
-def _row(content: Content, vector: Vector) -> Row:
+def _row(content: Content, encoded: EncodedPicture) -> Row:
+    for vector in (encoded.vector, *(part.vector for part in encoded.parts if part.vector is not None)):
+        _check_length(vector)
+    width, height = size_of(content.data)
+    size, now = len(content.data), int(time.time())
+    picture = Picture(content.id, (content.name,), width, height, size, content.modified, now)
+    return Row(picture, encoded.vector, encoded.parts)
+
+
+def _check_length(vector: Vector) -> None:
     if not abs(float(np.linalg.norm(vector)) - 1.0) <= _UNIT_TOLERANCE:  # also where the length is NaN
         length = f"{np.linalg.norm(vector):g}"
         raise VisopError(f"the operator's vectors have length {length}, not 1: scores would mean nothing")
-    width, height = size_of(content.data)
-    size, now = len(content.data), int(time.time())
-    return Row(Picture(content.id, (content.name,), width, height, size, content.modified, now), vector)

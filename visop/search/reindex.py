@@ -179,7 +179,7 @@ class Reindex:
             if isinstance(result, VisopError):
                 self._fail(item.picture, result)
             else:
-                rows.append(Row(item.picture, result))
+                rows.append(Row(item.picture, result.vector, result.parts))
                 made += 1
             if rows and self._limits.is_time_to_write(len(rows), written_at):
                 new.upsert(rows)

@@ -69,6 +69,15 @@ def check_encoder(operator: AnyOperator) -> Encoder:
     raise UsageError("", operator.name, f"is {what}; here an encoder is needed, with one vector for each picture")
 
 
+def check_encodes_pictures(operator: AnyOperator) -> None:
+    """Raise UsageError for an operator that has no vector of each whole picture; it may have some of parts besides."""
+    if not isinstance(operator, PartEncoder):
+        check_encoder(operator)
+    elif not operator.choice.whole:
+        why = "encodes the parts of pictures alone; here the whole picture is needed, too: set OP_WHOLE=true"
+        raise UsageError("", operator.name, why)
+
+
 def _operator(settings: Settings) -> Encoder | Processor:
     if settings.operator in ("auto", BUILT_IN):
         found = built_in_processor(settings.model, settings, settings.weights)

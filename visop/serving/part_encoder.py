@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from visop.contract import Encoder, Image, OperatorInfo, Processor, Vector
 from visop.detection import Detection, Encoded, Part, Unplaced, best
 from visop.images.crops import crop
+from visop.part_scheme import MOST_PARTS, PartScheme
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class PartChoice:
         margin: added to each box before it is cut out, as of ``visop.images.crops.CropOptions``.
     """
 
-    most: int = 100
+    most: int = MOST_PARTS
     whole: bool = False
     margin: float = 0.0
 
@@ -90,8 +91,13 @@ class PartEncoder:
     def info(self) -> OperatorInfo:
         """What the encoder says of its vectors, and which parts they are of."""
         of_encoder = self.encoder.info()
-        parts = self.processor.name + ("+whole" if self.choice.whole else "")
-        return replace(of_encoder, name=self.name, labels=tuple(self.processor.labels), parts=parts)
+        return replace(of_encoder, name=self.name, labels=tuple(self.processor.labels), parts=str(self.scheme))
+
+    @property
+    def scheme(self) -> PartScheme:
+        """Which parts the vectors are of."""
+        choice, processor = self.choice, self.processor
+        return PartScheme(processor.name, processor.fingerprint, choice.margin, choice.most, choice.whole)
 
     def execute(self, image: Image) -> list[Part]:
         """Encode the parts of one image; none, if it has none. Raises ModelFailed as both operators do."""

@@ -62,7 +62,7 @@ BELOW = {
     "http": _CORE | {"rpc", "images", "serving"},
     "collect": _CORE | {"journal", "images"},
     "templates": set(),
-    "evaluation": _SERVED | {"annotations", "synthetic", "templates"},
+    "evaluation": _SERVED | {"annotations", "detecting", "synthetic", "templates"},
     "search": _SERVED | {"evaluation", "journal", "templates"},
     "web": _SERVED | {"http", "search", "synthetic", "templates"},
     "training": _SERVED | {"annotations", "evaluation", "synthetic"},

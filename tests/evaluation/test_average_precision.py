@@ -11,7 +11,7 @@ import pytest
 
 from visop.annotations.truth import Truth
 from visop.detection import Detection
-from visop.evaluation.average_precision import mean_precision
+from visop.evaluation.average_precision import WorkingPoint, best_working_point, errors_in, mean_precision
 
 _CAT, _FAR = (10.0, 10.0, 20.0, 20.0), (60.0, 60.0, 10.0, 10.0)
 
@@ -134,3 +134,21 @@ def _pycocotools(found: list[list[Detection]], truths: list[list[Truth]]) -> tup
         evaluation.accumulate()
         evaluation.summarize()
     return float(evaluation.stats[0]), float(evaluation.stats[1])
+
+
+def test_the_best_working_point_has_the_highest_f1_over_all_labels() -> None:
+    truths = [[Truth((0, 0, 10, 10), "a")], [Truth((0, 0, 10, 10), "b")], [Truth((0, 0, 9, 9), "b")]]
+    found = [
+        [Detection((0, 0, 10, 10), "a", 0.9), Detection((50, 50, 5, 5), "a", 0.3)],
+        [Detection((0, 0, 10, 10), "b", 0.6), Detection((50, 50, 5, 5), "b", 0.7)],
+        [],
+    ]
+    point = best_working_point(found, truths, ["a", "b"])
+    np.testing.assert_allclose((point.score, point.precision, point.recall), (0.6, 2 / 3, 2 / 3))
+    assert best_working_point([[]], [truths[0]], ["a"]) == WorkingPoint(1.0, 0.0, 0.0)
+
+
+def test_errors_are_what_is_missed_and_what_is_wrong() -> None:
+    truths = [Truth((0, 0, 10, 10), "a"), Truth((20, 20, 5, 5), "a"), Truth((0, 0, 10, 10), "b", difficult=True)]
+    found = [Detection((0, 0, 10, 9), "a"), Detection((0, 0, 10, 10), "a", 0.5), Detection((0, 0, 10, 10), "b")]
+    assert errors_in(found, truths) == (1, 1)

@@ -11,7 +11,7 @@ import pytest
 from tests.evaluation.conftest import Thumbnails, job_of, picture
 from visop.evaluation.evaluate import Gallery, Job, Outcome, evaluate
 from visop.evaluation.hashes import HashEncoder
-from visop.evaluation.report import _heat, _percent, write_report
+from visop.evaluation.report import heat, percent, write_report
 
 Evaluated = tuple[Job, Gallery, list[Outcome]]
 
@@ -57,7 +57,7 @@ def test_the_page_is_whole_and_needs_nothing_from_outside(evaluated: Evaluated, 
 def test_the_page_has_the_numbers_and_the_pictures_of_failures(evaluated: Evaluated, tmp_path: Path) -> None:
     page = page_of(evaluated, tmp_path)
     recall = evaluated[2][0].rankings["mirror"].recall_at(1)
-    assert _percent(recall) in page
+    assert percent(recall) in page
     assert "left and right swapped" in page
     assert "too few" in page  # pairs for the smaller rates
     assert page.count("<strong>copy</strong>") == 4  # two each of mirror and crop-25
@@ -134,8 +134,8 @@ def test_names_that_are_not_utf_8_are_written_as_far_as_they_go(folder: Path, tm
 
 @pytest.mark.parametrize(("share", "text"), [(1, "100"), (0, "0"), (0.99996, "99.9"), (1e-5, "0.1"), (0.5, "50.0")])
 def test_only_all_is_a_hundred_percent(share: float, text: str) -> None:
-    assert _percent(share) == f"{text}\xa0%"
+    assert percent(share) == f"{text}\xa0%"
 
 
 def test_shades_rise_with_the_share() -> None:
-    assert [_heat(share) for share in (0, 0.3, 0.6, 0.75, 0.85, 0.92, 0.96, 0.985, 0.995, 1)] == list(range(10))
+    assert [heat(share) for share in (0, 0.3, 0.6, 0.75, 0.85, 0.92, 0.96, 0.985, 0.995, 1)] == list(range(10))

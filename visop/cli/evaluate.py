@@ -1,4 +1,4 @@
-"""``visop evaluate``: measure encoders on pictures. What it needs is imported when it runs."""
+"""``visop evaluate``: measure encoders or detectors on pictures. What it needs is imported when it runs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visop.cli.console import FAILED, imports, note
+from visop.cli.evaluate_detectors import SPLITS, evaluate_detectors
 from visop.cli.flags import Commands, add_command, whole
 from visop.cli.folder_flags import add_folder_flags, find_options, tell_passed
 from visop.cli.old_spellings import tell_new_spelling
@@ -30,10 +31,16 @@ encoders:
   my-encoder.safetensors       an encoder file, as `visop train` writes it
   phash, dhash                 perceptual hashes, the baselines: 64 bits, no model
 
+detectors, with --model, or -e of a running processor:
+  FOLDER is annotated in the form of Pascal VOC or of COCO; what counts is the mean average precision (mAP). If the data
+  set comes with a split, its val is measured on, or else its test; --split takes another, or all.
+  faces, ssd300, ssd300:FILE, small.safetensors, module:Class    as `visop detect` takes them
+
 files written, into the folder of --out:
   report.html         everything, for people: tables, plots, the worst failures as pictures; needs no network
-  results.csv         encoder, fingerprint, transformation, measure, value
-  calibration.json    the thresholds for a copy check, for `visop compare --calibration`
+  results.csv         encoder, fingerprint, transformation, measure, value; or detector, fingerprint, label, ...
+  calibration.json    of encoders: the thresholds for a copy check, for `visop compare --calibration`
+  results.json        of detectors: all measures
 
 Every picture is an identity of its own. Files with the same pixels are used once; files that cannot be read are named
 and left out. Measure on pictures that the encoder never saw in training.
@@ -43,6 +50,7 @@ examples:
   visop evaluate pictures/ --encoder old.safetensors --encoder new.safetensors --out old-and-new
   visop evaluate pictures/ --encoder mine.safetensors --calibrate
   visop evaluate pictures/ -e 127.0.0.1:50051 --limit 500 --transformations mirror,rotate-90,darker
+  visop evaluate annotated/ --model mine.safetensors --model ssd300
 """
 
 
@@ -54,7 +62,7 @@ class Running(str):
 
 def add_parser(commands: Commands) -> None:
     """Add ``evaluate`` to the commands of ``visop``."""
-    summary = "measure how well encoders find edited copies of your pictures"
+    summary = "measure how well encoders find edited copies of your pictures, or detectors what is annotated in them"
     parser = add_command(commands, "evaluate", run, summary, _NOTES)
     parser.add_argument("folder", metavar="FOLDER", help="pictures, also in folders below")
     parser.add_argument(
@@ -71,6 +79,19 @@ def add_parser(commands: Commands) -> None:
         type=lambda text: Running(host_port(text)),
         metavar="HOST:PORT",
         help="a running operator to measure, beside or in place of --encoder; repeat it to compare",
+    )
+    parser.add_argument(
+        "--model",
+        dest="models",
+        action="append",
+        default=[],
+        metavar="DETECTOR",
+        help="a detector to measure on what is annotated in FOLDER; repeat it to compare",
+    )
+    parser.add_argument(
+        "--split",
+        choices=SPLITS,
+        help="of annotated pictures: what is measured on, if the data set has splits (default: val, or else test)",
     )
     parser.add_argument(
         "--out",
@@ -106,6 +127,11 @@ def run(arguments: argparse.Namespace) -> int:
         UsageError: wrong usage, or nothing to measure.
         VisopError: an encoder failed.
     """
+    if _are_detectors(arguments):
+        _make_folder(arguments.out)
+        return evaluate_detectors(arguments, arguments.models, arguments.encoder or [])
+    if arguments.split:
+        raise UsageError("split", arguments.split, "is for detectors: name one with --model")
     with imports("to evaluate: pip install 'visop[tools]'"):
         from visop.evaluation.encoders import short_names
         from visop.evaluation.evaluate import evaluate
@@ -125,6 +151,22 @@ def run(arguments: argparse.Namespace) -> int:
     _report(arguments.out, job, gallery, outcomes)
     calibrated = [_calibrate(path, outcome) for path, outcome in zip(files, outcomes, strict=False)]
     return 0 if all(calibrated) else FAILED
+
+
+def _are_detectors(arguments: argparse.Namespace) -> bool:
+    """Whether detectors are to be measured: by their flag, or because what runs there is a processor."""
+    chosen = arguments.encoder or []
+    encoders = [each for each in chosen if not isinstance(each, Running)]
+    if arguments.models and encoders:
+        raise UsageError("models", arguments.models[0], f"cannot be compared with the encoder {encoders[0]}")
+    return bool(arguments.models) or bool(chosen and not encoders and _is_processor(chosen[0]))
+
+
+def _is_processor(operator: str) -> bool:
+    from visop.client import Client
+
+    with Client(operator) as client:
+        return client.identity().operator.type == "processor"
 
 
 def _in_new_spelling(encoder: str | None) -> str | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from typing import TYPE_CHECKING
 
 from visop.cli.console import note
+from visop.errors import UsageError
 from visop.sources import FindOptions
 
 if TYPE_CHECKING:
@@ -54,6 +56,22 @@ def find_options(arguments: argparse.Namespace) -> FindOptions:
         follow_links=arguments.follow_links,
         column=getattr(arguments, "column", ""),
     )
+
+
+def refuse_folder_flags(arguments: argparse.Namespace, of: str) -> None:
+    """Refuse what says which pictures of a folder are taken, where annotations name them.
+
+    Args:
+        arguments: of the command.
+        of: what the flags are not for.
+
+    Raises:
+        UsageError: one was given.
+    """
+    options, defaults = find_options(arguments), FindOptions()
+    for each in dataclasses.fields(FindOptions):
+        if getattr(options, each.name) != getattr(defaults, each.name):
+            raise UsageError(each.name, "", f"is not for {of}: the annotations name the pictures")
 
 
 def tell_passed(passed: PassedOver, *, quiet: bool = False) -> None:

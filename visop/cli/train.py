@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from visop.cli.console import imports, resumable
 from visop.cli.flags import Commands, add_command
-from visop.cli.folder_flags import add_folder_flags, find_options
+from visop.cli.folder_flags import add_folder_flags, find_options, refuse_folder_flags
 from visop.cli.recipe_flags import ALSO_SETTINGS, add_recipe_flags, given
 from visop.cli.settings_flags import add_settings, read_settings
 from visop.errors import SettingsError, UsageError
-from visop.sources import FindOptions
 
 if TYPE_CHECKING:
     from visop.settings import Settings
@@ -159,7 +158,7 @@ def _detector(arguments: argparse.Namespace, settings: Settings, how: dict[str, 
         from visop.images.decode import ImageLimits
         from visop.training.detection.prepare import prepare
 
-    _refuse_folder_flags(arguments)
+    refuse_folder_flags(arguments, "--task detect")
     recipe, limits = _detection_recipe(arguments, settings), ImageLimits.of(settings)
     prepared = prepare(arguments.folder, settings.model, settings.weights, recipe, arguments.annotations)
     with _importing():
@@ -179,14 +178,6 @@ def _importing() -> Iterator[None]:
 
     with imports(_INSTALL), without_chatter():
         yield
-
-
-def _refuse_folder_flags(arguments: argparse.Namespace) -> None:
-    """A detector is trained on the pictures that annotations name, wherever they are."""
-    options, defaults = find_options(arguments), FindOptions()
-    for each in dataclasses.fields(FindOptions):
-        if getattr(options, each.name) != getattr(defaults, each.name):
-            raise UsageError(each.name, "", "is not for --task detect: the annotations name the pictures")
 
 
 def _recipe(arguments: argparse.Namespace, settings: Settings) -> Recipe:

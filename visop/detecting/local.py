@@ -38,11 +38,12 @@ def open_local(settings: Settings) -> Iterator[LocalDetector]:
         UsageError: it is an encoder of whole pictures, or as ``open_local_pipeline``.
         ModelFailed: as ``open_local_pipeline``.
     """
-    with open_local_pipeline(settings, _check) as (operator, pipeline):
+    with open_local_pipeline(settings, check_finds) as (operator, pipeline):
         yield LocalDetector(operator.info(), pipeline, CropOptions(omit=True))
 
 
-def _check(operator: AnyOperator) -> None:
+def check_finds(operator: AnyOperator) -> None:
+    """Refuse an encoder of whole pictures with a UsageError."""
     if isinstance(operator, Encoder):
         names = ", ".join(processor_names())
         why = f"the encoder {operator.name} finds nothing in pictures; choose a processor: {names}, or a class of yours"

@@ -37,6 +37,7 @@ class MeanPrecision:
         coco: over the overlaps from 0.50 to 0.95, at 101 recalls.
         coco_50: the same at 0.50 only.
         by_label: ``voc`` of each label.
+        coco_by_label: ``coco`` of each label.
         objects: how many there are of each label.
     """
 
@@ -44,7 +45,23 @@ class MeanPrecision:
     coco: float
     coco_50: float
     by_label: Mapping[str, float]
+    coco_by_label: Mapping[str, float]
     objects: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class WorkingPoint:
+    """What holds if only boxes of at least some score are taken, at an overlap of 0.5.
+
+    Attributes:
+        score: the least one.
+        precision: the share of the boxes that are right.
+        recall: the share of the objects that are found.
+    """
+
+    score: float
+    precision: float
+    recall: float
 
 
 @dataclass(frozen=True)
@@ -83,7 +100,37 @@ def mean_precision(
     voc = {label: _voc(by_label[label]) for label in there}
     coco = np.array([[_coco(by_label[label], at) for at in _COCO_OVERLAPS] for label in there])
     mean = float(np.mean(list(voc.values())))
-    return MeanPrecision(mean, float(coco.mean()), float(coco[:, 0].mean()), voc, objects)
+    of_coco = dict(zip(there, map(float, coco.mean(axis=1)), strict=True))
+    return MeanPrecision(mean, float(coco.mean()), float(coco[:, 0].mean()), voc, of_coco, objects)
+
+
+def best_working_point(
+    found: Sequence[Sequence[Detection]], truths: Sequence[Sequence[Truth]], labels: Sequence[str]
+) -> WorkingPoint:
+    """The least score that gives the highest F1, the harmonic mean of precision and recall, over all labels together.
+
+    Arguments as of ``mean_precision``; where nothing that is found is right, the score is 1.
+    """
+    pictures = [each for label in labels for each in _pictures(found, truths, label)]
+    objects = sum(int(each.asked.sum()) for each in pictures)
+    scores, right = _ranked(pictures, [_matched_voc(each) for each in pictures])
+    hits = np.cumsum(right)
+    if not hits.size or not hits[-1]:
+        return WorkingPoint(1.0, 0.0, 0.0)
+    counts = np.arange(1, len(hits) + 1)
+    best = int(np.argmax(2 * hits / (counts + objects)))
+    return WorkingPoint(float(scores[best]), float(hits[best] / counts[best]), float(hits[best] / objects))
+
+
+def errors_in(found: Sequence[Detection], truths: Sequence[Truth]) -> tuple[int, int]:
+    """In one picture, how many objects are missed, and how many boxes are wrong, at an overlap of 0.5."""
+    missed = wrong = 0
+    for label in {each.label for each in found} | {each.label for each in truths}:
+        [picture] = _pictures([found], [truths], label)
+        right, counts = _matched_voc(picture)
+        missed += int(picture.asked.sum()) - int(right.sum())
+        wrong += int((counts & ~right).sum())
+    return missed, wrong
 
 
 def _pictures(found: Sequence[Sequence[Detection]], truths: Sequence[Sequence[Truth]], label: str) -> list[_Picture]:
@@ -158,12 +205,18 @@ def _matched_coco(picture: _Picture, at: float) -> tuple[Flags, Flags]:
     return right, counts
 
 
-def _average(pictures: Sequence[_Picture], matched: Sequence[tuple[Flags, Flags]], recalls: Numbers) -> float:
-    """The mean of the precisions at these recalls: at each, the highest one at that recall or more."""
+def _ranked(pictures: Sequence[_Picture], matched: Sequence[tuple[Flags, Flags]]) -> tuple[Numbers, Flags]:
+    """The scores of all boxes that count, falling, and whether each is right."""
     scores = np.concatenate([each.scores for each in pictures])
     right, counts = (np.concatenate(some) for some in zip(*matched, strict=True))
     order = np.argsort(-scores, kind="stable")
-    right = right[order][counts[order]]
+    order = order[counts[order]]
+    return scores[order], right[order]
+
+
+def _average(pictures: Sequence[_Picture], matched: Sequence[tuple[Flags, Flags]], recalls: Numbers) -> float:
+    """The mean of the precisions at these recalls: at each, the highest one at that recall or more."""
+    _, right = _ranked(pictures, matched)
     objects = sum(int(each.asked.sum()) for each in pictures)
     hits = np.cumsum(right)
     precision = hits / np.arange(1, len(hits) + 1)

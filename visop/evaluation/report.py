@@ -62,7 +62,7 @@ def write_report(path: Path, job: Job, gallery: Gallery, outcomes: Sequence[Outc
 
     Characters of a file name that cannot be encoded in UTF-8 become question marks.
     """
-    filters = {"percent": _percent, "heat": _heat}
+    filters = {"percent": percent, "heat": heat}
     page = render(__package__, "report.html.jinja", _context(job, gallery, outcomes), filters)
     write_whole(path, page.encode("utf-8", "replace"))
 
@@ -105,14 +105,14 @@ class _Pictures:
 
     def original(self, row: int) -> str:
         original = self._read(row)
-        return _data_uri(_empty() if original is None else original)
+        return data_uri(_empty() if original is None else original)
 
     def query(self, row: int, transformation: str) -> str:
         original = self._read(row)
         if original is None:
-            return _data_uri(_empty())
+            return data_uri(_empty())
         image = transform(original, self._transformations[transformation], self._rows[row][0], self._job.seed)
-        return _data_uri(PILImage.fromarray(image))
+        return data_uri(PILImage.fromarray(image))
 
     def _read(self, row: int) -> PILImage.Image | None:
         key, path = self._rows[row]
@@ -128,8 +128,9 @@ def _empty() -> PILImage.Image:
     return PILImage.new("RGB", (1, 1), "grey")
 
 
-def _data_uri(picture: PILImage.Image) -> str:
-    picture.thumbnail((_THUMBNAIL, _THUMBNAIL))
+def data_uri(picture: PILImage.Image, side: int = _THUMBNAIL) -> str:
+    """A picture as a data URI, in WebP. It is made smaller in place if it is larger than ``side`` pixels."""
+    picture.thumbnail((side, side))
     file = io.BytesIO()
     picture.save(file, "WEBP", quality=80)
     return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
@@ -182,13 +183,13 @@ def _look_alikes(outcome: Outcome, pictures: _Pictures) -> Iterator[dict[str, An
         }
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     """Format a share such as 97.4 %. Only exactly all and none give 100 % and 0 %."""
     if share in (0, 1):
         return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
     return f"{min(max(100 * share, 0.1), 99.9):.1f}\N{NO-BREAK SPACE}%"
 
 
-def _heat(share: float) -> int:
+def heat(share: float) -> int:
     """Return the shade of a share, 0 (bad) to 9 (good). Half of them are above 0.9, where choices are made."""
     return int(np.searchsorted([0.25, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999], share, side="right"))

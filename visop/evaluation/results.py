@@ -86,6 +86,11 @@ def text_table(outcomes: Sequence[Outcome]) -> str:
     lines = [["recall@1", *(outcome.name for outcome in outcomes)]]
     lines += [[name, *(f"{each[name]['recall@1']:.3f}" for each in tables)] for name in tables[0] if name != ALL]
     lines += [[f"mean {name}", *(f"{each[ALL][name]:.3f}" for each in tables)] for name in tables[0][ALL]]
+    return aligned(lines)
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Cells in columns: the first to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(_line(line, widths) for line in lines)
 

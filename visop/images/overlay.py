@@ -20,13 +20,16 @@ _LINE, _TEXT = 1 / 300, 1 / 40
 _LEAST_TEXT = 11
 
 
-def overlay(image: Image, found: Iterable[Detection], image_size: tuple[int, int]) -> PIL.Image.Image:
+def overlay(
+    image: Image, found: Iterable[Detection], image_size: tuple[int, int], *, scores: bool = True
+) -> PIL.Image.Image:
     """Draw boxes, labels, scores and keypoints; each label has a colour of its own.
 
     Args:
         image: (H, W, 3) uint8, at the size of the picture or decoded at a reduced scale; not modified.
         found: boxes in pixels of the picture.
         image_size: (width, height) of the picture.
+        scores: whether they are written behind the labels.
     """
     picture = PIL.Image.fromarray(image)
     draw = ImageDraw.Draw(picture)
@@ -37,7 +40,8 @@ def overlay(image: Image, found: Iterable[Detection], image_size: tuple[int, int
     colours: dict[str, str] = {}
     for each in found:
         colour = colours.setdefault(each.label, _COLOURS[len(colours) % len(_COLOURS)])
-        _draw(draw, each, scale, line, font, colour)
+        text = f"{each.label} {each.score:.2f}" if scores else each.label
+        _draw(draw, each, " ".join(text.split()), scale, line, font, colour)
     return picture
 
 
@@ -51,6 +55,7 @@ def overlay_file(image: Image, found: Iterable[Detection], image_size: tuple[int
 def _draw(
     draw: ImageDraw.ImageDraw,
     found: Detection,
+    text: str,
     scale: tuple[float, float],
     line: int,
     font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
@@ -62,7 +67,6 @@ def _draw(
     for point_x, point_y in found.keypoints:
         centre = point_x * scale[0], point_y * scale[1]
         draw.circle(centre, 1.5 * line, fill=colour)
-    text = " ".join(f"{found.label} {found.score:.2f}".split())  # on one line
     box = draw.textbbox((left, top), text, font, anchor="lb")
     down = max(0.0, -box[1])  # a label that would stand above the picture stands in it
     draw.rectangle((box[0], box[1] + down, box[2], box[3] + down), fill=colour)

@@ -38,6 +38,9 @@ class Ssd(Processor):
         weights: as of ``find_ssd_weights``.
         settings: of the operator.
 
+    Attributes:
+        rule: how boxes are selected; that of the network at first.
+
     Raises:
         SettingsError: as ``find_ssd_weights``.
         WeightsError: as ``find_ssd_weights``.
@@ -52,7 +55,7 @@ class Ssd(Processor):
         self.max_batch = settings.max_batch or _BATCH
         # Of the answers: 4 offsets, the background, the classes.
         self._columns = np.flatnonzero([bool(each) for each in network.labels])
-        self._priors = network.priors
+        self._priors, self.rule = network.priors, network.rule
 
     @property
     def name(self) -> str:
@@ -94,7 +97,7 @@ class Ssd(Processor):
         network = self._weights.network
         boxes = np.clip(decode(raw[:, :4], self._priors, largest_log=network.largest_log), 0, 1)
         scores = raw[:, 5:][:, self._columns]
-        rows, classes = select(boxes, scores, network.rule)
+        rows, classes = select(boxes, scores, self.rule)
         edges = boxes[rows] * np.tile(np.asarray(image_size, np.float32), 2)
         return [
             Detection(_box(edge), self.labels[each], float(scores[row, each]))

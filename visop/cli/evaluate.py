@@ -89,6 +89,11 @@ def add_parser(commands: Commands) -> None:
         help="a detector to measure on what is annotated in FOLDER; repeat it to compare",
     )
     parser.add_argument(
+        "--annotations",
+        choices=("voc", "coco"),
+        help="of annotated pictures: their form, where a folder has both (default: the one that it has)",
+    )
+    parser.add_argument(
         "--split",
         choices=SPLITS,
         help="of annotated pictures: what is measured on, if the data set has splits (default: val, or else test)",
@@ -130,8 +135,9 @@ def run(arguments: argparse.Namespace) -> int:
     if _are_detectors(arguments):
         _make_folder(arguments.out)
         return evaluate_detectors(arguments, arguments.models, arguments.encoder or [])
-    if arguments.split:
-        raise UsageError("split", arguments.split, "is for detectors: name one with --model")
+    for name in ("split", "annotations"):
+        if value := getattr(arguments, name):
+            raise UsageError(name, value, "is for detectors: name one with --model")
     with imports("to evaluate: pip install 'visop[tools]'"):
         from visop.evaluation.encoders import short_names
         from visop.evaluation.evaluate import evaluate

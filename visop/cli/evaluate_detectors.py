@@ -74,9 +74,10 @@ def _job(arguments: argparse.Namespace) -> DetectionJob:
     from visop.images.decode import ImageLimits
 
     folder = Path(arguments.folder)
-    splits = find_splits(folder)
+    splits = find_splits(folder, arguments.annotations)
     split = _split(arguments.split, splits)
-    annotations = _some(read_annotations(folder, splits=[split] if split else ()), arguments)
+    read = read_annotations(folder, splits=[split] if split else (), form=arguments.annotations)
+    annotations = _some(read, arguments)
     which = f", {split}" if split else ""
     described = f"{printable(folder.resolve().name)}{which}"
     return DetectionJob(described, annotations, ImageLimits.of(load_settings(os.environ).settings))

@@ -56,6 +56,18 @@ def test_json_is_for_programs(run, folder, capsys):
     assert (found["is_copy"], found["is_gone"]) == (None, False)
 
 
+def test_attributes_of_a_table_are_told_and_filter(run, folder, tmp_path, capsys):
+    table = tmp_path / "facts.csv"
+    table.write_text(f"path,price,title\n{folder}/3.png,12.5,Cat\n{folder}/4.png,20,\n{folder}/none.png,3,x\n")
+    assert run("index", folder, "--attributes", table, "--errors", tmp_path / "e.csv") == 1
+    captured = capsys.readouterr()
+    assert "attributes of facts.csv: price (number), title (string)" in captured.err
+    assert "1 attribute could not be kept" in captured.err
+    assert "10 new, 0 known already, 2 with new attributes" in captured.out
+    assert run("search", folder / "3.png", "--filter", "price < 15") == 0
+    assert capsys.readouterr().out.endswith(f"{folder}/3.png  [price=12.5, title=Cat]\n")
+
+
 def test_bad_files_are_written_down_beside_and_exit_with_one(run, folder, tmp_path, capsys):
     write_pictures(folder, 4, first=20)
     for number in range(6):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visop.cli.console import complain_of_inputs, note, resumable, tell_retries
@@ -22,9 +23,10 @@ from visop.part_scheme import spoken_parts
 from visop.sources import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from visop.search.absent_disks import Away
+    from visop.search.attribute_table import AttributeTable
     from visop.search.failures import Failures
     from visop.search.index import Added
     from visop.search.plan import Plan
@@ -48,6 +50,7 @@ examples:
   visop index pictures/                                      into visop.db, with the encoder in this process
   visop index pictures/ scans/ --index family --uri family.db --prune
   visop index pictures/ --parts regions:10                   so that cut-outs are found; 10 rows a picture
+  visop index shop/ --attributes shop.csv                    then search with --filter 'price < 20'
   visop index urls.csv --uri http://milvus:19530 -e 10.0.0.7:50051 -e 10.0.0.8:50051
 """
 
@@ -73,6 +76,14 @@ def add_parser(commands: Commands) -> None:
         help="FLAT, HNSW, IVF_FLAT, IVF_SQ8, DISKANN, ..., with parameters as HNSW:M=32,efConstruction=400 "
         "(default auto: FLAT while that is quick, then HNSW)",
     )
+    parser.add_argument(
+        "--attributes",
+        type=Path,
+        metavar="FILE.csv",
+        help="attributes of pictures, for filters: a table, .csv, .tsv or .jsonl, with a header; one column names the "
+        "pictures, and the others are attributes, whose types are found (string, number, boolean, time) or said as "
+        "`price:number`",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
     add_encoder_flags(parser)
 
@@ -88,16 +99,25 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _index(arguments: argparse.Namespace, failures: Failures) -> int:
-    added = _add(arguments, failures)
+    from visop.search.attribute_table import AttributeTable
+
+    table = AttributeTable.read(arguments.attributes) if arguments.attributes else None
+    added = _add(arguments, failures, table)
     if not arguments.quiet:
         sys.stdout.write(_summary(arguments, added))
     tell_passed(added.passed, quiet=arguments.quiet)
     if added.away:
         note(_kept(added.away))
-    if added.failed:
-        failed = f"{added.failed} input{'s' * (added.failed != 1)} failed"
-        return complain_of_inputs(f"{failed}; {failures.path} says why", failures.reasons)
+    if added.failed or added.wrong_attributes:
+        return complain_of_inputs(f"{_failed(added)}; {failures.path} says why", failures.reasons)
     return 0
+
+
+def _failed(added: Added) -> str:
+    """Say how much could not be done."""
+    inputs = f"{added.failed} input{'s' * (added.failed != 1)} failed"
+    wrong = f"{added.wrong_attributes} attribute{'s' * (added.wrong_attributes != 1)} could not be kept"
+    return ", ".join([inputs] * bool(added.failed) + [wrong] * bool(added.wrong_attributes))
 
 
 def _kept(away: Sequence[Away]) -> str:
@@ -110,25 +130,33 @@ def _kept(away: Sequence[Away]) -> str:
     )
 
 
-def _add(arguments: argparse.Namespace, failures: Failures) -> Added:
+def _add(arguments: argparse.Namespace, failures: Failures, table: AttributeTable | None) -> Added:
     from visop.progress import progress_bar
 
     with (
         open_index(arguments, create=True) as index,
         progress_bar(None, quiet=arguments.quiet) as bar,
     ):
-        return index.add(
+        added = index.add(
             arguments.inputs,
             options=find_options(arguments),
             prune_folders=arguments.prune_folders,
             prune_missing=arguments.prune_missing,
             reread=arguments.reread,
             index_type=arguments.index_type,
+            attributes=table,
             failures=failures,
             on_plan=lambda plan: _tell_cost(plan, quiet=arguments.quiet),
             on_start=bar.reset,
             on_done=bar.update,
         )
+        if table and not arguments.quiet:
+            note(f"attributes of {arguments.attributes.name}: {_spoken(table.types(index.collection.attributes))}")
+        return added
+
+
+def _spoken(types: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({type_})" for name, type_ in types.items())
 
 
 def _tell_cost(plan: Plan, *, quiet: bool) -> None:
@@ -149,5 +177,6 @@ def _summary(arguments: argparse.Namespace, added: Added) -> str:
 
     facts = [f"{added.new} new", f"{added.known} known already"]
     facts += [f"{added.named} of them under new names"] if added.named else []
+    facts += [f"{added.attributed} with new attributes"] if arguments.attributes else []
     facts += [f"{added.removed} removed"] if arguments.prune_folders or arguments.prune_missing else []
     return f"{shown_uri(arguments.uri)}, index {arguments.name}: {', '.join(facts)}\n"

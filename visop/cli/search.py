@@ -206,4 +206,6 @@ def _line(match: Match, verdict: str) -> str:
     gone = "  (file is gone)" if is_gone(picture) else ""
     place = f"  ({place_words(match)})" if match.part or match.view else ""
     facts = f"{match.score:8.4f}  {match.cosine:7.4f}  {verdict}{size:>11}"
-    return f"{facts}  {printable(picture.names[0])}{more}{gone}{place}"
+    told = ", ".join(f"{name}={value}" for name, value in picture.attributes.items())
+    attributes = f"  [{printable(told)}]" if told else ""
+    return f"{facts}  {printable(picture.names[0])}{more}{gone}{place}{attributes}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,13 +15,14 @@ from visop.detection import Box
 from visop.encoding.parts import processor_of
 from visop.encoding.pool import Encoders, open_encoders
 from visop.encoding.same_encoder import check_same_encoder
-from visop.errors import UsageError, VisopError
+from visop.errors import InvalidInput, UsageError, VisopError
 from visop.images.decode import ImageLimits
 from visop.images.fetching.fetch import Fetcher
 from visop.images.thumbnail import as_file
 from visop.part_scheme import NO_PARTS
 from visop.search import DEFAULT_NAME, DEFAULT_URI
 from visop.search.absent_disks import Away
+from visop.search.attribute_table import AttributeTable, WrongCell
 from visop.search.attributes import Declared, check_has
 from visop.search.calibration import CopyThresholds, copy_thresholds, knows_only_copies
 from visop.search.digests import Digests
@@ -40,6 +41,7 @@ from visop.search.ranking import MAX_K, Mode, View, check_mode, ranked
 from visop.search.reader import Reader, read_bytes
 from visop.search.removal import Removed, remove
 from visop.search.schema import NONE_DECLARED, Picture
+from visop.search.set_attributes import set_attributes
 from visop.search.store import Collection, Store, open_store
 from visop.settings import Settings, load_settings
 from visop.sources import DEFAULT_OPTIONS, FindOptions, PassedOver, gather, is_url, typed_path
@@ -57,6 +59,8 @@ class Added:
         removed: contents that were pruned.
         passed: what folders hold and was not taken.
         away: folders that were not pruned, because they lost most of their pictures.
+        attributed: pictures whose attributes were set or changed.
+        wrong_attributes: attributes that could not be kept.
     """
 
     new: int
@@ -66,6 +70,8 @@ class Added:
     removed: int
     passed: PassedOver = field(default_factory=PassedOver)
     away: Sequence[Away] = ()
+    attributed: int = 0
+    wrong_attributes: int = 0
 
 
 class Index:
@@ -188,6 +194,7 @@ class Index:
         prune_missing: bool = False,
         reread: bool = False,
         index_type: str = "auto",
+        attributes: AttributeTable | Mapping[str, Mapping[str, object]] | None = None,
         failures: Failures | None = None,
         on_plan: Callable[[Plan], object] = lambda _: None,
         on_start: Callable[[int], object] = lambda _: None,
@@ -203,7 +210,10 @@ class Index:
             prune_missing: take that out, too.
             reread: read files and fetch URLs again that are known, and may have changed without a trace.
             index_type: ``auto``, or one that the store has, such as ``HNSW:M=32,efConstruction=400`` of a Milvus.
-            failures: gets the inputs that could not be indexed.
+            attributes: the path or URL of a picture -> its attributes, or a table of them. If the index is made now,
+                it gets those that occur, each of the type that its values have. They are set when the pictures are
+                in the index, of pictures that were there before, too.
+            failures: gets the inputs that could not be indexed, and attributes that could not be kept.
             on_plan: called before anything is encoded or written, with what it will cost; may raise.
             on_start: called with the number of inputs.
             on_done: called after each of them, from any thread.
@@ -220,7 +230,10 @@ class Index:
         self._store()  # whether it can be opened shows before an encoder is loaded
         encoders = self._open_encoders()
         on_plan(Plan(len(found.names), encoders))
-        collection = self._made(encoders.operator, len(found.names), index_type)
+        table = attributes if isinstance(attributes, AttributeTable) else AttributeTable.of(attributes or {})
+        there = self._found()
+        types = table.types(there.attributes if there else {})
+        collection = self._made(encoders.operator, len(found.names), index_type, types)
         on_start(len(found.names))
         with (
             Digests(self._settings.cache_dir.expanduser() / "digests.sqlite") as digests,
@@ -233,8 +246,9 @@ class Index:
             if prune_folders:
                 files = FilesNow(found.folders, frozenset(found.names), options.excluded(), digests)
                 pruned = prune(collection, files, even_if_away=prune_missing)
+            attributed, wrong = _attribute(collection, table, errors) if types else (0, 0)
         collection.tune(index_type)
-        return _added(progress, pruned, found.passed)
+        return _added(progress, pruned, found.passed, attributed, wrong)
 
     def make(self, attributes: Declared = NONE_DECLARED) -> None:
         """Make the index, empty, if it is not there.
@@ -525,6 +539,16 @@ def _texts(given: str | Path | Sequence[str | Path]) -> list[str]:
     return [os.fspath(each) for each in ([given] if isinstance(given, str | Path) else given)]
 
 
-def _added(progress: Progress, pruned: Pruned, passed: PassedOver) -> Added:
+def _attribute(collection: Collection, table: AttributeTable, failures: Failures) -> tuple[int, int]:
+    """How many pictures got attributes, and how many attributes could not be kept."""
+    wanted, wrong = table.values(collection.attributes)
+    done = set_attributes(collection, wanted)
+    wrong += [WrongCell(name, "attributes of a picture that the index does not have") for name in done.missing]
+    for each in wrong:
+        failures.add(each.picture, InvalidInput(each.why))
+    return done.changed, len(wrong)
+
+
+def _added(progress: Progress, pruned: Pruned, passed: PassedOver, attributed: int, wrong: int) -> Added:
     counts = progress.new, progress.known, progress.named, progress.failed, pruned.removed
-    return Added(*counts, passed, pruned.away)
+    return Added(*counts, passed, pruned.away, attributed, wrong)

@@ -6,6 +6,7 @@ from visop.sources.inputs import DEFAULT_OPTIONS, FindOptions, Found, find_input
 from visop.sources.lists import read_list
 from visop.sources.names import is_url, path_of, printable, stored_name, typed_path
 from visop.sources.reading import read_input
+from visop.sources.tables import Record, read_records
 
 __all__ = [
     "DEFAULT_EXCLUDES",
@@ -14,6 +15,7 @@ __all__ = [
     "FindOptions",
     "Found",
     "PassedOver",
+    "Record",
     "find_inputs",
     "gather",
     "is_picture",
@@ -22,6 +24,7 @@ __all__ = [
     "printable",
     "read_input",
     "read_list",
+    "read_records",
     "stored_name",
     "typed_path",
 ]

@@ -7,7 +7,8 @@ import io
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,62 @@ def read_table(path: Path, column: str = "") -> list[str]:
     return [listed_name(cell) for cell in cells if cell]
 
 
+@dataclass(frozen=True)
+class Record:
+    """A row of a table.
+
+    Attributes:
+        line: where it is in the file, from 1.
+        picture: the path or URL that it names; empty if it names none.
+        cells: what stands in the other columns, by their headers: texts, or in JSON Lines values; no empty ones.
+        why_not: why the row cannot be used; empty if it can.
+    """
+
+    line: int
+    picture: str
+    cells: Mapping[str, object]
+    why_not: str = ""
+
+
+def read_records(path: Path) -> tuple[list[str], list[Record]]:
+    """Return the headers of the columns beside that of pictures, and all rows of a table.
+
+    Args:
+        path: as ``read_table`` takes it; the first row of CSV is a header.
+
+    Raises:
+        UsageError: the file cannot be read, or has no header, or two columns of one name.
+    """
+    is_json = path.suffix.lower() in (".jsonl", ".ndjson")
+    numbered = _numbered_json(path) if is_json else _numbered_csv(path)
+    rows = [row for _, row in numbered]
+    if not rows:
+        return [], []
+    number, has_header = _found(path, [[_text(cell).strip() for cell in row] for row in rows])
+    if not has_header:
+        raise UsageError("", path, "has no header: the first row names the columns, such as `path,title,price`")
+    headers = [str(header).strip() for header in rows[0]]
+    for header in headers:
+        if headers.count(header) > 1:
+            raise UsageError("", path, f"has two columns {printable(header)!r}")
+    records = [_record(line, row, headers, number) for line, row in numbered[1:]]
+    return [each for each in headers if each and each != headers[number]], records
+
+
+def _record(line: int, row: Sequence[object], headers: Sequence[str], number: int) -> Record:
+    cells = {header: _stripped(cell) for header, cell in zip(headers, row, strict=False) if header}
+    picture = listed_name(_text(cells.pop(headers[number], "")))
+    why_not = "" if picture else "names no picture"
+    if len(row) > len(headers):
+        why_not = f"has {len(row)} cells, and the header has {len(headers)}"
+    kept = {name: cell for name, cell in cells.items() if cell not in ("", None)}
+    return Record(line, picture, kept, why_not)
+
+
+def _stripped(cell: object) -> object:
+    return cell.strip() if isinstance(cell, str) else cell
+
+
 def _named(path: Path, rows: Sequence[_Row], column: str) -> tuple[int, bool]:
     headers = [_plain(cell) for cell in rows[0]]
     if column in rows[0]:
@@ -117,15 +174,21 @@ def _plain(header: str) -> str:
 
 
 def _csv_rows(path: Path) -> list[list[str]]:
+    return [row for _, row in _numbered_csv(path)]
+
+
+def _numbered_csv(path: Path) -> list[tuple[int, list[str]]]:
+    """Return the rows, each with the line that it ends on."""
     text = read_text(path)
     said = _SEP.match(text)
     text = text[said.end() :] if said else text
     try:
         delimiter = said[1] if said else "\t" if path.suffix.lower() == ".tsv" else _delimiter_of(text)
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        rows = [(reader.line_num + bool(said), row) for row in reader]
     except (csv.Error, ValueError) as error:  # ValueError: what is said to be the delimiter cannot be one
         raise UsageError("", path, f"not CSV: {error}") from None
-    while rows and (not rows[0] or (len(rows[0]) == 1 and rows[0][0].startswith("#"))):  # comments at its top
+    while rows and (not rows[0][1] or (len(rows[0][1]) == 1 and rows[0][1][0].startswith("#"))):  # comments at its top
         rows.pop(0)
     return rows
 
@@ -143,19 +206,28 @@ def _delimiter_of(text: str) -> str:
 
 
 def _json_rows(path: Path) -> list[list[str]]:
-    rows = []
+    return [[_text(cell) for cell in row] for _, row in _numbered_json(path)]
+
+
+def _numbered_json(path: Path) -> list[tuple[int, list[Any]]]:
+    """Return the values, each with its line; objects as rows below one of their keys."""
+    numbered = []
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if line.strip():
             try:
-                rows.append(json.loads(line))
+                numbered.append((number, json.loads(line)))
                 if "\\u" in line:
-                    os.fsencode(json.dumps(rows[-1], ensure_ascii=False))  # raises if half a character is escaped
+                    os.fsencode(
+                        json.dumps(numbered[-1][1], ensure_ascii=False)
+                    )  # raises if half a character is escaped
             except (ValueError, RecursionError) as error:
                 raise UsageError("", path, f"line {number} is not JSON: {error}") from None
-    headers = list(dict.fromkeys(key for row in rows[:_SAMPLE] if isinstance(row, dict) for key in row))
+    rows = [row for _, row in numbered]
+    headers = list(dict.fromkeys(key for row in rows if isinstance(row, dict) for key in row))
     if not headers:
-        return [[_text(row)] for row in rows]
-    return [headers, *([_text(row.get(key)) for key in headers] for row in rows if isinstance(row, dict))]
+        return [(number, [row]) for number, row in numbered]
+    found = [(number, [row.get(key) for key in headers]) for number, row in numbered if isinstance(row, dict)]
+    return [(0, list(headers)), *found]
 
 
 def _text(value: Any) -> str:

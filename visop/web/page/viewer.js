@@ -59,6 +59,7 @@ function factsOf(picture) {
   return [
     ...(picture.score === undefined ? [] : matchFacts(picture)),
     ["Size", size + spokenBytes(picture.bytes)],
+    ...Object.entries(picture.attributes ?? {}).map(([name, value]) => [name, String(value)]),
     ["Modified", new Date(picture.modified * 1000).toLocaleDateString()],
     [picture.names.length > 1 ? "Files" : "File", namesOf(picture)],
   ];

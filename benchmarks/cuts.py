@@ -59,6 +59,8 @@ _SHOWN_RATES = (1e-3, 1e-5)
 _SCHEMES = {"none": 1, "regions:10": 10, "regions:26": 26}
 _ALL_PARTS = 26
 _SIDE, _CARRIERS = 512, 20
+# Of a picture on the screen of a phone, which has 1,170 lines.
+_MOST_SHOWN = 900
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,8 @@ def _carriers() -> list[Picture]:
 def _screenshot(pictures: Sequence[Picture], number: int, rng: np.random.Generator) -> Picture:
     picture = pictures[number]
     width, dark = 540, bool(rng.integers(2))
-    shown = picture.resize((width, round(width * picture.height / picture.width)), PILImage.Resampling.BICUBIC)
+    height = min(_MOST_SHOWN, round(width * picture.height / picture.width))
+    shown = picture.resize((width, height), PILImage.Resampling.BICUBIC)
     screen = PILImage.new("RGB", (width, 1170), (24, 24, 28) if dark else (255, 255, 255))
     top = int(rng.integers(90, 1170 - shown.height - 120))
     screen.paste(shown, (0, top))

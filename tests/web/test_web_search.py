@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image as PILImage
 
-from tests.conftest import make_image, picture_file, unit
+from tests.conftest import make_base64, make_image, picture_file, unit
 from tests.search.conftest import colour_of
 from tests.web.conftest import THRESHOLD, Site
 
@@ -74,6 +76,39 @@ def test_a_picture_of_the_index_is_searched_with_and_not_encoded_again(site: Sit
     assert len(site.operator.batches) == before
 
 
+def in_a_corner(number: int, size: tuple[int, int] = (60, 40)) -> bytes:
+    """A white picture with the colour of a number in its right lower quarter."""
+    image = PILImage.new("RGB", size, (255, 255, 255))
+    with PILImage.open(io.BytesIO(picture_file(colour_of(number), (size[0] // 2, size[1] // 2)))) as part:
+        image.paste(part, (size[0] // 2, size[1] // 2))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def test_a_part_of_a_picture_is_searched_with(site: Site) -> None:
+    data = in_a_corner(4)
+    form = site.web.post("/v1/search", files={"image": data}, data={"k": "1", "box": "30,20,30,20"}).json()
+    told = site.search(data=base64.b64encode(data).decode(), k=1, box=[30, 20, 30, 20]).json()
+    assert form == told
+    assert names_of(told) == ["4.png"]
+    assert (told["matches"][0]["is_copy"], told["matches"][0]["view"]) == (True, None)
+
+
+def test_a_part_of_a_picture_of_the_index_is_searched_with(site: Site) -> None:
+    answer = site.search(id=site.ids()["4.png"], k=10, box=[0, 0, 8, 12]).json()  # its darker half
+    whole = site.search(id=site.ids()["4.png"], k=10).json()
+    assert answer["matches"][0]["cosine"] < whole["matches"][0]["cosine"] == pytest.approx(1)
+
+
+def test_a_thorough_search_says_which_view_matched(site: Site) -> None:
+    data = base64.b64encode(in_a_corner(4)).decode()
+    plain, thorough = site.search(data=data, k=1).json(), site.search(data=data, k=1, thorough=True).json()
+    assert names_of(thorough) == ["4.png"]
+    assert (thorough["matches"][0]["view"], thorough["matches"][0]["part"]) == ([30, 20, 30, 20], None)
+    assert thorough["threshold"] > plain["threshold"]
+
+
 def test_a_filter_holds_for_all_that_is_found(site: Site) -> None:
     other = site.ids()["9.png"]
     answer = site.search(id=site.ids()["0.png"], filter=f'id == "{other}"').json()
@@ -94,6 +129,10 @@ def test_a_filter_holds_for_all_that_is_found(site: Site) -> None:
         ({"data": "aGk=", "k": 0}, 400, "k: must be at least 1"),
         ({"data": "aGk=", "k": 1001}, 400, "k: must be at most 1000"),
         ({"data": "aGk=", "kk": 1}, 400, "kk: there is no such field"),
+        ({"data": make_base64(), "box": [0, 0, 0, 5]}, 400, "box 0,0,0,5: is empty"),
+        ({"data": make_base64(), "box": [9, 9, 90, 5]}, 400, "must lie inside the picture, which has"),
+        ({"data": make_base64(), "box": [9, 9]}, 400, "box"),
+        ({"data": "aGk=", "mode": "worst"}, 400, "mode"),
     ],
 )
 def test_a_wrong_search_is_told_what_is_wrong(site: Site, request_: dict[str, Any], status: int, words: str) -> None:
@@ -114,6 +153,8 @@ def test_a_wrong_filter_is_told_without_the_path_of_the_index(site: Site) -> Non
 def test_a_form_is_held_to_the_same_rules(site: Site) -> None:
     answer = site.web.post("/v1/search", files={"image": b"x"}, data={"k": "many"})
     assert (answer.status_code, answer.json()["detail"]) == (400, "k: must be a whole number")
+    answer = site.web.post("/v1/search", files={"image": make_image()}, data={"box": "1,2,x"})
+    assert (answer.status_code, answer.json()["detail"]) == (400, "box 1,2,x: must be x,y,w,h: four numbers, in pixels")
     answer = site.web.post("/v1/search", files={"image": b"no picture"})
     assert (answer.status_code, answer.json()["detail"].partition(",")[0]) == (400, "not an image")
     answer = site.web.post("/v1/search", content=b"x", headers={"Content-Type": "text/plain"})

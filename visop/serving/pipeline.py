@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from visop.contract import Image
+from visop.detection import Box
 from visop.errors import (
     CallerGone,
     DeadlinePassed,
@@ -52,6 +53,10 @@ logger = logging.getLogger(__name__)
 _CLOSE_TIMEOUT_S = 5.0
 
 
+#: The parts of a picture of (width, height) pixels.
+Boxes = Callable[[tuple[int, int]], Sequence[Box]]
+
+
 @dataclass(frozen=True)
 class Input:
     """One picture as a caller gave it.
@@ -61,6 +66,8 @@ class Input:
         value: the bytes of an image file, the same in base64, or, if ``is_url``, where to fetch it.
         look: is given the decoded image, in the thread that decoded it, if more is to be known of it than its result.
         take: is given the file that it was decoded from, before ``look``. What it raises ends the input.
+        boxes: says for the size of a picture, (width, height), of which parts of it vectors are wanted, in place of
+            what the operator gives otherwise. May raise what ends this input.
     """
 
     name: str
@@ -68,6 +75,7 @@ class Input:
     is_url: bool = False
     look: Callable[[Image], object] = field(default=lambda _: None, compare=False)
     take: Callable[[bytes], object] = field(default=lambda _: None, compare=False)
+    boxes: Boxes | None = field(default=None, compare=False)
 
 
 class Call:
@@ -131,6 +139,7 @@ class _Origin:
     part_bytes: PartBytes
     look: Callable[[Image], object] = lambda _: None
     take: Callable[[bytes], object] = lambda _: None
+    boxes: Boxes | None = None
 
 
 class Pipeline:
@@ -220,7 +229,7 @@ class Pipeline:
             PartBytes(self._settings.max_message_bytes),
         )
         for each, host, job in zip(inputs, hosts, jobs, strict=True):
-            self._begin(replace(origin, look=each.look, take=each.take), each, host, job)
+            self._begin(replace(origin, look=each.look, take=each.take, boxes=each.boxes), each, host, job)
         return Call(inputs, jobs, deadline, gives_parts=self._steps.gives_parts)
 
     def end_waits(self) -> None:
@@ -311,27 +320,31 @@ class Pipeline:
     def _receive(self, origin: _Origin, job: InputJob, value: str | bytes, *, fetched: bool = False) -> None:
         """Decode a picture, or hand it over to the threads for large ones."""
         data = decode_base64(value, self._limits.max_bytes) if isinstance(value, str) else value
-        size = self._decoded_bytes(data)
+        size = self._decoded_bytes(data, self._side(origin))
         if size <= LARGE_BYTES:
             self._decode(origin, job, data, fetched=fetched)
             return
         job.at_end(origin.large.enter(size))
         self._hand_over(self._large_pool, origin, partial(self._decode, origin, job, data, fetched=fetched), job)
 
-    def _decoded_bytes(self, data: bytes) -> int:
+    def _side(self, origin: _Origin) -> int | None:
+        """To which a picture is decoded: parts are encoded in the resolution of the file."""
+        return None if origin.boxes else self._steps.decode_side
+
+    def _decoded_bytes(self, data: bytes, side: int | None) -> int:
         """What a picture takes decoded; as much as any may take if its header does not say."""
-        size = decoded_bytes(data, self._steps.decode_side)
+        size = decoded_bytes(data, side)
         if size is None:
             return BYTES_PER_PIXEL * self._limits.max_pixels
         return size if size <= MOST_BYTES_PER_PIXEL * self._limits.max_pixels else 0  # refused before it is decoded
 
     def _decode(self, origin: _Origin, job: InputJob, data: bytes, *, fetched: bool) -> None:
-        if self._steps.gives_parts:
+        if self._steps.gives_parts or origin.boxes:
             self._hold(job)
             if not job.is_wanted():
                 return
         started = time.monotonic()
-        side, timeout_s = self._steps.decode_side, self._settings.decode_timeout_s
+        side, timeout_s = self._side(origin), self._settings.decode_timeout_s
         try:
             image = decode_in_process(data, self._limits, side, timeout_s=timeout_s)
         except ImageDecodeError as error:
@@ -344,7 +357,11 @@ class Pipeline:
         origin.look(image)
         job.spans_s["decode"] = time.monotonic() - started
         file = data if self._steps.needs_files else b""
-        self._steps.begin(job, self._picture(origin, job, image, size, file))
+        picture = self._picture(origin, job, image, size, file)
+        if origin.boxes:
+            self._steps.begin_boxes(job, picture, origin.boxes(size))
+        else:
+            self._steps.begin(job, picture)
 
     def _hold(self, job: InputJob) -> None:
         """Wait for room for one more picture that is held decoded until it has its result."""

@@ -17,13 +17,13 @@ from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from visop.contract import Encoder, Image, Operator, Processor, Vector
-from visop.detection import Detection, Found, Part, Unplaced, best
+from visop.detection import Box, Detection, Found, Part, Unplaced, best
 from visop.errors import CallerGone, ModelFailed, VisopError
 from visop.images.crops import crop_file
 from visop.images.overlay import overlay_file
 from visop.serving.batcher import Batcher, Job
 from visop.serving.decoded import Decoded
-from visop.serving.part_encoder import AnyOperator, PartEncoder, vectors_of_processor
+from visop.serving.part_encoder import AnyOperator, PartChoice, PartEncoder, vectors_of_processor
 from visop.serving.part_images import PartImages
 from visop.serving.remote.calls import RemoteCalls
 from visop.serving.remote.encoder import RemoteEncoder
@@ -95,6 +95,9 @@ class Steps(Protocol):
     def begin(self, job: InputJob, picture: Decoded) -> None:
         """In a decoding thread: take the picture on. Raises what ends the input."""
 
+    def begin_boxes(self, job: InputJob, picture: Decoded, boxes: Sequence[Box]) -> None:
+        """As ``begin``, for a vector of each of these parts of the picture: the result is ``Found``."""
+
     def trouble(self) -> str | None:
         """Why results cannot be had now, or None if they can."""
 
@@ -140,6 +143,7 @@ class Encode:
         self.decode_side = encoder.decode_side
         self._returning = Returning(settings.request_timeout_s)
         self._model: Model[Any, Result] = _model(encoder, settings)
+        self._chosen = EncodeChosen(self, encoder, PartChoice(), settings)
 
     def begin(self, job: InputJob, picture: Decoded) -> None:
         """Preprocess, and leave the rest to the model."""
@@ -147,6 +151,10 @@ class Encode:
         job.item = self.prepared(picture.image)
         job.spans_s["preprocess"] = time.monotonic() - started
         self._model.submit(job)
+
+    def begin_boxes(self, job: InputJob, picture: Decoded, boxes: Sequence[Box]) -> None:
+        """Cut them out, and encode them together."""
+        self._chosen.begin(job, picture, list(map(Detection, boxes)))
 
     def prepared(self, image: Image) -> Any:
         """Call ``preprocess``, and see that it returns."""
@@ -183,6 +191,10 @@ class Find:
         """Find the parts and cut them out."""
         self.find(job, picture, lambda found: job.finish(_cut_out(job, picture, best(found, self._most))))
 
+    def begin_boxes(self, job: InputJob, picture: Decoded, boxes: Sequence[Box]) -> None:
+        """There is no encoder."""
+        raise ModelFailed("a processor gives no vectors")
+
     def find(self, job: InputJob, picture: Decoded, then: Callable[[list[Detection]], None]) -> None:
         """Find the parts, and go on in a decoding thread."""
         item = self._item(picture)
@@ -218,17 +230,22 @@ class EncodeParts:
     gives_parts = True
 
     def __init__(self, operator: PartEncoder, settings: Settings) -> None:
-        self._choice, self._images = operator.choice, PartImages(operator.choice, settings)
-        self._encoder = operator.encoder
+        self._choice = operator.choice
         self._find = Find(operator.processor, settings)
         self._encode = Encode(operator.encoder, settings)
+        self._chosen = EncodeChosen(self._encode, operator.encoder, operator.choice, settings)
         self.needs_files = self._find.needs_files or isinstance(operator.encoder, RemoteEncoder)
         self.most_held = self._find.most_held
-        self._most, self._dimension = operator.encoder.max_batch, int(operator.encoder.dimension)
 
     def begin(self, job: InputJob, picture: Decoded) -> None:
         """Find the parts, then encode them."""
-        self._find.find(job, picture, lambda found: self._found(job, picture, found))
+        self._find.find(
+            job, picture, lambda found: self._chosen.begin(job, picture, self._choice.of(found, picture.size))
+        )
+
+    def begin_boxes(self, job: InputJob, picture: Decoded, boxes: Sequence[Box]) -> None:
+        """Find nothing, and encode these."""
+        self._encode.begin_boxes(job, picture, boxes)
 
     def trouble(self) -> str | None:
         """Of either operator."""
@@ -239,14 +256,28 @@ class EncodeParts:
         self._find.close(timeout_s)
         self._encode.close(timeout_s)
 
-    def _found(self, job: InputJob, picture: Decoded, found: Sequence[Detection]) -> None:
-        chosen = self._choice.of(found, picture.size)
+
+class EncodeChosen:
+    """A vector for each of some parts of a picture.
+
+    Args:
+        encode: has the model.
+        encoder: what it is.
+        choice: with the margin of a part.
+        settings: with limits.
+    """
+
+    def __init__(self, encode: Encode, encoder: Encoder, choice: PartChoice, settings: Settings) -> None:
+        self._encode, self._encoder, self._images = encode, encoder, PartImages(choice, settings)
+
+    def begin(self, job: InputJob, picture: Decoded, chosen: Sequence[Detection]) -> None:
+        """End the job with the vectors of these parts, in order."""
         if not chosen:
             job.finish(_found(picture, ()))
             return
         for each in chosen:
-            picture.spend(each, 0, self._dimension)
-        parts = _Parts(job, picture, chosen, self._most)
+            picture.spend(each, 0, int(self._encoder.dimension))
+        parts = _Parts(job, picture, chosen, self._encoder.max_batch)
         picture.count(min(len(chosen), _BATCHES_AHEAD * parts.group))
         if not parts.left:
             parts.finish()

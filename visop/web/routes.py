@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import Query as Parameter
 from pydantic import BaseModel
 
-from visop.contract import Image, Vector
+from visop.contract import Vector
 from visop.errors import VisopError
 from visop.http.body import FORM, JSON, Body
 from visop.http.endpoint import Endpoint, Extend, Results, Task
 from visop.http.openapi import CALL_PROBLEMS, FILE, READ_PROBLEMS, answers, body_of, problem_answers
-from visop.images.emptiness import marked_share
+from visop.search.ranking import MODES, View
 from visop.serving.convert import refuse_bad
+from visop.serving.pipeline import Input
 from visop.serving.steps import vectors_of
 from visop.web.assets import page_router
 from visop.web.duplicate_routes import duplicates_router
@@ -29,6 +30,7 @@ from visop.web.messages import (
     parse_upload,
 )
 from visop.web.picture_routes import pictures_router
+from visop.web.query import Query
 from visop.web.removal_messages import RemovalReply, RemovalRequest, parse_removal
 from visop.web.service import SearchService
 
@@ -39,6 +41,9 @@ SEARCH_FORM = {
         "image": FILE | {"description": "The file."},
         "k": {"type": "string", "pattern": "^([1-9][0-9]{0,2}|1000)$", "default": "10"},
         "filter": {"type": "string", "maxLength": MAX_FILTER_CHARS},
+        "box": {"type": "string", "description": "x,y,w,h: a part of it, in pixels.", "examples": ["120,40,300,200"]},
+        "thorough": {"type": "string", "enum": ["true", "false"], "default": "false"},
+        "mode": {"type": "string", "enum": list(MODES), "default": "best"},
     },
     "required": ["image"],
 }
@@ -104,7 +109,7 @@ def _search_router(service: SearchService, endpoint: Endpoint) -> APIRouter:
     @router.get(
         "/v1/index/failures", summary="What could not be indexed", responses=problem_answers(*READ_PROBLEMS, 403)
     )
-    async def failures(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> FailuresReply:
+    async def failures(request: Request, limit: Annotated[int, Parameter(ge=1, le=1000)] = 100) -> FailuresReply:
         """Files and URLs, and why; only to this machine. What was mended, or is gone, is not among them any more."""
         return await endpoint.look(request, lambda: service.failures(limit))
 
@@ -114,19 +119,18 @@ def _search_router(service: SearchService, endpoint: Endpoint) -> APIRouter:
 def search_task(service: SearchService, body: Body) -> Task:
     """Search with what a body says."""
     request, inputs = parse_search(body)
-    marked: list[float] = []
-
-    def look(image: Image) -> None:
-        marked.append(marked_share(image))
+    if request.id and not request.in_views:
+        return Task((), lambda _: _json(service.search_like(request, str(request.id))))
+    if request.id:
+        inputs = [Input("id", service.file_of(request.id))]
+    query = Query(request)
 
     def answer(results: Results) -> bytes:
-        if request.id:
-            return _json(service.search_like(request, request.id))
         if request.vector is not None:
-            return _json(service.search(request, service.vector_of(request.vector), None))
-        return _json(service.search(request, _vectors(results)[0], marked[-1] if marked else None))
+            return _json(service.search(request, [View(service.vector_of(request.vector))], None))
+        return _json(service.search(request, query.views(results), query.marked))
 
-    return Task([replace(each, look=look) for each in inputs], answer)
+    return Task([query.asked(each) for each in inputs], answer)
 
 
 def removal_task(service: SearchService, body: Body) -> Task:

@@ -13,6 +13,7 @@ from visop.contract import Vector
 from visop.errors import NotAllowed, NotFound, UsageError
 from visop.search.index import Index
 from visop.search.match import Matches
+from visop.search.ranking import View
 from visop.search.schema import Picture
 from visop.settings import Settings
 from visop.web.duplicates import Duplicates
@@ -86,27 +87,33 @@ class SearchService:
             rows = self.index.collection.rows([id_])
         if not rows:
             raise _no_picture(id_)
-        return self._reply(self.emptiness.judged(self._found(request, rows[0].vector), rows[0].picture))
+        found = self._found(request, [View(rows[0].vector)])
+        return self._reply(self.emptiness.judged(found, rows[0].picture))
 
-    def search(self, request: SearchRequest, vector: Vector, marked: float | None) -> SearchReply:
+    def file_of(self, id_: str) -> bytes:
+        """The file of a picture of the index, to search with a part. Raises as ``picture`` and ``Originals.open``."""
+        with self.originals.open(self.picture(id_)) as file:
+            return file.read()
+
+    def search(self, request: SearchRequest, views: Sequence[View], marked: float | None) -> SearchReply:
         """The pictures most like one.
 
         Args:
             request: what is searched.
-            vector: of the picture that is searched with.
+            views: of the picture that is searched with.
             marked: the share of it that differs from its background.
 
         Raises:
             UsageError: the filter is wrong, or asks for what is not told here.
         """
-        found = self._found(request, vector)
+        found = self._found(request, views)
         found.marked = marked
         return self._reply(self.emptiness.judged(found))
 
-    def _found(self, request: SearchRequest, vector: Vector) -> Matches:
+    def _found(self, request: SearchRequest, views: Sequence[View]) -> Matches:
         self.check_told(request.filter)
         with safe_errors():
-            return self.index.search_vector(vector, request.k, request.filter)
+            return self.index.search_views(views, request.k, request.filter, mode=request.mode)
 
     def vector_of(self, numbers: Sequence[float]) -> Vector:
         """What a caller searches with, (dimension,) float32 of unit length. Raises UsageError if it cannot be."""

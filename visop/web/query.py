@@ -1,0 +1,55 @@
+"""One picture that is searched with, on its way through the pipeline: what of it is encoded, and what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from visop.contract import Image
+from visop.detection import Box, Found
+from visop.errors import VisopError
+from visop.http.endpoint import Results
+from visop.images.crops import crop
+from visop.images.emptiness import marked_share
+from visop.search.query import checked_box, query_boxes
+from visop.search.ranking import View
+from visop.serving.pipeline import Input
+from visop.web.messages import SearchRequest
+
+
+class Query:
+    """Of one request.
+
+    Attributes:
+        marked: the share of what is searched with that differs from its background, once it was decoded.
+    """
+
+    def __init__(self, request: SearchRequest) -> None:
+        self._request = request
+        self.marked: float | None = None
+
+    def asked(self, given: Input) -> Input:
+        """The input, of which the parts that are searched with are encoded."""
+        return replace(given, look=self._look, boxes=self._boxes if self._request.in_views else None)
+
+    def views(self, results: Results) -> list[View]:
+        """What to search with, by what became of the input.
+
+        Raises:
+            VisopError: that of the input.
+        """
+        [result] = results
+        if isinstance(result, VisopError):
+            raise result
+        if not isinstance(result, Found):
+            return [View(result)]
+        vectors = [(part.vector, part.detection.box) for part in result.parts if part.vector is not None]
+        return [View(vector, box if number else None) for number, (vector, box) in enumerate(vectors)]
+
+    def _look(self, image: Image) -> None:
+        size = image.shape[1], image.shape[0]
+        box = self._request.box
+        self.marked = marked_share(image if box is None else crop(image, checked_box(box, size), size))
+
+    def _boxes(self, size: tuple[int, int]) -> Sequence[Box]:
+        return query_boxes(size, self._request.box, thorough=self._request.thorough)

@@ -167,7 +167,7 @@ screenshots: .venv/stamp-dev ## Take the pictures of docs/images anew, with Chro
 pins: .venv-pins/bin/python ## Refresh the pins of the images from pyproject.toml
 	.venv-pins/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(call pin,cpu --extra http,requirements.txt)
-	$(call pin,web,requirements-web.txt)
+	$(call pin,web --extra milvus,requirements-web.txt)
 	$(call pin,gpu --extra http,requirements-gpu.txt)
 
 # $(call pin,EXTRA,FILE): one version of everything that EXTRA needs, for the oldest Python that we support.

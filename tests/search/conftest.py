@@ -1,30 +1,28 @@
-"""An index over real Milvus Lite, or a real server, with an operator that has a vector for every colour."""
+"""An index in a file, or in a real Milvus, with an operator that has a vector for every colour."""
 
 from __future__ import annotations
 
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from milvus_lite.adapter.grpc.server import start_server_in_thread
 
 from tests.conftest import picture_file
 from tests.toys import ToyOperator
 from visop.encoding.local import local_pictures
 from visop.encoding.pool import Encoders
 from visop.search.index import Index
-from visop.search.milvus.library import MilvusClient
 from visop.search.store import Collection, Store, open_store
 from visop.serving.part_encoder import AnyOperator
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
 
-#: ``http://HOST:PORT`` of a Milvus to test in place of Milvus Lite, ``user:password@`` before HOST if need be.
+#: ``http://HOST:PORT`` of a Milvus to test in place of a file, ``user:password@`` before HOST if need be.
 SERVER = os.environ.get("VISOP_TEST_MILVUS", "").rstrip("/")
 
 
@@ -59,25 +57,36 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def lite_uri(tmp_path: Path) -> str:
+def file_uri(tmp_path: Path) -> str:
     return str(tmp_path / "test.db")
 
 
 @pytest.fixture
-def lite_server(lite_uri: str) -> Iterator[str]:
-    """The address of a server that somebody else runs with a file: ``milvus-lite server``."""
-    server, database, port = start_server_in_thread(lite_uri)
+def lite_server(tmp_path: Path) -> Iterator[str]:
+    """The address of a server of Milvus Lite: ``milvus-lite server``."""
+    from milvus_lite.adapter.grpc.server import start_server_in_thread
+
+    server, database, port = start_server_in_thread(str(tmp_path / "lite.db"))
     yield f"http://127.0.0.1:{port}"
     server.stop(0).wait()
     database.close()
 
 
 @pytest.fixture
-def uri(lite_uri: str) -> Iterator[str]:
+def uri(file_uri: str) -> Iterator[str]:
     """An empty store; of a server, a database that goes with the test."""
     if not SERVER:
-        yield lite_uri
+        yield file_uri
         return
+    with milvus_database() as address:
+        yield address
+
+
+@contextmanager
+def milvus_database() -> Iterator[str]:
+    """A database of the Milvus to test, which goes at the end."""
+    from visop.search.milvus.library import MilvusClient
+
     name = f"visop_test_{uuid.uuid4().hex[:12]}"
     with closing(MilvusClient(SERVER)) as client:
         client.create_database(name)

@@ -273,11 +273,11 @@ def test_searching_what_is_not_there_says_what_to_do(index, folder):
         index.search(folder / "1.png")
 
 
-def test_what_only_reads_makes_no_file(index, lite_uri):
+def test_what_only_reads_makes_no_file(index, file_uri):
     assert (index.count(), index.operator) == (0, None)
     with pytest.raises(NoSuchIndex):
         index.get("0" * 64)
-    assert not os.path.exists(lite_uri)
+    assert not os.path.exists(file_uri)
 
 
 def test_a_query_that_is_no_file_is_wrong_usage(index, folder):
@@ -308,21 +308,26 @@ def test_a_lost_memory_of_files_costs_time_and_nothing_else(index, folder, setti
     assert contents(index.collection) == before
 
 
-def test_more_pictures_than_flat_is_good_for_get_a_graph(open_index, folder):
+@pytest.mark.skipif(bool(SERVER), reason="a server has other types")
+def test_more_pictures_than_flat_is_good_for_get_an_index(open_index, folder):
     with open_index(limits=BatchLimits(flat=5)) as index:
         index.add([folder])
-        assert str(index.collection.index_type).startswith("HNSW")
+        assert str(index.collection.index_type) == "IVF_SQ8:nlist=3"
         assert index.search(folder / "3.png", 1)[0].picture.names == (str(folder / "3.png"),)
 
 
+@pytest.mark.skipif(bool(SERVER), reason="a server has other types")
 def test_the_index_type_can_be_chosen_and_changed(index, folder):
-    index.add([folder], index_type="HNSW:M=8")
-    assert str(index.collection.index_type).startswith("HNSW")
-    index.add([folder], index_type="HNSW:M=9")
-    assert index.collection.index_type.params["M"] == "9"
-    index.add([folder], index_type="IVF_FLAT")
-    assert index.collection.index_type.kind == "IVF_FLAT"
+    index.add([folder], index_type="IVF_SQ8:nlist=2")
+    assert str(index.collection.index_type) == "IVF_SQ8:nlist=2"
+    index.add([folder], index_type="IVF_SQ8:nlist=4")
+    assert index.collection.index_type.params["nlist"] == "4"
+    index.add([folder], index_type="FLAT")
+    assert index.collection.index_type.kind == "FLAT"
     assert len(index.search(folder / "3.png", 10)) == 10
+    for wrong in ("HNSW", "IVF_SQ8:nlist=0", "IVF_SQ8:M=3", "FLAT:nlist=3"):
+        with pytest.raises(UsageError, match=f"^index_type {wrong}: "):
+            index.add([folder], index_type=wrong)
 
 
 def test_a_store_holds_several_indexes(open_index, uri, settings, encoders, folder):

@@ -6,8 +6,9 @@ import threading
 import pytest
 
 from tests.conftest import picture_file
-from tests.search.conftest import contents, write_pictures
+from tests.search.conftest import SERVER, contents, write_pictures
 from visop.search.digests import URL_STATE, Digests
+from visop.search.embedded.collection import EmbeddedCollection
 from visop.search.errors import StoreFull
 from visop.search.failures import Failures
 from visop.search.limits import BatchLimits
@@ -22,14 +23,15 @@ def small_steps(open_index):
 
 
 def test_pictures_are_encoded_while_others_are_written(open_index, operator, tmp_path, monkeypatch):
-    write = MilvusCollection.upsert
+    kind = MilvusCollection if SERVER else EmbeddedCollection
+    write = kind.upsert
 
     def write_late(collection, rows):
         while sum(operator.batches) < 120:  # the 64 that are written, and more than may wait for their results
             assert operator.entered.acquire(timeout=30)
         write(collection, rows)
 
-    monkeypatch.setattr(MilvusCollection, "upsert", write_late)
+    monkeypatch.setattr(kind, "upsert", write_late)
     write_pictures(tmp_path / "photos", 200)
     with open_index(limits=BatchLimits(write=64, write_interval_s=1000)) as index:
         assert index.add([tmp_path / "photos"]).new == 200
@@ -101,17 +103,19 @@ def test_a_bad_file_that_is_given_twice_fails_once(index, tmp_path):
 def test_a_write_that_fails_ends_the_run_and_the_next_one_goes_on(tmp_path, small_steps, monkeypatch):
     index = small_steps
     write_pictures(tmp_path / "photos", 40)
-    write = MilvusCollection.upsert
+    index.add([tmp_path / "photos" / "0.png"])
+    kind = MilvusCollection if SERVER else EmbeddedCollection
+    write = kind.upsert
 
     def write_once(collection, rows):
-        if collection.count():
+        if collection.count() > 1:
             raise StoreFull("no space is left on the disk")
         write(collection, rows)
 
-    monkeypatch.setattr(MilvusCollection, "upsert", write_once)
+    monkeypatch.setattr(kind, "upsert", write_once)
     with pytest.raises(StoreFull, match="no space is left"):
         index.add([tmp_path / "photos"])
-    monkeypatch.setattr(MilvusCollection, "upsert", write)
+    monkeypatch.setattr(kind, "upsert", write)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith(("visop-read", "visop-look"))]
     there = index.count()
     assert 0 < there < 40

@@ -37,7 +37,7 @@ def test_no_password_is_repeated() -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"SQLite format 3\0", "a file of Milvus Lite 2, which Milvus Lite 3 cannot read; it is left alone. Index"),
+        (b"SQLite format 3\0", "a file of Milvus Lite 2, which visop cannot read; it is left alone. Index"),
         (b"\xff\xd8\xff\xe0", "a JPEG picture, and no index"),
         (b"", "a file, and an index is a folder"),
     ],

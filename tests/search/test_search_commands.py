@@ -329,7 +329,7 @@ def test_the_flag_that_is_complained_of_is_the_one_that_was_typed(run, folder, c
 @pytest.mark.skipif(bool(SERVER), reason="a server is no file")
 def test_a_run_that_cannot_go_on_says_that_what_is_done_is_kept(run, folder, uri, capsys):
     run("index", folder, "--quiet")
-    next(Path(uri).rglob("schema.json")).write_text("junk")
+    next(Path(uri).glob("*.sqlite")).write_text("junk" * 1000)
     assert run("index", folder) == 3
     assert "is damaged" in (err := capsys.readouterr().err)
     assert "the same command goes on from there" in err

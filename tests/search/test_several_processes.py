@@ -1,7 +1,6 @@
 """Several processes use one file at once: commands beside commands and beside ``visop run``, some of them killed."""
 
 import base64
-import fcntl
 import itertools
 import json
 import os
@@ -98,7 +97,6 @@ def test_all_commands_work_while_visop_run_has_the_index_open(visop, page, folde
 
 
 def test_two_commands_that_index_at_once_lose_nothing_when_the_first_ends(visop, tmp_path, uri):
-    """The first has the file open; the second goes on when it is done, and opens the file."""
     write_pictures(tmp_path / "few", 20)
     write_pictures(tmp_path / "many", 300)  # 20 of them have the content of those
     first = visop("index", tmp_path / "few", encoder=SLOW)
@@ -116,7 +114,7 @@ def test_those_who_use_a_file_go_on_when_the_process_that_had_it_open_is_killed(
         write_pictures(tmp_path / f"killed{number}", 300, first=1000 * number)
         write_pictures(tmp_path / f"other{number}", 200, first=1000 * number + 200)
         killed = visop("index", tmp_path / f"killed{number}", encoder=SLOW)
-        while not (Path(uri) / "LOCK").exists() or not is_locked(uri):
+        while not list(Path(uri).glob("*.sqlite")):
             assert killed.poll() is None
         with open_index(limits=BatchLimits(look_up=8, write=4)) as index:
             done = itertools.count()
@@ -138,16 +136,6 @@ def test_those_who_use_a_file_go_on_when_the_process_that_had_it_open_is_killed(
     assert {name for names in there(uri) for name in names} == {
         name for number in range(4) for kind in ("killed", "other") for name in names_in(tmp_path / f"{kind}{number}")
     }
-
-
-def is_locked(uri):
-    """Whether a process has the file open."""
-    with open(Path(uri) / "LOCK") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 def names_in(folder):

@@ -37,7 +37,7 @@ def add_index_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--uri",
         metavar="PATH_OR_URL",
-        help=f"where it is: FILE.db for Milvus Lite, or http://HOST:19530 for a Milvus server, with user:password in "
+        help=f"where it is: FILE.db on this machine, or http://HOST:19530 for a Milvus server, with user:password in "
         f"{TOKEN_VARIABLE} if the server asks for them (default {DEFAULT_URI})",
     )
 

@@ -1,4 +1,4 @@
-"""Tell where an index is: in a file of Milvus Lite, or behind the address of a Milvus."""
+"""Tell where an index is: in a folder of this machine, or behind the address of a Milvus."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ _SQLITE = b"SQLite format 3\0"
 
 
 def file_of(uri: str) -> Path | None:
-    """Return the path of a Milvus Lite file, which need not be there; None for the address of a server.
+    """Return the path of a folder of indexes, which need not be there; None for the address of a server.
 
     The slash that a shell adds to the name of a folder does not count, ``~`` is the home folder, and ``file:`` URLs are
     paths.
 
     Raises:
-        UsageError: it is neither, or there is a file in place of the folder that Milvus Lite 3 makes, or no
-            folder to put it in.
+        UsageError: it is neither, or there is a file in its place, or no folder to put it in.
     """
     name = path_of(uri) or uri
     if "://" in name:
@@ -38,7 +37,7 @@ def file_of(uri: str) -> Path | None:
 
 
 def check_there(uri: str) -> None:
-    """Raise NoSuchIndex for a file of Milvus Lite that is not there: a ``Store`` would make it."""
+    """Raise NoSuchIndex for a folder that is not there: a ``Store`` would make it."""
     path = file_of(uri)
     if path is not None and not path.exists():
         raise NoSuchIndex(f"there is no {uri}; `visop index` makes one")
@@ -63,7 +62,7 @@ def _check_address(uri: str) -> None:
 
 
 def _what_it_is(path: Path) -> str:
-    """Say what a file is that is no index of Milvus Lite 3, which is a folder."""
+    """Say what a file is that is no index, which is a folder."""
     try:
         with open(path, "rb") as file:
             head = file.read(SNIFF_BYTES)
@@ -71,8 +70,8 @@ def _what_it_is(path: Path) -> str:
         return f"a file that cannot be read: {error.strerror}"
     if head.startswith(_SQLITE):
         return (
-            "a file of Milvus Lite 2, which Milvus Lite 3 cannot read; it is left alone. Index the pictures again into "
+            "a file of Milvus Lite 2, which visop cannot read; it is left alone. Index the pictures again into "
             "another file; `milvus-lite dump` of version 2 writes out what is in it, for a Milvus server"
         )
     kind = sniff(head)
-    return f"a {kind} picture, and no index" if kind else "a file, and an index is a folder that Milvus Lite makes"
+    return f"a {kind} picture, and no index" if kind else "a file, and an index is a folder that visop makes"

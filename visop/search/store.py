@@ -11,7 +11,9 @@ from typing import Protocol, Self
 
 from visop.contract import OperatorInfo, Vector
 from visop.search.attributes import Declared
+from visop.search.errors import StoreError
 from visop.search.limits import DEFAULT_LIMITS, BatchLimits
+from visop.search.place import file_of, shown_uri
 from visop.search.schema import Hit, Picture, Row
 
 
@@ -207,6 +209,14 @@ def open_store(uri: str, token: str = "", limits: BatchLimits = DEFAULT_LIMITS) 
         UsageError: neither a path nor an address.
         StoreError: it cannot be opened; see ``visop.search.errors``.
     """
-    from visop.search.milvus.store import MilvusStore
+    path = file_of(uri)
+    if path is not None:
+        from visop.search.embedded.store import EmbeddedStore
 
+        return EmbeddedStore(path, limits)
+    try:
+        from visop.search.milvus.store import MilvusStore
+    except ImportError as error:
+        why = f"to use a Milvus server, install pymilvus: pip install 'visop[milvus]' ({error})"
+        raise StoreError(f"{shown_uri(uri)}: {why}") from None
     return MilvusStore(uri, token, limits)

@@ -10,7 +10,7 @@ import pytest
 from visop.contract import OperatorInfo
 from visop.errors import UsageError
 from visop.search.errors import NoSuchIndex, StoreFull, StoreReadOnly, StoreUnreachable
-from visop.search.milvus.index_types import IndexType, choose_index_type
+from visop.search.index_types import IndexType, choose_index_type
 from visop.search.milvus.library import MilvusClient
 from visop.search.milvus.store import MilvusStore
 from visop.search.schema import Picture, Row
@@ -28,12 +28,6 @@ def test_a_server_that_is_not_there_is_named_without_its_password():
     with pytest.raises(StoreUnreachable, match=r"no Milvus answers at http://127.0.0.1:1: ") as caught:
         MilvusStore("http://user:secret@127.0.0.1:1")
     assert "secret" not in str(caught.value)
-
-
-@pytest.mark.parametrize("name", ["photos", "photos.txt"])
-def test_a_path_that_is_no_db_is_refused(name):
-    with pytest.raises(UsageError, match=r"^uri .*: must end in .db, or be http://HOST:PORT of a Milvus"):
-        MilvusStore(name)
 
 
 def test_a_collection_of_somebody_else_is_left_alone(store):

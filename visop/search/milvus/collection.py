@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -15,12 +15,11 @@ import numpy as np
 from visop.contract import OperatorInfo, Vector
 from visop.errors import UsageError
 from visop.search.attributes import Declared, check_attributes
-from visop.search.errors import NotLoaded
+from visop.search.index_types import LITE_TYPES, IndexType, choose_index_type, flat_up_to, parse_index_type
 from visop.search.limits import BatchLimits
 from visop.search.milvus.errors import translated
-from visop.search.milvus.index_types import LITE_TYPES, IndexType, choose_index_type, flat_up_to, parse_index_type
-from visop.search.milvus.library import DataType, MilvusClient, MilvusException
-from visop.search.milvus.process_lock import ProcessLock
+from visop.search.milvus.library import DataType, MilvusClient
+from visop.search.process_lock import ProcessLock
 from visop.search.schema import ID_CHARS, MAX_NAME_BYTES, MAX_NAMES, PICTURE_FIELDS, Hit, Picture, Row
 
 _Answer = TypeVar("_Answer")
@@ -31,9 +30,6 @@ FIELD = "vector"
 CALL_S = 60.0
 # Building an index over millions of vectors takes a while, and the call waits for it.
 BUILD_S = 3600.0
-
-# What Milvus Lite says of an index that is there.
-_ALREADY = "index already exists"
 
 _ID = re.compile(f"[0-9a-f]{{{ID_CHARS}}}")
 
@@ -53,17 +49,15 @@ class Connection:
     Attributes:
         client: of pymilvus.
         uri: where it is, without credentials, for messages.
-        is_lite: whether it is Milvus Lite.
-        is_file: whether it is a file of Milvus Lite, and no server.
+        is_lite: whether it is Milvus Lite, which has a server, too.
         writing: held by whoever writes rows.
-        changing: held while something is looked up and then changed accordingly; in a file, among all processes.
+        changing: held while something is looked up and then changed accordingly.
         limits: on what is done at once.
     """
 
     client: MilvusClient
     uri: str
     is_lite: bool
-    is_file: bool
     writing: AbstractContextManager[object]
     changing: ProcessLock
     limits: BatchLimits
@@ -71,10 +65,9 @@ class Connection:
     def stamp(self) -> int:
         """Return a number that is another one when what was found of an index may be out of date.
 
-        That is its collection and its index type. A file has a note of each change; of a server nothing tells, so that
-        the number changes every second.
+        That is its collection and its index type. Nothing tells of a change, so that the number changes every second.
         """
-        return self.changing.changes() if self.is_file else int(time.monotonic())
+        return int(time.monotonic())
 
     def check_index_type(self, index_type: IndexType) -> None:
         """Raise UsageError for an index type that this Milvus is known not to have, before anything is done."""
@@ -106,16 +99,7 @@ class Connection:
         params = MilvusClient.prepare_index_params()
         params.add_index(FIELD, index_type=index_type.kind, index_name=FIELD, metric_type=metric, params=build)
         with translated(self.uri, collection, index_type=str(index_type)):
-            try:
-                self.client.create_index(collection, params, timeout=BUILD_S)
-            except MilvusException as error:
-                # The process that had the file open may have died after it noted the index: the next one has built it.
-                if not (self.is_file and _ALREADY in str(error) and self._kind(collection) == index_type.kind):
-                    raise
-
-    def _kind(self, collection: str) -> str:
-        facts = self.client.describe_index(collection, FIELD, timeout=CALL_S)
-        return str(facts["index_type"]) if facts else ""
+            self.client.create_index(collection, params, timeout=BUILD_S)
 
 
 class MilvusCollection:
@@ -284,7 +268,7 @@ class MilvusCollection:
                     timeout=CALL_S,
                 )
 
-        found = self._when_loaded(lambda: ask(self.index_type.search_params(k)))
+        found = ask(self.index_type.search_params(k))
         # Milvus Lite drops what a filter or a deletion takes out while it walks the graph, and may then find fewer than
         # there are. Those that it found are the nearest all the same.
         if self._connection.is_lite and any(len(hits) < k for hits in found):
@@ -303,47 +287,26 @@ class MilvusCollection:
 
     def _get_checked(self, keys: Sequence[str], fields: Sequence[str]) -> list[Mapping[str, Any]]:
         """Return rows by their keys, which are of a known form, for pymilvus puts them into an expression."""
-
-        def ask() -> list[Mapping[str, Any]]:
-            with self._translated():
-                found: list[Mapping[str, Any]] = self._client.query(
-                    self.name, ids=list(keys), output_fields=list(fields), timeout=CALL_S
-                )
-                return found
-
-        return self._when_loaded(ask)
+        with self._translated():
+            found: list[Mapping[str, Any]] = self._client.query(
+                self.name, ids=list(keys), output_fields=list(fields), timeout=CALL_S
+            )
+            return found
 
     def _pages(self, fields: Sequence[str], size: int, expression: str = "") -> Iterator[list[Mapping[str, Any]]]:
-        def ask() -> Any:
-            with self._translated(expression):
-                return self._client.query_iterator(
-                    self.name, batch_size=size, filter=expression, output_fields=list(fields), timeout=CALL_S
-                )
-
         def turn() -> Any:
             with self._translated(expression):
                 return pages.next()
 
-        pages = self._when_loaded(ask)
+        with self._translated(expression):
+            pages = self._client.query_iterator(
+                self.name, batch_size=size, filter=expression, output_fields=list(fields), timeout=CALL_S
+            )
         try:
-            while page := self._when_loaded(turn):
+            while page := turn():
                 yield page
         finally:
             pages.close()
-
-    def _when_loaded(self, ask: Callable[[], _Answer]) -> _Answer:
-        """Ask; if the vectors are not in memory, load them first, when whoever builds an index over them is done.
-
-        In a file they may not be, because another process has opened it since.
-        """
-        try:
-            return ask()
-        except NotLoaded:
-            if not self._connection.is_file:
-                raise
-        with self.changing, self._translated():
-            self._client.load_collection(self.name, timeout=BUILD_S)
-        return ask()
 
     def _describe_index(self) -> IndexType:
         with self._translated():

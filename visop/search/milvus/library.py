@@ -2,7 +2,7 @@
 
 It configures logging for the whole process with ``logging.config.dictConfig``, which closes every existing handler:
 those of the server, and those of TensorFlow together with the stream that they write to. ``milvus/errors.py`` silences
-its messages. Milvus Lite imports pymilvus, so it is imported here, too.
+its messages. Milvus Lite imports pymilvus, so it is imported here, too, where it is installed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging.config
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 
 @contextmanager
@@ -23,21 +25,33 @@ def _logging_left_alone() -> Iterator[None]:
 
 
 with _logging_left_alone():
-    from milvus_lite.adapter.grpc.servicer import MilvusServicer
-    from milvus_lite.db import MilvusLite
-    from milvus_lite.exceptions import DataDirLockedError
     from pymilvus import DataType, MilvusClient, MilvusException
     from pymilvus.exceptions import ErrorCode, MilvusUnavailableException
-    from pymilvus.grpc_gen.milvus_pb2_grpc import add_MilvusServiceServicer_to_server as add_milvus_servicer
+
+
+@dataclass(frozen=True)
+class MilvusLiteLibrary:
+    """What is used of Milvus Lite."""
+
+    MilvusLite: Any
+    MilvusLiteError: type[Exception]
+    DataDirLockedError: type[Exception]
+
+
+def import_milvus_lite() -> MilvusLiteLibrary:
+    """Import Milvus Lite. Raises ImportError."""
+    with _logging_left_alone():
+        from milvus_lite.db import MilvusLite
+        from milvus_lite.exceptions import DataDirLockedError, MilvusLiteError
+    return MilvusLiteLibrary(MilvusLite, MilvusLiteError, DataDirLockedError)
+
 
 __all__ = [
-    "DataDirLockedError",
     "DataType",
     "ErrorCode",
     "MilvusClient",
     "MilvusException",
-    "MilvusLite",
-    "MilvusServicer",
+    "MilvusLiteLibrary",
     "MilvusUnavailableException",
-    "add_milvus_servicer",
+    "import_milvus_lite",
 ]

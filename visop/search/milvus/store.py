@@ -1,4 +1,4 @@
-"""Indexes in Milvus: a file (Milvus Lite), a server or a cluster, told apart by the URI alone."""
+"""Indexes in a Milvus server or cluster. Milvus Lite as a server is one, too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import threading
 import weakref
 from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext
-from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -15,16 +14,15 @@ from visop.contract import OperatorInfo
 from visop.errors import UsageError
 from visop.search.attributes import Declared
 from visop.search.errors import NoSuchIndex
+from visop.search.index_types import IndexType, parse_index_type
 from visop.search.limits import DEFAULT_LIMITS, BatchLimits
 from visop.search.milvus.collection import BUILD_S, CALL_S, Connection, MilvusCollection, collection_schema
-from visop.search.milvus.errors import be_quiet, damaged, translated
+from visop.search.milvus.errors import be_quiet, translated
 from visop.search.milvus.in_parts import CollectionInParts, schema_in_parts
-from visop.search.milvus.index_types import IndexType, parse_index_type
 from visop.search.milvus.library import MilvusClient
-from visop.search.milvus.lite import CHANNEL, NEVER_MS, open_lite
-from visop.search.milvus.process_lock import ProcessLock
 from visop.search.names import check_name, collection_name, split_name
-from visop.search.place import file_of, shown_uri
+from visop.search.place import shown_uri
+from visop.search.process_lock import ProcessLock
 from visop.search.schema import NONE_DECLARED, about, read_about
 
 # What a collection says of itself. The old one is that of indexes from before 0.2, when the project had another name.
@@ -32,8 +30,8 @@ _PROPERTY, _OLD_PROPERTY = "visop", "opkit"
 
 _CONNECT_S = 10.0
 
-# The lock in a file of Milvus Lite: see ``MilvusCollection.changing``.
-_CHANGING = "changing.lock"
+# An interval of gRPC that is off.
+_NEVER_MS = 2**31 - 1
 
 # Reads see all that anybody wrote before: an upsert that missed a name would lose it. To be sure, a server waits 0.2 s
 # for its next time tick, which is too long for a search: see ``MilvusCollection._search``. This is set for the
@@ -45,7 +43,7 @@ class MilvusStore:
     """A connection; see ``visop.search.store.Store``.
 
     Args:
-        uri: ``NAME.db``, a path for Milvus Lite, or the ``http(s)://`` address of a Milvus.
+        uri: the ``http(s)://`` address of a Milvus.
         token: of the server, if it asks for one: ``user:password``, or an API key.
         limits: on what is done at once.
 
@@ -53,16 +51,15 @@ class MilvusStore:
         connection: to the Milvus that it is.
 
     Raises:
-        UsageError: neither a path nor an address.
+        UsageError: what answers there is no Milvus, or wants a token.
         StoreError: it cannot be opened; see ``visop.search.errors``.
     """
 
     def __init__(self, uri: str, token: str = "", limits: BatchLimits = DEFAULT_LIMITS) -> None:
         be_quiet()
         self._stack = ExitStack()
-        # For a notebook that never closes what it opens: Milvus Lite would keep the interpreter from ending.
+        # For a notebook that never closes what it opens.
         self._close = weakref.finalize(self, self._stack.close)
-        self._loss: list[str] = []
         try:
             self.connection = self._connect(uri, token, limits)
         except BaseException:
@@ -77,7 +74,7 @@ class MilvusStore:
         self.close()
 
     def close(self) -> None:
-        """Write what is in memory, and close the file. Idempotent."""
+        """Close the connection. Idempotent."""
         self._close()
 
     @property
@@ -123,8 +120,6 @@ class MilvusStore:
             properties = facts["properties"]
             text = properties.get(_PROPERTY) or properties.get(_OLD_PROPERTY) or facts["description"]
             operator, attributes = read_about(text, collection)
-            if self._loss:
-                raise damaged(self.connection.uri, "; ".join(self._loss))
             if not self._is_ready(collection):
                 self._make_ready(collection, operator)
             kind = CollectionInParts if operator.parts else MilvusCollection
@@ -212,27 +207,15 @@ class MilvusStore:
             self.changing.note_change()
 
     def _connect(self, uri: str, token: str, limits: BatchLimits) -> Connection:
-        server, changing = uri, ProcessLock()
-        if (path := file_of(uri)) is not None:
-            server, changing = self._opened(path)
         shown = shown_uri(uri)
         with translated(shown):
             # Not one that it shares with whoever uses the same address: that would stay open after its end.
-            client = MilvusClient(server, token, timeout=_CONNECT_S, grpc_options=_options(server), dedicated=True)
+            client = MilvusClient(uri, token, timeout=_CONNECT_S, grpc_options=_options(uri), dedicated=True)
             self._stack.callback(client.close)
             is_lite = client.get_server_version(timeout=_CONNECT_S).startswith("milvus_lite")
         # `milvus-lite server` does not make those who write take turns.
-        writing = threading.Lock() if is_lite and server == uri else nullcontext()
-        return Connection(client, shown, is_lite, server != uri, writing, changing, limits)
-
-    def _opened(self, path: Path) -> tuple[str, ProcessLock]:
-        """Open a file of Milvus Lite: its address, and the lock of all processes that use it."""
-        file, log = self._stack.enter_context(open_lite(path))
-        self._loss = log.messages
-        with translated(str(path)):
-            changing = ProcessLock(path / _CHANGING)
-        self._stack.callback(changing.close)
-        return file.address, changing
+        writing = threading.Lock() if is_lite else nullcontext()
+        return Connection(client, shown, is_lite, writing, ProcessLock(), limits)
 
     def _is_ready(self, collection: str) -> bool:
         """Whether a collection can be searched."""
@@ -254,8 +237,6 @@ class MilvusStore:
 
 def _options(server: str) -> Mapping[str, Any]:
     """Return options of the channel to a Milvus."""
-    if server.startswith("unix:"):
-        return CHANNEL
     # On this machine no proxy is asked, whatever the web is behind, and nothing forgets a connection that is idle.
     is_here = address.leads_here(urlsplit(server).netloc.rpartition("@")[2])
-    return {"grpc.enable_http_proxy": 0, "grpc.keepalive_time_ms": NEVER_MS} if is_here else {}
+    return {"grpc.enable_http_proxy": 0, "grpc.keepalive_time_ms": _NEVER_MS} if is_here else {}

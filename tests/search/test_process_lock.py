@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from visop.search.milvus.process_lock import ProcessLock
+from visop.search.process_lock import ProcessLock
 
 _HOLD = """
 import sys, time
 from pathlib import Path
-from visop.search.milvus.process_lock import ProcessLock
+from visop.search.process_lock import ProcessLock
 
 with ProcessLock(Path(sys.argv[1])) as lock:
     lock.note_change()

@@ -1,7 +1,7 @@
 import pytest
 
 from visop.errors import UsageError
-from visop.search.milvus.index_types import IndexType, choose_index_type, flat_up_to, parse_index_type
+from visop.search.index_types import IndexType, choose_index_type, flat_up_to, parse_index_type
 
 
 def test_small_indexes_are_exact_and_large_ones_are_graphs():

@@ -1,0 +1,201 @@
+"""A store in a folder: what is special about it. What every store promises is in the tests of ``tests/search``."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from visop.contract import OperatorInfo
+from visop.detection import Detection, Part
+from visop.errors import UsageError
+from visop.search.embedded.collection import EmbeddedCollection
+from visop.search.embedded.store import EmbeddedStore
+from visop.search.errors import NoSuchIndex, StoreDamaged, StoreFull, StoreReadOnly
+from visop.search.limits import BatchLimits
+from visop.search.schema import Picture, Row
+
+DIMENSION = 8
+TOY = OperatorInfo("toy", "f", DIMENSION, "COSINE")
+SMALL = BatchLimits(flat=100)
+
+
+def vectors(count: int, seed: int = 1) -> np.ndarray:
+    made = np.random.default_rng(seed).normal(size=(count, DIMENSION)).astype(np.float32)
+    return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True))
+
+
+def rows_of(made: np.ndarray, first: int = 0) -> list[Row]:
+    return [
+        Row(Picture(f"{number:064x}", (f"/{number}.png",), number, 5, 9, 3, 4), vector)
+        for number, vector in enumerate(made, first)
+    ]
+
+
+def found(collection: EmbeddedCollection, query: np.ndarray, k: int, expression: str = "") -> list[int]:
+    return [int(hit.picture.id, 16) for hit in collection.search([query], k, expression)[0]]
+
+
+def nearest(made: np.ndarray, query: np.ndarray, k: int, among: np.ndarray | None = None) -> list[int]:
+    order = np.argsort(-(made @ query), kind="stable")
+    return [int(each) for each in order if among is None or among[each]][:k]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store.db"
+
+
+@pytest.fixture
+def made() -> np.ndarray:
+    return vectors(600)
+
+
+@pytest.fixture
+def filled(path: Path, made: np.ndarray) -> Path:
+    """600 pictures with an index over their vectors."""
+    with EmbeddedStore(path, SMALL) as store:
+        collection = store.create("test", 1, TOY)
+        store.point("test", 1)
+        collection.upsert(rows_of(made))
+        collection.tune()
+        assert str(collection.index_type) == "IVF_SQ8:nlist=24"
+    return path
+
+
+@pytest.mark.parametrize("expression", ["", "width < 300", "width in [5, 77, 301]", "width >= 590 or width == 3"])
+def test_what_an_index_finds_is_what_comparing_all_finds(filled: Path, made: np.ndarray, expression: str) -> None:
+    width = np.arange(len(made))
+    meets = {
+        "": width >= 0,
+        "width < 300": width < 300,
+        "width in [5, 77, 301]": np.isin(width, [5, 77, 301]),
+    }.get(expression, (width >= 590) | (width == 3))
+    with EmbeddedStore(filled, SMALL) as store:
+        for query in vectors(10, seed=3):
+            assert found(store.find("test"), query, 10, expression) == nearest(made, query, 10, meets)
+        assert len(found(store.find("test"), made[0], 16384)) == 600
+
+
+def test_rows_behind_the_index_are_found_and_deleted_ones_are_not(filled: Path, made: np.ndarray) -> None:
+    with EmbeddedStore(filled, SMALL) as store, EmbeddedStore(filled, SMALL) as other:
+        writer, reader = store.find("test"), other.find("test")
+        assert found(reader, made[7], 1) == [7]
+        writer.delete([f"{7:064x}"])
+        writer.upsert(rows_of(vectors(50, seed=9), first=600))
+        writer.upsert(rows_of(made[7:8], first=8))  # another vector than before
+        now = np.concatenate([made, vectors(50, seed=9)])
+        now[8] = made[7]
+        is_there = np.arange(len(now)) != 7
+        for query in (made[7], now[620]):
+            assert found(reader, query, 10) == nearest(now, query, 10, is_there)
+        writer.tune("IVF_SQ8:nlist=5")
+        assert str(reader.index_type) == "IVF_SQ8:nlist=5"
+        assert found(reader, made[7], 10) == nearest(now, made[7], 10, is_there)
+        writer.tune("FLAT")
+        assert found(reader, made[7], 10) == nearest(now, made[7], 10, is_there)
+        assert not list(filled.glob("*.faiss*"))
+
+
+def test_an_index_is_built_in_the_background_and_completed(path: Path) -> None:
+    with EmbeddedStore(path, SMALL) as store:
+        collection = store.create("test", 1, TOY)
+        made = vectors(1000)
+        for start in range(0, 1000, 50):
+            collection.upsert(rows_of(made[start : start + 50], start))
+            assert found(collection, made[start], 1) == [start]
+        collection.tune()
+        assert len(list(path.glob("*.faiss*"))) == 1
+        assert found(collection, made[5], 20) == nearest(made, made[5], 20)
+
+
+def test_an_index_file_that_is_damaged_or_gone_is_done_without_and_built_anew(
+    filled: Path, made: np.ndarray, caplog: pytest.LogCaptureFixture
+) -> None:
+    (index,) = filled.glob("*.faiss")
+    os.truncate(index, 1000)
+    with EmbeddedStore(filled, SMALL) as store:
+        assert found(store.find("test"), made[5], 10) == nearest(made, made[5], 10)
+        assert "cannot be used: has another size than was noted" in caplog.text
+        store.find("test").tune()
+        (built,) = filled.glob("*.faiss")
+        assert built.stat().st_size > 1000
+        assert found(store.find("test"), made[5], 10) == nearest(made, made[5], 10)
+
+
+def test_names_can_change_without_new_vectors(filled: Path) -> None:
+    with EmbeddedStore(filled, SMALL) as store:
+        collection = store.find("test")
+        (row,) = collection.rows([f"{3:064x}"])
+        before = collection.search([row.vector], 1)[0][0]
+        collection.upsert([Row(Picture(row.picture.id, ("/a", "/b"), 1, 2, 3, 4, 5), row.vector)])
+        with closing(sqlite3.connect(filled / "test__1.sqlite")) as connection:
+            assert connection.execute("SELECT max(row) FROM parts").fetchone() == (600,)
+        assert collection.search([row.vector], 1)[0][0].score == before.score
+        assert collection.search([row.vector], 1)[0][0].picture.names == ("/a", "/b")
+
+
+def test_a_picture_with_parts_keeps_keypoints(path: Path) -> None:
+    with EmbeddedStore(path) as store:
+        collection = store.create("test", 1, OperatorInfo("toy", "f", DIMENSION, "L2", parts="faces"))
+        whole, part = vectors(2)
+        there = Detection((1.5, 2.0, 3.0, 4.0), "face", 0.75, ((1.0, 2.0), (-3.0, 4.5)))
+        collection.upsert([Row(Picture("a", ("/a",), 1, 2, 3, 4, 5), whole, (Part(there, part),))])
+        (hit,) = collection.search([part], 3)[0]
+        assert (hit.number, hit.part, hit.score) == (1, there, 0.0)
+        assert collection.rows(["a"])[0].parts[0].detection == there
+
+
+def test_a_file_that_is_no_database_is_damaged(filled: Path) -> None:
+    (filled / "test__1.sqlite").write_bytes(b"junk" * 1000)
+    with EmbeddedStore(filled) as store, pytest.raises(StoreDamaged, match="is damaged: file is not a database"):
+        store.find("test")
+    (filled / "visop.json").write_text("junk")
+    with pytest.raises(StoreDamaged, match=r"visop\.json is no list of indexes"):
+        EmbeddedStore(filled)
+    (filled / "visop.json").write_text('{"format": 99, "indexes": {}}')
+    with pytest.raises(UsageError, match="has format 99, this visop reads 1: update visop"):
+        EmbeddedStore(filled)
+
+
+def test_a_full_disk_keeps_what_was_confirmed(filled: Path, made: np.ndarray) -> None:
+    with EmbeddedStore(filled, SMALL) as store:
+        collection = store.find("test")
+        with collection._database._connection() as connection:
+            connection.execute("PRAGMA max_page_count = 1")  # never below what there is
+        with pytest.raises(StoreFull, match="no space is left on the disk"):
+            collection.upsert(rows_of(vectors(5000, seed=4), first=1000))
+        assert collection.count() == 600
+        assert found(collection, made[5], 1) == [5]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_what_cannot_be_written_can_be_searched(filled: Path, made: np.ndarray) -> None:
+    check_read_only(filled, made)
+
+
+def check_read_only(filled: Path, made: np.ndarray) -> None:
+    for each in (*filled.iterdir(), filled):
+        each.chmod(0o500 if each.is_dir() else 0o400)
+    try:
+        with EmbeddedStore(filled) as store:
+            assert found(store.find("test"), made[5], 3) == nearest(made, made[5], 3)
+            with pytest.raises(StoreReadOnly, match="cannot be written"):
+                store.find("test").delete([f"{5:064x}"])
+    finally:
+        filled.chmod(0o700)
+
+
+def test_a_collection_that_another_deleted_takes_nothing(filled: Path, made: np.ndarray) -> None:
+    with EmbeddedStore(filled) as store, EmbeddedStore(filled) as other:
+        collection = store.find("test")
+        other.delete("test")
+        with pytest.raises(NoSuchIndex, match="has no collection test__1 any more"):
+            collection.upsert(rows_of(made[:1]))
+        with pytest.raises(NoSuchIndex, match="has no index 'test'; there are: none"):
+            store.find("test")
+        assert sorted(each.name for each in filled.iterdir()) == ["visop.json", "visop.lock"]

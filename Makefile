@@ -135,7 +135,7 @@ lint: .venv/stamp-dev
 
 types: .venv/stamp-dev
 	.venv/bin/mypy
-	.venv/bin/deno check --quiet visop/http/page/ visop/search/show/page/ visop/web/page/
+	.venv/bin/deno check --quiet visop/http/page/ visop/page/ visop/search/show/page/ visop/web/page/
 
 fix: .venv/stamp-dev ## Format, mend what the linter can mend, and refresh what docs are generated from code
 	.venv/bin/ruff format

@@ -1,4 +1,4 @@
-"""Take the pictures of docs/images anew, from the search page and the evaluation report in a real Chromium.
+"""Take the pictures of docs/images anew, from the pages and the evaluation report in a real Chromium.
 
 make screenshots     # needs Chromium: apt-get install chromium
 
@@ -78,18 +78,17 @@ def edited(picture: PILImage.Image) -> dict[str, PILImage.Image]:
 @contextmanager
 def search_page(work: Path) -> Iterator[str]:
     """The address of a `visop run` over the pictures."""
-    options = (
-        "--pictures",
-        work / "pictures",
-        "--uri",
-        work / "visop.db",
-        "--uploads",
-        "off",
-        "--http-endpoint",
-        "127.0.0.1:0",
-    )
+    options = ("--pictures", work / "pictures", "--uri", work / "visop.db", "--uploads", "off")
+    with served(work, "run", *options) as address:
+        yield address
+
+
+@contextmanager
+def served(work: Path, command: str, *options: object) -> Iterator[str]:
+    """The address of the page that a command serves."""
     environment = os.environ | {"OP_ENDPOINT": "127.0.0.1:0", "OP_CACHE_DIR": str(work / "cache")}
-    server = subprocess.Popen(visop("run", *options), env=environment, stderr=subprocess.PIPE, text=True)
+    words = visop(command, *options, "--http-endpoint", "127.0.0.1:0")
+    server = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True)
     assert server.stderr is not None
     try:
         address = next(found[1] for line in server.stderr if (found := re.search(r" http=(\S+)", line)))
@@ -97,6 +96,14 @@ def search_page(work: Path) -> Iterator[str]:
     finally:
         server.terminate()
         server.communicate()
+
+
+def show_boxes(page: Page, address: str, work: Path) -> None:
+    page.goto(address)
+    page.set_input_files("#file", work / "crew.jpg")
+    expect(page.locator("#found")).to_be_visible(timeout=60_000)
+    expect(page.locator(".part")).not_to_have_count(0)
+    page.locator("#list button").first.hover()
 
 
 def show_search(page: Page, address: str, work: Path) -> None:
@@ -132,11 +139,17 @@ def main() -> None:
         work = Path(folder)
         write_pictures(work / "pictures")
         photograph("chelsea.png").resize((640, 426)).save(work / "from-the-web.jpg", quality=70)
+        photograph("astronaut.png").save(work / "crew.jpg", quality=90)
         browser = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=os.geteuid() != 0)
         page = browser.new_page(viewport={"width": WIDTH, "height": 940}, color_scheme="light")
         with search_page(work) as address:
             show_search(page, address, work)
             shoot(page, "search-page.png")
+        with served(work, "serve", "--model", "faces") as address:
+            page.set_viewport_size({"width": WIDTH, "height": 760})
+            show_boxes(page, address, work)
+            shoot(page, "boxes-page.png")
+            page.set_viewport_size({"width": WIDTH, "height": 940})
         page.goto(evaluate(work).as_uri())
         shoot(page, "evaluation-report.png")
         browser.close()

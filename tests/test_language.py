@@ -83,6 +83,7 @@ def read_files() -> list[str]:
         "visop/**/*.html",
         "visop/**/*.jinja",
         "visop/http/page/*.js",
+        "visop/page/*.js",
         "visop/web/page/**/*.js",
         "docs/**/*.md",
     ]

@@ -1,13 +1,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import httpx
 import pytest
 
+from tests.toys import ToyProcessor
 from tests.web.conftest import Site
+from visop.errors import UsageError
+from visop.serving.pipeline import Pipeline
+from visop.serving.server import Server
+from visop.settings import Settings
 from visop.web.assets import groups_page, page_files
+from visop.web.search_server import SearchOptions, open_search
 
 FILES = {file.name: file.read_text() for file in page_files()}
 HTML = FILES["index.html"]
@@ -80,3 +88,27 @@ def test_every_id_that_the_page_speaks_of_is_there(page: str, main: str) -> None
         assert set(re.findall(rf'\b{attribute}="([^"]+)"', page)) <= ids
     for module in needed_by(main):
         assert set(re.findall(r'\$\("([^"]+)"\)', MODULES[module])) <= ids
+
+
+def test_what_finds_parts_has_their_page_where_there_is_nothing_to_index(tmp_path: Path) -> None:
+    settings = Settings(endpoint="127.0.0.1:0", http_endpoint="127.0.0.1:0", cache_dir=tmp_path)
+    operator, options = ToyProcessor(), SearchOptions(str(tmp_path / "test.db"), "test")
+    with Pipeline(operator, settings) as pipeline:
+        with (
+            open_search(options, settings, operator, pipeline) as companions,
+            Server(operator, pipeline, settings, companions) as server,
+        ):
+            page = httpx.get(f"http://{server.companion_addresses['http']}/").text
+        assert "<title>What is in a picture</title>" in page
+        with_pictures = replace(options, pictures=[str(tmp_path)])
+        with (
+            pytest.raises(UsageError, match="is a processor"),
+            open_search(with_pictures, settings, operator, pipeline),
+        ):
+            pass
+
+
+def test_the_page_of_search_leads_to_that_of_parts(site: Site) -> None:
+    assert 'id="boxes" href="parts" hidden' in HTML
+    told = site.web.get("/v1/identity").json()
+    assert (told["type"], told["parts"]) == ("encoder", "")  # so that it stays hidden

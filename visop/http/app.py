@@ -72,6 +72,8 @@ def build_app(
         app.include_router(parts_page_router())
     if extend:
         extend(app, endpoint)
+    if parts:
+        app.include_router(parts_page_router("/"))  # unless there is another page
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # as FastAPI's guide does it
     add_handlers(app)
     _add_middleware(app, endpoint, settings, bound, timeouts)

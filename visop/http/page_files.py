@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from fastapi import APIRouter, Request, Response
+
+from visop.page import shared_files
 
 # Scripts, styles and requests only from here; pictures that were dropped are blobs. No inline code: a file name that
 # found its way into a page as HTML would still do nothing.
@@ -18,19 +22,35 @@ _POLICY = (
 _MEDIA_TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
-def parts_page_router() -> APIRouter:
-    """The page of a processor or a pipeline: give it a picture, and see what it finds."""
+#: Where the page of parts is.
+PARTS = "/parts"
+
+
+def parts_page_router(path: str = PARTS) -> APIRouter:
+    """The page of a processor or a pipeline, under a path: give it a picture, and see what it finds.
+
+    Its other files are in ``PARTS``, whatever its own path is: that of search may be at ``/``.
+    """
     router = APIRouter(include_in_schema=False)
-    for file in files(__package__).joinpath("page").iterdir():
-        add_page_file(router, file.name, file.read_bytes())
+    for file in parts_page_files():
+        if file.name == "index.html":
+            add_file(router, path, file.read_bytes(), _MEDIA_TYPES["html"])
+        elif path == PARTS:
+            add_page_file(router, file.name, file.read_bytes(), f"{PARTS}/")
     return router
 
 
-def add_page_file(router: APIRouter, name: str, data: bytes) -> None:
-    """A file of a page under its name, ``index.html`` under ``/``; one of another type than pages have is left out."""
+def parts_page_files() -> Iterator[Traversable]:
+    """Its own files, and those that it has in common with other pages."""
+    yield from files(__package__).joinpath("page").iterdir()
+    yield from shared_files()
+
+
+def add_page_file(router: APIRouter, name: str, data: bytes, folder: str = "/") -> None:
+    """A file of a page under its name in a folder, ``index.html`` as the folder; what is of no page is left out."""
     media_type = _MEDIA_TYPES.get(name.rpartition(".")[2])
     if media_type is not None:
-        add_file(router, "/" if name == "index.html" else f"/{name}", data, media_type)
+        add_file(router, folder if name == "index.html" else f"{folder}{name}", data, media_type)
 
 
 def add_file(router: APIRouter, path: str, data: bytes, media_type: str) -> None:

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 
 import visop.search.show
 from visop.http.page_files import add_file, add_page_file
+from visop.page import shared_files
 from visop.search.show.groups_page import STYLES
 from visop.templates import render
 
@@ -24,9 +25,10 @@ def page_router() -> APIRouter:
 
 
 def page_files() -> Iterator[Traversable]:
-    """The files that are sent as they are: of this package, and those that the page of groups has of its own."""
+    """The files that are sent as they are: of this package, of the page of groups, and those that all pages have."""
     for package in (__package__, visop.search.show.__name__):
         yield from files(package).joinpath("page").iterdir()
+    yield from shared_files()
 
 
 def groups_page() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -53,6 +54,9 @@ from visop.web.watching import Watch, WatchTimes
 _EXAMPLES = "examples"
 
 
+logger = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True)
 class SearchOptions:
     """What is searched.
@@ -98,7 +102,18 @@ def open_search(
     *,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
 ) -> Iterator[list[MakeCompanion]]:
-    """The HTTP server of ``open_routes``, for ``visop.serving.lifecycle.serve``. Raises as ``open_routes`` does."""
+    """The HTTP server of ``open_routes``, for ``visop.serving.lifecycle.serve``.
+
+    For a processor or a pipeline, and no pictures to index, the page of parts is there, and nothing to search.
+
+    Raises:
+        UsageError: there are pictures to index, and the operator does not give one vector of each.
+        VisopError: as ``open_routes``.
+    """
+    if not isinstance(operator, Encoder) and not options.pictures:
+        logger.info("%s finds parts of pictures: the page shows them, and searches nothing", operator.name)
+        yield [functools.partial(HttpServer, timeouts=timeouts)]
+        return
     with open_routes(options, settings, check_encoder(operator), pipeline) as extend:
         yield [functools.partial(HttpServer, extend=extend, timeouts=timeouts)]
 

@@ -1,11 +1,12 @@
 // The page of a processor: give it a picture, and see what it finds.
 
 import { draw, fit } from "./boxes.js";
-import { drawn, identity, partsOf, Problem } from "./call.js";
+import { drawn, identity, partsOf } from "./call.js";
 import { $ } from "./dom.js";
 import { listenToPictures } from "./input.js";
 import { list, listenToParts } from "./list.js";
 import { show } from "./picture.js";
+import { Problem, wordsOf } from "./problem.js";
 
 let looking = new AbortController();
 let mostBytes = Infinity;
@@ -48,10 +49,7 @@ function end(parts, canShow, picture) {
 
 function fail(error) {
   $("said").textContent = "";
-  if (!(error instanceof Problem)) console.error(error);
-  $("problem").textContent = error instanceof Problem
-    ? error.message
-    : "Something went wrong on this page. Please reload it.";
+  $("problem").textContent = wordsOf(error);
   $("problem").hidden = false;
 }
 

@@ -14,8 +14,9 @@ _EXPORT = re.compile(r"^export (?=(?:async )?(?:const|function) ([\w$]+))", re.M
 
 
 def page_file(name: str) -> str:
-    """The text of a file of ``page/``."""
-    return files(__package__).joinpath("page").joinpath(name).read_text("utf-8")
+    """The text of a file of ``page/``, or of those that all pages have."""
+    own = files(__package__).joinpath("page").joinpath(name)
+    return (own if own.is_file() else files("visop.page").joinpath(name)).read_text("utf-8")
 
 
 def bundled_script(main: str) -> str:

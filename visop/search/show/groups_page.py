@@ -20,7 +20,7 @@ from visop.sources import path_of
 from visop.templates import render
 
 #: The style sheets, in their order.
-STYLES = ("page.css", "groups.css")
+STYLES = ("theme.css", "page.css", "groups.css")
 
 # What a page of a thousand groups has, so that it opens at once and can be sent around. The small pictures get what
 # everything else leaves, and so are sharper the fewer they are.

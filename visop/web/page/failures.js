@@ -1,7 +1,7 @@
 // Which files could not be read, and why: asked for when somebody opens the list.
 
 import { $, element } from "./dom.js";
-import { call } from "./server.js";
+import { call } from "./problem.js";
 import { state } from "./state.js";
 
 const MOST = 100;

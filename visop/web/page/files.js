@@ -1,6 +1,6 @@
 // Files of the person's own, on their way to the server.
 
-import { Problem } from "./server.js";
+import { Problem } from "./problem.js";
 import { state } from "./state.js";
 import { spokenBytes } from "./words.js";
 

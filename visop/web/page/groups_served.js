@@ -7,7 +7,8 @@ import { listenToList, showGroups } from "./group_list.js";
 import { listenToMoving, offerMoving } from "./group_moving.js";
 import { dismissProblem, showProblem } from "./notices.js";
 import { listenToScript } from "./script_dialog.js";
-import { call, thumbnail } from "./server.js";
+import { call } from "./problem.js";
+import { thumbnail } from "./server.js";
 import { counted } from "./words.js";
 
 const POLL_MS = 1000;

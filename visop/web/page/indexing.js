@@ -4,7 +4,7 @@ import { $ } from "./dom.js";
 import { showFailures } from "./failures.js";
 import { say, showProblem } from "./notices.js";
 import { showEmpty } from "./results.js";
-import { call } from "./server.js";
+import { call } from "./problem.js";
 import { isStartFull, showStart } from "./start.js";
 import { state } from "./state.js";
 import { capital, counted, spokenTime } from "./words.js";

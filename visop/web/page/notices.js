@@ -1,7 +1,7 @@
 // What the page says: to screen readers what it did, to everybody what went wrong.
 
 import { $ } from "./dom.js";
-import { Problem } from "./server.js";
+import { wordsOf } from "./problem.js";
 
 /** Say it to screen readers; others see it happen. */
 export function say(text) {
@@ -11,11 +11,7 @@ export function say(text) {
 /** Show a problem until it is dismissed. An aborted call is not one. */
 export function showProblem(problem) {
   if (problem.name === "AbortError") return;
-  const isWorded = problem instanceof Problem;
-  if (!isWorded) console.error(problem);
-  $("problem").firstElementChild.textContent = isWorded
-    ? problem.message
-    : "Something went wrong on this page. Please reload it.";
+  $("problem").firstElementChild.textContent = wordsOf(problem);
   $("problem").hidden = false;
   $("problem").scrollIntoView({ block: "nearest" });
 }

@@ -1,7 +1,8 @@
 // A query is what is searched with: a file, an address or a picture of the index, with its name and image to show.
 
 import { formOf } from "./files.js";
-import { post, postJson, Problem, thumbnail } from "./server.js";
+import { Problem } from "./problem.js";
+import { post, postJson, thumbnail } from "./server.js";
 import { shortName } from "./words.js";
 
 // With a scheme, or at least a dot and a slash. Other text that is pasted is not sent anywhere.

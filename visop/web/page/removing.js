@@ -5,7 +5,7 @@ import { $ } from "./dom.js";
 import { refresh } from "./indexing.js";
 import { dismissProblem, showProblem } from "./notices.js";
 import { showAgain } from "./results.js";
-import { call } from "./server.js";
+import { call } from "./problem.js";
 import { state } from "./state.js";
 import { shortName } from "./words.js";
 

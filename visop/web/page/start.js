@@ -2,7 +2,7 @@
 
 import { showProblem } from "./notices.js";
 import { addPictures, PER_STEP } from "./results.js";
-import { call } from "./server.js";
+import { call } from "./problem.js";
 import { state } from "./state.js";
 
 /** Show them, or those that are new since. */

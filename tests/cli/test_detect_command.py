@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -51,6 +52,12 @@ def pictures(tmp_path: Path) -> Path:
 @pytest.fixture
 def endpoint(start_server: Callable[..., Running]) -> str:
     return start_server(ToyProcessor()).address
+
+
+def unused_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -309,3 +316,32 @@ def test_a_run_that_was_begun_otherwise_does_not_go_on(
     assert run(pictures, "-e", endpoint, "--out", out) == 2
     assert "There: least score 0.5. Now: least score none" in capsys.readouterr().err
     assert run(pictures, "-e", endpoint, "--out", out, "--restart") == 1
+
+
+def test_several_operators_share_the_work_and_one_that_fails_is_left_out(
+    tmp_path: Path, start_server: Callable[..., Running], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(60):
+        (folder / f"{number:02}.png").write_bytes(make_scene({RED: (number % 40, 5, 20, 10)}))
+    servers = [start_server(ToyProcessor()) for _ in range(2)]
+    running = [flag for server in servers for flag in ("-e", server.address)]
+    out = tmp_path / "found.jsonl"
+    assert run(folder, "-e", f"127.0.0.1:{unused_port()}", *running, "--out", out, "--batch", 1) == 0
+    found = {entry["input"]: entry["parts"][0]["box"]["x"] for entry in lines(out)}
+    assert found == {str(folder / f"{number:02}.png"): number % 40 for number in range(60)}
+    looked = [sum(server.operator.batches) for server in servers]
+    assert sum(looked) >= 60
+    assert min(looked) > 1  # beside the warm-up
+
+
+def test_operators_that_find_something_else_are_refused(
+    pictures: Path, start_server: Callable[..., Running], capsys: pytest.CaptureFixture[str]
+) -> None:
+    other: Any = ToyProcessor()
+    other.labels = ("200-0-0", "0-0-250")
+    first, second = start_server(ToyProcessor()).address, start_server(other).address
+    assert run(pictures, "-e", first, "-e", second) == 2
+    said = f"{second}: finds something else than {first}: its labels is"
+    assert said in capsys.readouterr().err

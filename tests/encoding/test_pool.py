@@ -158,7 +158,9 @@ def test_an_operator_that_does_not_answer_at_the_start_is_left_out(caplog):
         with open_encoders(operators, Settings()) as encoders:
             check_each_once(list(encoders.encode(ITEMS)))
     assert list(encoders.members) == [operators[1]]
-    assert [record.args[0] for record in caplog.records if record.name == "visop.encoding.pool"] == operators[::2]
+    assert [record.args[0] for record in caplog.records if record.name == "visop.encoding.shared_work"] == operators[
+        ::2
+    ]
 
 
 def test_when_no_operator_answers_at_the_start_there_is_nothing_to_do_the_work():

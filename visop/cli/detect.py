@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from visop.detecting.copies import Copies
     from visop.detecting.detection_file import Kept, Outputs
     from visop.detecting.entries import Choice, Entry, Tally
-    from visop.detecting.run import Looking, StreamDetector
+    from visop.detecting.run import Detectors, Looking
     from visop.images.fetching.fetch import Fetcher
 
 _OF_COPIES = {f"setting_{name}" for name in CROP_SETTINGS}
@@ -84,10 +84,12 @@ def _detect(names: Sequence[str], folders: Sequence[str], arguments: argparse.Na
         copies, fetcher = _copies(names, folders, arguments, stack)
         if copies is not None and outputs is not None:
             copies.check(may_exist=arguments.restart or outputs.journal.exists())
-        detector, operator, max_bytes = stack.enter_context(_open_detector(arguments))
+        detectors = stack.enter_context(_open_detectors(arguments))
+        operator = detectors.operator
         choice.check(operator.labels)
         kept = stack.enter_context(_kept(outputs, operator, choice, arguments))
-        looking = Looking(detector, reader(max_bytes, fetcher), choice, copies, arguments.batch)
+        read = reader(detectors.max_image_bytes, fetcher)
+        looking = Looking(detectors.members, read, choice, copies, arguments.batch)
         _look(looking, names, kept, _shown(names, operator, arguments), has_bar=_has_bar(arguments))
     return _told(kept.tally, outputs, quiet=arguments.quiet)
 
@@ -107,22 +109,21 @@ def _look(
 
 
 @contextmanager
-def _open_detector(arguments: argparse.Namespace) -> Iterator[tuple[StreamDetector, OperatorInfo, int]]:
-    """The running operator, or one in this process; what it is; and how many bytes one picture may have."""
-    if arguments.operator:
-        from visop.client import Client
+def _open_detectors(arguments: argparse.Namespace) -> Iterator[Detectors]:
+    """The running operators, or one in this process."""
+    from visop.detecting.run import Detectors, open_running
 
+    if arguments.operators:
         others = {name: value for name, value in vars(arguments).items() if name not in _OF_COPIES}
-        check_local_flags(argparse.Namespace(**others), [arguments.operator])
-        with Client(arguments.operator) as client:
-            identity = client.identity()
-            yield client, identity.operator, identity.limits.max_image_bytes
+        check_local_flags(argparse.Namespace(**others), arguments.operators)
+        with open_running(arguments.operators) as running:
+            yield running
     else:
         settings = read_settings(arguments).settings
         with imports("to detect in this process: pip install 'visop[cpu]'"):
             from visop.detecting.local import open_local
         with _model_named(), open_local(settings) as detector:
-            yield detector, detector.info, settings.max_image_bytes
+            yield Detectors(detector.info, settings.max_image_bytes, {"the operator": detector})
 
 
 @contextmanager

@@ -36,6 +36,7 @@ examples:
   visop detect pictures/ --model faces --annotated looked-at/         copies with boxes, and looked-at/found.jsonl
   visop detect pictures/ --model faces --out faces.csv --min-score 0.9
   visop detect pictures/ -e 127.0.0.1:50051 --label dog --label cat --out animals.jsonl --crops animals/
+  visop detect pictures/ -e 10.0.0.7:50051 -e 10.0.0.8:50051 --out found.jsonl
   visop detect pictures/ --class my_operators:Logos --format jsonl | jq .parts
   find /data -name '*.jpg' | visop detect --list - --model regions:10 --out regions.csv
 """
@@ -50,7 +51,11 @@ def add_detect_flags(parser: CommandParser) -> None:
     model = next(action for action in parser._actions if action.dest == "setting_model")
     model.help = "a processor in this process: faces, regions:N, ... (docs/how-to/parts.md lists them)"
     add_settings(finds, ["operator"])
-    add_running_operator(finds, "a running processor or pipeline, in place of one in this process")
+    add_running_operator(
+        finds,
+        "a running processor or pipeline, in place of one in this process; repeat it to share the work among several",
+        several=True,
+    )
     wanted = parser.add_argument_group("which parts")
     score = number(float, lambda value: value == value, "a number, such as 0.5")
     wanted.add_argument("--min-score", type=score, metavar="SCORE", help="only what has at least this score")

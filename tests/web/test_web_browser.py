@@ -631,3 +631,48 @@ def test_no_rule_of_accessibility_is_broken(open_page: Callable[..., Page], shar
             page.get_by_role("button", name="Open 4.png").click()
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
+
+
+def test_another_index_is_chosen_by_keyboard_and_kept_in_the_address(
+    start_site: Callable[..., Site], open_page: Callable[..., Page]
+) -> None:
+    site = start_site(3)
+    assert site.web.post("/v1/indexes", json={"name": "art", "attributes": {"title": "string"}}).status_code == 201
+    file = picture_file(colour_of(30))
+    body = {"pictures": [{"data": base64.b64encode(file).decode(), "attributes": {"title": "Mona Lisa"}}]}
+    assert site.web.post("/v1/indexes/art/pictures", json=body).json()["added"] == 1
+    page = open_page(site, PHONE)
+    expect(page.locator(".card")).to_have_count(3)
+    page.get_by_label("Index", exact=True).focus()
+    page.keyboard.press("a")
+    expect(page.locator(".card")).to_have_count(1)
+    expect(page.locator("#count")).to_have_text("1 picture")
+    assert page.url.endswith("?index=art")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert not Axe().run(page).response["violations"]
+    page.locator(".card .like").click()
+    expect(page.locator("#shown")).to_be_visible()
+    page.go_back()
+    expect(page.locator("#shown")).to_be_hidden()
+    page.locator(".card .open").click()
+    expect(page.locator("#viewer-facts")).to_contain_text("Mona Lisa")
+    assert "v1/indexes/art/pictures/" in (page.locator("#viewer-file").get_attribute("href") or "")
+    page.keyboard.press("Escape")
+    page.locator("#add-files").set_input_files(
+        FilePayload(name="x.png", mimeType="image/png", buffer=picture_file(colour_of(31)))
+    )
+    expect(page.locator(".card")).to_have_count(2)
+    page.reload()
+    expect(page.locator(".card")).to_have_count(2)
+    expect(page.get_by_label("Index", exact=True)).to_have_value("art")
+    page.get_by_label("Index", exact=True).select_option("test")
+    expect(page.locator(".card")).to_have_count(3)
+    page.go_back()
+    expect(page.locator(".card")).to_have_count(2)
+    assert site.status()["count"] == 3
+
+
+def test_one_index_is_no_choice(shared: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page(shared)
+    expect(page.locator(".card")).to_have_count(10)
+    expect(page.locator("#index-row")).to_be_hidden()

@@ -35,7 +35,8 @@ export function wordsOf(problem) {
   return "Something went wrong on this page. Please reload it.";
 }
 
-function problemText(code, detail) {
+/** A problem in words for the person. */
+export function problemText(code, detail) {
   if (code === 429) return "The server is busy. Try again in a moment.";
   if (code === 504) {
     return "That took too long. Try again, or try a smaller picture.";

@@ -60,7 +60,7 @@ def _add_collection_routes(router: APIRouter, indexes: Indexes, endpoint: Endpoi
         With `unless_copy` this is the one call that answers "is this a copy of anything I have, and if not, keep it".
         """
         indexes.default.uploads.check()
-        return await endpoint.serve(request, lambda body: adding_task(_service(indexes, request), body))
+        return await endpoint.serve(request, lambda body: adding_task(indexes.service_to_add(_name(request)), body))
 
     @router.get("", summary="The pictures of an index", responses=problem_answers(*_READ))
     async def every(
@@ -114,4 +114,8 @@ def _add_picture_routes(router: APIRouter, indexes: Indexes, endpoint: Endpoint)
 
 
 def _service(indexes: Indexes, request: Request) -> SearchService:
-    return indexes.service(str(request.path_params["name"]))
+    return indexes.service(_name(request))
+
+
+def _name(request: Request) -> str:
+    return str(request.path_params["name"])

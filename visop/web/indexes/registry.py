@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from visop.contract import OperatorInfo
 from visop.encoding.same_encoder import differences
 from visop.errors import NotAllowed, NotFound
 from visop.http.problems import Conflict
+from visop.part_scheme import spoken_parts
 from visop.search.attributes import Declared
 from visop.search.index import Index
 from visop.search.store import Collection
@@ -65,8 +66,8 @@ class Indexes:
             return index.collection if index.operator is not None else None
 
     def why_not(self, there: OperatorInfo) -> str:
-        """Why an index with vectors of this operator cannot be searched here; empty if it can."""
-        differing = "; ".join(differences(there, self.encoder))
+        """Why an index with vectors of this operator cannot be searched here; empty if it can, whatever its parts."""
+        differing = "; ".join(differences(replace(there, parts=self.encoder.parts), self.encoder))
         return f"it was made with another encoder, {there.name}: {differing}" if differing else ""
 
     def service(self, name: str) -> SearchService:
@@ -87,6 +88,21 @@ class Indexes:
                 stack = ExitStack()
                 served = self._served[name] = _Served(self._serve(index, stack), stack)
             return served.service
+
+    def service_to_add(self, name: str) -> SearchService:
+        """Serve an index into which pictures are added.
+
+        Raises:
+            VisopError: as ``service``; or nothing may be added here, or the index has vectors of other parts.
+        """
+        service = self.service(name)
+        service.uploads.check()
+        with safe_errors():
+            there = service.index.collection.operator.parts
+        if there != self.encoder.parts:
+            parts = f"{spoken_parts(there)}; this server makes those of the parts {spoken_parts(self.encoder.parts)}"
+            raise NotAllowed(f"the index {name} has vectors of the parts {parts}, so nothing can be added")
+        return service
 
     def create(self, name: str, attributes: Declared) -> SearchService:
         """Make an empty index, whose pictures may have these attributes.

@@ -4,7 +4,7 @@ import { $ } from "./dom.js";
 import { formOf } from "./files.js";
 import { refresh } from "./indexing.js";
 import { dismissProblem, say, showProblem } from "./notices.js";
-import { Problem } from "./problem.js";
+import { Problem, problemText } from "./problem.js";
 import { post } from "./server.js";
 import { showStart } from "./start.js";
 import { state } from "./state.js";
@@ -36,7 +36,9 @@ export async function add(files) {
 // Whether it was in the index before.
 async function addOne(file) {
   const form = await formOf("images", file);
-  return (await post("v1/index", form)).pictures[0].known;
+  const { results: [result] } = await post(`v1/indexes/${state.status.name}/pictures`, form);
+  if (result.problem) throw new Problem(problemText(result.problem.status, result.problem.detail));
+  return result.status === "known";
 }
 
 function problemOf(failures) {

@@ -2,7 +2,7 @@
 
 import { $, element } from "./dom.js";
 import { pictureImage, queryImage } from "./images.js";
-import { postJson } from "./server.js";
+import { ofIndex, postJson } from "./server.js";
 import { state } from "./state.js";
 import { capital, shortName, spokenBytes, spokenScore } from "./words.js";
 
@@ -64,7 +64,7 @@ function measureWithQuery(view, picture) {
 }
 
 async function measure(one, other) {
-  const { metric, matches } = await postJson("v1/search", { id: one.id, k: 1, filter: `id == "${other.id}"` });
+  const { metric, matches } = await postJson(ofIndex("search"), { id: one.id, k: 1, filter: `id == "${other.id}"` });
   return matches.length ? { metric, match: matches[0] } : null;
 }
 

@@ -5,6 +5,7 @@ import { showFailures } from "./failures.js";
 import { say, showProblem } from "./notices.js";
 import { showEmpty } from "./results.js";
 import { call } from "./problem.js";
+import { ofIndex } from "./server.js";
 import { isStartFull, showStart } from "./start.js";
 import { state } from "./state.js";
 import { capital, counted, spokenTime } from "./words.js";
@@ -33,10 +34,13 @@ export async function watch() {
 /** Ask for the status of the index, and show it. */
 export async function refresh() {
   const wasRunning = state.status?.indexing.state === "running";
-  state.status = await call("v1/index/status");
+  const { index } = state;
+  const status = await call(ofIndex(state.index ? "status" : "index/status"));
+  if (state.index !== index) return; // another one was chosen meanwhile
+  state.status = status;
   const { count, uploads, fetch, indexing } = state.status;
   $("count").textContent = count ? counted(count, "picture") : "";
-  $("copies").hidden = count < 2;
+  $("copies").hidden = count < 2 || Boolean(state.index);
   $("add").hidden = !uploads;
   $("url-row").hidden = !fetch;
   showIndexing(indexing);

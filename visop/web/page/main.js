@@ -4,9 +4,10 @@ import { add, keep } from "./adding.js";
 import { clearSelection, compare, select } from "./compare.js";
 import { $ } from "./dom.js";
 import { fillFailures } from "./failures.js";
+import { adoptAddress, offerIndexes } from "./index_choice.js";
 import { watch } from "./indexing.js";
 import { listenToDrops, onPaste, takeFiles } from "./input.js";
-import { begin, onPopState } from "./navigation.js";
+import { begin, chooseIndex, onPopState } from "./navigation.js";
 import { dismissProblem, showProblem } from "./notices.js";
 import { offerParts } from "./parts_link.js";
 import { askToRemove, dismissRemoved, remove, undo } from "./removing.js";
@@ -26,6 +27,7 @@ function listenToSearch() {
   $("file").addEventListener("change", () => takeFiles($("file"), ([file]) => searchFile(file)));
   $("add-files").addEventListener("change", () => takeFiles($("add-files"), (files) => add(files).catch(showProblem)));
   $("keep").addEventListener("click", keep);
+  $("index").addEventListener("change", () => chooseIndex($("index").value));
   $("more").addEventListener("click", searchForMore);
   document.addEventListener("paste", onPaste);
   listenToDrops();
@@ -87,6 +89,8 @@ listenToViewer();
 listenToRemoval();
 listenToKeys();
 addEventListener("popstate", onPopState);
+await adoptAddress();
 watch();
 begin();
 offerParts().catch(showProblem);
+offerIndexes().catch(() => {}); // the page says by then that the server does not answer

@@ -1,5 +1,6 @@
 // Arriving at an address of the page, and going back and forward between them.
 
+import { adoptAddress, switchIndex } from "./index_choice.js";
 import { dismissProblem } from "./notices.js";
 import { queryOf } from "./queries.js";
 import { show } from "./results.js";
@@ -8,12 +9,20 @@ import { showStart } from "./start.js";
 import { state } from "./state.js";
 import { claimEntry, viewOf } from "./views.js";
 
-export function onPopState(event) {
+export async function onPopState(event) {
   stopSearching();
   dismissProblem();
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+  await adoptAddress();
   const past = viewOf(event.state);
   return past ? show(past) : begin();
+}
+
+/** Show another index, from its beginning. */
+export async function chooseIndex(name) {
+  stopSearching();
+  await switchIndex(name);
+  begin();
 }
 
 /** Show what the page's address asks for. */

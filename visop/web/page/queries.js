@@ -2,7 +2,7 @@
 
 import { formOf } from "./files.js";
 import { Problem } from "./problem.js";
-import { post, postJson, thumbnail } from "./server.js";
+import { ofIndex, post, postJson, thumbnail } from "./server.js";
 import { shortName } from "./words.js";
 
 // With a scheme, or at least a dot and a slash. Other text that is pasted is not sent anywhere.
@@ -18,7 +18,7 @@ export const pictureQuery = (picture) => ({ picture, name: shortName(picture), i
 export function addressQuery(text) {
   const url = text.trim();
   if (!url) throw new Problem("Choose a picture, or enter the address of one.");
-  const ours = url.match(/\/v1\/pictures\/([0-9a-f]{64})\b/); // one of the page's own pictures, dragged
+  const ours = url.match(/\/v1\/(?:indexes\/\w+\/)?pictures\/([0-9a-f]{64})\b/); // one of the page's own pictures, dragged
   if (ours && url.startsWith(location.origin)) {
     return pictureQuery({ id: ours[1], names: [] });
   }
@@ -52,10 +52,14 @@ export async function ask(query, k, signal) {
   if (query.file) {
     const form = await formOf("image", query.file);
     form.append("k", String(k));
-    return post("v1/search", form, signal);
+    return post(ofIndex("search"), form, signal);
   }
   if (query.picture) {
-    return postJson("v1/search", { id: query.picture.id, k: k + 1 }, signal);
+    return postJson(ofIndex("search"), { id: query.picture.id, k: k + 1 }, signal);
   }
-  return postJson("v1/search", query.url.startsWith("data:") ? { data: query.url, k } : { url: query.url, k }, signal);
+  return postJson(
+    ofIndex("search"),
+    query.url.startsWith("data:") ? { data: query.url, k } : { url: query.url, k },
+    signal,
+  );
 }

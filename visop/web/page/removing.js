@@ -6,6 +6,7 @@ import { refresh } from "./indexing.js";
 import { dismissProblem, showProblem } from "./notices.js";
 import { showAgain } from "./results.js";
 import { call } from "./problem.js";
+import { ofIndex } from "./server.js";
 import { state } from "./state.js";
 import { shortName } from "./words.js";
 
@@ -25,7 +26,7 @@ export async function remove() {
   closeDialogs();
   dismissProblem();
   try {
-    const { can_undo: canUndo } = await call(`v1/pictures/${picture.id}`, { method: "DELETE" });
+    const { can_undo: canUndo } = await call(ofIndex(`pictures/${picture.id}`), { method: "DELETE" });
     state.removed.add(picture.id);
     select(picture, false);
     removed = picture;
@@ -40,7 +41,7 @@ export async function remove() {
 export async function undo() {
   $("undo").disabled = true;
   try {
-    await call(`v1/pictures/${removed.id}`, { method: "PUT" });
+    await call(ofIndex(`pictures/${removed.id}`), { method: "PUT" });
     state.removed.delete(removed.id);
     showAgain();
     tell(`${shortName(removed)} is in the index again.`, false);

@@ -3,6 +3,7 @@
 import { isSelected, select } from "./compare.js";
 import { $, element } from "./dom.js";
 import { pictureImage } from "./images.js";
+import { fileAddress } from "./server.js";
 import { state } from "./state.js";
 import { shortName, spokenBytes } from "./words.js";
 
@@ -37,7 +38,7 @@ function showPicture() {
   $("viewer-picture").replaceChildren(pictureImage(picture));
   $("viewer-picture").classList.toggle("is-missing", picture.gone);
   $("viewer-missing").hidden = !picture.gone;
-  $("viewer-file").href = `v1/pictures/${picture.id}`;
+  $("viewer-file").href = fileAddress(picture);
   $("viewer-file").hidden = picture.gone;
   $("viewer-remove").hidden = !state.status?.uploads;
   $("before").setAttribute("aria-disabled", viewed.at === 0); // a button that is really disabled loses the focus

@@ -14,6 +14,7 @@ from tests.conftest import make_image, note, picture_file, unit
 from tests.search.conftest import colour_of, write_pictures
 from tests.toys import ToyOperator
 from tests.web.conftest import Site
+from visop.encoding.encoded import EncodedPicture
 from visop.encoding.local import LocalEncoder
 from visop.encoding.pool import Encoders
 from visop.search.index import Index
@@ -135,7 +136,7 @@ def test_an_upload_beside_indexing_and_the_file_that_is_indexed_are_one_picture(
         indexing = pool.submit(there.add, [path])
         assert operator.entered.acquire(timeout=20)  # it was looked up, and is not there
         uploads = Uploads(there, originals, tmp_path / "uploads")
-        kept = uploads.keep(NewFile(path.read_bytes(), unit(colour_of(0)).astype(np.float32)))
+        kept = uploads.keep(NewFile(path.read_bytes(), EncodedPicture(unit(colour_of(0)).astype(np.float32))))
         operator.gate.set()
         indexing.result()
     picture = there.get(kept.picture.id)
@@ -150,7 +151,7 @@ def test_the_same_file_may_be_uploaded_many_times_at_once(index: tuple[Index, To
         uploads = Uploads(there, originals, tmp_path / "uploads")
         for number in range(15):
             vector = unit(colour_of(number)).astype(np.float32)
-            kept = list(pool.map(uploads.keep, [NewFile(picture_file(colour_of(number)), vector)] * 8))
+            kept = list(pool.map(uploads.keep, [NewFile(picture_file(colour_of(number)), EncodedPicture(vector))] * 8))
             assert sum(not each.known for each in kept) == 1
     assert there.count() == 15
     assert len(list((tmp_path / "uploads").iterdir())) == 15

@@ -13,11 +13,12 @@ from visop.address import is_loopback, is_wildcard, join, split
 from visop.cli.console import imports
 from visop.cli.flags import Commands, add_calibration, add_command
 from visop.cli.folder_flags import add_folder_flags, find_options
-from visop.cli.index_flags import add_index_flags, token, uri_of
+from visop.cli.index_flags import add_index_flags, add_parts_flag, token, uri_of
 from visop.cli.old_spellings import add_old_spelling
 from visop.cli.operator_flags import add_local_operator
 from visop.cli.settings_flags import add_settings, given_settings
 from visop.errors import UsageError
+from visop.part_scheme import NO_PARTS
 from visop.search import DEFAULT_URI
 from visop.settings import Effective, load_settings
 from visop.sources import is_url, typed_path
@@ -61,6 +62,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--no-watch", dest="watch", action="store_false", help=quietly)
     add_folder_flags(parser)
     add_index_flags(parser)
+    add_parts_flag(parser)
     parser.add_argument(
         "--uploads",
         metavar="FOLDER",
@@ -90,7 +92,7 @@ def add_parser(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C; the exit status."""
-    effective = _settings(arguments)
+    effective = _settings(arguments, _parts(arguments))
     _check_pictures(arguments.pictures)
     with imports("to search in a browser: pip install 'visop[web]'"):
         from visop.search.place import file_of
@@ -124,11 +126,22 @@ def _tell_address(addresses: Mapping[str, str]) -> None:
     sys.stdout.flush()
 
 
-def _settings(arguments: argparse.Namespace) -> Effective:
+def _parts(arguments: argparse.Namespace) -> str | None:
+    """What makes the parts of pictures: as it was asked for, or as the index has them that is there."""
+    if arguments.parts is not None or os.environ.get("OP_PROCESSOR") or "processor" in given_settings(arguments):
+        return arguments.parts  # type: ignore[no-any-return]
+    with imports("to search in a browser: pip install 'visop[web]'"):
+        from visop.search.parts_of_index import parts_of_index
+    return parts_of_index(uri_of(arguments), arguments.name, token())
+
+
+def _settings(arguments: argparse.Namespace, parts: str | None) -> Effective:
     """The settings, with HTTP on: the page needs it. An empty address, which elsewhere is off, is the default here."""
     flags = given_settings(arguments)
     if not flags.get("http_endpoint", os.environ.get("OP_HTTP_ENDPOINT")):
         flags["http_endpoint"] = DEFAULT_HTTP
+    if parts is not None:
+        flags |= {"processor": "", "whole": "off"} if parts == NO_PARTS else {"processor": parts, "whole": "on"}
     return load_settings(os.environ, flags)
 
 

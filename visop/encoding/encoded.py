@@ -8,9 +8,10 @@ from typing import Protocol
 
 from visop.client.parts import FoundPart
 from visop.contract import Vector
-from visop.detection import Detection, Part
+from visop.detection import Detection, Found, Part
 from visop.encoding.run import HasHealth
 from visop.errors import VisopError
+from visop.serving.steps import Result
 
 # A request of as many pictures with 26 parts of 2,048 dimensions is answered in 4 MB.
 _BATCH = 16
@@ -71,6 +72,13 @@ def encoded_of(parts: Sequence[Part]) -> EncodedPicture | VisopError:
         return VisopError("the operator gave no vector of the whole picture, or none of a part")
     whole, *others = parts
     return EncodedPicture(whole.vector, tuple(others))  # type: ignore[arg-type]  # none is None
+
+
+def picture_of(result: Result | VisopError) -> EncodedPicture | VisopError:
+    """What a pipeline of this process made of a picture: of an encoder, a vector; of others, its parts."""
+    if isinstance(result, VisopError):
+        return result
+    return encoded_of(result.parts) if isinstance(result, Found) else EncodedPicture(result)
 
 
 def _answered(found: Sequence[FoundPart]) -> EncodedPicture | VisopError:

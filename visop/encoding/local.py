@@ -13,7 +13,7 @@ from visop.client import HEALTHY
 from visop.client.remote_waits import with_patience
 from visop.contract import OperatorInfo, Vector
 from visop.detection import Found
-from visop.encoding.encoded import EncodedPicture, encoded_of
+from visop.encoding.encoded import EncodedPicture, picture_of
 from visop.errors import VisopError
 from visop.images.crops import CropOptions
 from visop.part_scheme import of_pictures
@@ -80,12 +80,7 @@ class LocalPictures(LocalOperator):
         self, inputs: Iterable[bytes | str | VisopError], *, batch: int
     ) -> Iterator[EncodedPicture | VisopError]:
         """Do as ``visop.encoding.encoded.PictureEncoder``."""
-        for each in self.results(inputs, batch=batch):
-            yield encoded_of(each.parts) if isinstance(each, Found) else _no_parts(each)
-
-
-def _no_parts(result: Result | VisopError) -> VisopError:
-    return result if isinstance(result, VisopError) else VisopError("the operator gave one vector, and no parts")
+        return map(picture_of, self.results(inputs, batch=batch))
 
 
 @contextmanager

@@ -20,17 +20,21 @@ from visop.web.messages import SearchRequest
 class Query:
     """Of one request.
 
+    Args:
+        request: what is wanted.
+        in_parts: whether pictures of the index are encoded in parts: of what is searched with, the whole is enough.
+
     Attributes:
         marked: the share of what is searched with that differs from its background, once it was decoded.
     """
 
-    def __init__(self, request: SearchRequest) -> None:
-        self._request = request
+    def __init__(self, request: SearchRequest, *, in_parts: bool = False) -> None:
+        self._request, self._in_parts = request, in_parts
         self.marked: float | None = None
 
     def asked(self, given: Input) -> Input:
         """The input, of which the parts that are searched with are encoded."""
-        return replace(given, look=self._look, boxes=self._boxes if self._request.in_views else None)
+        return replace(given, look=self._look, boxes=self._boxes if self._request.in_views or self._in_parts else None)
 
     def views(self, results: Results) -> list[View]:
         """What to search with, by what became of the input.
@@ -44,6 +48,7 @@ class Query:
         if not isinstance(result, Found):
             return [View(result)]
         vectors = [(part.vector, part.detection.box) for part in result.parts if part.vector is not None]
+        vectors = vectors if self._request.in_views else vectors[:1]
         return [View(vector, box if number else None) for number, (vector, box) in enumerate(vectors)]
 
     def _look(self, image: Image) -> None:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi import Query as Parameter
 from pydantic import BaseModel
 
-from visop.contract import Vector
+from visop.encoding.encoded import EncodedPicture, picture_of
 from visop.errors import VisopError
 from visop.http.body import FORM, JSON, Body
 from visop.http.endpoint import Endpoint, Extend, Results, Task
@@ -16,7 +16,6 @@ from visop.http.openapi import CALL_PROBLEMS, FILE, READ_PROBLEMS, answers, body
 from visop.search.ranking import MODES, View
 from visop.serving.convert import refuse_bad
 from visop.serving.pipeline import Input
-from visop.serving.steps import vectors_of
 from visop.web.assets import page_router
 from visop.web.duplicate_routes import duplicates_router
 from visop.web.messages import (
@@ -123,7 +122,7 @@ def search_task(service: SearchService, body: Body) -> Task:
         return Task((), lambda _: _json(service.search_like(request, str(request.id))))
     if request.id:
         inputs = [Input("id", service.file_of(request.id))]
-    query = Query(request)
+    query = Query(request, in_parts=bool(service.index.collection.operator.parts))
 
     def answer(results: Results) -> bytes:
         if request.vector is not None:
@@ -145,20 +144,20 @@ def _upload_task(service: SearchService, body: Body) -> Task:
     def answer(results: Results) -> bytes:
         refuse_bad(inputs, results)
         files = [each.value for each in inputs if isinstance(each.value, bytes)]
-        kept = [service.keep(*each) for each in zip(files, _vectors(results), strict=True)]
+        kept = [service.keep(*each) for each in zip(files, _pictures(results), strict=True)]
         return _json(UploadReply(pictures=kept))
 
     return Task(inputs, answer)
 
 
-def _vectors(results: Results) -> list[Vector]:
+def _pictures(results: Results) -> list[EncodedPicture]:
     """Raise the first error, if there is one."""
-    vectors: list[Vector] = []
-    for result in vectors_of(results):
+    pictures: list[EncodedPicture] = []
+    for result in map(picture_of, results):
         if isinstance(result, VisopError):
             raise result
-        vectors.append(result)
-    return vectors
+        pictures.append(result)
+    return pictures
 
 
 def _json(reply: BaseModel) -> bytes:

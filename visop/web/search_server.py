@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from visop.address import is_loopback
 from visop.contract import Encoder, OperatorInfo
-from visop.encoding.local import LocalEncoder
+from visop.encoding.local import local_pictures
 from visop.encoding.pool import Encoders
 from visop.http.endpoint import Endpoint, Extend
 from visop.http.server import HttpServer
@@ -26,8 +26,8 @@ from visop.search.calibration import DEFAULT_FPR, copy_thresholds, tail_of
 from visop.search.duplicates import FewFalsePairs
 from visop.search.index import Index
 from visop.search.place import file_of
-from visop.serving.operators import check_encoder
-from visop.serving.part_encoder import AnyOperator
+from visop.serving.operators import check_encodes_pictures
+from visop.serving.part_encoder import AnyOperator, PartEncoder
 from visop.serving.pipeline import Pipeline
 from visop.serving.server import MakeCompanion
 from visop.settings import Settings
@@ -104,30 +104,38 @@ def open_search(
 ) -> Iterator[list[MakeCompanion]]:
     """The HTTP server of ``open_routes``, for ``visop.serving.lifecycle.serve``.
 
-    For a processor or a pipeline, and no pictures to index, the page of parts is there, and nothing to search.
+    For a processor, or a pipeline without whole pictures, and no pictures to index, the page of parts is there, and
+    nothing to search.
 
     Raises:
         UsageError: there are pictures to index, and the operator does not give one vector of each.
         VisopError: as ``open_routes``.
     """
-    if not isinstance(operator, Encoder) and not options.pictures:
+    if not _encodes_pictures(operator) and not options.pictures:
         logger.info("%s finds parts of pictures: the page shows them, and searches nothing", operator.name)
         yield [functools.partial(HttpServer, timeouts=timeouts)]
         return
-    with open_routes(options, settings, check_encoder(operator), pipeline) as extend:
+    check_encodes_pictures(operator)
+    with open_routes(options, settings, operator, pipeline) as extend:
         yield [functools.partial(HttpServer, extend=extend, timeouts=timeouts)]
 
 
+def _encodes_pictures(operator: AnyOperator) -> bool:
+    return isinstance(operator, Encoder) or (isinstance(operator, PartEncoder) and operator.choice.whole)
+
+
 @contextmanager
-def open_routes(options: SearchOptions, settings: Settings, operator: Encoder, pipeline: Pipeline) -> Iterator[Extend]:
+def open_routes(
+    options: SearchOptions, settings: Settings, operator: AnyOperator, pipeline: Pipeline
+) -> Iterator[Extend]:
     """The routes of search over an index, whose vectors come from a running pipeline.
 
     Raises:
         OtherEncoder: the index was made with another encoder.
         StoreError: the store cannot be opened.
     """
-    info = operator.info()
-    encoder = BackgroundEncoder(LocalEncoder(info, pipeline))
+    local = local_pictures(operator, pipeline)
+    info, encoder = local.info, BackgroundEncoder(local)
     encoders = Encoders(info, settings.max_image_bytes, {"the operator": encoder})
     cache = settings.cache_dir.expanduser()
     cache.mkdir(parents=True, exist_ok=True)
@@ -215,7 +223,8 @@ def _shared(options: SearchOptions, settings: Settings, cache: Path, stack: Exit
 
 def _examples_store(cache: Path, operator: OperatorInfo) -> tuple[str, str]:
     """URI and name. Each encoder has its own, so that another encoder does not meet an index that it cannot use."""
-    space = (operator.name, operator.fingerprint, operator.dimension, operator.metric_type)
+    space: tuple[object, ...] = (operator.name, operator.fingerprint, operator.dimension, operator.metric_type)
+    space += (operator.parts,) * bool(operator.parts)
     digest = hashlib.sha256(repr(space).encode()).hexdigest()[:12]
     return str(cache / f"{_EXAMPLES}-{digest}.db"), _EXAMPLES
 

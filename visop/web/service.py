@@ -10,6 +10,7 @@ import numpy as np
 
 from visop.address import is_loopback
 from visop.contract import Vector
+from visop.encoding.encoded import EncodedPicture
 from visop.errors import NotAllowed, NotFound, UsageError
 from visop.search.index import Index
 from visop.search.match import Matches
@@ -148,10 +149,10 @@ class SearchService:
             matches=hits,
         )
 
-    def keep(self, data: bytes, vector: Vector) -> KeptPicture:
+    def keep(self, data: bytes, encoded: EncodedPicture) -> KeptPicture:
         """Keep an uploaded picture. Arguments and errors are those of ``Uploads.keep``."""
         with safe_errors():
-            kept = self.uploads.keep(NewFile(data, vector))
+            kept = self.uploads.keep(NewFile(data, encoded))
         return KeptPicture.of(kept.picture, whole_names=self.whole_names, known=kept.known)
 
     def remove(self, request: RemovalRequest) -> RemovalReply:

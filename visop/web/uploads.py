@@ -12,7 +12,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from visop.contract import Vector
+from visop.encoding.encoded import EncodedPicture
 from visop.errors import NotAllowed, VisopError
 from visop.files import file_sha256, write_whole
 from visop.images.thumbnail import size_of
@@ -50,14 +50,14 @@ class NewFile:
 
     Attributes:
         data: the file, which has been decoded within the limits.
-        vector: of the picture, (dimension,) float32 of unit length.
+        encoded: the vectors of the picture, of unit length.
         url: where it was fetched, and will be again; empty if the file has to be kept.
         attributes: of the picture; those that it has already stay, where none of the same name is given.
         find_copy: finds what it is a copy of, where copies are not kept.
     """
 
     data: bytes
-    vector: Vector
+    encoded: EncodedPicture
     url: str = ""
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     find_copy: Callable[[], Match | None] | None = None
@@ -138,7 +138,11 @@ class Uploads:
     def _keep(self, id_: str, new: NewFile, before: Picture | None) -> Upload:
         now = int(time.time())
         name = new.url or stored_name(str(self._write(id_, new.data)))
-        row = Row(Picture(id_, (name,), *size_of(new.data), len(new.data), modified=now, added=now), new.vector)
+        row = Row(
+            Picture(id_, (name,), *size_of(new.data), len(new.data), modified=now, added=now),
+            new.encoded.vector,
+            new.encoded.parts,
+        )
         row = with_attributes(row, new.attributes)
         collection = self._index.collection
         with collection.changing:

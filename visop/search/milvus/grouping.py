@@ -9,7 +9,7 @@ from typing import Any
 MOST_HITS = 16384
 
 # Of the vectors nearest to a picture, several are of the same one. Most searches need no second call with so many.
-_FIRST, _AT_LEAST, _GROWTH = 6, 64, 4
+_FIRST, _AT_LEAST, _GROWTH = 4, 24, 4
 
 
 def first_limit(k: int) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from visop.contract import Image, Vector
+from visop.encoding.encoded import EncodedPicture, picture_of
 from visop.errors import InvalidInput, UsageError, VisopError
 from visop.http.body import Body
 from visop.http.endpoint import Results, Task
@@ -13,7 +14,6 @@ from visop.http.problems import details_of
 from visop.images.emptiness import marked_share
 from visop.search.match import Match
 from visop.serving.pipeline import Input
-from visop.serving.steps import vectors_of
 from visop.web.indexes.picture_messages import AddReply, AddResult, ToAdd, parse_add
 from visop.web.messages import FoundMatch, FoundPicture
 from visop.web.service import SearchService
@@ -39,7 +39,7 @@ def adding_task(service: SearchService, body: Body) -> Task:
 
     def answer(results: Results) -> bytes:
         adding = _Adding(service, files, request)
-        done = [adding.result(*each) for each in zip(range(len(inputs)), inputs, vectors_of(results), strict=True)]
+        done = [adding.result(*each) for each in zip(range(len(inputs)), inputs, map(picture_of, results), strict=True)]
         added = sum(each.status == "added" for each in done)
         return AddReply(added=added, results=done).model_dump_json(by_alias=True).encode()
 
@@ -77,20 +77,22 @@ class _Adding:
     files: _Files
     request: ToAdd
 
-    def result(self, number: int, given: Input, vector: Vector | VisopError) -> AddResult:
+    def result(self, number: int, given: Input, encoded: EncodedPicture | VisopError) -> AddResult:
         """What became of one picture; a problem of one is none of the others."""
         try:
-            if isinstance(vector, VisopError):
-                raise vector
+            if isinstance(encoded, VisopError):
+                raise encoded
             with safe_errors():
-                return self._told(self.service.uploads.keep(self._new(number, given, vector)))
+                return self._told(self.service.uploads.keep(self._new(number, given, encoded)))
         except VisopError as error:
             return AddResult(status="failed", picture=None, copy_of=None, problem=details_of(error))
 
-    def _new(self, number: int, given: Input, vector: Vector) -> NewFile:
-        find_copy = partial(self._copy_of, vector, self.files.marked.get(number)) if self.request.unless_copy else None
+    def _new(self, number: int, given: Input, encoded: EncodedPicture) -> NewFile:
+        find_copy = (
+            partial(self._copy_of, encoded.vector, self.files.marked.get(number)) if self.request.unless_copy else None
+        )
         url, attributes = str(given.value) if given.is_url else "", self.request.attributes[number]
-        return NewFile(self.files.data[number], vector, url, attributes, find_copy)
+        return NewFile(self.files.data[number], encoded, url, attributes, find_copy)
 
     def _copy_of(self, vector: Vector, marked: float | None) -> Match | None:
         found = self.service.index.search_vector(vector, 1)

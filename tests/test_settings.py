@@ -48,6 +48,7 @@ def test_a_choice_is_taken_in_any_case(text: str) -> None:
     ("variable", "text", "complaint"),
     [
         ("OP_MAX_BATCH", "many", "OP_MAX_BATCH=many: must be a whole number"),
+        ("OP_WHOLE", "on", "OP_WHOLE=on: needs OP_PROCESSOR, before whose parts the whole picture is encoded"),
         ("OP_MAX_BATCH", "-1", "OP_MAX_BATCH=-1: must be at least 0"),
         ("OP_MAX_WAIT_S", "soon", "OP_MAX_WAIT_S=soon: must be a number"),
         ("OP_MAX_WAIT_S", "nan", "OP_MAX_WAIT_S=nan: must be at least 0"),

@@ -95,6 +95,17 @@ def best(detections: Sequence[Detection], count: int) -> list[Detection]:
     return sorted(detections, key=lambda each: -each.score)[:count]
 
 
+def shortest(value: float) -> float:
+    """The number with the fewest digits that is the same float32, which is what models compute in and what travels."""
+    return float(str(np.float32(value)))
+
+
+def score_text(score: float, digits: int = 2) -> str:
+    """A score for people. One that is not quite 1 is not shown as 1."""
+    rounded = round(score, digits)
+    return f"{rounded - 10**-digits if score < 1 <= rounded else rounded:.{digits}f}"
+
+
 def checked_detections(found: object, image_size: tuple[int, int], labels: Sequence[str]) -> list[Detection]:
     """Hold what ``postprocess`` returned to the contract.
 

@@ -245,12 +245,17 @@ class Settings:
         _check_address("bind", self.bind, "HOST or HOST:PORT", needs_host=True, needs_port=False)
         if self.http_endpoint:
             _check_address("http_endpoint", self.http_endpoint, "HOST:PORT", needs_host=True)
-        if self.encoder:
-            _check_address("encoder", self.encoder, "HOST:PORT", needs_host=True)
-            if not self.processor:
-                raise _wrong("encoder", self.encoder, "needs OP_PROCESSOR, which finds the parts that it encodes")
+        self._check_pipeline()
         for entry in self.fetch_allow:
             _check_allow_entry(entry)
+
+    def _check_pipeline(self) -> None:
+        if self.encoder:
+            _check_address("encoder", self.encoder, "HOST:PORT", needs_host=True)
+        if self.encoder and not self.processor:
+            raise _wrong("encoder", self.encoder, "needs OP_PROCESSOR, which finds the parts that it encodes")
+        if self.whole and not self.processor:
+            raise _wrong("whole", "on", "needs OP_PROCESSOR, before whose parts the whole picture is encoded")
 
     @property
     def host(self) -> str:

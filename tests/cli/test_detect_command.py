@@ -121,6 +121,52 @@ def test_csv_has_a_row_for_each_part(pictures: Path, tmp_path: Path, capsys: pyt
     assert capsys.readouterr().out == out.read_text()
 
 
+def test_no_cell_is_a_formula_and_a_list_is_read_back(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(pictures)
+    (pictures / "a.png").rename("=a.png")
+    (pictures / "b.jpg").rename("-b.jpg")
+    assert run("=a.png", "./-b.jpg", *HERE, "--out", "found.csv", "--quiet") == 1
+    assert {row["input"] for row in rows(Path("found.csv"))} == {"./=a.png"}
+    assert run("found.csv", *HERE, "--format", "jsonl", "--min-score", "0.05", "--quiet") == 0
+    assert {json.loads(line)["input"] for line in capsys.readouterr().out.splitlines()} == {"./=a.png"}
+
+
+def test_two_lists_of_results_have_two_lists_of_errors(pictures: Path, tmp_path: Path, capsys: Any) -> None:
+    words = [pictures / "b.jpg", pictures / "c.png", *HERE]
+    assert run(*words, "--out", tmp_path / "found.jsonl") == run(*words, "--out", tmp_path / "found.csv") == 1
+    assert len(list(tmp_path.glob("found*.errors.csv"))) == 2
+    capsys.readouterr()
+    errors = ["--errors", tmp_path / "found.csv.errors.csv"]
+    assert run(*words, "--out", tmp_path / "other.jsonl", *errors) == 2
+    assert "is there already, with the errors of another run; take another name" in capsys.readouterr().err
+    assert run(*words, "--out", tmp_path / "found.csv", "--restart", *errors) == 1
+    assert run(*words, "--out", tmp_path / "found.csv") == 2
+    assert "--restart: is needed to begin anew: " in capsys.readouterr().err
+
+
+def test_a_run_that_goes_on_shows_what_was_found_before(pictures: Path, tmp_path: Path, capsys: Any) -> None:
+    facts: dict[str, Any] = {
+        "operator": "colours",
+        "fingerprint": "",
+        "least score": None,
+        "labels": [],
+        "annotated": str(tmp_path),
+    }
+    entry = {"input": str(pictures / "a.png"), "parts": []}
+    journal = [json.dumps(each) + "\n" for each in (facts | {"crops": ""}, entry)]
+    (tmp_path / "found.jsonl.journal").write_text("".join(journal))
+    assert run(pictures / "a.png", pictures / "c.png", *HERE, "--annotated", tmp_path) == 0
+    output = capsys.readouterr()
+    assert [line.split("pictures/")[-1].split()[0] for line in output.out.splitlines()[1:]] == ["a.png", "c.png"]
+
+
+def test_where_all_failed_nothing_is_said_of_what_was_found(pictures: Path, capsys: Any) -> None:
+    assert run(pictures / "b.jpg", *HERE) == 1
+    assert capsys.readouterr().err.startswith("visop: 1 of 1 inputs failed")
+
+
 def test_only_what_is_wanted_is_told(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = pictures / "a.png"
     assert run(picture, *HERE, "--min-score", "0.05", "--format", "jsonl") == 0
@@ -200,11 +246,15 @@ def test_a_picture_from_the_web_is_fetched_once_for_its_copy(
         (["--out", "no/such/found.csv"], "--out no/such/found.csv: there is no such folder"),
         (["--model", "faces:3"], "faces takes no number"),
         (["--model", "ssd"], "--model ssd: must be one of embedded, "),
+        (["--model", "vgg19"], "--model: the encoder vgg19 finds nothing in pictures; choose a processor: "),
+        (["--model", "regions:7"], "--model regions:7: must be one of regions:5, regions:10"),
+        (["--model", "faces:none.onnx"], "--model faces:none.onnx: there is no such file"),
+        (["--min-score", "5"], "must be a number from 0 to 1"),
         (["--min-score", "nan"], "must be a number"),
         (["-e", "127.0.0.1:9", "--model", "faces"], "--model: has no effect on the running operator"),
         (["--class", "tests.toys:ToyOperator"], "finds nothing in pictures; choose a processor: faces,"),
     ],
-    ids=["suffix", "folder", "number", "model", "NaN", "both", "encoder"],
+    ids=["suffix", "folder", "number", "model", "encoder model", "count", "file", "5", "NaN", "both", "encoder"],
 )
 def test_wrong_usage_is_exit_status_2(
     pictures: Path, words: list[str], told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -92,6 +92,15 @@ def test_a_pipeline_answers_the_vector_of_each_part(start_server: Callable[..., 
     np.testing.assert_allclose(np.array(found[1].vector), unit(RED), atol=1e-6)
 
 
+def test_who_encodes_with_what_finds_parts_is_told_what_to_call(start_server: Callable[..., Running]) -> None:
+    pipeline = PartEncoder(ToyProcessor(), ToyOperator(), PartChoice())
+    for operator, what in ((ToyProcessor(), "a processor"), (pipeline, "a pipeline, whose vectors are of the parts")):
+        with Client(start_server(operator).address) as client:
+            for call in (client.encode, client.encode_partial, lambda images: list(client.encode_stream(images))):
+                with pytest.raises(UsageError, match=f"is {what}.*: call detect, detect_partial or detect_stream"):
+                    call(images=[SCENE])
+
+
 def test_an_encoder_of_whole_pictures_finds_no_parts(running_server: Running) -> None:
     with Client(running_server.address, timeout_s=20) as client:
         ways: list[Callable[[], object]] = [

@@ -117,7 +117,7 @@ def test_what_is_not_wanted_is_skipped_and_no_failure(
         "a side below 64 pixels",
         "image/svg+xml is not a format that is decoded",
         "robots.txt does not allow it",
-        "URL leads to an address that is not public and not on the allow list",
+        "URL leads to an address that is not public and not on the allow list (OP_FETCH_ALLOW)",
         "image has 120",
         "not a URL of http or https",
         "image/svg+xml is not a format that is decoded",

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from visop.detecting.run import Detectors, Looking
     from visop.images.fetching.fetch import Fetcher
 
-_OF_COPIES = {f"setting_{name}" for name in CROP_SETTINGS}
+_OF_COPIES = {f"setting_{name}" for name in (*CROP_SETTINGS, "fetch_allow")}
 
-_NOT_KEPT = "What was found is above; with --out, it would be kept, and the same command would go on."
+_NOT_KEPT = "With --out, what was found would be kept, and the same command would go on."
 
 
 def add_parser(commands: Commands) -> None:
@@ -100,6 +100,8 @@ def _look(
     from visop.encoding.run import not_done
     from visop.progress import progress_bar
 
+    for entry in kept.earlier():
+        show(entry)
     with progress_bar(len(names), initial=kept.done.total(), quiet=not has_bar) as bar:
         for entry in looking.at(list(not_done(names, kept.done))):
             kept.add(entry)
@@ -161,14 +163,14 @@ def _outputs(arguments: argparse.Namespace) -> Outputs | None:
     """The files of the list, if it is not only printed."""
     if not _has_file(arguments):
         return None
-    from visop.detecting.detection_file import Outputs
+    from visop.detecting.detection_file import Outputs, errors_beside
     from visop.detecting.tables import FORMATS
 
     form = arguments.format if arguments.format in FORMATS else "jsonl"
     out = arguments.out or _made(arguments.annotated or arguments.crops) / f"found.{form}"
     suffix = out.suffix.removeprefix(".")
     form = suffix if suffix in FORMATS else arguments.format or ""
-    return Outputs(out, arguments.errors or out.with_suffix(".errors.csv"), form)
+    return Outputs(out, arguments.errors or errors_beside(out), form)
 
 
 def _kept(outputs: Outputs | None, operator: OperatorInfo, choice: Choice, arguments: argparse.Namespace) -> Kept:
@@ -217,7 +219,7 @@ def _shown(names: Sequence[str], operator: OperatorInfo, arguments: argparse.Nam
 
 def _told(tally: Tally, outputs: Outputs | None, *, quiet: bool) -> int:
     """Say how the run ended; the exit status."""
-    if not quiet:
+    if not quiet and (tally.good or not tally.bad):
         where = f"; {outputs.out} has them" if outputs else ""
         note(f"{tally.parts} found in {tally.good} {'picture' if tally.good == 1 else 'pictures'}{where}")
     if tally.bad:

@@ -21,7 +21,8 @@ the upright picture, in the resolution of its file. A picture in which nothing i
 files written:
   OUT.jsonl           one object per picture: input, parts, each with box, label, score, keypoints
   OUT.csv             one row per part; a picture in which nothing was found has none
-  OUT.errors.csv      input, code, reason: the pictures that could not be looked at; they never stop the run
+  OUT.errors.csv      input, code, reason: the pictures that could not be looked at; they never stop the run;
+                      of OUT.csv it is OUT.csv.errors.csv
   ANNOTATED/          the pictures as JPEGs, upright, with what was found drawn onto them, in the same folders
   CROPS/PICTURE.jpg/  what was found in each picture, cut out
 
@@ -57,7 +58,7 @@ def add_detect_flags(parser: CommandParser) -> None:
         several=True,
     )
     wanted = parser.add_argument_group("which parts")
-    score = number(float, lambda value: value == value, "a number, such as 0.5")
+    score = number(float, lambda value: 0 <= value <= 1, "a number from 0 to 1")
     wanted.add_argument("--min-score", type=score, metavar="SCORE", help="only what has at least this score")
     wanted.add_argument(
         "--label",
@@ -79,9 +80,13 @@ def add_detect_flags(parser: CommandParser) -> None:
     results.add_argument("--crops", type=Path, metavar="FOLDER", help="what is found goes here, cut out, as JPEGs")
     add_settings(results, CROP_SETTINGS)
     results.add_argument(
-        "--errors", type=Path, metavar="FILE", help="where the failures are listed (default OUT.errors.csv)"
+        "--errors",
+        type=Path,
+        metavar="FILE",
+        help="where the failures are listed (default OUT.errors.csv, or OUT.csv.errors.csv)",
     )
     add_folder_flags(parser)
+    add_settings(parser, ["fetch_allow"])
     parser.add_argument("--batch", type=whole(1), default=16, metavar="N", help="pictures per request (default 16)")
     parser.add_argument("--restart", action="store_true", help="begin anew, and replace what an earlier run wrote")
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary")

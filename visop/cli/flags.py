@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from visop.errors import SettingsError, UsageError
+
+# A setting by its variable.
+_SETTING = re.compile(r"\bOP_([A-Z_]+)\b")
 
 Commands: TypeAlias = "argparse._SubParsersAction[CommandParser]"
 Number = TypeVar("Number", int, float)
@@ -156,4 +160,12 @@ def explain(error: UsageError, arguments: argparse.Namespace) -> str:
         argument = actions[setting]
     if argument is None and not isinstance(error, SettingsError) and setting in actions:
         return error.told(f"OP_{error.field.upper()}")
-    return error.told(flag_of(argument)) if argument else str(error)
+    if argument is None:
+        return str(error)
+    return _SETTING.sub(lambda match: _flag_in(match, actions), error.told(flag_of(argument)))
+
+
+def _flag_in(match: re.Match[str], actions: Mapping[str, argparse.Action]) -> str:
+    """Whoever gave one flag is told of others as flags, too."""
+    action = actions.get(f"setting_{match[1].lower()}")
+    return flag_of(action) if action else match[0]

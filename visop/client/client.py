@@ -109,12 +109,14 @@ class Client:
             (N, dimension) float32, L2-normalised, C-contiguous; first all urls, then all datas, then all images.
 
         Raises:
+            UsageError: the operator finds parts of pictures.
             BadItems: inputs failed; names the failed inputs of the first request that had any, with their errors.
             Overloaded: the operator was overloaded at every try.
             Unreachable: the operator cannot be reached.
             DeadlinePassed: no answer arrived in time.
             VisopError: the call failed in another way.
         """
+        self._check_encodes(self._identity())
         chunks = self._chunks(_inputs(images, urls, datas), RequestForm(partial=False))
         vectors = [result for chunk in chunks for result in _all_or_none(chunk, self._results)]
         return np.stack(vectors) if vectors else np.empty((0, self._identity().operator.dimension), np.float32)
@@ -135,6 +137,7 @@ class Client:
         Raises:
             VisopError: a call failed as a whole, as for ``encode``.
         """
+        self._check_encodes(self._identity())
         chunks = self._chunks(_inputs(images, urls, datas), RequestForm(partial=True))
         return [result for chunk in chunks for result in self._results(chunk)]
 
@@ -163,6 +166,7 @@ class Client:
             VisopError: a different operator answers there now, or it refuses the stream.
         """
         before = self.identity()
+        self._check_encodes(before)
         dimension = before.operator.dimension
         form = RequestForm(partial=True)
         yield from self._streamed(
@@ -259,11 +263,22 @@ class Client:
         else:
             yield from self._streamed(inputs, before, form, Chunk.parts, batch=batch, window=window)
 
+    @staticmethod
+    def _check_encodes(identity: Identity) -> None:
+        operator, instead = identity.operator, "call detect, detect_partial or detect_stream"
+        if operator.type == "processor":
+            raise UsageError("", operator.name, f"is a processor, which finds parts of pictures: {instead}")
+        if operator.parts:
+            why = f"is a pipeline, whose vectors are of the parts that {operator.parts} finds: {instead}"
+            raise UsageError("", operator.name, why)
+
     def _detection_form(
         self, identity: Identity, crops: bool, quality: int | None, margin: float | None, *, partial: bool
     ) -> RequestForm:
         if identity.operator.type == "encoder" and not identity.operator.parts:
-            raise UsageError("", identity.operator.name, "is an encoder of whole pictures, and finds no parts of them")
+            raise UsageError(
+                "", identity.operator.name, "is an encoder of whole pictures, and finds no parts of them: call encode"
+            )
         wanted = rpc_pb2.Crops(omit=not crops, quality=quality, margin=margin)
         return RequestForm(partial, wanted, original=not identity.version)
 

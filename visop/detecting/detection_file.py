@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from visop.detecting.entries import Entry, Tally
 from visop.detecting.tables import FORMATS, HEADER, writer_of
-from visop.encoding.error_list import ERROR_HEADER, check_replaceable, whole_text
+from visop.encoding.error_list import ERROR_HEADER, check_replaceable, error_row, whole_text
 from visop.errors import UsageError
 from visop.files import sync_folder
 from visop.journal import Journal
@@ -56,8 +56,16 @@ class Outputs:
         if self.errors in (self.out, self.journal):
             raise UsageError("errors", self.errors, "another file of this run has this name; take another")
         check_replaceable(self.errors)
+        is_own = self.out.suffix and self.errors == errors_beside(self.out)
+        if self.errors.exists() and not is_own and not self._has_begun():
+            raise UsageError(
+                "errors", self.errors, "is there already, with the errors of another run; take another name"
+            )
         if self.out.exists() and not self._is_ours():
             raise UsageError("out", self.out, "is there already, and no list of what was found; take another name")
+
+    def _has_begun(self) -> bool:
+        return self.out.exists() or self.journal.exists()
 
     @property
     def journal(self) -> Path:
@@ -67,7 +75,7 @@ class Outputs:
     def check_unfinished(self) -> None:
         """Raise UsageError if a run is finished that wrote the list."""
         if self.out.exists() and not self.journal.exists():
-            why = f"{self.out} is there already and complete; give this to begin anew, or take another name"
+            why = f"is needed to begin anew: {self.out} is there already and complete; or take another name"
             raise UsageError("restart", "", why)
 
     def _is_ours(self) -> bool:
@@ -77,6 +85,11 @@ class Outputs:
         begins = _BEGINNINGS[self.form].encode()
         with self.out.open("rb") as file:
             return file.read(len(begins)) in (begins, b"")
+
+
+def errors_beside(out: Path) -> Path:
+    """Where the errors of a list are listed, if nobody says: of ``f.jsonl`` and ``f.csv`` not in the same file."""
+    return out.with_suffix(".errors.csv") if out.suffix == ".jsonl" else out.with_name(f"{out.name}.errors.csv")
 
 
 class Kept:
@@ -96,6 +109,10 @@ class Kept:
 
     def __exit__(self, *_: object) -> None:
         pass
+
+    def earlier(self) -> Iterator[Entry]:
+        """What an earlier run has done that this one goes on with."""
+        return iter(())
 
     def add(self, entry: Entry) -> None:
         """Note that an input is done."""
@@ -137,6 +154,10 @@ class DetectionFile(Kept):
         with self._journal:
             self._journal.sync()
 
+    def earlier(self) -> Iterator[Entry]:
+        """What an earlier run has done that this one goes on with."""
+        return self._done_entries()
+
     def add(self, entry: Entry) -> None:
         """Note that an input is done."""
         self._journal.append(entry)
@@ -153,7 +174,7 @@ class DetectionFile(Kept):
             for entry in self._done_entries():
                 write(entry)
                 if "code" in entry:
-                    write_error((entry["input"], entry["code"], entry["reason"]))
+                    write_error(error_row(entry["input"], entry["code"], entry["reason"]))
         self._journal.remove()
         sync_folder(self._outputs.journal.parent)
 
@@ -174,7 +195,7 @@ class DetectionFile(Kept):
         names = [name for name in self._facts if header.get(name) != self._facts[name]]
         there = ", ".join(f"{name} {header.get(name) or 'none'}" for name in names)
         now = ", ".join(f"{name} {self._facts[name] or 'none'}" for name in names)
-        why = f"{self._outputs.out} was begun otherwise; give this to begin anew. There: {there}. Now: {now}"
+        why = f"is needed to begin anew: {self._outputs.out} was begun otherwise. There: {there}. Now: {now}"
         raise UsageError("restart", "", why)
 
     def _done_entries(self) -> Iterator[Entry]:

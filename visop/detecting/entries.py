@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from visop.client import FoundPart
+from visop.detection import shortest
 from visop.errors import UsageError, VisopError
 from visop.rpc.statuses import code_of
 
@@ -60,16 +59,11 @@ def entry_of(name: str, result: Sequence[FoundPart] | VisopError) -> Entry:
 def _part(part: FoundPart) -> dict[str, Any]:
     said: dict[str, Any] = {"box": None, "label": part.label, "score": None, "keypoints": []}
     if part.box is not None:
-        said["box"] = dict(zip("xywh", map(_number, part.box), strict=True))
-        said["keypoints"] = [{"x": _number(x), "y": _number(y)} for x, y in part.keypoints]
+        said["box"] = dict(zip("xywh", map(shortest, part.box), strict=True))
+        said["keypoints"] = [{"x": shortest(x), "y": shortest(y)} for x, y in part.keypoints]
     if part.score is not None:
-        said["score"] = _number(part.score)
+        said["score"] = shortest(part.score)
     return said
-
-
-def _number(value: float) -> float:
-    """The number with the fewest digits that is the same float32, which is what travels."""
-    return float(str(np.float32(value)))
 
 
 @dataclass

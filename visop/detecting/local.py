@@ -11,7 +11,8 @@ from visop.detection import Found, Part, Unplaced
 from visop.encoding.local import LocalOperator, open_local_pipeline
 from visop.errors import UsageError, VisopError
 from visop.images.crops import CropOptions
-from visop.processors.registry import processor_names
+from visop.processors.registry import names_encoder, processor_names
+from visop.serving.operators import is_built_in
 from visop.serving.part_encoder import AnyOperator
 from visop.settings import Settings
 
@@ -38,16 +39,27 @@ def open_local(settings: Settings) -> Iterator[LocalDetector]:
         UsageError: it is an encoder of whole pictures, or as ``open_local_pipeline``.
         ModelFailed: as ``open_local_pipeline``.
     """
+    check_model_finds(settings)
     with open_local_pipeline(settings, check_finds) as (operator, pipeline):
         yield LocalDetector(operator.info(), pipeline, CropOptions(omit=True))
+
+
+def check_model_finds(settings: Settings) -> None:
+    """Do as ``check_finds`` where the name of the model says it, so that nobody is asked for the weights before."""
+    if not settings.processor and is_built_in(settings) and names_encoder(settings.model):
+        raise _finds_nothing(settings.model)
 
 
 def check_finds(operator: AnyOperator) -> None:
     """Refuse an encoder of whole pictures with a UsageError."""
     if isinstance(operator, Encoder):
-        names = ", ".join(processor_names())
-        why = f"the encoder {operator.name} finds nothing in pictures; choose a processor: {names}, or a class of yours"
-        raise UsageError("model", "", why)
+        raise _finds_nothing(operator.name)
+
+
+def _finds_nothing(encoder: str) -> UsageError:
+    names = ", ".join(processor_names())
+    why = f"the encoder {encoder} finds nothing in pictures; choose a processor: {names}, or a class of yours"
+    return UsageError("model", "", why)
 
 
 def _as_answered(part: Part) -> FoundPart:

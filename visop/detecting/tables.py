@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import IO, Any
 
 from visop.detecting.entries import Entry
+from visop.detection import score_text
 from visop.sources import printable
+from visop.sources.csv_cells import path_cell, text_cell
 
 #: Of CSV.
 HEADER = ("input", "label", "score", "x", "y", "w", "h", "keypoints", "crop")
@@ -32,8 +34,13 @@ def json_lines(file: IO[str]) -> Write:
     return write
 
 
-def csv_rows(file: IO[str]) -> Write:
-    """Write one row for each part; a picture in which nothing was found has none."""
+def csv_rows(file: IO[str], shown: Callable[[str], str] = str) -> Write:
+    """Write one row for each part; a picture in which nothing was found has none.
+
+    Args:
+        file: where to.
+        shown: what becomes of texts before.
+    """
     row = csv.writer(file, lineterminator="\n").writerow
     row(HEADER)
 
@@ -41,14 +48,17 @@ def csv_rows(file: IO[str]) -> Write:
         for part in entry.get("parts", ()):
             box = part["box"] or dict.fromkeys("xywh")
             points = json.dumps([[point["x"], point["y"]] for point in part["keypoints"]]) if part["keypoints"] else ""
-            row((entry["input"], part["label"], part["score"], *box.values(), points, part.get("crop", "")))
+            named = (shown(path_cell(entry["input"])), shown(text_cell(part["label"])))
+            row((*named, part["score"], *box.values(), points, shown(path_cell(part.get("crop", "")))))
 
     return write
 
 
 def writer_of(form: str, file: IO[str]) -> Write:
-    """What writes entries in one of ``FORMATS``."""
-    return json_lines(file) if form == "jsonl" else csv_rows(file)
+    """What writes entries in one of ``FORMATS``; to a terminal, without the characters that could control it."""
+    if form == "jsonl":
+        return json_lines(file)  # JSON has escapes for them
+    return csv_rows(file, printable if file.isatty() else str)
 
 
 def table(file: IO[str], names: Sequence[str], labels: Sequence[str]) -> Write:
@@ -82,4 +92,4 @@ def table(file: IO[str], names: Sequence[str], labels: Sequence[str]) -> Write:
 def _numbers(part: dict[str, Any]) -> str:
     if part["box"] is None:
         return "  (a crop, and no box)"
-    return f"{part['score']:5.3f}  " + "  ".join(f"{round(side):6}" for side in part["box"].values())
+    return f"{score_text(part['score'], 3):>5}  " + "  ".join(f"{round(side):6}" for side in part["box"].values())

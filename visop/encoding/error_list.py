@@ -10,6 +10,7 @@ from typing import IO
 
 from visop.errors import UsageError
 from visop.files import whole_file
+from visop.sources.csv_cells import path_cell, text_cell
 
 ERROR_HEADER = ("input", "code", "reason")
 
@@ -34,6 +35,11 @@ def is_list_of_errors(path: Path) -> bool:
             return file.read(len(header)) in (header, b"")
     except OSError:
         return False
+
+
+def error_row(name: str, code: str, reason: str) -> tuple[str, str, str]:
+    """The row of an input that failed."""
+    return path_cell(name), code, text_cell(reason)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any, overload
 import numpy as np
 
 from visop.contract import Encoder, Processor, Vector
-from visop.detection import Detection, Part
+from visop.detection import Detection, Part, score_text
 from visop.errors import VisopError
 from visop.images.base64_text import decode_base64
 from visop.images.decode import ImageLimits, decode_image
@@ -94,7 +94,7 @@ def _told(result: Any) -> Iterator[str]:
     for each in result:
         part = each if isinstance(each, Part) else Part(each)
         box = " ".join(f"{side:.1f}" for side in part.detection.box)
-        yield f"{part.detection.label} {part.detection.score:.2f} at {box} {_vector(part.vector)}".strip()
+        yield f"{part.detection.label} {score_text(part.detection.score)} at {box} {_vector(part.vector)}".strip()
 
 
 def _vector(vector: Vector | None) -> str:

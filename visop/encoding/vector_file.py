@@ -26,12 +26,13 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from visop.contract import OperatorInfo, Vector
-from visop.encoding.error_list import ERROR_HEADER, check_replaceable, whole_text
+from visop.encoding.error_list import ERROR_HEADER, check_replaceable, error_row, whole_text
 from visop.encoding.same_encoder import is_same_encoder
 from visop.errors import UsageError, VisopError
 from visop.files import move
 from visop.journal import Journal
 from visop.rpc.statuses import code_of
+from visop.sources.csv_cells import path_cell
 
 _ROW_TYPE = np.dtype("<f4")
 
@@ -258,9 +259,9 @@ class VectorFile:
             number = 0
             for entry in self._done_entries():
                 if "code" in entry:
-                    write_error((entry["input"], entry["code"], entry["reason"]))
+                    write_error(error_row(entry["input"], entry["code"], entry["reason"]))
                 else:
-                    write_row((number, entry["input"]))
+                    write_row((number, path_cell(entry["input"])))
                     number += 1
         with whole_text(self._outputs.about) as file:
             json.dump(_facts(self._operator) | {"vectors": self.good, "errors": self.bad}, file, indent=2)

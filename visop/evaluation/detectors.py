@@ -13,7 +13,7 @@ from pathlib import Path
 from visop.annotations.truth import AnnotatedPicture, Annotations
 from visop.client import Client, FoundPart
 from visop.contract import OperatorInfo
-from visop.detecting.local import LocalDetector, check_finds
+from visop.detecting.local import LocalDetector, check_finds, check_model_finds
 from visop.detecting.run import StreamDetector, reader
 from visop.detection import Detection
 from visop.encoding.local import open_local_pipeline
@@ -110,6 +110,7 @@ def open_detector(name: str, environ: Mapping[str, str]) -> Iterator[Detector]:
     said = {"operator": name} if _CLASS.fullmatch(name) else {"operator": BUILT_IN, "model": name}
     settings = load_settings(others, said).settings
     settings = replace(settings, max_parts_per_picture=max(_MOST_PARTS, settings.max_parts_per_picture))
+    check_model_finds(settings)
     with open_local_pipeline(settings, check_finds) as (operator, pipeline):
         if isinstance(operator, Ssd):
             operator.rule = replace(operator.rule, score=min(_LEAST_SCORE, operator.rule.score))

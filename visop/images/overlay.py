@@ -9,7 +9,7 @@ import PIL.Image
 from PIL import ImageDraw, ImageFont
 
 from visop.contract import Image
-from visop.detection import Detection
+from visop.detection import Detection, score_text
 from visop.images.crops import save_jpeg
 
 # Told apart with any colour vision, on light and dark (Okabe and Ito, https://jfly.uni-koeln.de/color).
@@ -40,7 +40,7 @@ def overlay(
     colours: dict[str, str] = {}
     for each in found:
         colour = colours.setdefault(each.label, _COLOURS[len(colours) % len(_COLOURS)])
-        text = f"{each.label} {each.score:.2f}" if scores else each.label
+        text = f"{each.label} {score_text(each.score)}" if scores else each.label
         _draw(draw, each, " ".join(text.split()), scale, line, font, colour)
     return picture
 

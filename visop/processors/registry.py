@@ -10,6 +10,7 @@ from pathlib import Path
 
 from visop.contract import Processor
 from visop.errors import SettingsError, UsageError
+from visop.models.registry import MODELS
 from visop.processors.regions import SCHEMES, Form, Regions
 from visop.processors.ssd import small
 from visop.processors.ssd.variants import VARIANTS
@@ -32,7 +33,9 @@ class _Choice:
     form: Form = "cut"
 
 
-def built_in_processor(text: str, settings: Settings, weights: str = "auto") -> Processor | None:
+def built_in_processor(
+    text: str, settings: Settings, weights: str = "auto", setting: str = "processor"
+) -> Processor | None:
     """A processor that is built in, not loaded yet; None if none has that name.
 
     Args:
@@ -40,19 +43,28 @@ def built_in_processor(text: str, settings: Settings, weights: str = "auto") -> 
             the weights are of.
         settings: of the operator.
         weights: those of ``OP_WEIGHTS`` if they are the processor's. Of a pipeline, they are the encoder's.
+        setting: that ``text`` is the value of, for errors.
 
     Raises:
         SettingsError: it has the name of one, and takes another number, or other weights.
     """
-    if text == "auto":
-        return _of_weights(_Choice(None, weights, "weights"), settings)
     match = _NAME.fullmatch(text)
-    if match is None or match["name"] not in _PROCESSORS:
-        return _of_weights(_Choice(None, text, "processor"), settings)
-    file = match["file"]
-    form: Form = "pooled" if match["form"] == "pooled" else "cut"
-    choice = _Choice(match["count"], file or weights, "processor" if file else "weights", form)
-    return _PROCESSORS[match["name"]](choice, settings)
+    is_named = match is not None and match["name"] in _PROCESSORS
+    choice = _Choice(None, weights, "weights") if text == "auto" else _Choice(None, text, setting)
+    if match is not None and is_named:
+        form: Form = "pooled" if match["form"] == "pooled" else "cut"
+        choice = _Choice(match["count"], match["file"] or weights, setting if match["file"] else "weights", form)
+    try:
+        return _PROCESSORS[match["name"]](choice, settings) if match and is_named else _of_weights(choice, settings)
+    except UsageError as error:
+        if error.field == "processor" or (error.field and choice.setting == setting):
+            raise SettingsError(setting, text, error.why) from error
+        raise
+
+
+def names_encoder(text: str) -> bool:
+    """Whether that is the name of an encoder that is built in."""
+    return text in MODELS
 
 
 def processor_names() -> list[str]:
@@ -106,13 +118,7 @@ def _ssd(name: str, choice: _Choice, settings: Settings) -> Processor:
         raise SettingsError("processor", f"{name}:{choice.count}", f"{name} takes no number")
     from visop.processors.ssd.processor import Ssd
 
-    try:
-        return Ssd(name, choice.weights, settings)
-    except UsageError as error:
-        if choice.setting != "processor" or not error.field:
-            raise
-        text = choice.weights if name == "auto" else f"{name}:{choice.weights}"
-        raise SettingsError("processor", text, error.why) from error
+    return Ssd(name, choice.weights, settings)
 
 
 def _of_weights(choice: _Choice, settings: Settings) -> Processor | None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Self
 
-from visop.encoding.error_list import is_list_of_errors
+from visop.encoding.error_list import error_row, is_list_of_errors
 from visop.errors import UsageError, VisopError
 from visop.rpc.statuses import code_of
 from visop.search.place import file_of, shown_uri
@@ -67,7 +67,7 @@ class Failures:
             self.reasons[str(error)] += 1
             if self.path is not None:
                 with self._attempted(self.path):
-                    self._write(self.path, (name, code_of(error).name, str(error)))
+                    self._write(self.path, error_row(name, code_of(error).name, str(error)))
 
     def _write(self, path: Path, row: tuple[str, str, str]) -> None:
         if self._file is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from visop.detection import Box, Detection, Found, Unplaced
+from visop.detection import Box, Detection, Found, Unplaced, shortest
 
 # Of what has no place, as the modules themselves have it.
 _NOWHERE = (0.0, 0.0, 0.0, 0.0)
@@ -47,9 +47,9 @@ def analysis_result(found: Found) -> list[Entry]:
 
 
 def _entry(box: Box) -> Entry:
-    x, y, w, h = box
+    x, y, w, h = map(shortest, box)
     return {"position": {"x": x, "y": y, "w": w, "h": h}, "label": []}
 
 
 def _labels(found: Detection) -> list[Label]:
-    return [{"description": found.label, "score": found.score}] if found.label else []
+    return [{"description": found.label, "score": shortest(found.score)}] if found.label else []

@@ -52,6 +52,11 @@ def load_operator(settings: Settings) -> AnyOperator:
     return PartEncoder(processor, operator, choice)
 
 
+def is_built_in(settings: Settings) -> bool:
+    """Whether the operator is not a class of the user's, so that the model decides which it is."""
+    return _chosen(settings.operator) == BUILT_IN
+
+
 def load_encoder(settings: Settings) -> Encoder:
     """As ``load_operator``, where one vector of each whole picture is needed. Raises as ``load_operator``."""
     return check_encoder(load_operator(settings))
@@ -80,7 +85,7 @@ def check_encodes_pictures(operator: AnyOperator) -> None:
 
 def _operator(settings: Settings) -> Encoder | Processor:
     if settings.operator in ("auto", BUILT_IN):
-        found = built_in_processor(settings.model, settings, settings.weights)
+        found = built_in_processor(settings.model, settings, settings.weights, "model")
         if isinstance(found, Regions) and found.form == "pooled":
             raise SettingsError("model", settings.model, "is for OP_PROCESSOR: an encoder behind it pools the regions")
         if found is not None:
@@ -107,7 +112,8 @@ def _processor(settings: Settings) -> Processor:
     elif found is None:
         found = _processor_elsewhere(settings)
     if not isinstance(found, Processor):
-        raise SettingsError("processor", settings.processor, "must be a subclass of visop.Processor")
+        why = "is an encoder, which finds no parts: must be a subclass of visop.Processor"
+        raise SettingsError("processor", settings.processor, why)
     return found
 
 

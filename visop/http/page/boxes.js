@@ -35,7 +35,7 @@ function drawnPart(part, number, colour) {
   group.append(made("rect", { class: "box", x, y, width: w, height: h }));
   for (const point of part.keypoints) group.append(made("circle", { cx: point.x, cy: point.y }));
   const text = made("text", { x, y });
-  text.textContent = `${part.label} ${part.score.toFixed(2)}`.trim();
+  text.textContent = `${part.label} ${scoreText(part.score, 2)}`.trim();
   group.append(made("rect", { class: "plate" }), text);
   return group;
 }

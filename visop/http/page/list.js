@@ -2,6 +2,9 @@
 
 import { coloursOf, light, showOnly } from "./boxes.js";
 import { $ } from "./dom.js";
+import { scoreText } from "./score.js";
+
+const ROUNDING = 0.01; // pixels, of boxes in float32
 
 let parts = [];
 let pinned = null; // the number of the part that stays lit
@@ -21,10 +24,24 @@ function item(part, number, colour) {
   const made = $("item").content.cloneNode(true).firstElementChild;
   made.dataset.number = number;
   made.querySelector(".swatch").classList.add(`colour-${colour}`);
-  made.querySelector(".label").textContent = part.label || `Part ${number + 1}`;
-  made.querySelector(".score").textContent = part.score.toFixed(3);
+  made.querySelector(".label").textContent = nameOf(part, number);
+  made.querySelector(".score").textContent = scoreText(part.score, 3);
   made.querySelector(".place").textContent = placeOf(part);
   return made;
+}
+
+/** What names nothing is numbered, but for the whole picture, which comes first where it is wanted. */
+function nameOf(part, number) {
+  if (part.label) return part.label;
+  if (isWhole(parts[0])) return number ? `Part ${number}` : "Whole picture";
+  return `Part ${number + 1}`;
+}
+
+function isWhole({ box, label }) {
+  const { naturalWidth, naturalHeight } = $("picture");
+  if (!box || label) return false;
+  const rest = [box.x, box.y, box.w - naturalWidth, box.h - naturalHeight];
+  return rest.every((each) => Math.abs(each) <= ROUNDING);
 }
 
 function placeOf({ box }) {

@@ -125,4 +125,4 @@ def refuse_private(host: str, addresses: Iterable[Address], allow: AllowList) ->
         return
     for address in addresses:
         if not is_public(address) and not allow.has_address(address):
-            raise UrlRejected("URL leads to an address that is not public and not on the allow list")
+            raise UrlRejected("URL leads to an address that is not public and not on the allow list (OP_FETCH_ALLOW)")

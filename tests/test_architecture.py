@@ -51,6 +51,7 @@ BELOW = {
     "sources": {"errors", "images"},  # what a file is
     "images": _CORE - {"sources"},
     "annotations": _CORE | {"images"},
+    "matching": {"contract", "errors", "images"},  # proves copies without any encoder
     "synthetic": _CORE | {"annotations", "images"},
     "models": _CORE | {"images"},
     "processors": _CORE | {"images", "models"},
@@ -64,11 +65,12 @@ BELOW = {
     "collect": _CORE | {"journal", "images"},
     "templates": set(),
     "evaluation": _SERVED | {"annotations", "detecting", "synthetic", "templates"},
-    "search": _SERVED | {"evaluation", "journal", "page", "templates"},
-    "web": _SERVED | {"http", "page", "search", "synthetic", "templates"},
+    "search": _SERVED | {"evaluation", "journal", "matching", "page", "templates"},
+    "web": _SERVED | {"http", "matching", "page", "search", "synthetic", "templates"},
     "training": _SERVED | {"annotations", "evaluation", "synthetic"},
     "cli": _SERVED
-    | {"annotations", "collect", "detecting", "evaluation", "http", "search", "synthetic", "training", "web"},
+    | {"annotations", "collect", "detecting", "evaluation", "http", "matching", "search", "synthetic"}
+    | {"training", "web"},
     "__main__": {"cli"},
 }
 
@@ -76,10 +78,12 @@ BELOW = {
 ONLY = {
     "keras": {"visop/models", "visop/training", "visop/processors/mtcnn", "visop/processors/ssd"},
     "tensorflow": {"visop/models"},
+    "cv2": {"visop/matching/library.py", "visop/processors/mtcnn/pyramid.py"},
     "openvino": {"visop/models", "visop/processors/faces.py", "visop/processors/yunet.py"},
     "h5py": {"visop/models"},
     "PIL": {
         "visop/images",
+        "visop/matching/drawing.py",
         "visop/synthetic",
         "visop/evaluation",
         "visop/collect",

@@ -17,16 +17,22 @@ from visop.matching.library import opencv
 Floats = npt.NDArray[np.float32]
 
 #: Pixels of the longer side to which a picture is scaled down, and the most features that are kept: the strongest.
-SIDE, MOST = 768, 2000
+SIDE, MOST = 768, 3000
+
+#: To be incremented whenever the same picture has other features than before.
+EDITION = 1
 
 #: Pixels of the longer side of the small picture that is kept with them.
 GREY_SIDE = 192
 
+# A smaller picture is enlarged to this: a part that was cut out has features of a few pixels.
+_LEAST_LONGER = 320
+
 # Below this a picture, as it was scaled down, has no features. It bounds strips of 1 x 5000 pixels.
 _LEAST_SIDE = 12
 
-# OpenCV has 0.04. A quarter of it finds features in pictures of low contrast, too.
-_CONTRAST = 0.01
+# OpenCV has 0.04. An eighth of it finds features in soft pictures, too.
+_CONTRAST = 0.005
 
 # Of the longer side. Two features at one place, of other scale or orientation, are evidence once.
 _SAME_PLACE = 1 / 512
@@ -64,7 +70,7 @@ def find_features(image: Image, size: tuple[int, int] | None = None, *, side: in
     Args:
         image: (H, W, 3) uint8 RGB, at the size of the picture or decoded at a reduced scale.
         size: (width, height) of the picture, if ``image`` is reduced.
-        side: pixels of the longer side to which it is scaled down; a smaller one stays as it is.
+        side: pixels of the longer side to which it is scaled down.
         most: how many features at most.
     """
     cv2, (height, width) = opencv(), image.shape[:2]
@@ -92,9 +98,12 @@ def places(points: Floats, size: tuple[int, int]) -> npt.NDArray[np.int64]:
 
 
 def _grey(image: Image, side: int) -> npt.NDArray[np.uint8]:
-    """The grey levels of a picture, no longer than this on its longer side."""
+    """The grey levels of a picture, no longer than this on its longer side, and no shorter than ``_LEAST_LONGER``."""
     cv2 = opencv()
     grey: npt.NDArray[np.uint8] = cv2.cvtColor(_reduced(np.ascontiguousarray(image), side), cv2.COLOR_RGB2GRAY)
+    factor = _LEAST_LONGER / max(grey.shape)
+    if factor > 1:
+        grey = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
     return grey
 
 

@@ -18,8 +18,8 @@ from visop.matching.transformation import Fit, Matrix, apply, corners, fit, mirr
 #: Corners: of the top left, top right, bottom right and bottom left of a picture.
 Outline = tuple[Point, Point, Point, Point]
 
-#: Fewer places that agree are no proof: pairs of different pictures had 4 at most (benchmarks/matching.py).
-LEAST_MATCHES = 8
+#: Fewer places that agree are no proof: pairs of different pictures have 4 at most (benchmarks/matching.py).
+LEAST_MATCHES = 6
 
 #: Nor are they if less than this of what lies on top of each other is alike: two letters with one letterhead.
 LEAST_AGREEMENT = 0.85

@@ -15,8 +15,25 @@ Mining = Literal["batch-hard", "semi-hard"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How to train. The defaults are those of ``visop train``; see its help for what they mean.
+class CommonRecipe:
+    """What encoders and detectors have in common. The help of ``visop train`` says what each choice means."""
+
+    side: int = 0
+    epochs: int = 20
+    steps: int = 100
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.02
+    precision: Literal["auto", "f32", "bf16"] = "auto"
+    held_out: float = 0.1
+    validation_pictures: int = 500
+    patience: int = 5
+    seed: int = 0
+    half: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(CommonRecipe):
+    """How to train an encoder. The defaults are those of ``visop train``; see its help for what they mean.
 
     Raises:
         UsageError: a choice that cannot work; found here, because training would find it hours later.
@@ -29,21 +46,10 @@ class Recipe:
     temperature: float = 0.05
     spread: float = 1.0
     pooling: Pooling = "gem"
-    side: int = 0
     dimension: int = 0
-    epochs: int = 20
-    steps: int = 100
     identities: int = 32
     views: int = 3
     neighbours: int = 1
-    learning_rate: float = 1e-4
-    weight_decay: float = 0.02
-    precision: Literal["auto", "f32", "bf16"] = "auto"
-    held_out: float = 0.1
-    validation_pictures: int = 500
-    patience: int = 5
-    seed: int = 0
-    half: bool = False
 
     def __post_init__(self) -> None:
         demand_numbers(self, least=_LEAST, most=_MOST, positive=_POSITIVE)
@@ -83,19 +89,16 @@ def demand_numbers(
 
 MOST_SEED = 2**32 - 1  # of NumPy's older generator, which Keras seeds as well
 
-_LEAST = {
-    "epochs": 1,
-    "steps": 1,
+#: Of what encoders and detectors have in common.
+LEAST = {"epochs": 1, "steps": 1, "side": 0, "patience": 0, "seed": 0, "weight_decay": 0}
+
+_LEAST = LEAST | {
     "identities": 2,
     "views": 2,
     "neighbours": 1,
     "validation_pictures": 2,
-    "side": 0,
     "dimension": 0,
-    "patience": 0,
-    "seed": 0,
     "spread": 0,
-    "weight_decay": 0,
 }
 _MOST = {
     "seed": MOST_SEED,

@@ -18,16 +18,19 @@ from visop.models.selection import Selection
 from visop.sources import DEFAULT_OPTIONS, FindOptions
 from visop.training import losses
 from visop.training.batches import Batches, Plan, Reader
-from visop.training.callbacks import EpochEnd, refuse_collapse
-from visop.training.checkpoints import Checkpoints, Progress
-from visop.training.fitting import Epochs, fit, make_optimizer
+from visop.training.callbacks import refuse_collapse
+from visop.training.checkpoints import Progress
+from visop.training.fitting import Epochs, make_optimizer
 from visop.training.folders import Pictures, digest_names, find_pictures, split
 from visop.training.networks import Tensors, Trainee, build_served, stored, use_precision
 from visop.training.ranges import ABOUT, with_ranges
 from visop.training.recipe import Recipe
+from visop.training.run import TrainingRun
 from visop.training.validation import Validation
 
 logger = logging.getLogger(__name__)
+
+_JUDGED_BY = "val_recall"
 
 
 def train(
@@ -69,30 +72,23 @@ def train(
     recipe = replace(recipe, precision=use_precision(recipe.precision))
     trainee = Trainee(resized.spec, resized.weights, recipe.pooling, recipe.dimension, recipe.seed)
     _compile(trainee.model, recipe)
-    work = out.with_name(f"{out.name}.run")
-    checkpoints = Checkpoints(work)
-    if restart:
-        checkpoints.clear()
     facts = _facts(resized, recipe, limits) | _files(folder, training, held_out)
-    progress = checkpoints.load(trainee.model, facts)
+    run = TrainingRun(trainee.model, out, facts, _JUDGED_BY, restart=restart)
     plan = _plan(resized, recipe)
     validation = Validation(held_out, plan, limits, recipe.validation_pictures)
-    _log_start(progress, validation, trainee)
-    keeper = EpochEnd(
-        progress,
-        checkpoints,
-        lambda model: {"val_recall": validation.recall(model)},
-        work,
-        recipe.patience,
-        refuse_collapse,
-    )
+    run.tell(lambda: f"recall@1 of edited held-out pictures before training: {validation.recall(trainee.model):.3f}")
     batches = Batches(training, plan, Reader(limits, plan.working_side))
-    fit(trainee.model, batches.make, progress, keeper, Epochs.of(recipe), quiet=quiet)
-    checkpoints.load_best(trainee.model, progress)
+    run.train(
+        recipe,
+        batches.make,
+        lambda model: {_JUDGED_BY: validation.recall(model)},
+        refuse_collapse,
+        quiet=quiet,
+    )
     kept = stored(trainee.tensors(), half=recipe.half)
     tensors = with_ranges(selection.of_tensors(trainee.pooling, trainee.dimension, kept, out), kept)
     served = selection.of_tensors(trainee.pooling, trainee.dimension, tensors, out)
-    card = _card(trainee, progress, facts, _measured(served, tensors, validation)) | dict(says or {})
+    card = _card(trainee, run.progress, facts, _measured(served, tensors, validation)) | dict(says or {})
     write_encoder_file(
         out,
         model=selection.spec.name,
@@ -151,13 +147,6 @@ def _objective(recipe: Recipe) -> tuple[losses.Loss, list[losses.Loss]]:
     return losses.contrastive(recipe.temperature, recipe.spread), []
 
 
-def _log_start(progress: Progress, validation: Validation, trainee: Trainee) -> None:
-    if progress.epoch:
-        logger.info("going on after epoch %d", progress.epoch)
-    else:
-        logger.info("recall@1 of edited held-out pictures before training: %.3f", validation.recall(trainee.model))
-
-
 def _facts(selection: Selection, recipe: Recipe, limits: ImageLimits) -> dict[str, Any]:
     """What makes this run this run, besides its pictures. JSON values."""
     return {
@@ -189,7 +178,7 @@ def _card(trainee: Trainee, progress: Progress, facts: dict[str, Any], measured:
         "settings": {name: value for name, value in facts.items() if name not in _DATA},
         "metrics": {
             "epoch": progress.best,
-            "val_recall": progress.history[progress.best - 1]["val_recall"],
+            "val_recall": progress.history[progress.best - 1][_JUDGED_BY],
             "recall_at_1": measured["recall_at_1"],
         },
         "calibration": measured["calibration"],

@@ -11,32 +11,15 @@ import numpy.typing as npt
 from visop.contract import Encoder, Image, Vector
 from visop.errors import VisopError
 from visop.rpc import rpc_pb2
+from visop.serving.remote.elsewhere import Elsewhere
 from visop.serving.remote.files import lossless_file
-from visop.serving.remote.operator import INTERVAL_S, RemoteOperator
 from visop.serving.remote.wire import vectors_of
-from visop.settings import Settings
 
 
-class RemoteEncoder(Encoder):
-    """An encoder at HOST:PORT. It says what it is once it is loaded.
+class RemoteEncoder(Elsewhere, Encoder):
+    """An encoder at HOST:PORT; see ``Elsewhere``."""
 
-    Args:
-        target: HOST:PORT.
-        settings: of the pipeline.
-        interval_s: as of ``RemoteOperator``.
-
-    Attributes:
-        remote: the operator there.
-    """
-
-    def __init__(self, target: str, settings: Settings | None = None, interval_s: float = INTERVAL_S) -> None:
-        self.remote = RemoteOperator("encoder", target, interval_s)
-        self._settings = settings or Settings()
-
-    @property
-    def name(self) -> str:
-        """Its own: its vectors are the same wherever it runs."""
-        return self.remote.called
+    type = "encoder"
 
     @property
     def dimension(self) -> int:
@@ -45,18 +28,10 @@ class RemoteEncoder(Encoder):
 
     def load(self) -> None:
         """Connect. Raises as ``RemoteOperator.connect``."""
-        self.remote.connect()
+        super().load()
         info = self.remote.info
         self.metric_type, self.precision = info.metric_type, info.precision
         self.fingerprint, self.older_fingerprints = info.fingerprint, info.older_fingerprints
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.remote.close()
-
-    def warm_up(self) -> None:
-        """Ask whether it works. Raises as ``RemoteOperator.check``."""
-        self.remote.check()
 
     def preprocess(self, image: Image) -> Any:
         """The image as a file."""

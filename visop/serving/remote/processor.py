@@ -10,47 +10,21 @@ from visop.detection import Detection, Unplaced
 from visop.images.decode import ImageLimits
 from visop.images.decode_process import decode_in_process
 from visop.rpc import rpc_pb2
+from visop.serving.remote.elsewhere import Elsewhere
 from visop.serving.remote.files import lossless_file
-from visop.serving.remote.operator import INTERVAL_S, RemoteOperator
 from visop.serving.remote.wire import FoundParts, parts_of
-from visop.settings import Settings
 
 
-class RemoteProcessor(Processor):
-    """A processor at HOST:PORT. It says what it is once it is loaded.
+class RemoteProcessor(Elsewhere, Processor):
+    """A processor at HOST:PORT; see ``Elsewhere``."""
 
-    Args:
-        target: HOST:PORT.
-        settings: of the pipeline.
-        interval_s: as of ``RemoteOperator``.
-
-    Attributes:
-        remote: the operator there.
-    """
-
+    type = "processor"
     stacks = False
-
-    def __init__(self, target: str, settings: Settings | None = None, interval_s: float = INTERVAL_S) -> None:
-        self.remote = RemoteOperator("processor", target, interval_s)
-        self._settings = settings or Settings()
-
-    @property
-    def name(self) -> str:
-        """Its own, so that an index does not depend on where a processor runs."""
-        return self.remote.called
 
     def load(self) -> None:
         """Connect. Raises as ``RemoteOperator.connect``."""
-        self.remote.connect()
+        super().load()
         self.labels, self.fingerprint = self.remote.info.labels, self.remote.info.fingerprint
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.remote.close()
-
-    def warm_up(self) -> None:
-        """Ask whether it works. Raises as ``RemoteOperator.check``."""
-        self.remote.check()
 
     def preprocess(self, image: Image) -> bytes:
         """The image as a file."""

@@ -16,8 +16,7 @@ from visop.images.decode import ImageLimits
 from visop.models.detector_file import write_detector_file
 from visop.models.encoder_file import made_now
 from visop.training.batches import Reader
-from visop.training.callbacks import EpochEnd
-from visop.training.checkpoints import Checkpoints, Progress
+from visop.training.checkpoints import Progress
 from visop.training.detection import losses
 from visop.training.detection.batches import DetectionBatches, DetectionPlan
 from visop.training.detection.data import FACTS, facts_of
@@ -25,8 +24,9 @@ from visop.training.detection.detectors import Trainee
 from visop.training.detection.prepare import Network, Prepared
 from visop.training.detection.recipe import DetectionRecipe
 from visop.training.detection.validation import DetectionValidation
-from visop.training.fitting import Epochs, fit, make_optimizer
+from visop.training.fitting import Epochs, make_optimizer
 from visop.training.networks import stored, use_precision
+from visop.training.run import TrainingRun
 
 logger = logging.getLogger(__name__)
 
@@ -67,22 +67,16 @@ def train_detector(
     recipe = replace(recipe, precision=use_precision(recipe.precision))
     detector = Trainee(network, prepared.weights, recipe.seed)
     _compile(detector.model, recipe)
-    work = out.with_name(f"{out.name}.run")
-    checkpoints = Checkpoints(work)
-    if restart:
-        checkpoints.clear()
     facts = _facts(detector, prepared.weights, recipe, limits) | facts_of(prepared.folder, training, held_out)
-    progress = checkpoints.load(detector.model, facts, _JUDGED_BY)
+    run = TrainingRun(detector.model, out, facts, _JUDGED_BY, restart=restart)
     reader = Reader(limits, 2 * int(detector.model.input_shape[1]))
     validation = DetectionValidation(held_out, network.prepared, network.priors, reader, recipe.validation_pictures)
-    _log_start(progress, validation, detector)
-    keeper = EpochEnd(progress, checkpoints, lambda model: _measures(validation.measure(model)), work, recipe.patience)
+    run.tell(lambda: f"mAP@0.5 of held-out pictures before training: {validation.measure(detector.model).voc:.3f}")
     batches = DetectionBatches(
         training, DetectionPlan(recipe.batch, recipe.seed, network.prepared, network.priors), reader
     )
-    fit(detector.model, batches.make, progress, keeper, Epochs.of(recipe), quiet=quiet)
-    checkpoints.load_best(detector.model, progress)
-    return _write(out, detector, progress, facts, validation, says or {})
+    run.train(recipe, batches.make, lambda model: _measures(validation.measure(model)), quiet=quiet)
+    return _write(out, detector, run.progress, facts, validation, says or {})
 
 
 def _compile(model: Any, recipe: DetectionRecipe) -> None:
@@ -93,14 +87,6 @@ def _compile(model: Any, recipe: DetectionRecipe) -> None:
 
 def _measures(precision: MeanPrecision) -> dict[str, float]:
     return {_JUDGED_BY: precision.voc, "val_map_coco": precision.coco}
-
-
-def _log_start(progress: Progress, validation: DetectionValidation, detector: Trainee) -> None:
-    if progress.epoch:
-        logger.info("going on after epoch %d", progress.epoch)
-    else:
-        before = validation.measure(detector.model).voc
-        logger.info("mAP@0.5 of held-out pictures before training: %.3f", before)
 
 
 def _facts(detector: Trainee, weights: str, recipe: DetectionRecipe, limits: ImageLimits) -> dict[str, Any]:

@@ -24,23 +24,13 @@ from PIL import Image
 
 from benchmarks.report import machine_facts, markdown_table, percentile
 from benchmarks.server_process import ServerProcess, free_port
+from visop.client.running import RETRY_POLICY
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
 
 #: What docs/how-to/container.md recommends to clients (https://grpc.io/docs/guides/retry/).
 SERVICE_CONFIG = {
     "loadBalancingConfig": [{"round_robin": {}}],
-    "methodConfig": [
-        {
-            "name": [{}],
-            "retryPolicy": {
-                "maxAttempts": 4,
-                "initialBackoff": "0.1s",
-                "maxBackoff": "1s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
-            },
-        }
-    ],
+    "methodConfig": [{"name": [{}], "retryPolicy": RETRY_POLICY}],
 }
 _PAUSE_S = 1.0
 _TIMEOUT_S = 60.0

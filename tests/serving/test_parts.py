@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gc
 import io
+import logging
 import threading
 import weakref
 from collections.abc import Callable
@@ -380,3 +381,17 @@ def test_a_picture_whose_parts_all_have_vectors_needs_no_encoder(start_server: S
     reply = start_server(PartEncoder(processor, encoder)).stub.Execute(Request(images=[SCENE] * 3))
     assert vectors(reply) == [[0, 1, 0]] * 3
     assert sum(encoder.batches) <= 1
+
+
+@pytest.mark.parametrize("make", [ToyProcessor, pipeline], ids=["processor", "pipeline"])
+def test_the_log_accounts_for_the_time_of_a_call(
+    make: Callable[[], Any], start_server: Callable[..., Running], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "visop.request")
+    picture = make_scene({RED: (10, 5, 20, 10)}, size=(1500, 1000))
+    start_server(make()).stub.Execute(Request(images=[picture]))
+    wait_until(lambda: "call" in caplog.messages)
+    [fields] = [record.__dict__["visop_fields"] for record in caplog.records if record.getMessage() == "call"]
+    spans = {name: value for name, value in fields.items() if name.endswith("_ms")}
+    assert {"decode_ms", "preprocess_ms", "model_ms", "postprocess_ms", "crops_ms", "wait_ms"} <= spans.keys()
+    assert sum(spans.values()) <= fields["ms"] + 0.1 * len(spans)

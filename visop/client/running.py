@@ -20,21 +20,16 @@ from visop.rpc import rpc_pb2, rpc_pb2_grpc
 #: Requests up to this size are kept by gRPC until they are answered, so that they can be sent again.
 KEPT_BYTES = 8 * MIB
 
-# https://github.com/grpc/proposal/blob/master/A6-client-retries.md. What is overloaded says so to those that call us.
-_RETRIES = {
-    "methodConfig": [
-        {
-            "name": [{"service": "omnisearch.Operator", "method": "Execute"}],
-            "retryPolicy": {
-                "maxAttempts": 4,
-                "initialBackoff": "0.1s",
-                "maxBackoff": "1s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
-            },
-        }
-    ]
+#: https://github.com/grpc/proposal/blob/master/A6-client-retries.md. What is overloaded says so to those that call us.
+RETRY_POLICY = {
+    "maxAttempts": 4,
+    "initialBackoff": "0.1s",
+    "maxBackoff": "1s",
+    "backoffMultiplier": 2,
+    "retryableStatusCodes": ["UNAVAILABLE"],
 }
+_EXECUTE = {"service": "omnisearch.Operator", "method": "Execute"}
+_RETRIES = {"methodConfig": [{"name": [_EXECUTE], "retryPolicy": RETRY_POLICY}]}
 _OPTIONS: list[tuple[str, int | str]] = [
     ("grpc.service_config", json.dumps(_RETRIES)),
     ("grpc.per_rpc_retry_buffer_size", KEPT_BYTES + MIB),

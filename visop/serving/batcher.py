@@ -14,8 +14,9 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -67,6 +68,19 @@ class Job(Generic[In, Out]):
             return True
         self._end(lambda: None)
         return False
+
+    @contextmanager
+    def spending(self, stage: str) -> Iterator[None]:
+        """Count the time inside for a stage, in which the job may be several times."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.spent(stage, time.monotonic() - started)
+
+    def spent(self, stage: str, span_s: float) -> None:
+        """Count seconds for a stage."""
+        self.spans_s[stage] = self.spans_s.get(stage, 0.0) + span_s
 
     def at_end(self, call: Callable[[], None]) -> None:
         """Have this called, too, when no stage holds the job any more. For the stage that holds it."""

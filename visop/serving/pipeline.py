@@ -121,12 +121,16 @@ class Call:
             job.future.cancel()
 
     def spans_s(self) -> dict[str, float]:
-        """The longest time that any input spent in each stage, in seconds."""
+        """The longest time that any input spent in each stage, in seconds, and last the time it waited for threads."""
         spans: dict[str, float] = {}
         for job in self.jobs:
             for stage, span in job.spans_s.items():
                 spans[stage] = max(span, spans.get(stage, 0.0))
-        return spans
+        return spans | ({_WAIT: spans.pop(_WAIT)} if _WAIT in spans else {})
+
+
+# The stage of what waits for a thread, or for room to be held decoded.
+_WAIT = "wait"
 
 
 @dataclass(frozen=True)
@@ -290,12 +294,13 @@ class Pipeline:
         self, pool: FairPool, origin: _Origin, stage: Callable[[], None], job: InputJob, host: str = ""
     ) -> None:
         try:
-            pool.submit(origin.caller, partial(self._run, stage, job), host)
+            pool.submit(origin.caller, partial(self._run, stage, job, time.monotonic()), host)
         except RuntimeError:  # the pool was shut down meanwhile
             job.fail(ShuttingDown("the operator is shutting down"))
 
-    def _run(self, stage: Callable[[], None], job: InputJob) -> None:
-        """Run a stage, so that whatever it raises ends this job and no other."""
+    def _run(self, stage: Callable[[], None], job: InputJob, since: float) -> None:
+        """Run a stage that has waited for its thread, so that whatever it raises ends this job and no other."""
+        job.spent(_WAIT, time.monotonic() - since)
         if not job.is_wanted():
             return
         try:
@@ -365,7 +370,9 @@ class Pipeline:
 
     def _hold(self, job: InputJob) -> None:
         """Wait for room for one more picture that is held decoded until it has its result."""
-        if not self._held.acquire(timeout=_left_s(job.deadline)):
+        with job.spending(_WAIT):
+            has_room = self._held.acquire(timeout=_left_s(job.deadline))
+        if not has_room:
             raise DeadlinePassed("the deadline passed before this input was served")
         job.at_end(self._held.release)
 

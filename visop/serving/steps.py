@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import math
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -147,9 +146,8 @@ class Encode:
 
     def begin(self, job: InputJob, picture: Decoded) -> None:
         """Preprocess, and leave the rest to the model."""
-        started = time.monotonic()
-        job.item = self.prepared(picture.image)
-        job.spans_s["preprocess"] = time.monotonic() - started
+        with job.spending("preprocess"):
+            job.item = self.prepared(picture.image)
         self._model.submit(job)
 
     def begin_boxes(self, job: InputJob, picture: Decoded, boxes: Sequence[Box]) -> None:
@@ -189,7 +187,13 @@ class Find:
 
     def begin(self, job: InputJob, picture: Decoded) -> None:
         """Find the parts and cut them out."""
-        self.find(job, picture, lambda found: job.finish(_cut_out(job, picture, best(found, self._most))))
+
+        def cut_out(found: list[Detection]) -> None:
+            with job.spending("crops"):
+                result = _cut_out(job, picture, best(found, self._most))
+            job.finish(result)
+
+        self.find(job, picture, cut_out)
 
     def begin_boxes(self, job: InputJob, picture: Decoded, boxes: Sequence[Box]) -> None:
         """There is no encoder."""
@@ -197,10 +201,16 @@ class Find:
 
     def find(self, job: InputJob, picture: Decoded, then: Callable[[list[Detection]], None]) -> None:
         """Find the parts, and go on in a decoding thread."""
-        item = self._item(picture)
+        with job.spending("preprocess"):
+            item = self._item(picture)
+
+        def go_on(raw: Any) -> None:
+            with job.spending("postprocess"):
+                detections = self._detections(raw, picture.size)
+            then(detections)
 
         def found(raw: Any) -> None:
-            picture.go_on(lambda: then(self._detections(raw, picture.size)))
+            picture.go_on(lambda: go_on(raw))
 
         follow(job, self._model, [(item, found)])
 
@@ -289,7 +299,8 @@ class EncodeChosen:
         numbers = parts.next_numbers()
         if not numbers:
             return
-        items = [self._item(parts.picture, parts.chosen[number]) for number in numbers]
+        with parts.job.spending("crops"):
+            items = [self._item(parts.picture, parts.chosen[number]) for number in numbers]
         thens = [partial(self._encoded, parts, number) for number in numbers]
         self._encode.begin_parts(parts.job, list(zip(items, thens, strict=True)))
 
@@ -347,7 +358,9 @@ class _Parts:
     def finish(self) -> None:
         """End the job with all vectors."""
         parts = [Part(each, self._vectors[number]) for number, each in enumerate(self.chosen)]
-        self.job.finish(_found(self.picture, parts))
+        with self.job.spending("crops"):
+            found = _found(self.picture, parts)
+        self.job.finish(found)
 
 
 def follow(job: InputJob, model: Model[Item, Out], tasks: Sequence[tuple[Item, Callable[[Out], None]]]) -> None:

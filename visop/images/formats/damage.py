@@ -68,7 +68,5 @@ def load(image: Any, data: bytes) -> None:
         case "BMP":
             check_bmp(image, data)
             image.load()
-        case "WEBP" | "AVIF" | "HEIF":
+        case _:  # WEBP, AVIF, HEIF
             load_to_the_end(image, data, lambda file: PIL.Image.open(MeteredFile(file), formats=(image.format,)))
-        case _:
-            image.load()

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.search.conftest import contents, write_pictures
@@ -27,8 +28,18 @@ sys.exit(given.run(given))
 """
 
 
-def start(tmp_path: Path, uri: str, index: str) -> subprocess.Popen[str]:
-    command = ["index", tmp_path / "photos", "--uri", uri, "--index", index, "--class", "tests.search.test_kill:Slow"]
+def start(tmp_path: Path, uri: str, index: str, *more: str) -> subprocess.Popen[str]:
+    command = [
+        "index",
+        tmp_path / "photos",
+        "--uri",
+        uri,
+        "--index",
+        index,
+        "--class",
+        "tests.search.test_kill:Slow",
+        *more,
+    ]
     environment = {**os.environ, "OP_CACHE_DIR": str(tmp_path / "cache")}
     errors = ["--errors", tmp_path / "errors.csv", "--quiet"]
     return subprocess.Popen(
@@ -41,8 +52,8 @@ def start(tmp_path: Path, uri: str, index: str) -> subprocess.Popen[str]:
     )
 
 
-def finish(tmp_path: Path, uri: str, index: str) -> None:
-    process = start(tmp_path, uri, index)
+def finish(tmp_path: Path, uri: str, index: str, *more: str) -> None:
+    process = start(tmp_path, uri, index, *more)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 1, errors  # for the bad files
     assert "30 inputs failed" in errors
@@ -76,6 +87,42 @@ def test_an_index_that_was_killed_ten_times_is_that_of_an_unbroken_run(tmp_path,
     expected = there(uri, "whole")
     assert there(uri, "killed") == expected
     assert len(expected) == 1500
+
+
+def parts_there(uri: str, index: str) -> dict[str, tuple[tuple[str, ...], list[list[float]]]]:
+    with open_store(uri) as store:
+        collection = store.find(index)
+        rows = [row for page in collection.all_rows() for row in page]
+        assert collection.vectors() == sum(1 + len(row.parts) for row in rows)
+        assert collection.count() == len(rows)
+    return {
+        row.picture.id: (row.picture.names, [np.round(np.asarray(part.vector), 6).tolist() for part in row.parts])
+        for row in rows
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_an_index_in_parts_that_was_killed_is_that_of_an_unbroken_run(tmp_path, uri):
+    write_pictures(tmp_path / "photos", 400)
+    for number in range(30):
+        (tmp_path / "photos" / f"bad{number}.jpg").write_bytes(b"bad %d" % number)
+    finish(tmp_path, uri, "whole", "--parts", "regions:5")
+    rng = random.Random(2)
+    for _ in range(6):
+        process = start(tmp_path, uri, "killed", "--parts", "regions:5")
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        try:
+            process.wait(rng.uniform(1, 5))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+        process.communicate()
+    finish(tmp_path, uri, "killed", "--parts", "regions:5")
+    expected = parts_there(uri, "whole")
+    assert parts_there(uri, "killed") == expected
+    assert len(expected) == 400
+    assert all(len(parts) == 4 for _, parts in expected.values())
 
 
 class Slow(ToyOperator):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 from tests.conftest import Running, make_scene
 from tests.search.conftest import make_old, write_pictures
 from tests.toys import RAISES, ToyOperator, ToyProcessor
+from visop.cli.main import main
 from visop.encoding.pool import Encoders, open_encoders
 from visop.errors import OtherEncoder, UsageError
 from visop.search.digests import Digests
@@ -221,3 +223,13 @@ def test_the_parts_are_those_of_the_index_when_nothing_is_said(uri: str, setting
         with pytest.raises(UsageError, match="the index own has parts of colours, which is not built in"):
             index.add([folder])
         assert len(index.search(folder / "1.png")) == 3
+
+
+def test_info_shows_the_parts_of_an_index(
+    open_index: OpenIndex, in_parts: Encoders, scenes: Path, uri: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open_index(encoders=in_parts) as index:
+        index.add([scenes])
+    assert main(["info", "--index", "test", "--uri", uri, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["parts"], facts["pictures"], facts["vectors"]) == ("colours", 3, 6)

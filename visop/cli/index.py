@@ -106,6 +106,7 @@ def _index(arguments: argparse.Namespace, failures: Failures) -> int:
     if not arguments.quiet:
         sys.stdout.write(_summary(arguments, added))
     tell_passed(added.passed, quiet=arguments.quiet)
+    _tell_of_parts(arguments, added)
     if added.away:
         note(_kept(added.away))
     if added.failed or added.wrong_attributes:
@@ -157,6 +158,12 @@ def _add(arguments: argparse.Namespace, failures: Failures, table: AttributeTabl
 
 def _spoken(types: Mapping[str, str]) -> str:
     return ", ".join(f"{name} ({type_})" for name, type_ in types.items())
+
+
+def _tell_of_parts(arguments: argparse.Namespace, added: Added) -> None:
+    """Where nobody said anything about parts and there are none, say how there would be some."""
+    if not arguments.quiet and added.new and not added.parts and arguments.parts is None and sys.stderr.isatty():
+        note("to find cut-outs and small objects, too: `visop reindex --parts regions:10` makes parts of this index")
 
 
 def _tell_cost(plan: Plan, *, quiet: bool) -> None:

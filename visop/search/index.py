@@ -59,6 +59,7 @@ class Added:
         removed: contents that were pruned.
         passed: what folders hold and was not taken.
         away: folders that were not pruned, because they lost most of their pictures.
+        parts: of pictures that have vectors, as ``OperatorInfo.parts``; empty if they are encoded whole alone.
         attributed: pictures whose attributes were set or changed.
         wrong_attributes: attributes that could not be kept.
     """
@@ -72,6 +73,7 @@ class Added:
     away: Sequence[Away] = ()
     attributed: int = 0
     wrong_attributes: int = 0
+    parts: str = ""
 
 
 class Index:
@@ -127,7 +129,7 @@ class Index:
             encoders: open ones, in place of ``operators``; they are not closed.
             parts: what makes the parts of pictures, of which each gets a vector, too: ``regions:10``, ``faces``,
                 ``ssd300``, ``module:Class`` of a ``visop.Processor``, or ``none``. None is as the index has them; a new
-                one has those of the operators. See docs/how-to/search-parts.md.
+                one has those of the operators. See docs/how-to/parts.md.
             settings: of the operator in this process, and of what may be fetched; None reads the environment.
             token: for a Milvus that asks for one.
             limits: on what ``add`` does at once.
@@ -248,7 +250,8 @@ class Index:
                 pruned = prune(collection, files, even_if_away=prune_missing)
             attributed, wrong = _attribute(collection, table, errors) if types else (0, 0)
         collection.tune(index_type)
-        return _added(progress, pruned, found.passed, attributed, wrong)
+        added = _added(progress, pruned, found.passed, attributed, wrong)
+        return replace(added, parts=collection.operator.parts)
 
     def make(self, attributes: Declared = NONE_DECLARED) -> None:
         """Make the index, empty, if it is not there.

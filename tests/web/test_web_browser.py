@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image as PILImage
-from playwright.sync_api import Browser, FilePayload, Page, Route, ViewportSize, expect
+from playwright.sync_api import Browser, FilePayload, Locator, Page, Route, ViewportSize, expect
 
 from tests.conftest import make_image, picture_file
 from tests.search.conftest import colour_of
@@ -22,6 +22,7 @@ pytestmark = pytest.mark.slow
 
 DESKTOP: ViewportSize = {"width": 1280, "height": 860}
 PHONE: ViewportSize = {"width": 360, "height": 740}
+FOUND = re.compile("cop(y|ies).* found$")
 EVIL = "<img src=x onerror=alert(1)>.png"
 
 # Gives files, or a text, to the page as a person's drop or paste does.
@@ -101,7 +102,7 @@ def png(name: str, content: bytes) -> FilePayload:
 def find(page: Page, number: int) -> None:
     """Choose a picture, and wait for what is like it."""
     choose(page, number)
-    expect(page.locator("#heading")).to_have_text("Similar pictures")
+    expect(page.locator("#heading")).to_have_text(FOUND)
 
 
 def first_names(page: Page, count: int = 1) -> list[str]:
@@ -119,7 +120,7 @@ def test_a_first_visit_shows_pictures_to_start_from(page: Page) -> None:
 @pytest.mark.parametrize("way", ["choose", "drop", "paste"])
 def test_a_picture_that_is_given_finds_the_nearest(page: Page, way: str) -> None:
     choose(page, 4) if way == "choose" else give(page, way, 4)
-    expect(page.locator("#heading")).to_have_text("Similar pictures")
+    expect(page.locator("#heading")).to_have_text(FOUND)
     assert first_names(page) == ["4.png"]
     card = page.locator(".card").first
     expect(card.locator(".copy")).to_be_visible()
@@ -141,7 +142,7 @@ def test_of_a_picture_with_nearly_nothing_on_it_no_copies_are_told(page: Page) -
 def test_an_address_finds_the_nearest_and_a_wrong_one_is_told_in_words(page: Page, picture_server: str) -> None:
     page.get_by_label("or enter its web address").fill("{}/{}-{}-{}.png".format(picture_server, *colour_of(6)))
     page.keyboard.press("Enter")
-    expect(page.locator("#heading")).to_have_text("Similar pictures")
+    expect(page.locator("#heading")).to_have_text(FOUND)
     assert first_names(page) == ["6.png"]
     for address, words in {
         f"{picture_server}/none.png": "The remote server answered",
@@ -190,7 +191,9 @@ def test_what_cannot_be_sent_is_told_in_words(page: Page, tmp_path: Path) -> Non
 def test_of_several_files_the_first_is_searched_with_and_this_is_told(page: Page) -> None:
     give(page, "drop", 4, 1, 2)
     expect(page.locator("#shown-name")).to_have_text("given-4.png")
-    expect(page.locator("#note")).to_contain_text("Searched with the first of 3 files. Most similar first.")
+    expect(page.locator("#note")).to_contain_text(
+        "Searched with the first of 3 files. The same picture, possibly edited."
+    )
     expect(page.locator("#said")).to_contain_text("Searched with the first of 3 files. ")
 
 
@@ -236,7 +239,7 @@ def test_a_result_is_searched_with_and_back_leads_back(page: Page) -> None:
     address = page.url
     page.goto("about:blank")
     page.goto(address)  # a search from the index can be kept as a link
-    expect(page.locator("#heading")).to_have_text("Similar pictures")
+    expect(page.locator("#heading")).to_have_text(FOUND)
 
 
 def test_the_way_back_goes_through_a_reload_and_past_the_skip_link(page: Page) -> None:
@@ -676,3 +679,160 @@ def test_one_index_is_no_choice(shared: Site, open_page: Callable[..., Page]) ->
     page = open_page(shared)
     expect(page.locator(".card")).to_have_count(10)
     expect(page.locator("#index-row")).to_be_hidden()
+
+
+def quarters(*numbers: int) -> bytes:
+    """A picture of 200 x 100 pixels whose four quarters have the colours of these numbers."""
+    image = PILImage.new("RGB", (200, 100))
+    for place, number in enumerate(numbers):
+        with PILImage.open(io.BytesIO(picture_file(colour_of(number), (100, 50)))) as part:
+            image.paste(part, (100 * (place % 2), 50 * (place // 2)))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+# Keeps the texts of each form that is sent: a browser does not tell of forms with files.
+_KEEP_FORMS = """() => {
+  window.sent = [];
+  const real = window.fetch;
+  window.fetch = (path, options) => {
+    if (options?.body instanceof FormData) {
+      sent.push(Object.fromEntries([...options.body].filter(([_, value]) => typeof value === "string")));
+    }
+    return real(path, options);
+  };
+}"""
+
+
+def searched_by(page: Page, act: Callable[[], object]) -> dict[str, str]:
+    """The texts of the form of the search that an action begins, once it is answered."""
+    page.evaluate(_KEEP_FORMS)
+    with page.expect_response("**/v1/search"):
+        act()
+    expect(page.locator("#results")).to_have_attribute("aria-busy", "false")
+    sent: list[dict[str, str]] = page.evaluate("sent")
+    return sent[-1]
+
+
+def open_quarters(page: Page) -> Locator:
+    page.set_input_files("#file", png("quarters.png", quarters(1, 3, 5, 7)))
+    expect(page.locator(".region")).to_be_visible()
+    expect(page.locator("#results")).to_have_attribute("aria-busy", "false")
+    return page.locator(".region")
+
+
+def test_a_part_is_chosen_by_dragging_over_the_picture(page: Page) -> None:
+    box = open_quarters(page).bounding_box()
+    assert box
+    x, y, w, h = (box[side] for side in ("x", "y", "width", "height"))
+
+    def drag(start: tuple[float, float], end: tuple[float, float]) -> None:
+        page.mouse.move(x + start[0] * w, y + start[1] * h)
+        page.mouse.down()
+        page.mouse.move(x + end[0] * w, y + end[1] * h, steps=4)
+        page.mouse.up()
+
+    found = searched_by(page, lambda: drag((0.5, 0.5), (1, 1)))["box"]
+    assert [round(int(each), -1) for each in found.split(",")] == [100, 50, 100, 50]
+    assert first_names(page) == ["7.png"]
+    expect(page.locator("#part-text")).to_contain_text("pixels at 1")
+    moved = searched_by(page, lambda: drag((0.75, 0.75), (0.25, 0.25)))["box"]
+    assert [round(int(each), -1) for each in moved.split(",")] == [0, 0, 100, 50]
+    assert first_names(page) == ["1.png"]
+    larger = searched_by(page, lambda: drag((0.5, 0.5), (1, 0.5)))["box"]
+    assert [round(int(each), -1) for each in larger.split(",")] == [0, 0, 200, 50]
+    assert "box" not in searched_by(page, page.get_by_role("button", name="Search with all of it").click)
+    expect(page.get_by_role("button", name="Search with a part of it")).to_be_visible()
+
+
+def test_a_part_is_chosen_with_keys_alone_and_escape_clears_it(page: Page) -> None:
+    open_quarters(page)
+    page.get_by_role("button", name="Search with a part of it").focus()
+    assert searched_by(page, lambda: page.keyboard.press("Enter"))["box"] == "50,25,100,50"
+    part = page.get_by_role("button", name=re.compile("^The part that is searched with"))
+    expect(part).to_be_focused()
+    assert searched_by(page, lambda: page.keyboard.press("Shift+ArrowRight"))["box"] == "70,25,100,50"
+    expect(part).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name=re.compile("^The left upper corner"))).to_be_focused()
+    assert searched_by(page, lambda: page.keyboard.press("Shift+ArrowDown"))["box"] == "70,35,100,40"
+    assert Axe().run(page).response["violations"] == []
+    assert "box" not in searched_by(page, lambda: page.keyboard.press("Escape"))
+    expect(page.get_by_role("button", name="Search with a part of it")).to_be_focused()
+
+
+def test_a_part_is_chosen_with_a_finger_on_a_phone(open_page: Callable[..., Page], shared: Site) -> None:
+    page = open_page(shared, PHONE, has_touch=True, is_mobile=True)
+    box = open_quarters(page).bounding_box()
+    assert box
+    assert box["width"] >= 150
+    touch = page.context.new_cdp_session(page)
+
+    def drag() -> None:
+        for share, kind in ((0.02, "touchStart"), (0.25, "touchMove"), (0.48, "touchMove"), (0.48, "touchEnd")):
+            point = {"x": box["x"] + share * box["width"], "y": box["y"] + share * box["height"]}
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [] if kind == "touchEnd" else [point]})
+
+    x, y, w, h = map(int, searched_by(page, drag)["box"].split(","))
+    assert (x + y, w > 80, h > 40) == (pytest.approx(6, abs=6), True, True)
+    assert first_names(page) == ["1.png"]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_picture_is_also_searched_for_inside_another(page: Page) -> None:
+    page.set_input_files("#file", png("quarters.png", quarters(1, 1, 1, 8)))
+    expect(page.locator("#heading")).to_have_text(FOUND)
+    box = page.get_by_label(re.compile("Also find pictures that it shows"))
+    assert searched_by(page, box.check)["thorough"] == "true"
+    page.get_by_role("button", name="Open 8.png").click()
+    expect(page.locator("#viewer-facts")).to_contain_text("In yours")
+
+
+def change_answers(page: Page, **changes: Any) -> None:
+    """Have searches answered with other facts: of the reply, or with ``match`` of each match."""
+    of_match = changes.pop("match", {})
+
+    def answer(route: Route) -> None:
+        told = route.fetch().json()
+        told["matches"] = [{**match, **of_match} for match in told["matches"]]
+        route.fulfill(json={**told, **changes})
+
+    page.route("**/v1/search", answer)
+
+
+def test_what_is_no_copy_is_shown_on_request_if_the_encoder_knows_copies_only(page: Page) -> None:
+    change_answers(page, only_copies=True)
+    choose(page, 4)
+    expect(page.locator("#heading")).to_have_text(FOUND)
+    shown = page.locator(".card:visible")
+    copies = shown.count()
+    assert 0 < copies < 10
+    expect(shown.locator(".copy:visible")).to_have_count(copies)
+    assert Axe().run(page).response["violations"] == []
+    page.locator(".card .open").first.click()
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator("#viewer-facts")).to_contain_text("a copy")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name=re.compile("^Show the")).click()
+    expect(page.locator(".card:visible")).to_have_count(10)
+
+
+_IS_OVER = """(pair) => {
+  const [image, drawing] = pair.map((each) => each.getBoundingClientRect());
+  return image.width > 9 && ["x", "y", "width", "height"].every((side) => Math.abs(image[side] - drawing[side]) < 1.5);
+}"""
+
+
+def test_the_part_that_matched_is_outlined_small_and_large(page: Page) -> None:
+    part = {"number": 3, "box": [8, 6, 8, 6], "label": "window", "score": 1}
+    change_answers(page, match={"part": part})
+    choose(page, 4)
+    card = page.locator(".card").first
+    for place in (card, page.locator("#viewer-picture")):
+        if place is not card:
+            card.locator(".open").click()
+        expect(place.locator(".outline")).to_be_visible()
+        page.wait_for_function(_IS_OVER, arg=[place.locator(each).element_handle() for each in ("img", ".outline")])
+    expect(page.locator("#viewer-facts")).to_contain_text("number 3, window: 8 × 6 pixels at 8, 6")

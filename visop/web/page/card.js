@@ -2,6 +2,7 @@
 
 import { $ } from "./dom.js";
 import { fill } from "./images.js";
+import { cornersOf, outline } from "./outline.js";
 import { thumbnail } from "./server.js";
 import { shortName, spokenScore } from "./words.js";
 
@@ -9,6 +10,7 @@ export function card(picture, metric) {
   const made = $("card").content.cloneNode(true).firstElementChild;
   made.dataset.id = picture.id;
   fill(made.querySelector("img"), thumbnail(picture, 320), "");
+  if (picture.part) outline(made.querySelector("img"), picture, cornersOf(picture.part.box));
   made.classList.toggle("is-missing", picture.gone);
   showWords(made, picture, metric);
   nameControls(made, shortName(picture) + (picture.gone ? ", whose file is gone" : ""));

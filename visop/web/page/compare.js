@@ -25,7 +25,7 @@ export function clearSelection() {
 
 /** Mark the selected pictures in the grid, and say what can be compared. */
 export function showSelection() {
-  for (const card of $("grid").children) {
+  for (const card of $("grid").querySelectorAll(".card")) {
     card.classList.toggle("is-selected", selected.has(card.dataset.id));
     card.querySelector("input").checked = selected.has(card.dataset.id);
   }

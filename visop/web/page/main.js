@@ -11,7 +11,9 @@ import { begin, chooseIndex, onPopState } from "./navigation.js";
 import { dismissProblem, showProblem } from "./notices.js";
 import { offerParts } from "./parts_link.js";
 import { askToRemove, dismissRemoved, remove, undo } from "./removing.js";
-import { searchAddress, searchFile, searchForMore, searchPicture } from "./search.js";
+import { chooseMiddle, clearPart } from "./region.js";
+import { onPartChosen, toggleOthers } from "./results.js";
+import { searchAddress, searchAgain, searchFile, searchForMore, searchPart, searchPicture } from "./search.js";
 import { state } from "./state.js";
 import { openPicture, openViewer, step, toggleSelected } from "./viewer.js";
 
@@ -29,6 +31,10 @@ function listenToSearch() {
   $("keep").addEventListener("click", keep);
   $("index").addEventListener("change", () => chooseIndex($("index").value));
   $("more").addEventListener("click", searchForMore);
+  $("thorough").addEventListener("change", searchAgain);
+  $("part-choose").addEventListener("click", chooseMiddle);
+  $("part-clear").addEventListener("click", clearPart);
+  onPartChosen(searchPart);
   document.addEventListener("paste", onPaste);
   listenToDrops();
 }
@@ -37,6 +43,7 @@ function listenToGrid() {
   $("grid").addEventListener("click", ({ target }) => {
     if (target.closest(".open")) openViewer(pictureAt(target));
     if (target.closest(".like")) searchPicture(pictureAt(target));
+    if (target.closest(".divider button")) toggleOthers();
   });
   $("grid").addEventListener("change", ({ target }) => select(pictureAt(target), target.checked));
   $("compare").addEventListener("click", compare);

@@ -47,19 +47,19 @@ export function queryOf(hash) {
   return url ? { url, name: url } : null;
 }
 
-/** Send a query to the server. A picture of the index is its own best match: one more is asked for. */
-export async function ask(query, k, signal) {
+/** Send a query to the server, of which perhaps a part is searched with, or views of it, too. A picture of the index is its own best match: one more is asked for. */
+export async function ask(query, { k, thorough }, signal) {
   if (query.file) {
     const form = await formOf("image", query.file);
     form.append("k", String(k));
+    if (query.box) form.append("box", query.box.join(","));
+    form.append("thorough", String(thorough));
     return post(ofIndex("search"), form, signal);
   }
+  const more = { ...(query.box && { box: query.box }), thorough };
   if (query.picture) {
-    return postJson(ofIndex("search"), { id: query.picture.id, k: k + 1 }, signal);
+    return postJson(ofIndex("search"), { id: query.picture.id, k: k + 1, ...more }, signal);
   }
-  return postJson(
-    ofIndex("search"),
-    query.url.startsWith("data:") ? { data: query.url, k } : { url: query.url, k },
-    signal,
-  );
+  const source = query.url.startsWith("data:") ? { data: query.url } : { url: query.url };
+  return postJson(ofIndex("search"), { ...source, k, ...more }, signal);
 }

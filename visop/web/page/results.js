@@ -4,25 +4,30 @@ import { card } from "./card.js";
 import { showSelection } from "./compare.js";
 import { $ } from "./dom.js";
 import { queryImage } from "./images.js";
+import { chooseOn, chooseOnNothing } from "./region.js";
 import { state } from "./state.js";
+import { copiesFirst, isJudged, spokenFound, WHY_NOT_LIKE } from "./verdicts.js";
 import { sentences } from "./words.js";
 
 export const PER_STEP = 24;
 export const MOST = 240;
 
 let whole = state.view; // with the pictures that were removed since
+let isOpen = false; // whether what is nearest is shown, of an encoder that knows copies only
 
 export function show(view) {
   const isAnother = view.query !== state.view.query;
   whole = view;
-  state.view = { ...view, pictures: view.pictures.filter(isThere) };
-  const { query, pictures, k } = state.view;
+  const there = view.pictures.filter(isThere);
+  state.view = { ...view, pictures: isJudged(view) ? copiesFirst(there) : there };
+  if (isAnother) isOpen = false;
+  const { query, pictures } = state.view;
   document.body.classList.toggle("searching", Boolean(query));
   document.title = query ? `${query.name} – search by picture` : "Search by picture";
+  if (query) query.box = view.box ?? null;
   if (isAnother) showQuery(query);
   showNote(view);
   $("keep").hidden = !(query?.file && state.status?.uploads && !query.kept);
-  $("more").hidden = !query || view.pictures.length < k || k >= MOST;
   $("grid").replaceChildren();
   showCards(pictures);
   showEmpty();
@@ -36,12 +41,26 @@ const isThere = ({ id }) => !state.removed.has(id);
 function showQuery(query) {
   $("shown").hidden = !query;
   $("shown-picture").replaceChildren();
+  chooseOnNothing();
   if (query?.image) {
-    $("shown-picture").append(queryImage(query, "The picture you searched with"));
+    const image = queryImage(query, "The picture you searched with");
+    image.addEventListener("load", () => chooseOn(image, sizeOf(query, image), query.box, onPart(query)), {
+      once: true,
+    });
+    $("shown-picture").append(image);
   }
   $("shown-name").textContent = query?.name ?? "";
   $("url").value = query?.url && !query.url.startsWith("data:") ? query.url : "";
 }
+
+/** What is called with the part of a query that is chosen. @type {(query: any) => (box: number[] | null) => void} */
+let onPart = () => () => {};
+
+export const onPartChosen = (search) => onPart = (query) => (box) => search(query, box);
+
+// Of a picture of the index, only a small version is shown. What is not in the index yet is shown as it is.
+const sizeOf = ({ picture }, image) =>
+  picture?.width ? picture : { width: image.naturalWidth, height: image.naturalHeight };
 
 function showNote(view) {
   $("note").textContent = sentences(view.query?.remark, noteOf(view));
@@ -54,19 +73,14 @@ function noteOf({ query, threshold, nearly_empty: isEmpty, pictures }) {
     return state.status?.indexing.state === "running" ? "Indexing is still running: search again in a while." : "";
   }
   if (isEmpty) return EMPTY;
-  return `Most similar first. ${threshold === null ? UNCALIBRATED : noteOnCopies(pictures)}`;
+  if (threshold === null) return `Most similar first. ${UNCALIBRATED}`;
+  return pictures.some((match) => match.is_copy) ? "The same picture, possibly edited." : "";
 }
 
 const UNCALIBRATED = "This encoder has no calibrated threshold, so no picture is marked as a copy.";
 
 const EMPTY =
   "There is nearly nothing on your picture: nothing to compare, so no picture is marked as a copy. Most similar first.";
-
-function noteOnCopies(pictures) {
-  const copies = pictures.filter((match) => match.is_copy).length;
-  if (!copies) return "None is similar enough to count as a copy.";
-  return `${copies === 1 ? "One is a copy" : `${copies} are copies`}: the same picture, possibly edited.`;
-}
 
 /** Add pictures at the end, so that none moves or loses the focus. */
 export function addPictures(pictures) {
@@ -76,15 +90,55 @@ export function addPictures(pictures) {
 }
 
 function showCards(pictures) {
-  $("grid").append(...pictures.map((picture) => card(picture, state.view.metric)));
+  const { metric } = state.view;
+  const first = isJudged(state.view) ? pictures.findIndex((match) => !match.is_copy) : -1;
+  const cards = pictures.map((picture) => card(picture, metric));
+  if (first >= 0) cards.splice(first, 0, divider(pictures.length - first));
+  $("grid").append(...cards);
+  showOthers();
   $("heading").hidden = !state.view.pictures.length && !state.view.query;
   $("heading").textContent = headingOf(state.view);
   showSelection();
 }
 
-function headingOf({ query, pictures }) {
-  if (!query) return "Or start with one of these";
-  return pictures.length ? "Similar pictures" : "Nothing found";
+/** The pictures that are shown: of an encoder that knows copies only, the others on request. */
+export const shownPictures = () => {
+  const { pictures } = state.view;
+  return areOthersShown() ? pictures : pictures.filter((match) => match.is_copy);
+};
+
+const areOthersShown = () => isOpen || !isJudged(state.view) || !state.view.only_copies;
+
+function divider(count) {
+  const made = $("divider").content.cloneNode(true).firstElementChild;
+  const isRequest = state.view.only_copies;
+  made.querySelector("h3").textContent = isRequest ? "Nearest, and no copy" : "Most like it, and no copy";
+  made.querySelector("h3").hidden = isRequest;
+  made.querySelector("button").hidden = made.querySelector("p").hidden = !isRequest;
+  made.querySelector("button").textContent = count === 1 ? "Show what is nearest" : `Show the ${count} nearest`;
+  made.querySelector("p").textContent = WHY_NOT_LIKE;
+  return made;
+}
+
+/** Show what is nearest and no copy, or hide it again. */
+export function toggleOthers() {
+  isOpen = !isOpen;
+  showOthers();
+}
+
+function showOthers() {
+  const { query, k, pictures } = state.view;
+  const areShown = areOthersShown();
+  for (const each of document.querySelectorAll(".divider ~ .card")) each.toggleAttribute("hidden", !areShown);
+  document.querySelector(".divider button")?.setAttribute("aria-expanded", String(areShown));
+  $("more").hidden = !query || whole.pictures.length < k || k >= MOST ||
+    (!areShown && pictures.some((match) => !match.is_copy));
+}
+
+function headingOf(view) {
+  if (!view.query) return "Or start with one of these";
+  if (!view.pictures.length) return "Nothing found";
+  return isJudged(view) ? spokenFound(view.pictures) : "Similar pictures";
 }
 
 /** What to do about an index with no pictures in it. */

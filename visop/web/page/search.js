@@ -5,6 +5,7 @@ import { dismissProblem, say, showProblem } from "./notices.js";
 import { addressQuery, ask, fileQuery, pictureQuery } from "./queries.js";
 import { MOST, PER_STEP, scrollToHeading } from "./results.js";
 import { state } from "./state.js";
+import { isJudged, spokenFound } from "./verdicts.js";
 import { pushView, replaceView } from "./views.js";
 import { counted, sentences, shortName, spokenScore } from "./words.js";
 
@@ -35,18 +36,26 @@ export async function search(query, { k = PER_STEP, keepPlace = false } = {}) {
 export const stopSearching = () => running?.abort();
 
 async function find(query, k, signal) {
-  const answer = await ask(query, k, signal);
+  const answer = await ask(query, { k, thorough: $("thorough").checked }, signal);
   const isItself = ({ id }) => id === query.picture?.id;
   const itself = answer.matches.find(isItself);
   // A link says which picture it is and no more. Its name comes with the answer.
   if (itself && !query.picture.names.length) {
     Object.assign(query, { picture: itself, name: shortName(itself) });
   }
-  return { ...answer, query, k, pictures: answer.matches.filter((match) => !isItself(match)).slice(0, k) };
+  return {
+    ...answer,
+    query,
+    k,
+    box: query.box,
+    pictures: answer.matches.filter((match) => !isItself(match)).slice(0, k),
+  };
 }
 
-function spokenSummary({ pictures, metric }) {
+function spokenSummary(view) {
+  const { pictures, metric } = view;
   if (!pictures.length) return "Nothing found.";
+  if (isJudged(view) && view.only_copies) return `${spokenFound(pictures)}.`;
   const copies = pictures.filter((match) => match.is_copy).length;
   const parts = [counted(pictures.length, "picture"), copies && counted(copies, "copy", "copies")];
   return `${parts.filter(Boolean).join(", ")}. The best match has ${spokenScore(pictures[0], metric)}.`;
@@ -62,6 +71,19 @@ export async function searchAddress(text) {
   } catch (problem) {
     showProblem(problem);
   }
+}
+
+/** Search once more with the same picture: another part of it, or with views of it or without. */
+export function searchAgain() {
+  const { query, k } = state.view;
+  if (query) search(query, { k, keepPlace: true });
+}
+
+/** Search with a part of the picture; null is all of it. */
+export function searchPart(query, box) {
+  if (query !== state.view.query) return;
+  query.box = box;
+  searchAgain();
 }
 
 export function searchForMore() {

@@ -3,6 +3,9 @@
 import { isSelected, select } from "./compare.js";
 import { $, element } from "./dom.js";
 import { pictureImage } from "./images.js";
+import { cornersOf, outline } from "./outline.js";
+import { spokenBox } from "./region.js";
+import { shownPictures } from "./results.js";
 import { fileAddress } from "./server.js";
 import { state } from "./state.js";
 import { shortName, spokenBytes } from "./words.js";
@@ -14,7 +17,8 @@ let viewed = null; // the pictures of the grid when the viewer was opened, and a
 export const openPicture = () => viewed.pictures[viewed.at];
 
 export function openViewer(picture) {
-  viewed = { ...state.view, at: state.view.pictures.indexOf(picture) };
+  const pictures = shownPictures();
+  viewed = { ...state.view, pictures, at: pictures.indexOf(picture) };
   showPicture();
   $("viewer").showModal();
 }
@@ -35,7 +39,9 @@ export function toggleSelected() {
 function showPicture() {
   const picture = openPicture();
   $("viewer-name").textContent = shortName(picture);
-  $("viewer-picture").replaceChildren(pictureImage(picture));
+  const image = pictureImage(picture);
+  $("viewer-picture").replaceChildren(image);
+  if (picture.part) outline(image, picture, cornersOf(picture.part.box));
   $("viewer-picture").classList.toggle("is-missing", picture.gone);
   $("viewer-missing").hidden = !picture.gone;
   $("viewer-file").href = fileAddress(picture);
@@ -70,9 +76,13 @@ function matchFacts(match) {
   const { score, cosine } = match;
   const verdict = verdictOf(match);
   const facts = verdict ? [["Verdict", verdict]] : [];
+  if (match.part) facts.push(["Part", spokenPart(match.part)]);
+  if (match.view) facts.push(["In yours", spokenBox(match.view)]);
   if (viewed.metric === "L2") facts.push(["Distance", score.toFixed(4)]);
   return [...facts, ["Cosine", cosine.toFixed(4)]];
 }
+
+const spokenPart = ({ number, label, box }) => `number ${number}${label && `, ${label}`}: ${spokenBox(box)}`;
 
 function verdictOf({ is_copy: isCopy, nearly_empty: isEmpty }) {
   if (isEmpty) return "none: there is nearly nothing on it, or on your picture";

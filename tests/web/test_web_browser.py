@@ -775,7 +775,8 @@ def test_a_part_is_chosen_with_a_finger_on_a_phone(open_page: Callable[..., Page
             touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [] if kind == "touchEnd" else [point]})
 
     x, y, w, h = map(int, searched_by(page, drag)["box"].split(","))
-    assert (x + y, w > 80, h > 40) == (pytest.approx(6, abs=6), True, True)
+    assert x + y <= 12
+    assert (w > 80, h > 40) == (True, True)
     assert first_names(page) == ["1.png"]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

@@ -13,8 +13,8 @@ from collections.abc import Collection
 from visop.errors import UsageError
 from visop.search.schema import PICTURE_FIELDS
 
-#: All fields but the one that says where a picture is.
-PUBLIC_FIELDS = [name for name in PICTURE_FIELDS if name != "names"]
+#: All fields of pictures but the one that says where one is, and those of the part that matched.
+PUBLIC_FIELDS = [*(name for name in PICTURE_FIELDS if name != "names"), "part", "label", "score"]
 
 # Text has neither escapes nor quotes in it, which parsers may read differently.
 _SIGNS = (

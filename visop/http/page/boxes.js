@@ -1,6 +1,7 @@
 // Boxes over the picture, in its pixels. People who do not see them have the list.
 
 import { $ } from "./dom.js";
+import { scoreText } from "./score.js";
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const COLOURS = 7;

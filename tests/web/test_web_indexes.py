@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.conftest import make_image, picture_file, unit
 from tests.search.conftest import colour_of
 from tests.toys import ToyOperator
 from tests.web.conftest import Site, open_test_site
+from visop.search.store import open_store
 
 
 def as_data(file: bytes) -> dict[str, str]:
@@ -40,7 +42,7 @@ def id_of(file: bytes) -> str:
 
 
 def test_the_list_says_what_the_server_was_started_for(site: Site) -> None:
-    (index,) = site.web.get("/v1/indexes").json()["indexes"]
+    index = next(each for each in site.web.get("/v1/indexes").json()["indexes"] if each["name"] == "test")
     assert index == site.web.get("/v1/indexes/test").json()
     assert (index["name"], index["is_default"], index["searchable"], index["count"]) == ("test", True, True, 10)
     assert index["encoder"] == {"name": "toy", "fingerprint": "toy-1", "dimension": 3, "metric": "L2"}
@@ -61,7 +63,7 @@ def test_an_index_is_made_filled_searched_and_deleted(site: Site) -> None:
     assert not uploaded.exists()
     assert site.web.get("/v1/indexes/art").status_code == 404
     assert site.web.post("/v1/indexes/art/search", json={"id": id_of(red)}).status_code == 404
-    assert [each["name"] for each in site.web.get("/v1/indexes").json()["indexes"]] == ["test"]
+    assert "art" not in [each["name"] for each in site.web.get("/v1/indexes").json()["indexes"]]
 
 
 def test_a_vector_is_searched_with(site: Site) -> None:
@@ -87,6 +89,26 @@ def test_the_default_index_is_searched_by_its_name_as_without_it(site: Site) -> 
 def test_an_index_that_is_there_is_not_made_again(site: Site) -> None:
     answer = site.web.post("/v1/indexes", json={"name": "test"})
     assert (answer.status_code, answer.json()["detail"]) == (409, "there is an index test already")
+
+
+def test_the_parts_of_an_index_are_those_that_the_server_makes(site: Site) -> None:
+    assert site.web.post("/v1/indexes", json={"name": "plain", "parts": "none"}).json()["parts"] == ""
+    answer = site.web.post("/v1/indexes", json={"name": "parts", "parts": "regions:10"})
+    assert (answer.status_code, answer.json()["field"]) == (400, "parts")
+    assert site.web.get("/v1/indexes/parts").status_code == 404
+
+
+def test_an_index_of_other_parts_is_searched_and_gets_no_pictures(site: Site) -> None:
+    with open_store(str(site.folder.parent / "test.db")) as store:
+        info = replace(site.operator.info(), parts="regions:10+whole")
+        store.create("regions", 1, info)
+        store.point("regions", 1)
+    file = picture_file(colour_of(1))
+    assert site.web.post("/v1/indexes/regions/search", json=as_data(file)).json()["matches"] == []
+    answer = site.web.post("/v1/indexes/regions/pictures", json={"pictures": [as_data(file)]})
+    assert (answer.status_code, answer.json()["code"]) == (403, "PERMISSION_DENIED")
+    assert "regions:10" in answer.json()["detail"]
+    site.web.delete("/v1/indexes/regions")
 
 
 def test_the_index_that_the_server_was_started_for_stays(site: Site) -> None:

@@ -24,6 +24,12 @@ class NewIndex(Message):
     )
 
     name: IndexName = Field(description="Letters, digits and single underscores; a letter first.", examples=["art"])
+    parts: str | None = Field(
+        None,
+        max_length=200,
+        description="Of which parts pictures get vectors beside that of the whole, such as `regions:10`, or `none`. A "
+        "server makes those that it was started with, and no others.",
+    )
     attributes: dict[str, AttributeType] = Field(
         {},
         max_length=MAX_ATTRIBUTES,

@@ -10,9 +10,9 @@ from typing import Self
 
 from visop.contract import OperatorInfo
 from visop.encoding.same_encoder import differences
-from visop.errors import NotAllowed, NotFound
+from visop.errors import NotAllowed, NotFound, UsageError
 from visop.http.problems import Conflict
-from visop.part_scheme import spoken_parts
+from visop.part_scheme import NO_PARTS, PartScheme, spoken_parts
 from visop.search.attributes import Declared
 from visop.search.index import Index
 from visop.search.store import Collection
@@ -104,14 +104,15 @@ class Indexes:
             raise NotAllowed(f"the index {name} has vectors of the parts {parts}, so nothing can be added")
         return service
 
-    def create(self, name: str, attributes: Declared) -> SearchService:
+    def create(self, name: str, attributes: Declared, parts: str | None = None) -> SearchService:
         """Make an empty index, whose pictures may have these attributes.
 
         Raises:
-            UsageError: this is no name of an index, or no index can have such attributes.
+            UsageError: this is no name of an index, no index can have such attributes, or other parts are made here.
             Conflict: there is one of this name.
         """
         self.default.uploads.check()
+        self._check_parts(parts)
         with self._changing(), safe_errors():
             index = self._index(name)
             if index.operator is not None:
@@ -137,6 +138,11 @@ class Indexes:
         with self._lock:
             self._close(name)
         return count
+
+    def _check_parts(self, wanted: str | None) -> None:
+        made = self.encoder.parts
+        if wanted not in (None, made, PartScheme.of(made).name if made else NO_PARTS):
+            raise UsageError("parts", wanted, f"this server makes the parts {spoken_parts(made)}, and no others")
 
     @contextmanager
     def _changing(self) -> Iterator[None]:

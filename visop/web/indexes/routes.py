@@ -117,7 +117,7 @@ def _creation_task(indexes: Indexes, body: Body) -> Task:
     request = body.json(NewIndex, MAX_ATTRIBUTES)
 
     def answer(_: object) -> bytes:
-        indexes.create(request.name, request.attributes)
+        indexes.create(request.name, request.attributes, request.parts)
         return facts_of(indexes, request.name).model_dump_json().encode()
 
     return Task((), answer, status=201)

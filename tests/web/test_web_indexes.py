@@ -350,3 +350,10 @@ def test_the_calls_of_the_guide_work_as_written(site: Site, tmp_path: Path, pict
     assert (done.returncode, done.stderr) == (0, "")
     assert '"status":"known"' in done.stdout
     assert '"count":2}' in done.stdout
+
+
+def test_the_log_has_the_whole_path(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "visop.request"):
+        site.web.post("/v1/indexes/test/pictures", json={"pictures": [as_data(picture_file(colour_of(1)))]})
+    (call,) = (record for record in caplog.records if record.getMessage() == "call")
+    assert vars(call)["visop_fields"]["rpc"] == "POST /v1/indexes/{name}/pictures"

@@ -60,8 +60,8 @@ class SearchRequest(Message):
         "",
         max_length=MAX_FILTER_CHARS,
         description="Search only among pictures that this holds for: an expression of Milvus over id, width, height, "
-        "bytes, modified and added (seconds since 1970), such as `width >= 1000`; and over names, where answers tell "
-        "folders.",
+        "bytes, modified and added (seconds since 1970), and its attributes, such as `width >= 1000`; over names, "
+        "too, where answers tell folders.",
     )
     box: list[float] | None = Field(
         None,

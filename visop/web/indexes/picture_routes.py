@@ -10,6 +10,7 @@ from visop.http.body import FORM, JSON
 from visop.http.endpoint import Endpoint
 from visop.http.openapi import CALL_PROBLEMS, FILE, READ_PROBLEMS, answers, body_of, problem_answers
 from visop.web.indexes.adding import adding_task
+from visop.web.indexes.index_path import index_router, name_of
 from visop.web.indexes.listing import change_task, facts, page_of
 from visop.web.indexes.picture_messages import AddReply, AddRequest, Change, PicturePage
 from visop.web.indexes.registry import Indexes
@@ -41,7 +42,7 @@ Filter = Annotated[str, Query(description="Only what this holds for, as in a sea
 
 def index_pictures_router(indexes: Indexes, endpoint: Endpoint) -> APIRouter:
     """Below ``/v1/indexes/{name}/pictures``."""
-    router = APIRouter(prefix="/pictures")
+    router = index_router("/pictures")
     _add_collection_routes(router, indexes, endpoint)
     _add_picture_routes(router, indexes, endpoint)
     return router
@@ -60,7 +61,7 @@ def _add_collection_routes(router: APIRouter, indexes: Indexes, endpoint: Endpoi
         With `unless_copy` this is the one call that answers "is this a copy of anything I have, and if not, keep it".
         """
         indexes.default.uploads.check()
-        return await endpoint.serve(request, lambda body: adding_task(indexes.service_to_add(_name(request)), body))
+        return await endpoint.serve(request, lambda body: adding_task(indexes.service_to_add(name_of(request)), body))
 
     @router.get("", summary="The pictures of an index", responses=problem_answers(*_READ))
     async def every(
@@ -114,8 +115,4 @@ def _add_picture_routes(router: APIRouter, indexes: Indexes, endpoint: Endpoint)
 
 
 def _service(indexes: Indexes, request: Request) -> SearchService:
-    return indexes.service(_name(request))
-
-
-def _name(request: Request) -> str:
-    return str(request.path_params["name"])
+    return indexes.service(name_of(request))

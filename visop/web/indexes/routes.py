@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, FastAPI, Path, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 
 from visop.http.body import FORM, JSON, Body
 from visop.http.endpoint import Endpoint, Extend, Task
 from visop.http.openapi import CALL_PROBLEMS, READ_PROBLEMS, answers, body_of, problem_answers
 from visop.search.attributes import MAX_ATTRIBUTES
-from visop.search.names import NAME_PATTERN
 from visop.web.indexes.facts import all_facts, facts_of
+from visop.web.indexes.index_path import index_router, name_of
 from visop.web.indexes.messages import DeletedIndex, IndexFacts, IndexList, NewIndex
 from visop.web.indexes.picture_routes import index_pictures_router
 from visop.web.indexes.registry import Indexes
@@ -19,29 +17,16 @@ from visop.web.messages import IndexStatus, SearchReply, SearchRequest
 from visop.web.removal_messages import RemovalReply, RemovalRequest
 from visop.web.routes import SEARCH_FORM, removal_task, search_task
 
-_PREFIX = "/v1/indexes/{name}"
-
-Name = Annotated[str, Path(description="Of the index.", pattern=NAME_PATTERN, max_length=200)]
-
-
-async def _declare_name(name: Name) -> None:
-    """Say in the document that a path has a name, and check it."""
-
 
 def index_routes(indexes: Indexes) -> Extend:
     """The indexes of a store, for the application of the HTTP interface."""
 
     def extend(app: FastAPI, endpoint: Endpoint) -> None:
         app.include_router(_indexes_router(indexes, endpoint))
-        for router in (_index_router(indexes, endpoint), index_pictures_router(indexes, endpoint)):
-            app.include_router(router, prefix=_PREFIX, dependencies=[Depends(_declare_name)])
+        app.include_router(_index_router(indexes, endpoint))
+        app.include_router(index_pictures_router(indexes, endpoint))
 
     return extend
-
-
-def _name_of(request: Request) -> str:
-    """The name of the index in the path of a request."""
-    return str(request.path_params["name"])
 
 
 def _indexes_router(indexes: Indexes, endpoint: Endpoint) -> APIRouter:
@@ -68,24 +53,24 @@ def _indexes_router(indexes: Indexes, endpoint: Endpoint) -> APIRouter:
 
 
 def _index_router(indexes: Indexes, endpoint: Endpoint) -> APIRouter:
-    router = APIRouter()
+    router = index_router()
 
     @router.get("", summary="An index", responses=problem_answers(*READ_PROBLEMS, 404))
     async def one(request: Request) -> IndexFacts:
         """What is in it, and what made its vectors."""
-        return await endpoint.look(request, lambda: facts_of(indexes, _name_of(request)))
+        return await endpoint.look(request, lambda: facts_of(indexes, name_of(request)))
 
     @router.delete("", summary="Delete an index", responses=problem_answers(*READ_PROBLEMS, 403, 404))
     async def delete(request: Request) -> DeletedIndex:
         """With everything in it; not the one that the server was started for. Where uploads are off, 403."""
         indexes.default.uploads.check()
-        name = _name_of(request)
+        name = name_of(request)
         return await endpoint.look(request, lambda: DeletedIndex(name=name, count=indexes.delete(name)))
 
     @router.get("/status", summary="What is searched", responses=problem_answers(*READ_PROBLEMS, 403, 404))
     async def status(request: Request) -> IndexStatus:
         """As `GET /v1/index/status` of the default index."""
-        return await endpoint.look(request, lambda: indexes.service(_name_of(request)).status())
+        return await endpoint.look(request, lambda: indexes.service(name_of(request)).status())
 
     @router.post(
         "/search",
@@ -95,7 +80,7 @@ def _index_router(indexes: Indexes, endpoint: Endpoint) -> APIRouter:
     )
     async def search(request: Request) -> Response:
         """As `POST /v1/search` of the default index."""
-        name = _name_of(request)
+        name = name_of(request)
         return await endpoint.serve(request, lambda body: search_task(indexes.service(name), body))
 
     @router.post(
@@ -107,7 +92,7 @@ def _index_router(indexes: Indexes, endpoint: Endpoint) -> APIRouter:
     async def remove(request: Request) -> Response:
         """As `POST /v1/remove` of the default index."""
         indexes.default.uploads.check()
-        name = _name_of(request)
+        name = name_of(request)
         return await endpoint.serve(request, lambda body: removal_task(indexes.service(name), body))
 
     return router

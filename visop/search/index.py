@@ -43,6 +43,7 @@ from visop.search.removal import Removed, remove
 from visop.search.schema import NONE_DECLARED, Picture
 from visop.search.set_attributes import set_attributes
 from visop.search.store import Collection, Store, open_store
+from visop.search.verify import CANDIDATES, Verification, checked_candidates
 from visop.settings import Settings, load_settings
 from visop.sources import DEFAULT_OPTIONS, FindOptions, PassedOver, gather, is_url, typed_path
 
@@ -105,6 +106,8 @@ class Index:
         self._thresholds: CopyThresholds | None = None
         self._only_copies: bool | None = None
         self._emptiness = Emptiness(settings)
+        self._verification = Verification(settings, settings.cache_dir.expanduser() / "features.sqlite")
+        self._stack.callback(self._verification.close)
         self._loading = threading.Lock()
 
     @classmethod
@@ -314,6 +317,7 @@ class Index:
         box: Sequence[float] | None = None,
         thorough: bool = False,
         mode: Mode = "best",
+        verify: bool | int = False,
     ) -> Matches:
         """Return the pictures most like this one, the most similar first.
 
@@ -330,6 +334,8 @@ class Index:
                 time of 11 to 19 pictures.
             mode: how pictures count that have several vectors, and views of the query: by the nearest pair (``best``),
                 by the mean of all pairs, or by the whole picture and the whole query alone (``first``).
+            verify: look into the files of so many of the nearest for a proof by local features; True is 10, at most
+                100. What is proven comes first, and is a copy whatever its cosine; see ``Match.proof``.
 
         Raises:
             NoSuchIndex: it is not there yet.
@@ -339,6 +345,7 @@ class Index:
             VisopError: the image cannot be encoded.
         """
         check_mode(mode)
+        candidates = checked_candidates(verify)
         data = _as_input(image, self._for_queries().max_image_bytes)
         if box is None and not thorough:
             views = [View(self._encode(data))]
@@ -348,12 +355,38 @@ class Index:
             vectors = self._encode_all([file for _, file in cuts])
             views = [View(vector, cut[0]) for cut, vector in zip(cuts, vectors, strict=True)]
             views[0] = View(vectors[0])
-        found = self.search_views(views, k, filter, mode=mode)
+        found = self.search_views(views, max(k, candidates), filter, mode=mode)
         if isinstance(data, bytes):
             found.marked = self._emptiness.of_file(data)
         elif any(match.is_copy for match in found):
             found.marked = self._emptiness.of_url(data)
-        return self._emptiness.judged(found)
+        judged = self._emptiness.judged(found)
+        return self.verified(data, judged, k, candidates) if candidates else judged
+
+    def verified(
+        self,
+        data: bytes | str,
+        found: Matches,
+        k: int,
+        candidates: int = CANDIDATES,
+        box: Sequence[float] | None = None,
+    ) -> Matches:
+        """Prove by local features which of the nearest pictures are copies, and return the first ``k``.
+
+        Args:
+            data: the file that was searched with, or its URL.
+            found: what the search found: ``candidates`` pictures at least, if there are so many.
+            k: how many of them are returned.
+            candidates: how many of the nearest are verified.
+            box: the part of the picture that was searched with; None is all of it.
+
+        Raises:
+            VisopError: the file cannot be decoded or fetched from here, or OpenCV is not installed.
+        """
+        if box is not None or isinstance(data, str):
+            data = self._cut(data, box, thorough=False)[0][1]
+        proven = self._verification.verified(data, found, candidates)
+        return proven.replaced(proven[:k])
 
     def encode(self, image: Any) -> Vector:
         """Return the vector of one image, (dimension,) float32. Arguments and errors are those of ``search``."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from visop.detection import Box, Detection
 from visop.images.emptiness import is_nearly_empty
+from visop.matching.proof import Proof
 from visop.search.schema import Hit, Picture
 
 
@@ -19,14 +20,16 @@ class Match:
         picture: what it is, and under which names it is known.
         score: in the metric of the index: for L2 the Euclidean distance, 0 to 2; for IP and COSINE the cosine.
         cosine: of the angle between the two vectors, -1 to 1; the higher the more alike, whatever the metric.
-        is_copy: whether the cosine reaches the threshold of the encoder; None if it has none, and where there is
-            nothing to compare.
+        is_copy: whether the cosine reaches the threshold of the encoder, or it is proven; None if there is no
+            threshold, and where there is nothing to compare.
         nearly_empty: whether there is nothing to compare: this picture, or the one that was searched with, has nearly
             nothing on it. Looked at only of what reaches the threshold.
         number: of the part of the picture that matched; 0 is the whole.
         part: that part, with its box in pixels of the upright picture; None of the whole.
         view: the box of what matched in the picture that was searched with, in its pixels; None of all that was
             searched with.
+        proof: what local features say, if they were asked; its ``found`` says where the query lies in this picture.
+        unverified: why they could not be asked, if they should have been; empty if they were.
     """
 
     picture: Picture
@@ -37,6 +40,13 @@ class Match:
     number: int = 0
     part: Detection | None = None
     view: Box | None = None
+    proof: Proof | None = None
+    unverified: str = ""
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether local features prove that it is a copy."""
+        return self.proof is not None and self.proof.is_copy
 
 
 class Matches(list[Match]):
@@ -72,8 +82,9 @@ class Matches(list[Match]):
 
     @property
     def judged(self) -> bool:
-        """Whether it is known what is a copy: the encoder is calibrated, and there is something to compare."""
-        return self.threshold is not None and not self.nearly_empty
+        """Whether it is known what is a copy: there is a threshold or a proof, and something to compare."""
+        is_known = self.threshold is not None or any(match.is_proven for match in self)
+        return is_known and not self.nearly_empty
 
     @property
     def nearly_empty(self) -> bool:
@@ -82,17 +93,14 @@ class Matches(list[Match]):
 
     def without_verdicts(self, empty: Set[str]) -> Matches:
         """Take back the verdicts on pictures with these ids, or all if there is nothing to compare with."""
-        return Matches(
-            (
-                replace(match, is_copy=None, nearly_empty=True)
-                if self.nearly_empty or match.picture.id in empty
-                else match
-                for match in self
-            ),
-            self.marked,
-            threshold=self.threshold,
-            only_copies=self.only_copies,
+        return self.replaced(
+            replace(match, is_copy=None, nearly_empty=True) if self.nearly_empty or match.picture.id in empty else match
+            for match in self
         )
+
+    def replaced(self, matches: Iterable[Match]) -> Matches:
+        """The same with other matches."""
+        return Matches(matches, self.marked, threshold=self.threshold, only_copies=self.only_copies)
 
 
 def match_of(hit: Hit, metric: str, threshold: float | None) -> Match:

@@ -26,15 +26,19 @@ class Query:
 
     Attributes:
         marked: the share of what is searched with that differs from its background, once it was decoded.
+        file: of the picture that is searched with, if what is found is to be verified.
     """
 
     def __init__(self, request: SearchRequest, *, in_parts: bool = False) -> None:
         self._request, self._in_parts = request, in_parts
         self.marked: float | None = None
+        self.file = b""
 
     def asked(self, given: Input) -> Input:
         """The input, of which the parts that are searched with are encoded."""
-        return replace(given, look=self._look, boxes=self._boxes if self._request.in_views or self._in_parts else None)
+        boxes = self._boxes if self._request.in_views or self._in_parts else None
+        asked = replace(given, look=self._look, boxes=boxes)
+        return replace(asked, take=self._take) if self._request.verify else asked
 
     def views(self, results: Results) -> list[View]:
         """What to search with, by what became of the input.
@@ -50,6 +54,9 @@ class Query:
         vectors = [(part.vector, part.detection.box) for part in result.parts if part.vector is not None]
         vectors = vectors if self._request.in_views else vectors[:1]
         return [View(vector, box if number else None) for number, (vector, box) in enumerate(vectors)]
+
+    def _take(self, data: bytes) -> None:
+        self.file = data
 
     def _look(self, image: Image) -> None:
         size = image.shape[1], image.shape[0]

@@ -9,7 +9,7 @@ from fastapi import Query as Parameter
 from pydantic import BaseModel
 
 from visop.encoding.encoded import EncodedPicture, picture_of
-from visop.errors import VisopError
+from visop.errors import UsageError, VisopError
 from visop.http.body import FORM, JSON, Body
 from visop.http.endpoint import Endpoint, Extend, Results, Task
 from visop.http.openapi import CALL_PROBLEMS, FILE, READ_PROBLEMS, answers, body_of, problem_answers
@@ -43,6 +43,7 @@ SEARCH_FORM = {
         "box": {"type": "string", "description": "x,y,w,h: a part of it, in pixels.", "examples": ["120,40,300,200"]},
         "thorough": {"type": "string", "enum": ["true", "false"], "default": "false"},
         "mode": {"type": "string", "enum": list(MODES), "default": "best"},
+        "verify": {"type": "string", "enum": ["true", "false"], "default": "false"},
     },
     "required": ["image"],
 }
@@ -118,6 +119,8 @@ def _search_router(service: SearchService, endpoint: Endpoint) -> APIRouter:
 def search_task(service: SearchService, body: Body) -> Task:
     """Search with what a body says."""
     request, inputs = parse_search(body)
+    if request.vector is not None and request.verify:
+        raise UsageError("verify", "true", "takes a picture, in which there is something to be found; not a vector")
     if request.id and not request.in_views:
         return Task((), lambda _: _json(service.search_like(request, str(request.id))))
     if request.id:
@@ -127,7 +130,7 @@ def search_task(service: SearchService, body: Body) -> Task:
     def answer(results: Results) -> bytes:
         if request.vector is not None:
             return _json(service.search(request, [View(service.vector_of(request.vector))], None))
-        return _json(service.search(request, query.views(results), query.marked))
+        return _json(service.search(request, query.views(results), query.marked, query.file))
 
     return Task([query.asked(each) for each in inputs], answer)
 

@@ -16,6 +16,7 @@ from visop.search.index import Index
 from visop.search.match import Matches
 from visop.search.ranking import View
 from visop.search.schema import Picture
+from visop.search.verify import CANDIDATES
 from visop.settings import Settings
 from visop.web.duplicates import Duplicates
 from visop.web.emptiness import EmptinessCheck
@@ -89,32 +90,41 @@ class SearchService:
         if not rows:
             raise _no_picture(id_)
         found = self._found(request, [View(rows[0].vector)])
-        return self._reply(self.emptiness.judged(found, rows[0].picture))
+        file = self.file_of(id_) if request.verify else b""
+        return self._reply(self._verified(request, self.emptiness.judged(found, rows[0].picture), file))
 
     def file_of(self, id_: str) -> bytes:
         """The file of a picture of the index, to search with a part. Raises as ``picture`` and ``Originals.open``."""
         with self.originals.open(self.picture(id_)) as file:
             return file.read()
 
-    def search(self, request: SearchRequest, views: Sequence[View], marked: float | None) -> SearchReply:
+    def search(
+        self, request: SearchRequest, views: Sequence[View], marked: float | None, file: bytes = b""
+    ) -> SearchReply:
         """The pictures most like one.
 
         Args:
             request: what is searched.
             views: of the picture that is searched with.
             marked: the share of it that differs from its background.
+            file: the file of it, to verify what is found.
 
         Raises:
             UsageError: the filter is wrong, or asks for what is not told here.
         """
         found = self._found(request, views)
         found.marked = marked
-        return self._reply(self.emptiness.judged(found))
+        return self._reply(self._verified(request, self.emptiness.judged(found), file))
+
+    def _verified(self, request: SearchRequest, found: Matches, file: bytes) -> Matches:
+        """What is proven first, if that is asked for."""
+        return self.index.verified(file, found, request.k, box=request.box) if request.verify else found
 
     def _found(self, request: SearchRequest, views: Sequence[View]) -> Matches:
         self.check_told(request.filter)
         with safe_errors():
-            return self.index.search_views(views, request.k, request.filter, mode=request.mode)
+            more = max(request.k, CANDIDATES) if request.verify else request.k
+            return self.index.search_views(views, more, request.filter, mode=request.mode)
 
     def vector_of(self, numbers: Sequence[float]) -> Vector:
         """What a caller searches with, (dimension,) float32 of unit length. Raises UsageError if it cannot be."""

@@ -39,3 +39,12 @@ def place_words(match: Match) -> str:
 def box_words(box: Box) -> str:
     """``x,y,w,h`` in whole pixels."""
     return ",".join(f"{number:.0f}" for number in box)
+
+
+def proof_words(match: Match) -> str:
+    """What local features prove, or why they could not be asked; empty if there is nothing to say."""
+    if match.unverified:
+        return f"not verified: {match.unverified}"
+    if match.proof is None or match.proof.found is None:
+        return ""
+    return ", ".join((f"proven, {match.proof.matches} places alike", *match.proof.found.edits))

@@ -168,7 +168,7 @@ def _tell_of_parts(arguments: argparse.Namespace, added: Added) -> None:
 
 def _tell_cost(plan: Plan, *, quiet: bool) -> None:
     """Say before the run begins what parts cost."""
-    if quiet or not plan.parts or not plan.inputs:
+    if quiet or not plan.parts or plan.inputs <= plan.there:  # what is known costs next to nothing
         return
     one, inputs = plan.of_one, plan.inputs
     minutes = one.seconds * inputs / 60

@@ -234,7 +234,10 @@ class Index:
             raise UsageError("prune_folders", "", why)
         self._store()  # whether it can be opened shows before an encoder is loaded
         encoders = self._open_encoders()
-        on_plan(Plan(len(found.names), encoders))
+        there = self._found()
+        if there is not None:
+            self._check(there.operator, encoders.operator)
+        on_plan(Plan(len(found.names), there.count() if there else 0, encoders))
         table = attributes if isinstance(attributes, AttributeTable) else AttributeTable.of(attributes or {})
         there = self._found()
         types = table.types(there.attributes if there else {})

@@ -38,10 +38,12 @@ class Plan:
 
     Attributes:
         inputs: how many there are, of which some may be known.
+        there: pictures that the index has already.
         encoders: that encode them.
     """
 
     inputs: int
+    there: int
     encoders: Encoders
 
     @property

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -14,23 +16,25 @@ from visop.search.moving.one_file import NotMoved, check_movable, move_file
 SHA = hashlib.sha256(b"cat").hexdigest()
 
 
+# In memory on Linux, and so another disk than that of the tests.
+_OTHER_DISK = Path("/dev/shm")
+
+
 @pytest.fixture(params=["same disk", "other disk"])
-def cat(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file, and a system that has the folder ``away`` on another disk or not."""
-    (tmp_path / "away").mkdir()
+def cat(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A file, and beside it the folder ``away``, on the same disk or on another one."""
     path = tmp_path / "cat.jpg"
     path.write_bytes(b"cat")
     os.utime(path, (1_600_000_000, 1_600_000_000))
-    replace = os.replace
-
-    def replace_on_one_disk(source: str, target: str) -> None:
-        if Path(source).parent != Path(target).parent:
-            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-        replace(source, target)
-
-    if request.param == "other disk":
-        monkeypatch.setattr(os, "replace", replace_on_one_disk)
-    return path
+    if request.param == "same disk":
+        (tmp_path / "away").mkdir()
+        yield path
+        return
+    if not _OTHER_DISK.is_dir() or _OTHER_DISK.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no other disk")
+    with TemporaryDirectory(dir=_OTHER_DISK) as folder:
+        (tmp_path / "away").symlink_to(folder)
+        yield path
 
 
 def test_a_file_is_moved_with_its_time(cat: Path, tmp_path: Path) -> None:

@@ -3,12 +3,12 @@
     python -m benchmarks.search                                  # 20,000 pictures, 200 transformed queries
     python -m benchmarks.search --pictures 500 --memory 2000     # a quick check that it still runs
 
-Memory is measured first, as in ``benchmarks.index_memory``; then the rest, with the configured encoder and Milvus Lite
-in this process. Pictures are generated once, into --folder, and reused. The speed of a shared machine changes from
+Memory is measured first, as in ``benchmarks.index_memory``; then the rest, with the configured encoder and an
+index in a file. Pictures are generated once, into --folder, and reused. The speed of a shared machine changes from
 minute to minute, so each indexing run is placed between two runs of the bare encoder and compared with their mean. CPU
 time is that of all threads.
 
-The search is measured with the index type that visop chooses for that number of pictures, and with a graph (HNSW).
+The search is measured with the index type that visop chooses for that number of pictures, and with the other one.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="rounds of indexing; default: 3")
     parser.add_argument("--memory", type=int, default=DEFAULT_PICTURES, help="pictures for the memory; 0 skips it")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "visop-benchmark-search")
-    parser.add_argument("--uri", default="", help="use this Milvus instead of Milvus Lite")
+    parser.add_argument("--uri", default="", help="use this Milvus instead of a file")
     arguments = parser.parse_args()
     print(machine_facts(), flush=True)
     if arguments.memory:
@@ -121,15 +121,16 @@ def measure(paths: Sequence[Path], queries: int, uris: Sequence[str], settings: 
 def measure_search(
     index: Index, images: Sequence[np.ndarray], chosen: Sequence[int], paths: Sequence[Path], vectors: np.ndarray
 ) -> None:
-    """Measure the search with the index as it is, and with a graph."""
+    """Measure the search with the index as it is, and with the other type."""
     count = index.count()
     print(f"pictures       {count:,}")
     search_table(index, search(index, images, chosen, paths, vectors))
-    if not str(index.collection.index_type).startswith("HNSW"):
+    other = "HNSW" if "://" in index.uri else "IVF_SQ8"
+    if not str(index.collection.index_type).startswith(other):
         started, cpu_started = time.perf_counter(), time.process_time()
-        index.collection.tune("HNSW")
+        index.collection.tune(other)
         took = f"{time.perf_counter() - started:.1f} s, {time.process_time() - cpu_started:.1f} s of CPU"
-        print(f"               HNSW built in {took}")
+        print(f"               {other} built in {took}")
         search_table(index, search(index, images, chosen, paths, vectors))
 
 

@@ -36,11 +36,15 @@ def row_of(number: int, **attributes: object) -> Row:
     return Row(picture, np.eye(4, dtype=np.float32)[number % 4])
 
 
+TOY = OperatorInfo("toy", "f", 4, "L2")
+ROWS = [row_of(0), row_of(1, **GIVEN), row_of(2, price=3)]
+
+
 @pytest.fixture
 def collection(store: Store) -> Collection:
-    made = store.create("test", 1, OperatorInfo("toy", "f", 4, "L2"), attributes=DECLARED)
+    made = store.create("test", 1, TOY, attributes=DECLARED)
     store.point("test", 1)
-    made.upsert([row_of(0), row_of(1, **GIVEN), row_of(2, price=3)])
+    made.upsert(ROWS)
     return made
 
 

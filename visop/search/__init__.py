@@ -1,4 +1,4 @@
-"""Index pictures in Milvus and search them, in a file on this machine or in a cluster.
+"""Index pictures and search them, in a file on this machine or in Milvus.
 
 from visop.search import Index
 
@@ -22,7 +22,7 @@ DEFAULT_NAME = "pictures"
 
 
 def __getattr__(name: str) -> Any:
-    """Import pymilvus only when the index is used, and not for ``visop --help``."""
+    """Import what an index needs only when it is used, and not for ``visop --help``."""
     if name == "Index":
         from visop.search.index import Index
 

@@ -6,19 +6,19 @@ from visop.errors import UsageError, VisopError
 
 
 class StoreError(VisopError):
-    """Milvus did not do what was asked."""
+    """What keeps the index did not do what was asked."""
 
 
 class StoreUnreachable(StoreError):
-    """No Milvus answers there, or a process has the file open that does not share it; trying again may help."""
+    """No Milvus answers there, or another process keeps the file from being used; trying again may help."""
 
 
 class NotLoaded(StoreUnreachable):
-    """The vectors of an index are not in memory: its index is being built, or its file was opened again."""
+    """The vectors of an index are not in memory of the Milvus: its index is being built."""
 
 
 class StoreDamaged(StoreError):
-    """A Milvus Lite file is damaged, or is no such file."""
+    """A file of an index is damaged, or is no such file."""
 
 
 class StoreReadOnly(StoreError):

@@ -126,7 +126,7 @@ class Index:
         """Open an index. One that is not there yet is made by the first ``add``.
 
         Args:
-            uri: ``FILE.db`` for Milvus Lite, or ``http://HOST:19530`` of a Milvus.
+            uri: ``FILE.db`` on this machine, or ``http://HOST:19530`` of a Milvus.
             name: of the index; a URI can hold several.
             operators: running operators, HOST:PORT each, that encode; none: the configured one, in this process.
             encoders: open ones, in place of ``operators``; they are not closed.
@@ -494,7 +494,7 @@ class Index:
         return before
 
     def _store(self) -> Store:
-        """Open the store when it is first needed: a file of Milvus Lite that is not there would be made."""
+        """Open the store when it is first needed: a file that is not there would be made."""
         if self._opened is None:
             with self._loading:
                 if self._opened is None:

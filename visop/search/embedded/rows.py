@@ -57,7 +57,8 @@ def write(connection: sqlite3.Connection, rows: Sequence[Row], declared: Declare
         number = _write_picture(connection, row.picture, ids.get(id_), declared)
         new = _parts_of(row)
         if there.get(number) != new:
-            _delete_parts(connection, [number])
+            if number in there:
+                _delete_parts(connection, [number])
             _write_parts(connection, number, new)
 
 

@@ -188,12 +188,12 @@ def test_the_document_tells_of_all_routes(site: Site) -> None:
 @pytest.mark.parametrize(
     ("expression", "reason"),
     [
-        ("names like '%'", "an operator does not fit the type of its field; names is a list"),
-        ("names == 'x'", "an operator does not fit the type of its field; names is a list"),
+        ("names like '%'", "a list"),
+        ("names == 'x'", "a list"),
         ("width > " + "9" * 40, "a number is too large"),
         ("(" * 1900 + "width > 1" + ")" * 1900, "it is nested too deeply"),
         ("width == " + "1+" * 1500 + "1", "it is nested too deeply"),
-        ("no such", "expected end of expression"),
+        ("no such", "there is no field no; there are: id, names, width"),
     ],
 )
 def test_a_filter_that_cannot_be_evaluated_is_its_senders_fault(

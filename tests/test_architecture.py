@@ -106,6 +106,7 @@ ONLY = {
     },
     "fastapi": {"visop/http", "visop/web"},
     "uvicorn": {"visop/http"},
+    "fsspec": {"visop/search/originals"},
     "jinja2": {"visop/templates.py"},
     "pymilvus": {"visop/search/milvus/library.py"},
     "watchfiles": {"visop/web/watching.py"},

@@ -15,6 +15,7 @@ from visop.cli.index_flags import (
     add_encoder_flags,
     add_errors_flag,
     add_index_flags,
+    add_keep_originals,
     add_parts_flag,
     open_index,
     uri_of,
@@ -45,12 +46,18 @@ once: the index keeps what it showed then.
 It works while `visop run` or other commands use the same index. With `-e 127.0.0.1:50051`, the operator of `visop run`
 encodes, and no second encoder is loaded.
 
+With --keep-originals, the index has a copy of each picture, in a folder of its own or in object storage, and uses it
+when the file or URL is gone: search pages show it, `visop reindex` encodes it. The index remembers the place. What is
+removed from the index is deleted there. Credentials come from the environment, as other programs find them:
+AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, GOOGLE_APPLICATION_CREDENTIALS.
+
 {EXIT_STATUS}
 examples:
   visop index pictures/                                      into visop.db, with the encoder in this process
   visop index pictures/ scans/ --index family --uri family.db --prune
   visop index pictures/ --parts regions:10                   so that cut-outs are found; 10 rows a picture
   visop index shop/ --attributes shop.csv                    then search with --filter 'price < 20'
+  visop index urls.csv --keep-originals s3://bucket/pictures for when they are gone: pip install 'visop[s3]'
   visop index urls.csv --uri http://milvus:19530 -e 10.0.0.7:50051 -e 10.0.0.8:50051
 """
 
@@ -68,6 +75,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--prune-missing", action="store_true", help=away)
     again = "read all files and fetch all URLs again, also those that seem not to have changed"
     parser.add_argument("--reread", action="store_true", help=again)
+    add_keep_originals(parser)
     add_errors_flag(parser)
     parser.add_argument(
         "--index-type",
@@ -186,4 +194,5 @@ def _summary(arguments: argparse.Namespace, added: Added) -> str:
     facts += [f"{added.named} of them under new names"] if added.named else []
     facts += [f"{added.attributed} with new attributes"] if arguments.attributes else []
     facts += [f"{added.removed} removed"] if arguments.prune_folders or arguments.prune_missing else []
+    facts += [f"originals kept in {printable(added.originals)}"] if added.originals else []
     return f"{shown_uri(arguments.uri)}, index {arguments.name}: {', '.join(facts)}\n"

@@ -48,6 +48,15 @@ def add_errors_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--errors", type=Path, metavar="FILE", help=where)
 
 
+def add_keep_originals(parser: argparse.ArgumentParser) -> None:
+    """Add ``--keep-originals``."""
+    where = (
+        "keep a copy of each picture in a folder, s3://BUCKET/FOLDER or gs://BUCKET/FOLDER, in a folder of the index's "
+        "name there; `none` keeps none of new pictures (default: where the index keeps them already, if it does)"
+    )
+    parser.add_argument("--keep-originals", default="", metavar="FOLDER_OR_URL", help=where)
+
+
 def add_output_flags(parser: argparse.ArgumentParser) -> None:
     """Add the forms in which results are written: lines, JSON or a page."""
     output = parser.add_mutually_exclusive_group()
@@ -117,8 +126,15 @@ def open_index(arguments: argparse.Namespace, *, create: bool = False) -> Index:
     if not create:
         check_there(uri)
     settings = settings_of(arguments)
-    parts = getattr(arguments, "parts", None)
-    return Index.open(uri, arguments.name, operators=arguments.operators, parts=parts, settings=settings, token=token())
+    return Index.open(
+        uri,
+        arguments.name,
+        operators=arguments.operators,
+        parts=getattr(arguments, "parts", None),
+        settings=settings,
+        token=token(),
+        keep_originals=getattr(arguments, "keep_originals", ""),  # of the commands that add
+    )
 
 
 def threshold_of(arguments: argparse.Namespace, index: Index) -> float | None:

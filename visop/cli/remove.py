@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _HANDFUL = 5
 
 _NOTES = """\
-No file is touched, here or elsewhere: only the index forgets. A picture whose file is still in a folder comes back when
-that folder is indexed again; move the file, too, or give `visop index --prune` a folder that it has left.
+No file of yours is touched, here or elsewhere: only the index forgets, and deletes the copy if it keeps one. A picture
+whose file is still in a folder comes back when that folder is indexed again; move the file, too, or give `visop index
+--prune` a folder that it has left.
 
 A name is a path or a URL as `visop search` prints it; the file need not be there any more. A folder stands for every
 picture below it. A content that is known under other names as well keeps those, and stays. By --id or --filter, it goes
@@ -62,7 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
         removed = index.remove(**meant, dry_run=True) if arguments.dry_run or _may_ask(arguments) else None
         if arguments.dry_run and removed:
             sys.stdout.writelines(f"{printable(name)}\n" for name in _names(removed))
-            note(f"would remove {_counted(removed)}; nothing was changed")
+            copies = f" and delete {_copies(removed)}" if removed.originals else ""
+            note(f"would remove {_counted(removed)}{copies}; nothing was changed")
         elif removed and not _agreed(removed):
             return complain("nothing was removed", FAILED)
         else:
@@ -92,7 +94,18 @@ def _report(arguments: argparse.Namespace, index: Index, removed: Removed) -> No
 
     if not arguments.quiet:
         where = f"{shown_uri(arguments.uri)}, index {arguments.name}"
-        sys.stdout.write(f"{where}: {_counted(removed)} removed, {index.count()} left; no file was touched\n")
+        sys.stdout.write(f"{where}: {_counted(removed)} removed, {index.count()} left; {_files(removed)}\n")
+
+
+def _files(removed: Removed) -> str:
+    """What happened to files."""
+    if not removed.originals:
+        return "no file was touched"
+    return f"{_copies(removed)} deleted, no other file was touched"
+
+
+def _copies(removed: Removed) -> str:
+    return f"{removed.originals} kept original{'' if removed.originals == 1 else 's'}"
 
 
 def _status(removed: Removed) -> int:

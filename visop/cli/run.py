@@ -13,7 +13,7 @@ from visop.address import is_loopback, is_wildcard, join, split
 from visop.cli.console import imports
 from visop.cli.flags import Commands, add_calibration, add_command
 from visop.cli.folder_flags import add_folder_flags, find_options
-from visop.cli.index_flags import add_index_flags, add_parts_flag, token, uri_of
+from visop.cli.index_flags import add_index_flags, add_keep_originals, add_parts_flag, token, uri_of
 from visop.cli.old_spellings import add_old_spelling
 from visop.cli.operator_flags import add_local_operator
 from visop.cli.settings_flags import add_settings, given_settings
@@ -69,6 +69,7 @@ def add_parser(commands: Commands) -> None:
         help="where pictures go that are uploaded on the page; `off` takes none (default: "
         f"{DEFAULT_UPLOADS} if only this machine can reach the page, else off)",
     )
+    add_keep_originals(parser)
     parser.add_argument(
         "--move-to",
         metavar="FOLDER",
@@ -109,6 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
         watch=arguments.watch,
         examples=not arguments.pictures and is_default and not os.path.exists(uri),
         uploads=_folder(arguments.uploads, DEFAULT_UPLOADS, effective.settings.http_host),
+        keep_originals=arguments.keep_originals,
         move_to=_folder(arguments.move_to, DEFAULT_MOVED, effective.settings.http_host),
         calibration=arguments.calibration,
         fpr=arguments.fpr,

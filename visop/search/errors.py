@@ -33,6 +33,14 @@ class NoSuchIndex(StoreError):
     """There is no index of this name."""
 
 
+class OriginalsError(StoreError):
+    """The place where originals are kept cannot be used: no bucket, no permission, no answer."""
+
+
+class OriginalsMissing(OriginalsError):
+    """There is no such object or bucket where originals are kept."""
+
+
 class WrongFilter(UsageError):
     """A filter is not a valid expression over the fields of an index."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +34,10 @@ from visop.search.ingest import Ingest, Progress
 from visop.search.limits import DEFAULT_LIMITS, BatchLimits
 from visop.search.match import Matches
 from visop.search.names import check_name, collection_name
-from visop.search.place import check_there
+from visop.search.originals.address import NONE, folder_address
+from visop.search.originals.folder import OriginalsFolder
+from visop.search.originals.keeping import folder_in_use, keeping, leaving
+from visop.search.place import check_there, file_of, shown_uri
 from visop.search.plan import Plan
 from visop.search.prune import FilesNow, Pruned, prune
 from visop.search.query import cut_files
@@ -63,6 +67,7 @@ class Added:
         parts: of pictures that have vectors, as ``OperatorInfo.parts``; empty if they are encoded whole alone.
         attributed: pictures whose attributes were set or changed.
         wrong_attributes: attributes that could not be kept.
+        originals: where copies of the pictures are kept; empty if they are not.
     """
 
     new: int
@@ -75,6 +80,7 @@ class Added:
     attributed: int = 0
     wrong_attributes: int = 0
     parts: str = ""
+    originals: str = ""
 
 
 class Index:
@@ -101,6 +107,8 @@ class Index:
         # The second are for searches alone, while those that make the parts of pictures are not needed.
         self._encoders: Encoders | None = None
         self._whole_encoders: Encoders | None = None
+        self._keep_originals = ""
+        self._folder: OriginalsFolder | None = None
         self._collection: Collection | None = None
         self._stamp = -1
         self._thresholds: CopyThresholds | None = None
@@ -122,6 +130,7 @@ class Index:
         settings: Settings | None = None,
         token: str = "",
         limits: BatchLimits = DEFAULT_LIMITS,
+        keep_originals: str = "",
     ) -> Self:
         """Open an index. One that is not there yet is made by the first ``add``.
 
@@ -136,6 +145,9 @@ class Index:
             settings: of the operator in this process, and of what may be fetched; None reads the environment.
             token: for a Milvus that asks for one.
             limits: on what ``add`` does at once.
+            keep_originals: a folder, or an address such as ``s3://bucket/pictures``, in which ``add`` keeps a copy of
+                each picture, in a folder of the name of the index: they can be shown and encoded again when the files
+                are gone. Empty: where the index keeps them already, if it does; ``none``: of new ones, none.
 
         Raises:
             StoreError: the store cannot be opened.
@@ -144,7 +156,7 @@ class Index:
         settings = settings or load_settings(os.environ).settings
         check_name(name)
         index = cls(lambda: open_store(uri, token, limits), uri, name, settings, operators, parts)
-        index._encoders = encoders
+        index._encoders, index._keep_originals = encoders, keep_originals
         try:
             index._found()
         except BaseException:
@@ -225,6 +237,7 @@ class Index:
 
         Raises:
             OtherEncoder: the vectors that are there are of another encoder, or other parts; nothing was changed.
+            OriginalsError: originals cannot be kept there.
             VisopError: the run could not go on; what is done is kept, and the next call goes on from there.
         """
         prune_folders = prune_folders or prune_missing
@@ -233,6 +246,9 @@ class Index:
             why = "takes out what is gone from folders, and there is none among the inputs"
             raise UsageError("prune_folders", "", why)
         self._store()  # whether it can be opened shows before an encoder is loaded
+        folder = self.originals_folder() if found.names else None
+        if folder:
+            folder.check_outside(found.folders)
         encoders = self._open_encoders()
         there = self._found()
         if there is not None:
@@ -247,8 +263,10 @@ class Index:
             Digests(self._settings.cache_dir.expanduser() / "digests.sqlite") as digests,
             Reader(self._settings, digests, encoders.max_image_bytes, reread=reread) as reader,
             failures or Failures(None) as errors,
+            keeping(folder, collection) as keeper,
         ):
-            ingest = Ingest(collection, encoders, reader, errors, on_done, lambda: self._check_served(collection))
+            check = functools.partial(self._check_served, collection)
+            ingest = Ingest(collection, encoders, reader, errors, on_done, check, keeper)
             progress = ingest.run(found.names)
             pruned = Pruned(0, ())
             if prune_folders:
@@ -256,7 +274,7 @@ class Index:
                 pruned = prune(collection, files, even_if_away=prune_missing)
             attributed, wrong = _attribute(collection, table, errors) if types else (0, 0)
         collection.tune(index_type)
-        added = _added(progress, pruned, found.passed, attributed, wrong)
+        added = _added(progress, pruned, found.passed, attributed, wrong, folder)
         return replace(added, parts=collection.operator.parts)
 
     def make(self, attributes: Declared = NONE_DECLARED) -> None:
@@ -307,9 +325,14 @@ class Index:
         )
 
     def drop(self) -> None:
-        """Delete the index with everything in it; the files of its pictures stay. Raises NoSuchIndex."""
-        self._there()
-        self._store().delete(self.name)
+        """Delete the index with everything in it, also the copies that it kept; the files of its pictures stay.
+
+        Raises:
+            NoSuchIndex: it is not there.
+            OriginalsError: the copies cannot be deleted.
+        """
+        with leaving(picture for page in self._there().pictures() for picture in page):
+            self._store().delete(self.name)
 
     def search(
         self,
@@ -465,6 +488,27 @@ class Index:
         """The store that keeps the index. Raises StoreError if it cannot be opened."""
         return self._store()
 
+    def originals_folder(self) -> OriginalsFolder | None:
+        """Return the folder in which the originals of new pictures are kept; None if they are left where they are.
+
+        Raises:
+            UsageError: it is no such place, or has the originals of another index.
+            OriginalsError: it cannot be used now.
+        """
+        if self._folder is None and (address := self._originals_address()):
+            folder = OriginalsFolder(address)
+            folder.claim(self.name, str((file_of(self.uri) or Path(shown_uri(self.uri))).absolute()))
+            self._folder = folder
+        return self._folder
+
+    def _originals_address(self) -> str:
+        if self._keep_originals == NONE:
+            return ""
+        if self._keep_originals:
+            return folder_address(self._keep_originals, self.name)
+        there = self._found()
+        return folder_in_use(there) if there else ""
+
     @property
     def collection(self) -> Collection:
         """The collection that holds the index. Raises NoSuchIndex if it is not there yet."""
@@ -588,6 +632,8 @@ def _attribute(collection: Collection, table: AttributeTable, failures: Failures
     return done.changed, len(wrong)
 
 
-def _added(progress: Progress, pruned: Pruned, passed: PassedOver, attributed: int, wrong: int) -> Added:
+def _added(
+    progress: Progress, pruned: Pruned, passed: PassedOver, attributed: int, wrong: int, folder: OriginalsFolder | None
+) -> Added:
     counts = progress.new, progress.known, progress.named, progress.failed, pruned.removed
-    return Added(*counts, passed, pruned.away, attributed, wrong)
+    return Added(*counts, passed, pruned.away, attributed, wrong, originals=folder.address if folder else "")

@@ -24,6 +24,7 @@ from visop.encoding.pool import Encoders
 from visop.errors import InvalidInput, VisopError
 from visop.images.thumbnail import size_of
 from visop.search.failures import Failures
+from visop.search.originals.keeping import Keeper, KeepsNothing
 from visop.search.reader import Content, Reader
 from visop.search.schema import MAX_NAMES, Picture, Row, joined
 from visop.search.store import Collection
@@ -34,6 +35,8 @@ _READ_AHEAD = 16
 
 # A unit vector in float32, whatever computed it.
 _UNIT_TOLERANCE = 1e-3
+
+_KEEPS_NOTHING = KeepsNothing()
 
 
 @dataclass
@@ -63,6 +66,7 @@ class Ingest:
         failures: gets the inputs that could not be indexed.
         on_done: called after each input, from any thread.
         check: called before each write; raises if the collection is not that of the index any more.
+        keeper: keeps the originals of the pictures.
     """
 
     def __init__(
@@ -73,8 +77,9 @@ class Ingest:
         failures: Failures,
         on_done: Callable[[], object] = lambda: None,
         check: Callable[[], object] = lambda: None,
+        keeper: Keeper = _KEEPS_NOTHING,
     ) -> None:
-        self._collection, self._encoders, self._reader = collection, encoders, reader
+        self._collection, self._encoders, self._reader, self._keeper = collection, encoders, reader, keeper
         self._failures, self._on_done, self._check = failures, on_done, check
         self._limits = collection.limits
         self.progress = Progress()
@@ -104,6 +109,7 @@ class Ingest:
                     self._fail(content, result)
                 else:
                     self._rows.append(_row(content, result))
+                    self._keeper.begin(content.id, content.data)
                 self._report(content)
                 if self._is_time_to_write():
                     written.result()
@@ -151,6 +157,7 @@ class Ingest:
         """
         new: list[Content] = []
         copies: list[Content] = []
+        unkept: list[Content] = []
         with self._lock:
             known = self._collection.known(list({content.id for content in chunk}))
             for content in chunk:
@@ -159,11 +166,14 @@ class Ingest:
                     self._begun[content.id] = content.name
                     new.append(content)
                     continue
+                if picture is not None and self._keeper.is_missing(picture):
+                    unkept.append(content)
                 if not self._has_name(content, picture):
                     self._names[content.id][content.name] = content.modified
                     self.progress.named += 1
                 self.progress.known += 1
                 copies.append(content)
+        self._keeper.keep_known(self._collection, unkept, self._reader)
         for content in copies:
             self._report(content)
         return new
@@ -237,6 +247,7 @@ class Ingest:
 
     def _write(self, rows: Sequence[Row]) -> None:
         """Write the rows, and the new names of contents that are in the index."""
+        rows = self._keeper.kept(rows)
         with self._lock:
             self._check()
             self._upsert(self._joined(rows))
@@ -246,6 +257,7 @@ class Ingest:
             ready = [id_ for id_ in self._names if id_ not in self._begun]
             for start in range(0, len(ready), self._limits.write):
                 self._upsert(self._collection.rows(ready[start : start + self._limits.write]))
+        self._keeper.settle(rows)
 
     def _joined(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Return the rows joined with what others wrote about them since they were looked up."""

@@ -14,9 +14,10 @@ _NOTHING = -1
 def is_gone(picture: Picture) -> bool:
     """Whether no file of a picture is there any more, or each has another size now.
 
-    Addresses are not asked: a picture that has one is taken to be there. So is a file that cannot be examined now.
+    Addresses are not asked: a picture that has one, or of which the index keeps a copy, is taken to be there. So is a
+    file that cannot be examined now.
     """
-    return not any(_is_there(name, picture.bytes) for name in picture.names)
+    return not picture.kept and not any(_is_there(name, picture.bytes) for name in picture.names)
 
 
 def is_missing(name: str) -> bool:

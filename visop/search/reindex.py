@@ -12,6 +12,7 @@ from visop.errors import InvalidInput, VisopError
 from visop.search.failures import Failures
 from visop.search.following import follow, in_chunks, is_complete
 from visop.search.names import collection_name
+from visop.search.originals.reading import read_kept
 from visop.search.reader import Reader
 from visop.search.schema import Picture, Row
 from visop.search.store import Collection, Store
@@ -203,7 +204,7 @@ class Reindex:
                         on_done()
 
     def _read(self, picture: Picture) -> bytes | None:
-        """Return the content, from whichever of its names still has it."""
+        """Return the content, from whichever of its names still has it, or from the copy that the index keeps."""
         reasons: list[str] = []
         for name in picture.names:
             content = self._reader.read_again(name)
@@ -213,6 +214,11 @@ class Reindex:
                 return content.data
             else:
                 reasons.append("holds another picture by now")
+        if picture.kept:
+            try:
+                return read_kept(picture, self._encoders.max_image_bytes)
+            except VisopError as error:
+                reasons.append(str(error))
         self._fail(picture, InvalidInput("; ".join(dict.fromkeys(reasons))))
         return None
 

@@ -1,4 +1,4 @@
-"""Take pictures out of an index by name, folder, id or filter. Files are left alone."""
+"""Take pictures out of an index by name, folder, id or filter, with the copies that it kept. Files are left alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from visop.errors import UsageError
+from visop.search.originals.keeping import leaving
 from visop.search.schema import Picture, Row
 from visop.search.store import Collection
 from visop.sources import is_url, path_of
@@ -46,6 +47,11 @@ class Removed:
     pictures: Sequence[Picture]
     names: Sequence[str]
     missing: Sequence[str]
+
+    @property
+    def originals(self) -> int:
+        """How many of the pictures had a copy that the index kept, and that went with them."""
+        return sum(bool(picture.kept) for picture in self.pictures)
 
 
 @dataclass
@@ -120,12 +126,11 @@ def take_out(collection: Collection, losses: Sequence[Loss]) -> int:
 def _take_out(collection: Collection, losses: Sequence[Loss]) -> int:
     lost = {loss.picture.id: loss.names for loss in losses}
     with collection.changing:
-        left = {
-            id_: tuple(name for name in picture.names if name not in lost[id_])
-            for id_, picture in collection.known(list(lost)).items()
-        }
+        known = collection.known(list(lost))
+        left = {id_: tuple(name for name in known[id_].names if name not in lost[id_]) for id_ in known}
         gone = [id_ for id_, names in left.items() if not names]
-        collection.delete(gone)
+        with leaving([known[id_] for id_ in gone]):
+            collection.delete(gone)
         if stay := [id_ for id_, names in left.items() if names]:
             collection.upsert([_with_names(row, left[row.picture.id]) for row in collection.rows(stay)])
     return len(gone)

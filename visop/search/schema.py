@@ -7,7 +7,7 @@ row with two names, a renamed file keeps its row, and indexing twice changes not
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -32,6 +32,9 @@ MAX_NAMES = 1000
 #: Bytes of one name, as long as a Linux path.
 MAX_NAME_BYTES = 4096
 
+# Before the address of a kept copy among the names in a store, of which none begins so: paths are absolute.
+_KEPT = "kept+"
+
 METRICS = ("L2", "IP", "COSINE")
 
 #: Of an index without attributes.
@@ -51,6 +54,8 @@ class Picture:
         modified: when the oldest of the files was changed, or the URL fetched; seconds since 1970.
         added: when the content came into the index; seconds since 1970.
         attributes: name -> value, of those that the index declares.
+        kept: where a copy of the file is kept that belongs to the index, such as ``s3://bucket/pictures/9f/9f86...``;
+            empty if there is none.
     """
 
     id: str
@@ -61,13 +66,26 @@ class Picture:
     modified: int
     added: int
     attributes: Mapping[str, Attribute] = field(default_factory=dict, hash=False)
+    kept: str = ""
 
     @classmethod
     def of(cls, fields: Mapping[str, Any], declared: Declared = NONE_DECLARED) -> Picture:
         """Make a picture of the fields that a store answers, those of the attributes that it has among them."""
         rest = {name: int(fields[name]) for name in ("width", "height", "bytes", "modified", "added")}
         attributes = {name: fields[name] for name in declared if fields.get(name) is not None}
-        return cls(id=str(fields["id"]), names=tuple(fields["names"]), **rest, attributes=attributes)
+        names, kept = read_names(fields["names"])
+        return cls(id=str(fields["id"]), names=names, **rest, attributes=attributes, kept=kept)
+
+    @property
+    def stored_names(self) -> list[str]:
+        """The names as a store has them, which ``read_names`` reads: last among them, where a copy is kept."""
+        return [*self.names[: MAX_NAMES - 1], _KEPT + self.kept] if self.kept else list(self.names)
+
+
+def read_names(stored: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """Return the names of a picture, and where a copy of it is kept, from ``Picture.stored_names``."""
+    kept = [name.removeprefix(_KEPT) for name in stored if name.startswith(_KEPT)]
+    return tuple(name for name in stored if not name.startswith(_KEPT)), kept[0] if kept else ""
 
 
 #: What to ask Milvus for to make a ``Picture``.
@@ -82,6 +100,7 @@ def joined(one: Picture, other: Picture) -> Picture:
         modified=min(one.modified, other.modified),
         added=min(one.added, other.added),
         attributes={**other.attributes, **one.attributes},
+        kept=one.kept or other.kept,
     )
 
 

@@ -10,11 +10,13 @@ import hashlib
 import os
 import stat
 from contextlib import suppress
+from functools import partial
 from typing import BinaryIO, Self
 
 from visop.errors import NotFound
 from visop.http.problems import Gone
 from visop.images.formats.signatures import sniff
+from visop.search.originals.reading import read_kept
 from visop.search.presence import is_gone
 from visop.search.schema import Picture
 from visop.settings import Settings
@@ -55,18 +57,19 @@ class Originals:
 
         Raises:
             Gone: no file of the picture has these bytes any more.
-            NotFound: the same of a picture from the web, which may be back later.
-            Overloaded: too many files are open that were fetched from the web.
+            NotFound: the same of a picture from the web, or of which a copy is kept: it may be back later.
+            Overloaded: too many files are open that were fetched.
         """
         paths = {name: path_of(name) for name in picture.names}
         for path in paths.values():
             if path is not None and (file := self._open_checked(path, picture.id)):
                 return file
         urls = [name for name, path in paths.items() if path is None]
-        if file := self._web.open(picture.id, urls):
+        read_copy = partial(read_kept, picture, self._max_bytes) if picture.kept else None
+        if file := self._web.open(picture.id, urls, read_copy):
             return file
-        if urls:
-            raise NotFound("the picture is in the index, but cannot be fetched from the web now")
+        if urls or picture.kept:
+            raise NotFound("the picture is in the index, but cannot be fetched now")
         raise Gone(_GONE)
 
     def check(self, picture: Picture) -> None:

@@ -106,7 +106,8 @@ class Removals:
         with self._lock:
             for row in rows:
                 self._rows.pop(row.picture.id, None)
-                self._rows[row.picture.id] = row
+                # What the index kept of it goes with it.
+                self._rows[row.picture.id] = replace(row, picture=replace(row.picture, kept=""))
             for id_ in list(self._rows)[:-_MOST_KEPT]:
                 del self._rows[id_]
 

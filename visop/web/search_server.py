@@ -70,6 +70,7 @@ class SearchOptions:
         watch: whether to follow what changes in these folders while the server runs.
         examples: search example pictures, which are made, in place of an index.
         uploads: the folder for pictures that are uploaded; None takes none.
+        keep_originals: as ``Index.open`` takes it.
         move_to: the folder that copies are moved into; None moves nothing.
         calibration: ``calibration.json`` of ``visop evaluate``, in place of the encoder's card.
         fpr: false-positive rate of the verdict on copies.
@@ -85,6 +86,7 @@ class SearchOptions:
     watch: bool = False
     examples: bool = False
     uploads: Path | None = None
+    keep_originals: str = ""
     move_to: Path | None = None
     calibration: Path | None = None
     fpr: float = DEFAULT_FPR
@@ -141,7 +143,10 @@ def open_routes(
     cache.mkdir(parents=True, exist_ok=True)
     uri, name = _examples_store(cache, info) if options.examples else (options.uri, options.name)
     with ExitStack() as stack:
-        index = stack.enter_context(Index.open(uri, name, encoders=encoders, settings=settings, token=options.token))
+        kept = "" if options.examples else options.keep_originals
+        index = stack.enter_context(
+            Index.open(uri, name, encoders=encoders, settings=settings, token=options.token, keep_originals=kept)
+        )
         index.make()  # or checks that its vectors are of this encoder
         shared = _shared(options, settings, cache, stack)
         service = shared.service(index, _indexing(options, index, cache), options.uploads, stack)

@@ -7,8 +7,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from visop.search.match import Match
 from visop.search.schema import MAX_NAMES, Picture, Row
 from visop.sources import path_of, stored_name
 from visop.web.originals import Originals, suffix_of
+from visop.web.store_errors import safe_errors
 
 logger = logging.getLogger("visop.web")
 
@@ -138,14 +139,11 @@ class Uploads:
     def _keep(self, id_: str, new: NewFile, before: Picture | None) -> Upload:
         now = int(time.time())
         name = new.url or stored_name(str(self._write(id_, new.data)))
-        row = Row(
-            Picture(id_, (name,), *size_of(new.data), len(new.data), modified=now, added=now),
-            new.encoded.vector,
-            new.encoded.parts,
-        )
-        row = with_attributes(row, new.attributes)
         collection = self._index.collection
-        with collection.changing:
+        with self._copied(id_, new.data) as kept, collection.changing:
+            facts = *size_of(new.data), len(new.data)
+            picture = Picture(id_, (name,), *facts, modified=now, added=now, kept=kept)
+            row = with_attributes(Row(picture, new.encoded.vector, new.encoded.parts), new.attributes)
             there = next(iter(collection.rows([id_])), None)
             if there:
                 there = with_attributes(there, new.attributes)
@@ -153,9 +151,20 @@ class Uploads:
                 if new.attributes:
                     collection.upsert([there])
                 return Upload(there.picture, known=before is None or name not in before.names)
-            row = _with_name(there, name) if there else row
+            row = _with_name(there, name, kept) if there else row
             collection.upsert([row])
         return Upload(row.picture, known=bool(there and new.url))
+
+    @contextmanager
+    def _copied(self, id_: str, data: bytes) -> Iterator[str]:
+        """Keep a copy if the index keeps originals; its address is written into the index in the block."""
+        with safe_errors():
+            folder = self._index.originals_folder()
+            address = folder.keep(id_, data) if folder else ""
+        yield address
+        if folder:
+            with safe_errors():
+                folder.settle([id_])
 
     def _write(self, id_: str, data: bytes) -> Path:
         """Write the file under a name that contains nothing of the client's."""
@@ -170,7 +179,10 @@ class Uploads:
         return path
 
 
-def _with_name(row: Row, name: str) -> Row:
-    """The row with one more name. If it has the most names already, none of which leads to the file, one is dropped."""
+def _with_name(row: Row, name: str, kept: str) -> Row:
+    """The row with one more name, and perhaps a copy.
+
+    If it has the most names already, none of which leads to the file, one is dropped.
+    """
     names = sorted({name, *row.picture.names[: MAX_NAMES - 1]})
-    return replace(row, picture=replace(row.picture, names=tuple(names)))
+    return replace(row, picture=replace(row.picture, names=tuple(names), kept=kept or row.picture.kept))

@@ -1,9 +1,10 @@
-"""The files of pictures that came from the web, fetched again: a few at a time, and not again soon after a failure."""
+"""The files of pictures that are not on this machine, fetched again: a few at a time, and not soon after a failure."""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import math
 import threading
 import time
@@ -12,6 +13,8 @@ from collections.abc import Callable, Sequence
 from visop.errors import Overloaded, VisopError
 from visop.images.fetching.fetch import Fetcher
 from visop.settings import Settings
+
+logger = logging.getLogger("visop.web")
 
 # How many may be fetched or waiting to be sent at the same time. Each may be as large as a picture may be, and hold a
 # thread for as long as a fetch may take. Browsers ask for six at a time.
@@ -46,19 +49,25 @@ class WebFiles:
         """Close the idle connections."""
         self._fetcher.close()
 
-    def open(self, id_: str, urls: Sequence[str]) -> io.BytesIO | None:
+    def open(self, id_: str, urls: Sequence[str], read_kept: Callable[[], bytes] | None = None) -> io.BytesIO | None:
         """The file with this SHA-256, or None if no URL leads to it. It counts as open until it is closed.
+
+        Args:
+            id_: the SHA-256, hexadecimal.
+            urls: where it was.
+            read_kept: reads the copy that the index keeps, if it keeps one; raises VisopError if that fails.
 
         Raises:
             Overloaded: too many are open.
         """
-        if not urls or not self._may_fetch or self._rests(id_):
+        urls = urls[:_MOST_URLS] if self._may_fetch else []
+        if not (urls or read_kept) or self._rests(id_):
             return None
         if not self._places.acquire(blocking=False):
             raise Overloaded(f"{_PLACES} pictures are being fetched from the web, and no more are fetched at once")
         data = None
         try:
-            data = self._fetch(id_, urls[:_MOST_URLS])
+            data = (_copy(read_kept) if read_kept else None) or self._fetch(id_, urls)
         finally:
             if data is None:
                 self._places.release()
@@ -88,6 +97,14 @@ class WebFiles:
             self._resting[id_] = self._clock() + rest_s
             if len(self._resting) > _MOST_AT_REST:
                 del self._resting[next(iter(self._resting))]
+
+
+def _copy(read_kept: Callable[[], bytes]) -> bytes | None:
+    try:
+        return read_kept()
+    except VisopError as error:
+        logger.warning("a kept original cannot be read: %s", error)
+        return None
 
 
 class _Held(io.BytesIO):

@@ -16,7 +16,7 @@ from visop.detection import Detection, Part
 from visop.search.attributes import Attribute, AttributeType, Declared
 from visop.search.embedded.database import NUMBERS, columns_of
 from visop.search.embedded.filters import Condition, Field, Kind
-from visop.search.schema import Picture, Row
+from visop.search.schema import Picture, Row, read_names
 
 _FIELDS = {
     "id": Field("text", "pictures.id"),
@@ -186,14 +186,15 @@ def _write_picture(connection: sqlite3.Connection, picture: Picture, number: int
         raise RuntimeError("SQLite gave no number")
     if number is not None:
         connection.execute("DELETE FROM names WHERE picture = ?", (place,))
-    names = [(place, position, name) for position, name in enumerate(picture.names)]
+    names = [(place, position, name) for position, name in enumerate(picture.stored_names)]
     connection.executemany("INSERT INTO names VALUES (?, ?, ?)", names)
     return place
 
 
 def _picture(facts: Sequence[Any], names: Sequence[str], attributes: dict[str, Attribute]) -> Picture:
     id_, width, height, size, modified, added = facts
-    return Picture(id_, tuple(names), width, height, size, modified, added, attributes)
+    own_names, kept = read_names(names)
+    return Picture(id_, own_names, width, height, size, modified, added, attributes, kept)
 
 
 def _attributes(values: Sequence[Any], declared: Declared) -> dict[str, Attribute]:

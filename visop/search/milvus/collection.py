@@ -355,4 +355,4 @@ def _only_ids(ids: Sequence[str]) -> list[str]:
 def fields_of(row: Row) -> dict[str, Any]:
     """Return a row as Milvus takes it."""
     facts = {name: getattr(row.picture, name) for name in PICTURE_FIELDS if name != "names"}
-    return {**facts, **row.picture.attributes, "names": list(row.picture.names), FIELD: row.vector}
+    return {**facts, **row.picture.attributes, "names": row.picture.stored_names, FIELD: row.vector}

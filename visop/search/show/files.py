@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TypeVar
 
 from visop.errors import VisopError
 from visop.images.decode import ImageLimits
+from visop.search.originals.reading import read_kept
 from visop.search.reader import read_bytes
 from visop.search.schema import Picture
 from visop.settings import Settings
@@ -19,20 +21,28 @@ Shown = TypeVar("Shown")
 def first_readable(
     picture: Picture, settings: Settings, show: Callable[[bytes, ImageLimits], Shown], otherwise: Shown
 ) -> Shown:
-    """What ``show`` makes of the first file that still has the picture and that it can use; nothing is fetched.
+    """What ``show`` makes of the first file that still has the picture and that it can use.
+
+    Nothing is fetched from the web. A copy that the index keeps is read, where there is one.
 
     Args:
-        picture: whose names are tried, in their order.
+        picture: whose names are tried, in their order, and then its copy.
         settings: what a file may have, in bytes and pixels.
         show: is given a file and the limits; raises VisopError if it cannot use it.
         otherwise: returned if there is no such file.
     """
-    for name in picture.names:
-        if (path := path_of(name)) is not None:
-            try:
-                data = read_bytes(path, settings.max_image_bytes)
-                if hashlib.sha256(data).hexdigest() == picture.id:  # else it is another picture by now
-                    return show(data, ImageLimits.of(settings))
-            except VisopError:
-                continue
+    for read in _ways_to_read(picture, settings.max_image_bytes):
+        try:
+            data = read()
+            if hashlib.sha256(data).hexdigest() == picture.id:  # else it is another picture by now
+                return show(data, ImageLimits.of(settings))
+        except VisopError:
+            continue
     return otherwise
+
+
+def _ways_to_read(picture: Picture, max_bytes: int) -> Iterator[Callable[[], bytes]]:
+    for path in filter(None, map(path_of, picture.names)):
+        yield partial(read_bytes, path, max_bytes)
+    if picture.kept:
+        yield partial(read_kept, picture, max_bytes)

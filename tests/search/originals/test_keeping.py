@@ -56,7 +56,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def files_in(place: str) -> dict[str, bytes]:
     """What is kept, without the note of whose it is."""
     address = place if "://" in place else f"file://{place}"
-    files = fsspec.filesystem(address.partition("://")[0])
+    files = fsspec.filesystem(address.partition("://")[0], use_listings_cache=False)
     found = {str(path).rpartition("/")[2]: files.cat_file(path) for path in files.find(address)}
     found.pop("visop-originals.json", None)
     return found
@@ -158,7 +158,7 @@ def test_what_a_killed_run_left_is_deleted_by_the_next(open_index, place, tmp_pa
 
 def _as_of_a_dead_process(folder: OriginalsFolder, id_: str) -> None:
     address = f"{folder.address}/unfinished/{id_}"
-    files = fsspec.filesystem(address.partition("://")[0])
+    files = fsspec.filesystem(address.partition("://")[0], use_listings_cache=False)
     facts = json.loads(files.cat_file(address))
     files.pipe_file(address, json.dumps({**facts, "token": "of another", "pid": os.getpid()}).encode())
 

@@ -78,7 +78,7 @@ def test_a_run_that_is_killed_leaves_nothing_that_the_next_does_not_clean_up(ope
     command += ["--class", "tests.search.test_kill:Slow", "--keep-originals", bucket]
     command = [str(word) for word in command]
     environment = {**os.environ, "OP_CACHE_DIR": str(tmp_path / "cache")}
-    files = fsspec.filesystem("s3")
+    files = fsspec.filesystem("s3", use_listings_cache=False)
     for count in (10, 60, 120):
         with subprocess.Popen(command, cwd=REPOSITORY, env=environment) as process:
             while len(files.find(f"{bucket}/test/unfinished")) < 4 or len(files.find(bucket)) < count:

@@ -73,13 +73,13 @@ def test_copies_come_and_go_with_their_pictures(open_index, bucket, tmp_path, se
 
 
 def test_a_run_that_is_killed_leaves_nothing_that_the_next_does_not_clean_up(open_index, bucket, tmp_path, uri):
-    write_pictures(tmp_path / "photos", 200)
+    write_pictures(tmp_path / "photos", 100)
     command = [sys.executable, "-m", "visop", "index", tmp_path / "photos", "--uri", uri, "--index", "test", "--quiet"]
     command += ["--class", "tests.search.test_kill:Slow", "--keep-originals", bucket]
     command = [str(word) for word in command]
     environment = {**os.environ, "OP_CACHE_DIR": str(tmp_path / "cache")}
     files = fsspec.filesystem("s3", use_listings_cache=False)
-    for count in (10, 60, 120):
+    for count in (10, 50):
         with subprocess.Popen(command, cwd=REPOSITORY, env=environment) as process:
             while len(files.find(f"{bucket}/test/unfinished")) < 4 or len(files.find(bucket)) < count:
                 assert process.poll() is None, "ended before it could be killed"
@@ -87,7 +87,7 @@ def test_a_run_that_is_killed_leaves_nothing_that_the_next_does_not_clean_up(ope
     assert files.find(f"{bucket}/test/unfinished")
     subprocess.run(command, cwd=REPOSITORY, env=environment, check=True)
     pictures = all_pictures(open_index())
-    assert len(pictures) == 200
+    assert len(pictures) == 100
     assert all(picture.kept for picture in pictures)
     assert set(files_in(bucket)) == {picture.id for picture in pictures}
 

@@ -146,12 +146,13 @@ class Uploads:
             row = with_attributes(Row(picture, new.encoded.vector, new.encoded.parts), new.attributes)
             there = next(iter(collection.rows([id_])), None)
             if there:
-                there = with_attributes(there, new.attributes)
+                copied = replace(there, picture=replace(there.picture, kept=there.picture.kept or kept))
+                there = with_attributes(copied, new.attributes)
             if there and name in there.picture.names:  # the file is back, or another request was faster
-                if new.attributes:
+                if new.attributes or kept:
                     collection.upsert([there])
                 return Upload(there.picture, known=before is None or name not in before.names)
-            row = _with_name(there, name, kept) if there else row
+            row = _with_name(there, name) if there else row
             collection.upsert([row])
         return Upload(row.picture, known=bool(there and new.url))
 
@@ -179,10 +180,7 @@ class Uploads:
         return path
 
 
-def _with_name(row: Row, name: str, kept: str) -> Row:
-    """The row with one more name, and perhaps a copy.
-
-    If it has the most names already, none of which leads to the file, one is dropped.
-    """
+def _with_name(row: Row, name: str) -> Row:
+    """The row with one more name. If it has the most names already, none of which leads to the file, one is dropped."""
     names = sorted({name, *row.picture.names[: MAX_NAMES - 1]})
-    return replace(row, picture=replace(row.picture, names=tuple(names), kept=kept or row.picture.kept))
+    return replace(row, picture=replace(row.picture, names=tuple(names)))

@@ -66,6 +66,11 @@ def main() -> None:
         _measure(_WAYS[name], originals, arguments.pairs)
 
 
+def proves(query: Image, picture: Image) -> bool:
+    """Whether it is proven that a query was made of a picture, for the recall of ``benchmarks.cuts``."""
+    return prove(find_features(query), find_features(picture)).is_copy
+
+
 def _measure(way: Way, originals: Sequence[tuple[str, Picture]], pairs: int) -> None:
     started = time.process_time()
     known = [way.features(np.asarray(picture)) for _, picture in originals]

@@ -218,3 +218,25 @@ def test_a_wrong_parameter_is_named_as_it_is_written(site: Site, path: str, fiel
     problem = site.web.get(path).json()
     assert problem["field"] == field
     assert problem["detail"].startswith(f"{field}: must ")
+
+
+def test_what_is_proven_says_where_it_lies_and_what_was_done(site: Site) -> None:
+    pytest.importorskip("cv2")
+    photograph = PILImage.fromarray(pytest.importorskip("skimage.data").coffee()).resize((360, 240))
+    original, part = (io.BytesIO() for _ in range(2))
+    photograph.save(original, "JPEG", quality=90)
+    photograph.crop((90, 60, 270, 180)).rotate(90, expand=True).save(part, "JPEG", quality=90)
+    (kept,) = site.web.post("/v1/index", files={"images": original.getvalue()}).json()["pictures"]
+    form = {"k": "1", "verify": "true"}
+    answer = site.web.post("/v1/search", files={"image": part.getvalue()}, data=form).json()
+    (match,) = answer["matches"]
+    assert (match["id"], match["is_copy"], match["unverified"]) == (kept["id"], True, "")
+    assert match["proof"]["is_copy"]
+    assert match["proof"]["edits"] == ["cut to 25 % of the area", "turned by 90° counter-clockwise"]
+    corners = [(270, 60), (270, 180), (90, 180), (90, 60)]
+    assert np.abs(np.array(match["proof"]["outline"]) - corners).max() < 3
+    again = site.search(id=kept["id"], k=1, verify=True).json()["matches"][0]
+    assert (again["id"], again["proof"]["edits"]) == (kept["id"], [])
+    assert site.search(id=kept["id"], k=1).json()["matches"][0]["proof"] is None
+    refused = site.search(vector=[1, 0, 0], verify=True)
+    assert (refused.status_code, "takes a picture" in refused.text) == (400, True)

@@ -21,8 +21,8 @@ exclude_patterns = ["generators"]
 nitpicky = True
 # Types of other packages, whose documentation is not at hand without a network, and our private ones.
 nitpick_ignore_regex = [
-    ("py:.*", r"(numpy|np|npt|grpc|google|collections|pathlib|typing|types|argparse|concurrent)\..*"),
-    ("py:class", r"visop\.(settings\.Settings|encoding\..*|search\.limits\..*|search\.milvus\.(store|collection)\..*)"),
+    ("py:.*", r"(numpy|np|npt|grpc|google|collections|contextlib|pathlib|typing|types|argparse|concurrent)\..*"),
+    ("py:class", r"visop\.(settings\.Settings|encoding\..*|search\.limits\..*|search\.store\.(Store|Collection))"),
 ]
 
 myst_enable_extensions = ["colon_fence", "deflist"]

@@ -82,7 +82,7 @@ class Matches(list[Match]):
 
     @property
     def judged(self) -> bool:
-        """Whether it is known what is a copy: there is a threshold or a proof, and something to compare."""
+        """Whether there is a threshold or a proof, and something to compare, so that it is known what is a copy."""
         is_known = self.threshold is not None or any(match.is_proven for match in self)
         return is_known and not self.nearly_empty
 

@@ -93,14 +93,13 @@ def add_parser(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C; the exit status."""
-    effective = _settings(arguments, _parts(arguments))
+    is_default, uri = arguments.uri is None, uri_of(arguments)
+    effective = _settings(arguments, _parts(arguments, uri))
     _check_pictures(arguments.pictures)
     with imports("to search in a browser: pip install 'visop[web]'"):
         from visop.search.place import file_of
         from visop.serving.lifecycle import serve
         from visop.web.search_server import SearchOptions, open_search
-    is_default = arguments.uri is None
-    uri = uri_of(arguments)
     file_of(uri)  # a wrong one is refused before the model is loaded
     options = SearchOptions(
         uri=uri,
@@ -128,13 +127,13 @@ def _tell_address(addresses: Mapping[str, str]) -> None:
     sys.stdout.flush()
 
 
-def _parts(arguments: argparse.Namespace) -> str | None:
+def _parts(arguments: argparse.Namespace, uri: str) -> str | None:
     """What makes the parts of pictures: as it was asked for, or as the index has them that is there."""
     if arguments.parts is not None or os.environ.get("OP_PROCESSOR") or "processor" in given_settings(arguments):
         return arguments.parts  # type: ignore[no-any-return]
     with imports("to search in a browser: pip install 'visop[web]'"):
         from visop.search.parts_of_index import parts_of_index
-    return parts_of_index(uri_of(arguments), arguments.name, token())
+    return parts_of_index(uri, arguments.name, token())
 
 
 def _settings(arguments: argparse.Namespace, parts: str | None) -> Effective:

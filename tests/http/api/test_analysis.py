@@ -18,11 +18,11 @@ def test_positions_and_labels_are_those_of_the_original(finding: Both) -> None:
     assert answer.json() == [
         {
             "position": {"x": 10.0, "y": 5.0, "w": 20.0, "h": 10.0},
-            "label": [{"description": "200-0-0", "score": 200 / 3072}],
+            "label": [{"description": "200-0-0", "score": pytest.approx(200 / 3072)}],
         },
         {
             "position": {"x": 40.0, "y": 20.0, "w": 5.0, "h": 8.0},
-            "label": [{"description": "0-0-250", "score": 40 / 3072}],
+            "label": [{"description": "0-0-250", "score": pytest.approx(40 / 3072)}],
         },
     ]
 

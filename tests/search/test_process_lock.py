@@ -45,7 +45,7 @@ def test_one_thread_at_a_time_is_in_it_and_may_enter_again(path):
 
 def test_the_death_of_a_process_lets_go_of_it_and_a_long_wait_is_explained(path, caplog):
     command = [sys.executable, "-c", _HOLD, str(path)]
-    process = subprocess.Popen(command, cwd=Path(__file__).parents[3], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "in\n"
     entered = threading.Event()

@@ -300,7 +300,6 @@ def test_the_viewer_shows_no_picture_under_the_name_of_another(page: Page) -> No
     expect(dialog.get_by_role("heading")).to_have_text(names[1])
     width = dialog.get_by_role("img", name=names[1]).evaluate("image => image.naturalWidth")
     assert width == 0 or not held  # a browser that has the right picture at hand asks for nothing
-    page.unroute("**/thumbnail?side=1280", hold)
     for route in held:
         route.continue_()
     assert dialog.get_by_role("img").evaluate(loaded) == 16

@@ -43,6 +43,17 @@ def test_a_proven_part_comes_first_below_any_threshold_with_its_outline(index, p
     assert (first.is_proven, second.is_proven, second.unverified) == (True, False, "")
 
 
+def test_a_picture_whose_files_are_gone_is_proven_by_the_copy_that_the_index_keeps(open_index, photographs, tmp_path):
+    with open_index(keep_originals=str(tmp_path / "kept")) as index:
+        index.add([photographs])
+        part = part_of(photographs / "coffee.jpg")
+        for picture in photographs.iterdir():
+            picture.unlink()
+        found = {Path(match.picture.names[0]).stem: match for match in index.search(part, 2, verify=True)}
+        assert found["coffee"].is_proven
+        assert found["chelsea"].unverified == ""
+
+
 def test_what_cannot_be_read_says_so_and_keeps_the_verdict_of_its_vector(index, photographs):
     index.add([photographs])
     index.use_threshold(0.5)

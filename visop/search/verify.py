@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from visop.errors import FetchFailed, NotFound, UrlRejected, UsageError, VisopError
+from visop.errors import NotFound, UrlRejected, UsageError, VisopError
 from visop.images.decode import ImageLimits
 from visop.images.fetching.fetch import Fetcher
 from visop.machine import usable_cores
@@ -19,10 +19,10 @@ from visop.matching.files import features_of_file
 from visop.matching.proof import prove
 from visop.search.kept_features import KeptFeatures
 from visop.search.match import Match, Matches
-from visop.search.reader import read_bytes
 from visop.search.schema import Picture
+from visop.search.show.files import first_readable
 from visop.settings import Settings
-from visop.sources import is_url, path_of
+from visop.sources import is_url
 
 #: How many of the nearest pictures are verified where nothing else is asked for, and at most.
 CANDIDATES, MOST_CANDIDATES = 10, 100
@@ -107,31 +107,24 @@ class Verification:
         return features_of_file(data, ImageLimits.of(settings), timeout_s=settings.decode_timeout_s)
 
     def _read(self, picture: Picture) -> bytes:
-        for name in _files_first(picture.names):
-            try:
-                data = self._read_name(name)
-            except VisopError:
-                continue
-            if hashlib.sha256(data).hexdigest() == picture.id:  # else it is another picture by now
-                return data
+        """The file of a picture, here or where a copy is kept; else what its addresses have."""
+        if data := first_readable(picture, self._settings, lambda data, _: data, b""):
+            return data
+        for url in filter(is_url, picture.names):
+            with suppress(VisopError):
+                data = self._fetched(url)
+                if hashlib.sha256(data).hexdigest() == picture.id:  # else it is another picture by now
+                    return data
         raise NotFound("no file of it can be read")
 
-    def _read_name(self, name: str) -> bytes:
-        if (path := path_of(name)) is not None:
-            return read_bytes(path, self._settings.max_image_bytes)
-        if not is_url(name):
-            raise FetchFailed("neither a file nor an address")
+    def _fetched(self, url: str) -> bytes:
         if not self._settings.fetch:
             raise UrlRejected("URLs are not fetched here: OP_FETCH is off")
         with Fetcher.of(self._settings) as fetcher:
-            return fetcher.fetch(name)
+            return fetcher.fetch(url)
 
     def _store(self) -> KeptFeatures:
         with self._opening:
             if self._kept is None:
                 self._kept = KeptFeatures(self._file)
             return self._kept
-
-
-def _files_first(names: Sequence[str]) -> list[str]:
-    return sorted(names, key=is_url)

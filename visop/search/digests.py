@@ -6,17 +6,13 @@ once more.
 
 from __future__ import annotations
 
-import logging
 import os
 import sqlite3
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-_log = logging.getLogger(__name__)
+from visop.search.cache_database import CacheDatabase
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS contents (
@@ -80,28 +76,22 @@ class Digests:
 
     def __init__(self, path: Path | None, *, together: int = 64) -> None:
         self._together = together
-        self._lock = threading.Lock()
         self._waiting: dict[bytes, _Row] = {}
-        self._database: sqlite3.Connection | None = None
-        if path is not None:
-            with self._safely():
-                self._database = _open(path)
+        self._file = CacheDatabase(path, _prepare, busy_s=_BUSY_S, purpose="the memory of files that did not change")
 
     def __enter__(self) -> Digests:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._safely():
-            self._write()
-            if self._database is not None:
-                self._database.close()
-        self._database = None
+        with self._file.using() as database:
+            self._write(database)
+        self._file.close()
 
     def get(self, name: str, state: FileState) -> str | None:
         """Return the SHA-256 of a file that has not changed since ``put``; None if it is not known."""
-        with self._safely():
-            if self._database is not None:
-                row = self._waiting.get(key := os.fsencode(name)) or self._stored(key)
+        with self._file.using() as database:
+            if database is not None:
+                row = self._waiting.get(key := os.fsencode(name)) or _stored(database, key)
                 return row[-1].hex() if row and row[1:-1] == state else None
         return None
 
@@ -109,49 +99,29 @@ class Digests:
         """Remember the SHA-256, hexadecimal, of a file as it was in this state."""
         if not (_LEAST <= state.modified_ns < time.time_ns() - _SETTLED_NS and _LEAST <= state.changed_ns <= _MOST):
             return
-        with self._safely():
-            if self._database is not None:
-                key = os.fsencode(name)
-                self._waiting[key] = (key, *state, bytes.fromhex(digest))
+        key = os.fsencode(name)
+        row = (key, *state, bytes.fromhex(digest))
+        with self._file.using() as database:
+            if database is not None:
+                self._waiting[key] = row
                 if len(self._waiting) == self._together:
-                    self._write()
+                    self._write(database)
 
-    def _stored(self, key: bytes) -> _Row | None:
-        row: _Row | None = None
-        if self._database is not None:
-            row = self._database.execute("SELECT * FROM contents WHERE name = ?", (key,)).fetchone()
-        return row
-
-    def _write(self) -> None:
+    def _write(self, database: sqlite3.Connection | None) -> None:
         """Write what is waiting in one short transaction: other processes wait for its end."""
         rows, self._waiting = self._waiting.values(), {}
-        if self._database is not None:
-            with self._database:
-                self._database.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?, ?, ?)", rows)
-
-    @contextmanager
-    def _safely(self) -> Iterator[None]:
-        """Log an error and go on without the memory, rather than stop a run."""
-        with self._lock:
-            try:
-                yield
-            except (sqlite3.Error, OSError) as error:
-                _log.warning("without the memory of files that did not change: %s", error)
-                self._database = None
+        if database is not None:
+            with database:
+                database.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    database = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
-    try:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-        with database:
-            database.execute(_SCHEMA)
-            if database.execute(_OLD).fetchone():
-                database.execute(_MIGRATE)
-                database.execute(_FORGET_OLD)
-    except sqlite3.Error:
-        database.close()
-        raise
-    return database
+def _stored(database: sqlite3.Connection, key: bytes) -> _Row | None:
+    row: _Row | None = database.execute("SELECT * FROM contents WHERE name = ?", (key,)).fetchone()
+    return row
+
+
+def _prepare(database: sqlite3.Connection) -> None:
+    database.execute(_SCHEMA)
+    if database.execute(_OLD).fetchone():
+        database.execute(_MIGRATE)
+        database.execute(_FORGET_OLD)

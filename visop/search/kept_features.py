@@ -6,20 +6,15 @@ deleted at any time: features are then found once more, which takes 10 times as 
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import struct
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from visop.matching.features import EDITION, Features
-
-_log = logging.getLogger(__name__)
+from visop.search.cache_database import CacheDatabase
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS features (
@@ -43,67 +38,46 @@ class KeptFeatures:
 
     Args:
         path: of the file.
-        most: how many pictures at most; those that were used least recently go.
+        most: how many pictures at most; those that were put first go.
     """
 
     def __init__(self, path: Path, *, most: int = MOST_KEPT) -> None:
-        self._most, self._lock = most, threading.Lock()
-        self._database: sqlite3.Connection | None = None
-        with self._safely():
-            self._database = _open(path)
+        self._most = most
+        self._file = CacheDatabase(path, _prepare, busy_s=_BUSY_S, purpose="features that are kept")
 
     def __enter__(self) -> KeptFeatures:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._safely():
-            if self._database is not None:
-                self._database.close()
-        self._database = None
+        self.close()
+
+    def close(self) -> None:
+        """Close the file. Idempotent."""
+        self._file.close()
 
     def get(self, id_: str) -> Features | None:
         """Return the features of the picture with this SHA-256; None if they are not kept."""
-        with self._safely():
-            if self._database is not None:
+        with self._file.using() as database:
+            if database is not None:
                 query = "SELECT data FROM features WHERE id = ? AND edition = ?"
-                row = self._database.execute(query, (id_, EDITION)).fetchone()
+                row = database.execute(query, (id_, EDITION)).fetchone()
                 return _unpacked(row[0]) if row else None
         return None
 
     def put(self, id_: str, features: Features) -> None:
         """Keep the features of the picture with this SHA-256."""
-        with self._safely():
-            if self._database is not None:
-                with self._database:
+        with self._file.using() as database:
+            if database is not None:
+                with database:
                     values = id_, EDITION, time.time(), _packed(features)
-                    self._database.execute("INSERT OR REPLACE INTO features VALUES (?, ?, ?, ?)", values)
-                    (count,) = self._database.execute("SELECT COUNT(*) FROM features").fetchone()
-                    self._database.execute(_OLDEST, (max(0, count - self._most),))
-
-    @contextmanager
-    def _safely(self) -> Iterator[None]:
-        """Log an error and go on without what is kept, rather than fail a search."""
-        with self._lock:
-            try:
-                yield
-            except (sqlite3.Error, OSError, ValueError, struct.error) as error:
-                _log.warning("without features that are kept: %s", error)
-                self._database = None
+                    database.execute("INSERT OR REPLACE INTO features VALUES (?, ?, ?, ?)", values)
+                    (count,) = database.execute("SELECT COUNT(*) FROM features").fetchone()
+                    database.execute(_OLDEST, (max(0, count - self._most),))
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    database = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
-    try:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-        with database:
-            database.execute(_SCHEMA)
-            database.execute(_BY_USE)
-    except sqlite3.Error:
-        database.close()
-        raise
-    return database
+def _prepare(database: sqlite3.Connection) -> None:
+    database.execute(_SCHEMA)
+    database.execute(_BY_USE)
 
 
 def _packed(features: Features) -> bytes:
@@ -112,7 +86,9 @@ def _packed(features: Features) -> bytes:
 
 
 def _unpacked(data: bytes) -> Features:
-    """Raises ValueError or struct.error for what ``_packed`` did not write."""
+    """Raises ValueError for what ``_packed`` did not write."""
+    if len(data) < _HEADER.size:
+        raise ValueError(f"{len(data)} bytes are no features")
     width, height, count, rows, columns = _HEADER.unpack_from(data)
     points = np.frombuffer(data, np.float32, 2 * count, _HEADER.size).reshape(count, 2)
     descriptors = np.frombuffer(data, np.uint8, 128 * count, _HEADER.size + points.nbytes).reshape(count, 128)

@@ -57,7 +57,7 @@ class Verification:
         """Close the file. Idempotent."""
         with self._opening:
             if self._kept is not None:
-                self._kept.__exit__()
+                self._kept.close()
             self._kept = None
 
     def verified(self, query: bytes, found: Matches, candidates: int) -> Matches:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Sequence
+
 from visop.errors import UsageError, VisopError
+
+#: What the system says of a disk that is full, and of what may not be written.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class StoreError(VisopError):
@@ -24,13 +31,29 @@ class StoreDamaged(StoreError):
 class StoreReadOnly(StoreError):
     """The store can be read but not written."""
 
+    @classmethod
+    def of(cls, uri: str, text: str) -> StoreReadOnly:
+        """Make the error of a store of which the system, or a library, says this."""
+        return cls(f"{uri} cannot be written ({text}); mind the owner and mode of all that is in it")
+
 
 class StoreFull(StoreError):
     """The disk is full. What was confirmed before is safe."""
 
+    @classmethod
+    def of(cls, uri: str, text: str) -> StoreFull:
+        """Make the error of a store of which the system, or a library, says this."""
+        return cls(f"{uri}: no space is left on the disk ({text}); what was confirmed before is safe. Make room")
+
 
 class NoSuchIndex(StoreError):
     """There is no index of this name."""
+
+    @classmethod
+    def among(cls, uri: str, index: str, there: Sequence[str]) -> NoSuchIndex:
+        """Make the error of a store that has these indexes instead."""
+        names = ", ".join(there) or "none"
+        return cls(f"{uri} has no index {index!r}; there are: {names}. `visop index` makes one")
 
 
 class OriginalsError(StoreError):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from visop.errors import VisopError
 from visop.search.errors import (
+    FULL,
+    READ_ONLY,
     StoreDamaged,
     StoreError,
     StoreFull,
@@ -16,9 +17,6 @@ from visop.search.errors import (
     StoreUnreachable,
     WrongFilter,
 )
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 # Of what a filter asks for, SQLite finds only these too much when it is asked.
 _TOO_MUCH = ("too large", "too complex", "too deep", "parser stack overflow", "too many")
@@ -43,10 +41,10 @@ def translated(uri: str, expression: str = "") -> Iterator[None]:
 def of_system(error: OSError, uri: str) -> StoreError:
     """Make the error for what the system said of a file."""
     text = f"[Errno {error.errno}] {error.strerror}"
-    if error.errno in _FULL:
-        return _full(uri, text)
-    if error.errno in _READ_ONLY:
-        return _read_only(uri, text)
+    if error.errno in FULL:
+        return StoreFull.of(uri, text)
+    if error.errno in READ_ONLY:
+        return StoreReadOnly.of(uri, text)
     return StoreError(f"{uri}: {text}")
 
 
@@ -62,9 +60,9 @@ def _of_sqlite(error: sqlite3.Error, uri: str, expression: str) -> VisopError:
     if expression and any(word in text for word in _TOO_MUCH):
         return WrongFilter(expression, "it is nested too deeply, or too long")
     if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and "disk I/O" in text and _is_of_writing(error)):
-        return _full(uri, text)
+        return StoreFull.of(uri, text)
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
-        return _read_only(uri, text)
+        return StoreReadOnly.of(uri, text)
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return damaged(uri, text)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -76,11 +74,3 @@ def _is_of_writing(error: sqlite3.Error) -> bool:
     """Whether an input or output error is one of writing, which is nearly always a quota or a full disk."""
     name = getattr(error, "sqlite_errorname", "")
     return any(word in name for word in ("WRITE", "TRUNCATE", "FSYNC", "SHMSIZE"))
-
-
-def _full(uri: str, text: str) -> StoreFull:
-    return StoreFull(f"{uri}: no space is left on the disk ({text}); what was confirmed before is safe. Make room")
-
-
-def _read_only(uri: str, text: str) -> StoreReadOnly:
-    return StoreReadOnly(f"{uri} cannot be written ({text}); mind the owner and mode of all that is in it")

@@ -90,8 +90,7 @@ class EmbeddedStore:
         check_name(index)
         name = self.target_of(index)
         if name is None:
-            there = ", ".join(self.indexes()) or "none"
-            raise NoSuchIndex(f"{self.uri} has no index {index!r}; there are: {there}. `visop index` makes one")
+            raise NoSuchIndex.among(self.uri, index, self.indexes())
         return self.open(name)
 
     def open(self, collection: str) -> EmbeddedCollection:

@@ -52,7 +52,7 @@ def take_over(path: Path, store: NewStore) -> dict[str, int]:
     Raises:
         StoreError: it cannot be read, or copied; everything is as it was.
     """
-    if not (path / "collections").is_dir():
+    if not _is_lite(path):
         return {}
     with _lite(path) as lite:
         for left in path.glob("*.sqlite*"):  # by a process that was killed
@@ -66,13 +66,18 @@ def take_over(path: Path, store: NewStore) -> dict[str, int]:
 
 def put_away(path: Path) -> None:
     """Move what Milvus Lite made into a folder of its own, when all is copied."""
-    if not (path / "collections").is_dir():
+    if not _is_lite(path):
         return
     with translated(str(path)):
         (path / KEPT).mkdir(exist_ok=True)
         for name in (*_LITE[1:], *_OURS, _LITE[0]):
             with suppress(FileNotFoundError):
                 (path / name).rename(path / KEPT / name)
+
+
+def _is_lite(path: Path) -> bool:
+    """Whether a folder is one of Milvus Lite 3."""
+    return (path / _LITE[0]).is_dir()
 
 
 def _lite(path: Path) -> AbstractContextManager[LiteReader]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,8 @@ import grpc
 
 from visop.errors import UsageError, VisopError
 from visop.search.errors import (
+    FULL,
+    READ_ONLY,
     NoSuchIndex,
     NotLoaded,
     StoreDamaged,
@@ -22,9 +23,6 @@ from visop.search.errors import (
 )
 from visop.search.milvus.library import ErrorCode, MilvusException, MilvusUnavailableException
 
-# Milvus Lite sends the text of a Python exception, and an error number only at the start of it.
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 _DAMAGED = ("manifest.json", "schema.json", "aliases.json", "not valid JSON", "Parquet", "parquet", "Arrow", ".idx")
 
 # Milvus's "invalid parameter", the legacy number that Milvus Lite has for it, and Milvus 2.3's for nearly everything.
@@ -113,11 +111,6 @@ def _of_milvus(error: MilvusException, uri: str, collection: str, expression: st
 
 def unreachable(uri: str) -> StoreUnreachable:
     """Make the error for a Milvus that does not answer."""
-    if "://" not in uri:
-        return StoreUnreachable(
-            f"the process that has {uri} open does not answer, or ended and could not be replaced. What was confirmed "
-            "is safe; give the command again"
-        )
     return StoreUnreachable(
         f"no Milvus answers at {uri}: is it running, and are host and port right? "
         "(curl http://HOST:9091/healthz asks a Milvus server)"
@@ -126,10 +119,10 @@ def unreachable(uri: str) -> StoreUnreachable:
 
 def of_text(text: str, uri: str) -> StoreError:
     """Make the error that a text of Milvus tells of, with advice where there is any."""
-    if any(f"[Errno {number}]" in text for number in _FULL) or "No space left" in text:
-        return StoreFull(f"{uri}: no space is left on the disk ({text}); what was confirmed before is safe. Make room")
-    if any(f"[Errno {number}]" in text for number in _READ_ONLY) or "Permission denied" in text:
-        return StoreReadOnly(f"{uri} cannot be written ({text}); mind the owner and mode of all that is in it")
+    if any(f"[Errno {number}]" in text for number in FULL) or "No space left" in text:
+        return StoreFull.of(uri, text)
+    if any(f"[Errno {number}]" in text for number in READ_ONLY) or "Permission denied" in text:
+        return StoreReadOnly.of(uri, text)
     if any(word in text for word in _DAMAGED):
         return damaged(uri, text)
     return StoreError(f"{uri}: Milvus says: {text}")

@@ -92,11 +92,6 @@ class LossLog(logging.Handler):
             self.messages.append(message)
 
 
-def is_lite(path: Path) -> bool:
-    """Whether a folder is one of Milvus Lite 3."""
-    return (path / "collections").is_dir()
-
-
 @contextmanager
 def open_lite(path: Path) -> Iterator[LiteReader]:
     """Open a folder of Milvus Lite 3, which nobody else can open meanwhile.

@@ -106,10 +106,7 @@ class MilvusStore:
         check_name(index)
         name = self.target_of(index)
         if name is None:
-            there = ", ".join(self.indexes()) or "none"
-            raise NoSuchIndex(
-                f"{self.connection.uri} has no index {index!r}; there are: {there}. `visop index` makes one"
-            )
+            raise NoSuchIndex.among(self.uri, index, self.indexes())
         return self.open(name)
 
     def open(self, collection: str) -> MilvusCollection:

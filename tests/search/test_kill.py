@@ -52,6 +52,17 @@ def start(tmp_path: Path, uri: str, index: str, *more: str) -> subprocess.Popen[
     )
 
 
+def run_and_kill(process: subprocess.Popen[str], after_s: float) -> None:
+    """Let a run work for so long once it has begun, then kill it, unless it has ended."""
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    try:
+        process.wait(after_s)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
 def finish(tmp_path: Path, uri: str, index: str, *more: str) -> None:
     process = start(tmp_path, uri, index, *more)
     _, errors = process.communicate(timeout=300)
@@ -75,14 +86,7 @@ def test_an_index_that_was_killed_ten_times_is_that_of_an_unbroken_run(tmp_path,
     finish(tmp_path, uri, "whole")
     rng = random.Random(1)
     for _ in range(10):
-        process = start(tmp_path, uri, "killed")
-        assert process.stdout is not None
-        assert process.stdout.readline() == "begun\n"
-        try:
-            process.wait(rng.uniform(0.3, 4))
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-        process.communicate()
+        run_and_kill(start(tmp_path, uri, "killed"), after_s=rng.uniform(0.3, 4))
     finish(tmp_path, uri, "killed")
     expected = there(uri, "whole")
     assert there(uri, "killed") == expected
@@ -110,14 +114,7 @@ def test_an_index_in_parts_that_was_killed_is_that_of_an_unbroken_run(tmp_path, 
     finish(tmp_path, uri, "whole", "--parts", "regions:5")
     rng = random.Random(2)
     for _ in range(6):
-        process = start(tmp_path, uri, "killed", "--parts", "regions:5")
-        assert process.stdout is not None
-        assert process.stdout.readline() == "begun\n"
-        try:
-            process.wait(rng.uniform(1, 5))
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-        process.communicate()
+        run_and_kill(start(tmp_path, uri, "killed", "--parts", "regions:5"), after_s=rng.uniform(1, 5))
     finish(tmp_path, uri, "killed", "--parts", "regions:5")
     expected = parts_there(uri, "whole")
     assert parts_there(uri, "killed") == expected

@@ -260,7 +260,8 @@ class _Parser:
         return _value(token.text if token.kind == "text" else self._number(token.text))
 
     def _number(self, text: str) -> int | float:
-        number = int(text) if text.isdecimal() else float(text)
+        # Python refuses to read a whole number of thousands of digits.
+        number = int(text) if text.isdecimal() and len(text) <= len(str(_LARGEST)) else float(text)
         if abs(number) > _LARGEST:
             raise self._wrong(f"a number is too large: at most {_LARGEST}")
         return number

@@ -21,6 +21,9 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+# What a name of a file that is no text has, and half of a pair that JSON may name: UTF-8 cannot hold it.
+_HALF = re.compile("[\ud800-\udfff]")
+
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "'": "'", "\\": "\\"}
 
 
@@ -46,6 +49,8 @@ def tokens_of(expression: str) -> Iterator[Token]:
         WrongFilter: something in it is none.
     """
     position, end = 0, len(expression.rstrip())
+    if (half := _HALF.search(expression)) is not None:
+        raise WrongFilter(expression, f"at {half.start()}: {half[0]!r}, which is no character")
     while position < end:
         match = _TOKEN.match(expression, position)
         if match is None:

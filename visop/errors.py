@@ -86,13 +86,18 @@ class FetchUnavailable(VisopError):
 
 
 class Overloaded(VisopError):
-    """A limit on the work in hand is reached."""
+    """A limit on the work in hand is reached.
+
+    Attributes:
+        retry_after_s: seconds to wait before it is sent again.
+        limit: which limit, in one word for metrics; empty if it is not one of this process.
+    """
 
     retry_after_s: float
 
-    def __init__(self, message: str, retry_after_s: float = 0.5) -> None:
+    def __init__(self, message: str, retry_after_s: float = 0.5, *, limit: str = "") -> None:
         super().__init__(message)
-        self.retry_after_s = retry_after_s
+        self.retry_after_s, self.limit = retry_after_s, limit
 
 
 class DeadlinePassed(VisopError):

@@ -110,6 +110,10 @@ class Settings:
         "OP_HTTP_ENDPOINT; * allows any. If empty, any is allowed, but none on a loopback address, however that is "
         "written, where a web page could otherwise reach this server by a name of its own.",
     )
+    metrics_endpoint: str = _setting(
+        "",
+        "HOST:PORT where metrics are read, and nothing else; if empty, they are at /metrics of OP_HTTP_ENDPOINT.",
+    )
 
     # How much at once
     max_batch: int = _setting(
@@ -243,6 +247,8 @@ class Settings:
             raise _wrong("formats", "", "must name at least one format")
         _check_address("endpoint", self.endpoint, "HOST:PORT")
         _check_address("bind", self.bind, "HOST or HOST:PORT", needs_host=True, needs_port=False)
+        if self.metrics_endpoint:
+            _check_address("metrics_endpoint", self.metrics_endpoint, "HOST:PORT", needs_host=True)
         if self.http_endpoint:
             _check_address("http_endpoint", self.http_endpoint, "HOST:PORT", needs_host=True)
         self._check_pipeline()

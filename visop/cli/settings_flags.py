@@ -35,6 +35,7 @@ _FORMS = {
     "endpoint": "HOST:PORT",
     "bind": "HOST[:PORT]",
     "http_endpoint": "HOST:PORT",
+    "metrics_endpoint": "HOST:PORT",
 }
 
 

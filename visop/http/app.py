@@ -13,8 +13,10 @@ from visop.http.api.execute import execute_router
 from visop.http.api.function import function_router
 from visop.http.api.health import health_router
 from visop.http.api.identity import identity_router
+from visop.http.api.metrics import metrics_router
 from visop.http.api.tei import tei_router
 from visop.http.body_limits import BodyLimits, BodyRules
+from visop.http.count_requests import CountRequests
 from visop.http.docs_page import docs_router
 from visop.http.endpoint import Endpoint, Extend
 from visop.http.middleware import BrowserProtection, HeadAsGet, hosts_of
@@ -67,6 +69,8 @@ def build_app(
         app.include_router(analysis_router(endpoint))
     app.include_router(identity_router(identity))
     app.include_router(health_router(endpoint))
+    if not settings.metrics_endpoint:
+        app.include_router(metrics_router())
     app.include_router(docs_router())
     if parts:
         app.include_router(parts_page_router())
@@ -93,3 +97,4 @@ def _add_middleware(app: FastAPI, endpoint: Endpoint, settings: Settings, bound:
     app.add_middleware(BodyLimits, rules=rules, answers=lambda: endpoint.answers)
     hosts = hosts_of(bound, settings.http_host, settings.http_hosts)
     app.add_middleware(BrowserProtection, hosts=hosts, closing=lambda: endpoint.closing)
+    app.add_middleware(CountRequests)

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from visop.errors import Overloaded, VisopError
 from visop.http.problems import BodyTooLarge, BodyTooSlow, UnsupportedBody, problem_of
 from visop.http.unread import UnreadAnswers
+from visop.metrics.pictures import count_refusal
 from visop.serving.peers import peer_of
 
 # A body that has come for less is not judged by its rate.
@@ -61,6 +62,7 @@ class BodyLimits:
         if scope["type"] != "http" or not _has_body(headers):
             await self._app(scope, receive, send)
         elif refusal := self._refusal(headers):
+            count_refusal(refusal)
             await problem_of(refusal)(scope, receive, send)
         else:
             await self._serve(scope, receive, send)
@@ -116,7 +118,7 @@ class BodyLimits:
             return _too_large(f"has {length:,} bytes", self._rules.max_bytes)
         arriving = [body for body in self._bodies if body.is_arriving]
         if len(arriving) >= self._rules.max_bodies and not _end_slowest(arriving):
-            return Overloaded(f"{len(arriving)} requests are being received, which is the limit")
+            return Overloaded(f"{len(arriving)} requests are being received, which is the limit", limit="bodies")
         return None
 
 

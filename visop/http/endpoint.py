@@ -30,7 +30,7 @@ from visop.rpc.statuses import code_of
 from visop.serving.admission import CallAdmission, draining
 from visop.serving.peers import peer_of
 from visop.serving.pipeline import Call, Input, Pipeline
-from visop.serving.request_log import RequestLog
+from visop.serving.request_log import TIMING, RequestLog
 from visop.serving.steps import Result
 from visop.settings import Settings
 
@@ -129,7 +129,8 @@ class Endpoint:
                         answer = await self._call(task, deadline, request, peer, log)
                 if not task.inputs:  # what needs no vector keeps no call from the model
                     answer = await _in_thread(self._lookups, partial(task.answer, ()))
-            return Response(answer, task.status, media_type=task.media_type)
+            headers = {TIMING: log.timing()}
+            return Response(answer, task.status, headers, media_type=task.media_type)
 
     async def look(self, request: Request, make: Callable[[], T]) -> T:
         """Serve a request that needs no model.

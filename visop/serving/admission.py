@@ -157,8 +157,10 @@ class CallAdmission:
 
     def _too_many(self) -> Overloaded:
         if self._accepted >= self._max_calls:
-            return Overloaded(f"{self._accepted} calls are being served, which is the limit (OP_MAX_CALLS)")
-        return Overloaded(f"{self._accepted} calls are being served, nearly all from one address")
+            return Overloaded(
+                f"{self._accepted} calls are being served, which is the limit (OP_MAX_CALLS)", limit="calls"
+            )
+        return Overloaded(f"{self._accepted} calls are being served, nearly all from one address", limit="peer")
 
     @contextmanager
     def received(self) -> Iterator[None]:
@@ -272,8 +274,10 @@ class InputAdmission:
                 raise draining()
             if not has_room():
                 if self._inside + count <= self.capacity:
-                    raise Overloaded(f"{self._inside} inputs are being served, nearly all from one address")
-                raise Overloaded(f"{self._inside} inputs are being served, the limit is {self.capacity} (OP_MAX_QUEUE)")
+                    what = f"{self._inside} inputs are being served, nearly all from one address"
+                    raise Overloaded(what, limit="peer")
+                what = f"{self._inside} inputs are being served, the limit is {self.capacity} (OP_MAX_QUEUE)"
+                raise Overloaded(what, limit="items")
             self._inside += count
             self._shares.add(peer, count)
 

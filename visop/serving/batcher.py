@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from visop.errors import DeadlinePassed, ModelFailed, ShuttingDown, VisopError
+from visop.metrics.model import ModelMetrics
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -123,6 +124,7 @@ class Batcher(Generic[In, Out]):
         probe: raises if the model is broken. Called after a failure: it tells an input that the model cannot take
             from a model that is dead. As long as it fails it is called again every ``probe_interval_s``.
         stall_s: a call of ``run`` that takes longer than this counts as a dead model.
+        kind: of the model, for the metrics.
     """
 
     def __init__(
@@ -134,8 +136,10 @@ class Batcher(Generic[In, Out]):
         probe: Callable[[], object] = lambda: None,
         probe_interval_s: float = 1.0,
         stall_s: float = 60.0,
+        kind: str = "encoder",
     ) -> None:
         self._run, self._probe = run, probe
+        self._metrics = ModelMetrics(kind)
         self._max_batch, self._max_wait_s = max_batch, max_wait_s
         self._probe_interval_s, self._stall_s = probe_interval_s, stall_s
         self._waiting: deque[Job[In, Out]] = deque()
@@ -144,6 +148,7 @@ class Batcher(Generic[In, Out]):
         self._closed = False
         self._broken = False
         self._busy_since: float | None = None
+        self._metrics.watch(self._waiting.__len__)
         # A daemon, so that a model that never returns cannot keep the process alive after close().
         self._thread = threading.Thread(target=self._loop, name="visop-model", daemon=True)
         self._thread.start()
@@ -182,6 +187,7 @@ class Batcher(Generic[In, Out]):
         with self._changed:
             self._closed = True
             self._changed.notify()
+        self._metrics.close()
         self._thread.join(timeout_s)
         if not self._thread.is_alive():
             return
@@ -213,6 +219,8 @@ class Batcher(Generic[In, Out]):
                 job = self._waiting.popleft()
                 if job.claim():
                     batch.append(job)
+                else:
+                    self._metrics.dropped()
             self._running = batch
             return batch
 
@@ -225,6 +233,7 @@ class Batcher(Generic[In, Out]):
         started = self._busy_since = time.monotonic()
         results, all_well = self._results([job.item for job in batch])  # type: ignore[misc]  # items are set
         ran_s = time.monotonic() - started
+        self._metrics.ran(len(batch), ran_s)
         if not all_well:
             self._check()  # first, so that a caller who sees the failure and asks for health learns the truth
         for job, result in zip(batch, results, strict=True):

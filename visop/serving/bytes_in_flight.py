@@ -111,9 +111,8 @@ class BytesInFlight:
     def too_many(self) -> Overloaded:
         """What is said of a message for which there is no room."""
         held = self._in_hand + self._on_the_way
-        return Overloaded(
-            f"{held:,} bytes of messages are held, the limit is {self.capacity:,} (OP_MAX_BYTES_IN_FLIGHT)"
-        )
+        what = f"{held:,} bytes of messages are held, the limit is {self.capacity:,} (OP_MAX_BYTES_IN_FLIGHT)"
+        return Overloaded(what, limit="bytes")
 
     def _has_room(self, peer: str) -> bool:
         return self.over < 0 and self.of(peer) < self.capacity - self.capacity // _LEFT

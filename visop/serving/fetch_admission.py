@@ -65,7 +65,7 @@ class FetchAdmission:
                 if not is_wanted():
                     raise draining()
                 if refusal := self._refusal(urls):
-                    raise Overloaded(refusal)
+                    raise Overloaded(refusal, limit="urls")
                 self._urls.change(peer, urls.by_host, urls.by_host.total())
                 self._calls.change(peer, dict.fromkeys(urls.by_host, 1), 1)
         return urls

@@ -15,7 +15,7 @@ from visop.errors import BadItems, CallerGone, VisopError
 from visop.rpc.statuses import code_of
 from visop.serving.convert import status_of
 from visop.serving.peers import peer_of_grpc
-from visop.serving.request_log import REQUEST_ID, RequestLog, request_id_of_call
+from visop.serving.request_log import REQUEST_ID, TIMING, RequestLog, request_id_of_call
 
 # gRPC's own clients count in it what they tried (https://github.com/grpc/proposal/blob/master/A6-client-retries.md).
 _TRIED_BEFORE = "grpc-previous-rpc-attempts"
@@ -64,6 +64,11 @@ def is_late(context: grpc.ServicerContext, size: int = 0) -> bool:
 def send_request_id(context: grpc.ServicerContext, log: RequestLog) -> None:
     """Before the first answer."""
     context.send_initial_metadata(((REQUEST_ID, log.request_id),))
+
+
+def send_timing(context: grpc.ServicerContext, log: RequestLog) -> None:
+    """Behind the last answer."""
+    context.set_trailing_metadata(((TIMING, log.timing()),))
 
 
 def peer_of_call(context: grpc.ServicerContext) -> str:

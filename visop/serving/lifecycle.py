@@ -13,6 +13,7 @@ from types import FrameType
 
 from visop.errors import UsageError, VisopError
 from visop.machine import memory_limit
+from visop.metrics.own_port import MetricsServer
 from visop.serving.bytes_in_flight import most_bytes_in_flight
 from visop.serving.large_pictures import most_large_bytes
 from visop.serving.logs import configure_logging, log_event
@@ -64,7 +65,7 @@ def serve(
             stop = _catch_stop_signals()
             with (
                 open_companions(operator, pipeline) as companions,
-                Server(operator, pipeline, settings, companions) as server,
+                Server(operator, pipeline, settings, [*companions, *_metrics(settings)]) as server,
             ):
                 fields = {"listening": server.address, "operator": operator.name, "dimension": operator.dimension}
                 fields |= {"advertised": server.advertised} if server.advertised != server.address else {}
@@ -88,6 +89,11 @@ def _say_limits(settings: Settings) -> None:
     """Log what follows from the memory of the container or the machine."""
     fields = {"bytes_in_flight": most_bytes_in_flight(settings), "large_bytes": most_large_bytes(settings)}
     log_event(logger, logging.INFO, "limits", {"memory": memory_limit() or "unknown", **fields})
+
+
+def _metrics(settings: Settings) -> list[MakeCompanion]:
+    """The server that ``OP_METRICS_ENDPOINT`` asks for."""
+    return [lambda *_: MetricsServer(settings)] if settings.metrics_endpoint else []
 
 
 def _leave_behind(before: set[threading.Thread]) -> None:

@@ -37,6 +37,7 @@ from visop.images.fetching.web_url import host_of
 from visop.images.formats.canvas import BYTES_PER_PIXEL, MOST_BYTES_PER_PIXEL, decoded_bytes
 from visop.images.thumbnail import size_of
 from visop.machine import usable_cores
+from visop.metrics.pictures import count_items
 from visop.serving.admission import InputAdmission
 from visop.serving.decoded import Decoded
 from visop.serving.fair_pool import Caller, FairPool
@@ -100,10 +101,19 @@ class Call:
             CallerGone: ``cancel`` was called.
         """
         try:
-            return [self._result(job) for job in self.jobs]
+            results = [self._result(job) for job in self.jobs]
+        except VisopError as error:  # the error of the call is that of all its inputs
+            self._count([error] * len(self.jobs))
+            self.cancel()
+            raise
         except BaseException:
             self.cancel()
             raise
+        self._count(results)
+        return results
+
+    def _count(self, results: Sequence[Result | VisopError]) -> None:
+        count_items(results, [job.spans_s.copy() for job in self.jobs])
 
     def _result(self, job: InputJob) -> Result | VisopError:
         try:
@@ -186,6 +196,11 @@ class Pipeline:
         if self._closed:
             return "shutting down"
         return self._steps.trouble()
+
+    @property
+    def inside(self) -> int:
+        """Inputs that are being served now."""
+        return self._admission.inside
 
     @property
     def max_items(self) -> int:

@@ -16,6 +16,7 @@ import grpc
 from grpc_status import rpc_status
 
 from visop.errors import InvalidInput, Overloaded, VisopError
+from visop.metrics.pictures import count_refusal
 from visop.serving.call_threads import CallThreads
 from visop.serving.convert import status_of
 from visop.serving.held import Held
@@ -197,8 +198,9 @@ class _Receiver:
 
 
 def _refuse(_requests: Iterator[bytes], context: grpc.ServicerContext) -> NoReturn:
-    _abort(context, Overloaded("all threads of the server are taken by calls"))
+    _abort(context, Overloaded("all threads of the server are taken by calls", limit="threads"))
 
 
 def _abort(context: grpc.ServicerContext, error: VisopError) -> NoReturn:
+    count_refusal(error)
     context.abort_with_status(rpc_status.to_status(status_of(error)))

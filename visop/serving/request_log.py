@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from grpc import ServicerContext, StatusCode
 
 from visop.errors import VisopError
+from visop.metrics.pictures import count_refusal
 from visop.rpc.statuses import code_of
 from visop.serving.logs import log_event
 from visop.serving.pipeline import Call
@@ -40,8 +41,18 @@ class RequestLog:
         for stage, span in call.spans_s().items():
             self._spans_s[stage] = self._spans_s.get(stage, 0.0) + span
 
+    def timing(self) -> str:
+        """What is known of the time until now, by stage, as the header ``Server-Timing`` says it (in ms).
+
+        https://www.w3.org/TR/server-timing/
+        """
+        spans = self._spans_s | {"total": time.monotonic() - self._started}
+        return ", ".join(f"{stage};dur={_ms(span)}" for stage, span in spans.items())
+
     def end(self, code: str, error: VisopError | None = None) -> None:
-        """Write the line; as a warning if the operator failed, and not the caller."""
+        """Write the line; as a warning if the operator failed, and not the caller. Counts refusals."""
+        if error is not None:
+            count_refusal(error)
         level = logging.WARNING if error is not None and code_of(error) is StatusCode.INTERNAL else logging.INFO
         if not logger.isEnabledFor(level):
             return
@@ -60,6 +71,8 @@ def _ms(span_s: float) -> float:
 
 #: The name of the header or metadata that has it.
 REQUEST_ID = "x-request-id"
+#: The same of ``RequestLog.timing``.
+TIMING = "server-timing"
 
 
 def request_id_of(given: object) -> str:

@@ -14,6 +14,8 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from visop import address
 from visop.contract import Processor
 from visop.errors import SettingsError
+from visop.metrics.grpc_calls import CountCalls, types_of
+from visop.metrics.server import forget_server, watch_server
 from visop.rpc import fxwatcher_pb2, fxwatcher_pb2_grpc, rpc_pb2, rpc_pb2_grpc
 from visop.serving.admission import CallAdmission
 from visop.serving.arrivals import LOOKAHEAD_BYTES, Arrivals
@@ -47,6 +49,7 @@ _LIGHT_THREADS = 64
 _REFLECTION_THREADS = 4
 _WORK = (f"/{SERVICE_NAME}/Execute", f"/{SERVICE_NAME}/ExecuteStream", f"/{WATCHER_NAME}/Call")
 _HEALTH_INTERVAL_S = 0.5
+_DESCRIBED = (rpc_pb2, fxwatcher_pb2, health_pb2, reflection_pb2)
 # For calls that gRPC still holds when all connections have ended.
 _STOP_S = 0.2
 
@@ -101,12 +104,13 @@ class Server:
         self._messages = Messages(self._calls.in_flight, arrivals, timeout_s, settings.max_message_bytes)
         self._idle = IdleConnections(lambda: self.port)
         self._receive = Receive(self._messages, self._threads_of, _WORK, self._idle)
-        interceptors = [self._receive, RefuseMalformed()]
+        interceptors = [CountCalls(types_of(_DESCRIBED)), self._receive, RefuseMalformed()]
         self._grpc = grpc.server(self._work.pool, [], interceptors, options=_options(settings))
         self.port = self._bind()
         self.address = address.join(settings.host, self.port)
         self.advertised = settings.advertised(self.port)
-        identity = identity_of(operator.info(), self.advertised, settings)
+        self._info = operator.info()
+        identity = identity_of(self._info, self.advertised, settings)
         self._servicer = OperatorServicer(pipeline, self._calls, identity, settings)
         rpc_pb2_grpc.add_OperatorServicer_to_server(self._servicer, self._grpc)
         self._services = [SERVICE_NAME]
@@ -127,6 +131,7 @@ class Server:
 
     def __enter__(self) -> Server:
         self._publish_health()
+        self._show()
         self._grpc.start()
         for companion in self._companions:
             companion.start()
@@ -162,6 +167,22 @@ class Server:
         for threads in (self._work, self._light, self._reflection):
             threads.pool.shutdown(wait=False)
         self._receive.close()
+        forget_server()
+
+    def _show(self) -> None:
+        """Let the metrics say what is served."""
+        now = {
+            "calls": lambda: self._calls.accepted,
+            "items": lambda: self._pipeline.inside,
+            "bytes": lambda: self._calls.in_flight.in_hand,
+            "healthy": lambda: self._pipeline.trouble() is None and not self._calls.draining,
+        }
+        limits = {
+            "calls": self._settings.max_calls,
+            "items": self._settings.max_queue,
+            "bytes": self._calls.in_flight.capacity,
+        }
+        watch_server(self._info, now, limits)
 
     def _threads_of(self, method: str) -> CallThreads:
         if method in _WORK:
@@ -206,7 +227,7 @@ class Server:
 def _described() -> DescriptorPool:
     """Everything that reflection describes. The messages of visop are in a pool of their own."""
     pool = DescriptorPool()
-    for module in (rpc_pb2, fxwatcher_pb2, health_pb2, reflection_pb2):
+    for module in _DESCRIBED:
         pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
     return pool
 

@@ -14,7 +14,7 @@ from visop.errors import ShuttingDown
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
 from visop.serving.admission import CallAdmission, Place, draining
 from visop.serving.convert import crops_of, inputs_of, reply_of
-from visop.serving.grpc_call import is_late, logged, peer_of_call, send_request_id
+from visop.serving.grpc_call import is_late, logged, peer_of_call, send_request_id, send_timing
 from visop.serving.pipeline import Call, Pipeline
 from visop.serving.request_log import RequestLog
 from visop.serving.stream import Window
@@ -70,6 +70,7 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
                 call.cancel()  # the caller has left already
             reply = _answer(call, request, log)
             send_request_id(context, log)
+            send_timing(context, log)
             return reply
 
     def ExecuteStream(

@@ -450,4 +450,5 @@ def _model(operator: Operator, settings: Settings) -> Model[Any, Any]:
         max_wait_s=settings.max_wait_s,
         probe=operator.warm_up,
         stall_s=settings.request_timeout_s,
+        kind=operator.type,
     )

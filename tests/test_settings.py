@@ -52,7 +52,7 @@ def test_a_choice_is_taken_in_any_case(text: str) -> None:
         ("OP_MAX_BATCH", "-1", "OP_MAX_BATCH=-1: must be at least 0"),
         ("OP_MAX_WAIT_S", "soon", "OP_MAX_WAIT_S=soon: must be a number"),
         ("OP_MAX_WAIT_S", "nan", "OP_MAX_WAIT_S=nan: must be at least 0"),
-        ("OP_POOLING", "sum", "OP_POOLING=sum: must be one of auto, avg, max, gem, rmac, ramac"),
+        ("OP_POOLING", "sum", "OP_POOLING=sum: must be one of auto, avg, max, gem, rmac, ramac, descriptors"),
         ("OP_FETCH", "perhaps", "OP_FETCH=perhaps: must be on or off"),
         ("OP_ENDPOINT", "localhost", "OP_ENDPOINT=localhost: must be HOST:PORT"),
         ("OP_ENDPOINT", "localhost:99999", "OP_ENDPOINT=localhost:99999: must be HOST:PORT"),

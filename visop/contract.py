@@ -36,6 +36,8 @@ class OperatorInfo:
         metric_type: that they are compared by: ``L2``, ``IP`` or ``COSINE``.
         older_fingerprints: names that earlier versions gave the same vector space.
         precision: of the arithmetic; empty if unknown.
+        descriptors: the names of the descriptors that a vector has side by side, each as long as the others; empty if
+            it is one. See ``visop.vectors.descriptors_of``.
         type: its kind, such as ``encoder``.
         input: what it takes.
         output: what it gives.
@@ -54,6 +56,7 @@ class OperatorInfo:
     parts: str = ""
     older_fingerprints: frozenset[str] = field(default=frozenset(), compare=False)
     precision: str = field(default="", compare=False)
+    descriptors: tuple[str, ...] = field(default=(), compare=False)
 
 
 class Operator(ABC):
@@ -176,6 +179,9 @@ class Encoder(Operator):
     output = "vector"
     metric_type = "L2"
 
+    #: Names of descriptors that a vector has side by side, if ``infer`` gives several; each as long as the others.
+    descriptors: Sequence[str] = ()
+
     def preprocess(self, image: Image) -> npt.NDArray[Any]:
         """Turn one image into one input of the model. Called from many threads at once. See ``Operator``."""
         return image
@@ -203,6 +209,10 @@ class Encoder(Operator):
     def bulk_execute(self, images: Sequence[Image]) -> list[Vector]:
         """Encode images in batches of up to ``max_batch``; one vector per image, in order. Raises as ``execute``."""
         return [vector for _, vectors in self._batches(images) for vector in vectors]
+
+    def info(self) -> OperatorInfo:
+        """Collect what the Identity call reports about this operator."""
+        return replace(super().info(), descriptors=tuple(self.descriptors))
 
     def infer_checked(self, batch: npt.NDArray[Any]) -> list[Vector | ModelFailed]:
         """Run ``infer``, check every row of the result and normalise it.

@@ -71,10 +71,11 @@ class Settings:
         "YuNet takes its place. For ssd300, auto is what data/prepare_model.sh fetches; it takes a detector file, a "
         "checkpoint (.ckpt, .zip) or a torchvision file (.pth).",
     )
-    pooling: Literal["auto", "avg", "max", "gem", "rmac", "ramac"] = _setting(
+    pooling: Literal["auto", "avg", "max", "gem", "rmac", "ramac", "descriptors"] = _setting(
         "auto",
         "How the last feature map becomes a vector: mean (SPoC), maximum (MAC), generalised mean (GeM), maxima of "
-        "regions (R-MAC), weighted maxima of regions (RA-MAC). auto is that of the encoder file, or else of the model.",
+        "regions (R-MAC), weighted maxima of regions (RA-MAC); descriptors is MAC, SPoC, R-MAC and RA-MAC of one pass "
+        "side by side, of the feature map without a head. auto is that of the encoder file, or else of the model.",
     )
     resize: Literal["bilinear", "nearest"] = _setting(
         "bilinear",

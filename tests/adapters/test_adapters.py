@@ -26,6 +26,7 @@ from visop.errors import SettingsError
 from visop.rpc import rpc_pb2
 from visop.serving.operators import load_operator
 from visop.settings import Settings
+from visop.vectors import descriptors_of
 
 Start = Callable[[str], Running]
 Request = rpc_pb2.ExecuteRequest
@@ -250,6 +251,17 @@ def test_a_class_that_cannot_be_served_is_refused_with_every_reason(name: str, w
         load(name)
 
 
-def test_the_descriptors_that_are_not_served_are_named(caplog: pytest.LogCaptureFixture) -> None:
-    load("Extractor").close()
-    assert "Extractor answers MAC, SPoC; vectors are those of MAC" in caplog.text
+def test_descriptors_that_are_not_served_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    with closing(load("Extractor")) as operator:
+        assert operator.info().descriptors == ("MAC",)
+    assert "descriptors of several lengths, MAC (3), SPoC (1); vectors are those of MAC" in caplog.text
+
+
+def test_descriptors_of_one_length_are_served_side_by_side() -> None:
+    with closing(load("Descriptors")) as operator, running(operator) as server:
+        identity = server.stub.Identity(rpc_pb2.IdentityRequest())
+        assert list(identity.descriptors) == ["MAC", "SPoC"]
+        [vector] = server.stub.Execute(Request(images=[make_image((30, 20, 10))])).vectors
+    found = descriptors_of(np.asarray(vector.element, np.float32), identity.descriptors)
+    np.testing.assert_allclose(found["MAC"], unit((30, 20, 10)), atol=1e-6)
+    np.testing.assert_allclose(found["SPoC"], unit((10, 20, 30)), atol=1e-6)

@@ -32,16 +32,22 @@ import keras
 import numpy as np
 
 from visop.models import EngineOptions, Selection
-from visop.models.pooling import GeneralizedMean, normalise, pool
+from visop.models.pooling import GeneralizedMean, normalise, pool, pool_descriptors
 from visop.models.registry import Pooling, Precision
 from visop.settings import Settings
 
+# Of which maps the descriptors of one pass are computed, too; every graph takes time.
+SIDE_BY_SIDE = ("7x7", "14x7", "several", "zeros")
 PRECISIONS: tuple[Precision, ...] = ("f32", "bf16")  # of the GPU engine
+
+
+def vectors_of(maps: list[Any], pooling: Any) -> Any:
+    return pool_descriptors(maps) if pooling == "descriptors" else normalise(pool(maps, pooling))
 
 
 def pooled(maps: list[np.ndarray], pooling: Any) -> np.ndarray:
     if keras.backend.backend() == "tensorflow":
-        return np.asarray(normalise(pool(maps, pooling)))
+        return np.asarray(vectors_of(maps, pooling))
     import openvino as ov
 
     # One input holds all maps side by side: Keras exports no graph of several.
@@ -53,7 +59,7 @@ def pooled(maps: list[np.ndarray], pooling: Any) -> np.ndarray:
     features = [given[:, :, : each.shape[1], starts[i] : starts[i + 1]] for i, each in enumerate(maps)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.xml"
-        keras.Model(given, normalise(pool(features, pooling))).export(str(path), format="openvino", verbose=False)
+        keras.Model(given, vectors_of(features, pooling)).export(str(path), format="openvino", verbose=False)
         model = ov.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         return np.array(model([side_by_side])[0])
 
@@ -63,7 +69,9 @@ def pool_all(maps: Path, out: Path) -> None:
     arrays = np.load(maps)
     names = {key.partition("|")[0] for key in arrays}
     groups = {name: [arrays[key] for key in arrays if key.partition("|")[0] == name] for name in names}
-    write(out, {f"{name} {each}": pooled(groups[name], each) for name in names for each in get_args(Pooling)})
+    ways = [(name, each) for name in names - {"zeros"} for each in get_args(Pooling)]
+    ways += [(name, "descriptors") for name in SIDE_BY_SIDE]
+    write(out, {f"{name} {each}": pooled(groups[name], each) for name, each in ways})
 
 
 def run_encoder(file: Path, images: Path, out: Path) -> None:

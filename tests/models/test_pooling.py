@@ -10,7 +10,8 @@ import pytest
 
 from tests.models.conftest import run_program
 from tests.models.numpy_descriptors import descriptor, descriptor_of_several, unit
-from visop.models.registry import Pooling
+from visop.models.registry import DESCRIPTORS, Pooling
+from visop.vectors import descriptors_of
 
 SHAPES = [(7, 7), (14, 7), (5, 9), (8, 64), (1, 1)]
 SEVERAL = [(12, 8), (6, 4), (3, 2)]  # maps of the same pictures, each half as large as the one before
@@ -27,6 +28,7 @@ def make_maps() -> dict[str, np.ndarray]:
         maps = np.maximum(rng.standard_normal((4, *shape, 24), np.float32), 0) * scale
         maps[3, 1:], maps[3, :, 1:] = 0, 0
         found[name] = maps
+    found["zeros"] = np.zeros((2, 7, 7, 24), np.float32)
     return found
 
 
@@ -51,6 +53,31 @@ def test_each_of_several_maps_counts_as_much_as_any_other(pooling: str, answers:
     maps = [each for name, each in make_maps().items() if name.startswith("several|")]
     expected = unit(descriptor_of_several(maps, pooling))
     np.testing.assert_allclose(answers[f"several {pooling}"], expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["7x7", "14x7"])
+def test_descriptors_of_one_pass_are_the_unit_descriptors_side_by_side(
+    name: str, answers: dict[str, np.ndarray]
+) -> None:
+    maps = make_maps()[name]
+    expected = [unit(descriptor(maps, pooling)) for pooling in ("max", "avg", "rmac", "ramac")]
+    for vector, *alone in zip(answers[f"{name} descriptors"], *expected, strict=True):
+        assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-6)
+        found = descriptors_of(vector, tuple(DESCRIPTORS))
+        assert list(found) == ["MAC", "SPoC", "R-MAC", "RA-MAC"]
+        np.testing.assert_allclose(np.stack(list(found.values())), alone, rtol=0, atol=2e-5)
+
+
+def test_descriptors_of_several_maps_are_side_by_side_too(answers: dict[str, np.ndarray]) -> None:
+    maps = [each for name, each in make_maps().items() if name.startswith("several|")]
+    expected = [unit(descriptor_of_several(maps, pooling)) / 2 for pooling in DESCRIPTORS.values()]
+    np.testing.assert_allclose(answers["several descriptors"], np.concatenate(expected, axis=1), rtol=0, atol=1e-5)
+
+
+def test_maps_of_zeros_give_zeros_and_never_nan(answers: dict[str, np.ndarray]) -> None:
+    np.testing.assert_array_equal(answers["zeros descriptors"], np.zeros((2, 4 * 24)))
+    found = descriptors_of(answers["zeros descriptors"][0], tuple(DESCRIPTORS))
+    assert not np.stack(list(found.values())).any()
 
 
 @pytest.mark.slow  # imports TensorFlow

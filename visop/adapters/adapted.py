@@ -25,15 +25,22 @@ class AdaptedEncoder(Encoder):
         vector_of: its answer to one picture as numbers; may raise.
         dimension: how many.
         folder: for its files; closed with the operator.
+        descriptors: their names, if the numbers are several side by side, or one that has a name.
     """
 
     name = ""
     dimension = 0
 
     def __init__(
-        self, name: str, way: Way, vector_of: Callable[[Any], Any], dimension: int, folder: PrivateFolder
+        self,
+        name: str,
+        way: Way,
+        vector_of: Callable[[Any], Any],
+        dimension: int,
+        folder: PrivateFolder,
+        descriptors: Sequence[str] = (),
     ) -> None:
-        self.name, self.dimension = name, dimension
+        self.name, self.dimension, self.descriptors = name, dimension, descriptors
         self._way, self._vector_of, self._folder = way, vector_of, folder
 
     def preprocess(self, image: Image) -> Any:
@@ -68,6 +75,8 @@ class AdaptedEncoder(Encoder):
             return answer
         try:
             vector: npt.NDArray[np.float32] = np.asarray(self._vector_of(answer), np.float32)
+        except ModelFailed as error:
+            return error
         except (TypeError, ValueError) as error:
             return ModelFailed(f"the answer is no vector: {error}")
         if vector.shape != (self.dimension,):

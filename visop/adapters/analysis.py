@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,7 @@ from visop.adapters.ways import ByPath, tried
 from visop.contract import Encoder, Processor
 from visop.detection import Detection, Unplaced
 from visop.errors import ModelFailed
+from visop.vectors import normalise
 
 logger = logging.getLogger(__name__)
 
@@ -36,11 +37,20 @@ def of_analysis(cls: type, folder: PrivateFolder) -> Encoder | Processor:
     answer = tried(way)
     if not _is_descriptors(answer):
         return AdaptedProcessor(cls.__name__, way, detections_of, folder)
-    first, *others = answer[0]
-    if others:
-        logger.warning("%s answers %s; vectors are those of %s", cls.__name__, ", ".join(answer[0]), first)
-    vector_of = partial(descriptor_of, name=first)
-    return AdaptedEncoder(cls.__name__, way, vector_of, len(vector_of(answer)), folder)
+    names = _names_of(cls, answer)
+    vector_of = partial(side_by_side, names=names)
+    return AdaptedEncoder(cls.__name__, way, vector_of, len(vector_of(answer)), folder, names)
+
+
+def _names_of(cls: type, answer: Any) -> tuple[str, ...]:
+    """The descriptors that vectors are made of: all, if they are of one length, else the first."""
+    lengths = {name: len(descriptor_of(answer, name)) for name in answer[0]}
+    first, *_ = lengths
+    if len(set(lengths.values())) == 1:
+        return tuple(lengths)
+    said = ", ".join(f"{name} ({length})" for name, length in lengths.items())
+    logger.warning("%s answers descriptors of several lengths, %s; vectors are those of %s", cls.__name__, said, first)
+    return (first,)
 
 
 def detections_of(answer: Any, image_size: tuple[int, int]) -> list[Detection]:
@@ -56,6 +66,18 @@ def detections_of(answer: Any, image_size: tuple[int, int]) -> list[Detection]:
     if not isinstance(answer, list | tuple):
         raise ModelFailed(f"inference_by_path answered {type(answer).__name__}, expected a list")
     return [found for entry in answer for found in _of_entry(entry, image_size)]
+
+
+def side_by_side(answer: Any, names: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Descriptors as one vector, each as a unit vector. Raises as ``descriptor_of``, or ModelFailed for zeros."""
+    return np.concatenate([_unit(descriptor_of(answer, name)) for name in names])
+
+
+def _unit(numbers: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    unit = normalise(numbers)
+    if isinstance(unit, ModelFailed):
+        raise unit
+    return unit
 
 
 def descriptor_of(answer: Any, name: str) -> npt.NDArray[np.float32]:

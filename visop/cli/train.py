@@ -202,6 +202,8 @@ def _choices(arguments: argparse.Namespace, settings: Settings, recipe: type[Any
         choices.setdefault(name, getattr(settings, name))
     if choices["precision"] == "int8":
         raise SettingsError("precision", "int8", "training computes in f32 or bf16; set one of them, or auto")
+    if choices.get("pooling") == "descriptors":
+        raise SettingsError("pooling", "descriptors", "an encoder is trained for one vector; take one of the others")
     if choices.get("pooling") == "auto":
         del choices["pooling"]
     return choices

@@ -66,6 +66,7 @@ def identity_of(reply: rpc_pb2.IdentityReply) -> Identity:
         parts=reply.parts,
         older_fingerprints=frozenset(reply.older_fingerprints),
         precision=reply.precision,
+        descriptors=tuple(reply.descriptors),
     )
     return Identity(
         operator=operator,

@@ -11,7 +11,8 @@ from visop.part_scheme import spoken_parts
 
 # As visop.models.fingerprint writes it: all but the digest is to be read.
 _FINGERPRINT = re.compile(
-    r"(?P<model>.+?)-(?P<weights>[a-z]+)-(?P<pooling>avg|max|gem|rmac|ramac)(?P<head>-head)?(?P<whitening>-whitened)?"
+    r"(?P<model>.+?)-(?P<weights>[a-z]+)-(?P<pooling>avg|max|gem|rmac|ramac|descriptors)"
+    r"(?P<head>-head)?(?P<whitening>-whitened)?"
     r"-(?P<resize>bilinear|nearest)(?P<precision>-[a-z]+\d+)?-(?P<digest>[0-9a-f]{12})"
 )
 

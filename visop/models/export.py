@@ -22,7 +22,7 @@ from visop.errors import WeightsError
 from visop.models.build_process import LIMIT_S, REFUSED, build
 from visop.models.encoder_file import write_encoder_file
 from visop.models.encoder_header import RANGES
-from visop.models.registry import ModelSpec, Pooling, find_model
+from visop.models.registry import ModelSpec, Pooling, ServedPooling, find_model
 from visop.models.telemetry import switch_off_telemetry
 from visop.models.tensor_file import SUFFIX, Tensors
 from visop.models.weights import Weights
@@ -39,7 +39,7 @@ PERCENTILE = 99.95
 def export_in_subprocess(
     spec: ModelSpec,
     weights: Weights,
-    pooling: Pooling,
+    pooling: ServedPooling,
     folder: Path,
     *,
     quantised: bool = False,
@@ -95,7 +95,7 @@ def convert_in_subprocess(
 
 
 def _export_in_subprocess(
-    spec: ModelSpec, weights: Weights, pooling: Pooling, path: Path, options: Sequence[str], timeout_s: float
+    spec: ModelSpec, weights: Weights, pooling: ServedPooling, path: Path, options: Sequence[str], timeout_s: float
 ) -> None:
     source = [str(weights.path.absolute()), weights.sha256] if weights.path else []
     build(spec.name, __name__, [*options, spec.name, pooling, str(path), *source], path, timeout_s)
@@ -104,7 +104,7 @@ def _export_in_subprocess(
 def export(
     spec: ModelSpec,
     weights: Weights,
-    pooling: Pooling,
+    pooling: ServedPooling,
     path: Path,
     *,
     quantised: bool = False,
@@ -131,6 +131,8 @@ def export(
     )
     tensors = {**backbone_tensors(backbone), **rest}
     if path.suffix == SUFFIX:
+        if pooling == "descriptors":
+            raise WeightsError("", "", f"{path}: an encoder file is of one vector, not of several descriptors")
         tensors |= _measured(encoder, tensors, pictures) if len(pictures) else {}
         dimension = encoder.output_shape[-1]
         write_encoder_file(path, model=spec.name, pooling=pooling, dimension=dimension, tensors=tensors, card={})
@@ -196,7 +198,7 @@ def main(arguments: list[str]) -> int:
     """Run the program; without a weights file, the weights are random."""
     parser = argparse.ArgumentParser(prog="python -m visop.models.export")
     parser.add_argument("model")
-    parser.add_argument("pooling", choices=get_args(Pooling))
+    parser.add_argument("pooling", choices=[*get_args(Pooling), "descriptors"])
     parser.add_argument("path", type=Path, help=f"what to write: an OpenVINO IR, or, if it ends in {SUFFIX}, that")
     parser.add_argument("weights", type=Path, nargs="?")
     parser.add_argument("sha256", nargs="?", default="")

@@ -59,7 +59,8 @@ def digest_of(fingerprint: str) -> str:
 
 
 def _parts(spec: ModelSpec, weights: Weights, pooling: str, resize: str) -> list[str]:
-    return [spec.name, weights.kind, pooling, *_after_pooling(weights), resize]
+    after = [] if pooling == "descriptors" else _after_pooling(weights)
+    return [spec.name, weights.kind, pooling, *after, resize]
 
 
 def _after_pooling(weights: Weights) -> list[str]:

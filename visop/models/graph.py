@@ -17,8 +17,8 @@ from keras import layers, ops
 from keras.applications import imagenet_utils
 
 from visop.errors import WeightsError
-from visop.models.pooling import DEFAULT_P, mean_in_windows, normalise, pool
-from visop.models.registry import ModelSpec, Pooling
+from visop.models.pooling import DEFAULT_P, mean_in_windows, normalise, pool, pool_descriptors
+from visop.models.registry import ModelSpec, ServedPooling
 from visop.models.windows import Windows
 
 
@@ -40,11 +40,12 @@ def build_backbone(spec: ModelSpec) -> Any:
 
 
 def build_encoder(
-    spec: ModelSpec, backbone: Any, pooling: Pooling, rest: Mapping[str, npt.NDArray[np.float32]] | None = None
+    spec: ModelSpec, backbone: Any, pooling: ServedPooling, rest: Mapping[str, npt.NDArray[np.float32]] | None = None
 ) -> Any:
     """Wrap a backbone into the whole encoder.
 
-    Preprocessing -> backbone -> pooling -> head, if there is one -> L2 -> whitening and L2, if whitened.
+    Preprocessing -> backbone -> pooling -> head, if there is one -> L2 -> whitening and L2, if whitened. Descriptors
+    are of the feature map itself: no head and no whitening, which were learnt for another pooling.
 
     Args:
         spec: the model.
@@ -62,6 +63,8 @@ def build_encoder(
     images = keras.Input((spec.height, spec.width, 3), dtype="uint8", name="images")
     maps = backbone(_preprocess(images, spec))
     maps = maps if isinstance(maps, list) else [maps]
+    if pooling == "descriptors":
+        return keras.Model(images, pool_descriptors(maps), name=spec.name)
     vectors = pool(maps, pooling, float(rest.get("gem/p", DEFAULT_P)))
     return keras.Model(images, _after_pooling(vectors, rest), name=spec.name)
 

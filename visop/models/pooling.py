@@ -15,7 +15,7 @@ import keras
 from keras import layers, ops
 
 from visop.models.regions import Region, regions
-from visop.models.registry import Pooling
+from visop.models.registry import DESCRIPTORS, Pooling
 from visop.models.windows import Windows
 
 #: Where nothing was trained: what Radenović et al. start from, and near where their training ends.
@@ -49,6 +49,17 @@ def pool(maps: Sequence[Any], pooling: Pooling, p: float = DEFAULT_P) -> Any:
     if pooling == "gem":
         return GeneralizedMean(p, dtype="float32", name="gem")(maps)
     return _mean([regional_maximum(each, weighted=pooling == "ramac") for each in maps])
+
+
+def pool_descriptors(maps: Sequence[Any]) -> Any:
+    """Several descriptors of the same feature maps, side by side.
+
+    Returns:
+        (N, 4 C) float32 of unit length: the unit vectors of ``DESCRIPTORS``, in its order, each divided by 2. An inner
+        product of two is then the mean of those of their descriptors. Where the maps are zeros, zeros and never NaN.
+    """
+    units = [normalise(pool(maps, pooling)) for pooling in DESCRIPTORS.values()]
+    return normalise(ops.concatenate(units, axis=1))
 
 
 def _mean(vectors: Sequence[Any]) -> Any:

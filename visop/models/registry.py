@@ -8,6 +8,7 @@ of Keras is ``embedded``, whose weights this project trains and ships.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,7 +16,12 @@ from typing import Literal
 from visop.errors import SettingsError
 
 Pooling = Literal["avg", "max", "gem", "rmac", "ramac"]
+#: Of an encoder that is served: one of these, or the descriptors of ``DESCRIPTORS`` side by side.
+ServedPooling = Pooling | Literal["descriptors"]
 Precision = Literal["f32", "bf16", "int8"]
+
+#: What OP_POOLING=descriptors computes in one pass, by the names that the literature has for them, in this order.
+DESCRIPTORS: Mapping[str, Pooling] = {"MAC": "max", "SPoC": "avg", "R-MAC": "rmac", "RA-MAC": "ramac"}
 
 #: What OP_MODEL=auto means where no encoder file says otherwise.
 DEFAULT_MODEL = "embedded"
@@ -37,7 +43,7 @@ class ModelSpec:
     """caffe: RGB to BGR, minus the ImageNet means. tf: to -1..1. included: the model does it itself, from 0..255."""
     dimension: int
     """Length of a vector: the channels of the feature map, if no encoder file says otherwise."""
-    pooling: Pooling = "avg"
+    pooling: ServedPooling = "avg"
     """What OP_POOLING=auto means, if no encoder file says otherwise."""
     space: tuple[Precision, ...]
     """The precisions whose vectors can be searched together, from the most exact to the fastest, as measured in

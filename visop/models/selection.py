@@ -17,7 +17,15 @@ from visop.models.engines.load import load_engine
 from visop.models.engines.windows import CpuWindowEncoder
 from visop.models.fingerprint import fingerprint, older_fingerprints
 from visop.models.precision import PRECISIONS
-from visop.models.registry import DEFAULT_MODEL, ModelSpec, Pooling, Precision, find_model
+from visop.models.registry import (
+    DEFAULT_MODEL,
+    DESCRIPTORS,
+    ModelSpec,
+    Pooling,
+    Precision,
+    ServedPooling,
+    find_model,
+)
 from visop.models.tensor_file import SUFFIX, Tensors, digests_of
 from visop.models.weights import Weights, find_weights
 from visop.models.windows import WindowEncoder, Windows
@@ -40,7 +48,7 @@ class Selection:
 
     spec: ModelSpec
     weights: Weights
-    pooling: Pooling
+    pooling: ServedPooling
     resize: Literal["bilinear", "nearest"]
 
     @classmethod
@@ -53,7 +61,9 @@ class Selection:
         """
         spec = find_model(_model_name(settings))
         weights = find_weights(spec, settings.weights, settings.data_dir)
-        if weights.header is not None:
+        if settings.pooling == "descriptors":
+            spec = _with_descriptors(spec)
+        elif weights.header is not None:
             _refuse_contradiction(settings, "pooling", weights.header.pooling)
             spec = _spec_of(spec, weights.header)
         elif settings.pooling != "auto":
@@ -94,9 +104,26 @@ class Selection:
     @property
     def calibration(self) -> Mapping[str, Any] | None:
         """What the card of the encoder file says of thresholds, whatever encoder it was measured with; or None."""
-        card = self.weights.header.card if self.weights.header else {}
+        measured = self.weights.header is not None and self.pooling != "descriptors"
+        card = self.weights.header.card if self.weights.header and measured else {}
         calibration = card.get("calibration")
         return calibration if isinstance(calibration, Mapping) else None
+
+    @property
+    def descriptors(self) -> tuple[str, ...]:
+        """The names of the descriptors that a vector has side by side; none if it is one."""
+        return tuple(DESCRIPTORS) if self.pooling == "descriptors" else ()
+
+    def one_pooling(self) -> Pooling:
+        """The pooling, for an encoder file. Whoever writes one asks for it before the work begins.
+
+        Raises:
+            SettingsError: it is several descriptors, which no encoder file has.
+        """
+        if self.pooling == "descriptors":
+            why = "is several vectors, and an encoder file is of one; take avg, max, gem, rmac or ramac"
+            raise SettingsError("pooling", self.pooling, why)
+        return self.pooling
 
     def load(self, options: EngineOptions) -> Engine:
         """Compile it for a device. Raises as ``load_engine``."""
@@ -121,6 +148,12 @@ def _model_name(settings: Settings) -> str:
     if settings.model == "auto":
         raise SettingsError("weights", settings.weights, f"only {SUFFIX} files say their model; set OP_MODEL")
     return settings.model
+
+
+def _with_descriptors(spec: ModelSpec) -> ModelSpec:
+    """The same model with several descriptors of its feature map, whatever an encoder file does with that."""
+    # Whether vectors of several precisions can be searched together was measured for one descriptor only.
+    return replace(spec, pooling="descriptors", dimension=len(DESCRIPTORS) * spec.dimension, space=("f32",))
 
 
 def _spec_of(spec: ModelSpec, header: EncoderHeader) -> ModelSpec:

@@ -404,6 +404,7 @@ class IdentityReply(_message.Message):
     OLDER_FINGERPRINTS_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     PARTS_FIELD_NUMBER: _builtins.int
+    DESCRIPTORS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     endpoint: _builtins.str
     """HOST:PORT where callers can reach this operator."""
@@ -439,6 +440,10 @@ class IdentityReply(_message.Message):
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What a processor may find; empty if it does not say."""
 
+    @_builtins.property
+    def descriptors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the descriptors that a vector has side by side, each as long as the others; empty if it is one."""
+
     def __init__(
         self,
         *,
@@ -457,10 +462,11 @@ class IdentityReply(_message.Message):
         older_fingerprints: _abc.Iterable[_builtins.str] | None = ...,
         labels: _abc.Iterable[_builtins.str] | None = ...,
         parts: _builtins.str = ...,
+        descriptors: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimension", b"dimension", "endpoint", b"endpoint", "fingerprint", b"fingerprint", "formats", b"formats", "input", b"input", "labels", b"labels", "limits", b"limits", "metricType", b"metricType", "name", b"name", "older_fingerprints", b"older_fingerprints", "output", b"output", "parts", b"parts", "precision", b"precision", "type", b"type", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["descriptors", b"descriptors", "dimension", b"dimension", "endpoint", b"endpoint", "fingerprint", b"fingerprint", "formats", b"formats", "input", b"input", "labels", b"labels", "limits", b"limits", "metricType", b"metricType", "name", b"name", "older_fingerprints", b"older_fingerprints", "output", b"output", "parts", b"parts", "precision", b"precision", "type", b"type", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

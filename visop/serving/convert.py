@@ -192,6 +192,7 @@ def identity_of(info: OperatorInfo, endpoint: str, settings: Settings) -> rpc_pb
         older_fingerprints=sorted(info.older_fingerprints),
         labels=info.labels,
         parts=info.parts,
+        descriptors=info.descriptors,
     )
 
 

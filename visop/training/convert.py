@@ -25,12 +25,13 @@ def convert(selection: Selection, out: Path) -> Selection:
         WeightsError: the weights do not fit the model, or the file cannot be written.
         UsageError: the model could not be built.
     """
+    pooling = selection.one_pooling()
     tensors = encoder_tensors(selection)
-    converted = selection.of_tensors(selection.pooling, selection.spec.dimension, tensors, out)
+    converted = selection.of_tensors(pooling, selection.spec.dimension, tensors, out)
     write_encoder_file(
         out,
         model=converted.spec.name,
-        pooling=converted.pooling,
+        pooling=pooling,
         dimension=converted.spec.dimension,
         tensors=tensors,
         card=_card(selection, out, has_ranges=bool(converted.weights.ranges_sha256)),

@@ -62,7 +62,7 @@ def with_ranges(selection: Selection, tensors: dict[str, npt.NDArray[Any]]) -> d
         write_encoder_file(
             draft,
             model=selection.spec.name,
-            pooling=selection.pooling,
+            pooling=selection.one_pooling(),
             dimension=selection.spec.dimension,
             tensors=tensors,
             card={},
@@ -75,7 +75,7 @@ def _converted(selection: Selection) -> Tensors:
     with tempfile.TemporaryDirectory(prefix="visop-") as folder:
         path = Path(folder) / f"converted{SUFFIX}"
         pictures = range_pictures(selection.spec)
-        convert_in_subprocess(selection.spec, selection.weights, selection.pooling, path, pictures)
+        convert_in_subprocess(selection.spec, selection.weights, selection.one_pooling(), path, pictures)
         return read_stored(path)
 
 

@@ -92,7 +92,7 @@ def train(
     write_encoder_file(
         out,
         model=selection.spec.name,
-        pooling=served.pooling,
+        pooling=served.one_pooling(),
         dimension=served.spec.dimension,
         tensors=tensors,
         card=card,
@@ -107,7 +107,7 @@ def _at_side(selection: Selection, side: int) -> Selection:
 
 def _measured(served: Selection, tensors: Tensors, validation: Validation) -> dict[str, Any]:
     """What the card says of the encoder as its file will have it and as it is served: metrics and calibration."""
-    encoder = build_served(served.spec, served.pooling, tensors)
+    encoder = build_served(served.spec, served.one_pooling(), tensors)
     data = "held-out pictures of the training folder"
     recalls, calibration = validation.measure(encoder, served.resized, data)
     mean = math.fsum(recalls.values()) / len(recalls)

@@ -42,9 +42,10 @@ def find_base(settings: Settings) -> Selection:
     """The encoder of the settings, found and not loaded.
 
     Raises:
-        SettingsError: there is none, or it is whitened already.
+        SettingsError: there is none, or it is whitened already, or it gives several descriptors.
     """
     base = Selection.of(settings)
+    base.one_pooling()
     if base.weights.header is not None and base.weights.header.has_whitening:
         why = "is whitened already; give the encoder file that it was made from"
         raise SettingsError("weights", base.weights.path, why)
@@ -121,7 +122,7 @@ def write_whitened(out: Path, base: Selection, learning: Learning, dimension: in
     write_encoder_file(
         out,
         model=base.spec.name,
-        pooling=base.pooling,
+        pooling=base.one_pooling(),
         dimension=len(bias),
         tensors={**encoder_tensors(base), "whitening/kernel": kernel, "whitening/bias": bias},
         card=_card(out, base, learning, whitening),

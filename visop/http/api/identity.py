@@ -46,6 +46,10 @@ class Identity(BaseModel):
     parts: str = Field(
         description="The processor of a pipeline; empty if pictures are encoded whole.", examples=["regions:10"]
     )
+    descriptors: list[str] = Field(
+        description="Names of the descriptors that a vector has side by side, each as long as the others; empty if it "
+        "is one."
+    )
 
 
 def identity_router(identity: Mapping[str, Any]) -> APIRouter:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from visop.errors import SettingsError
 from visop.models.engines.engine import EngineOptions
 from visop.models.precision import choose_precision
-from visop.models.registry import ModelSpec, Pooling, Precision
+from visop.models.registry import ModelSpec, Precision, ServedPooling
 from visop.models.weights import Weights
 
 DEFAULT_BATCH = 64
@@ -28,7 +28,7 @@ class KerasEngine:
     """
 
     def __init__(
-        self, spec: ModelSpec, weights: Weights, pooling: Pooling, options: EngineOptions, device: str = "GPU"
+        self, spec: ModelSpec, weights: Weights, pooling: ServedPooling, options: EngineOptions, device: str = "GPU"
     ) -> None:
         keras, tf = _import_keras_on_tensorflow()
         hardware = tf.config.list_physical_devices(device)[0]
@@ -92,7 +92,7 @@ def _dtype_policy(keras: Any, precision: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _build(spec: ModelSpec, weights: Weights, pooling: Pooling) -> Any:
+def _build(spec: ModelSpec, weights: Weights, pooling: ServedPooling) -> Any:
     from visop.models.graph import build_backbone, build_encoder
     from visop.models.loading import load_weights
 

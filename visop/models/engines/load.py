@@ -7,13 +7,13 @@ import logging
 from visop.models.engines.device import wants_gpu
 from visop.models.engines.engine import Engine, EngineOptions
 from visop.models.engines.library import openvino
-from visop.models.registry import ModelSpec, Pooling
+from visop.models.registry import ModelSpec, ServedPooling
 from visop.models.weights import Weights
 
 logger = logging.getLogger(__name__)
 
 
-def load_engine(spec: ModelSpec, weights: Weights, pooling: Pooling, options: EngineOptions) -> Engine:
+def load_engine(spec: ModelSpec, weights: Weights, pooling: ServedPooling, options: EngineOptions) -> Engine:
     """Compile a model for the device that the options ask for, and run it once.
 
     Raises:
@@ -26,14 +26,14 @@ def load_engine(spec: ModelSpec, weights: Weights, pooling: Pooling, options: En
     return engine
 
 
-def _load_cpu(spec: ModelSpec, weights: Weights, pooling: Pooling, options: EngineOptions) -> Engine:
+def _load_cpu(spec: ModelSpec, weights: Weights, pooling: ServedPooling, options: EngineOptions) -> Engine:
     openvino()
     from visop.models.engines.openvino import OpenVinoEngine
 
     return OpenVinoEngine(spec, weights, pooling, options)
 
 
-def _load_gpu(spec: ModelSpec, weights: Weights, pooling: Pooling, options: EngineOptions) -> Engine:
+def _load_gpu(spec: ModelSpec, weights: Weights, pooling: ServedPooling, options: EngineOptions) -> Engine:
     from visop.models.engines.keras import KerasEngine
 
     return KerasEngine(spec, weights, pooling, options)

@@ -15,7 +15,7 @@ from visop.models.engines.engine import EngineOptions
 from visop.models.export import MODEL_FILE, export_in_subprocess
 from visop.models.fingerprint import graph_key
 from visop.models.precision import choose_precision
-from visop.models.registry import ModelSpec, Pooling, Precision
+from visop.models.registry import ModelSpec, Precision, ServedPooling
 from visop.models.weights import Weights
 
 # One picture fills all cores already (measured: VGG19 no faster at 32 than at 1, MobileNetV2 1.2x at 8), and memory
@@ -32,7 +32,7 @@ class OpenVinoEngine:
 
     device = "cpu"
 
-    def __init__(self, spec: ModelSpec, weights: Weights, pooling: Pooling, options: EngineOptions) -> None:
+    def __init__(self, spec: ModelSpec, weights: Weights, pooling: ServedPooling, options: EngineOptions) -> None:
         core = ov.Core()
         self.precision = cpu_precision(spec, weights, options.precision)
         quantised = self.precision == "int8"

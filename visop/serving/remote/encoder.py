@@ -32,6 +32,7 @@ class RemoteEncoder(Elsewhere, Encoder):
         info = self.remote.info
         self.metric_type, self.precision = info.metric_type, info.precision
         self.fingerprint, self.older_fingerprints = info.fingerprint, info.older_fingerprints
+        self.descriptors = info.descriptors
 
     def preprocess(self, image: Image) -> Any:
         """The image as a file."""

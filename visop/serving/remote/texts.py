@@ -37,4 +37,5 @@ def safe_info(info: OperatorInfo) -> OperatorInfo:
         parts=safe_name(info.parts),
         older_fingerprints=frozenset(map(safe_name, info.older_fingerprints)),
         precision=safe_name(info.precision),
+        descriptors=tuple(map(safe_name, info.descriptors[:_MOST_LABELS])),
     )

@@ -116,6 +116,17 @@ class Settings:
         "HOST:PORT where metrics are read, and nothing else; if empty, they are at /metrics of OP_HTTP_ENDPOINT.",
     )
 
+    # Who may reach it
+    tls_cert: str = _setting(
+        "",
+        "File of the certificate, in PEM, with those of its authorities behind it: gRPC and HTTP are then over TLS. It "
+        "and the others are read again when they change.",
+    )
+    tls_key: str = _setting("", "File of the private key of OP_TLS_CERT, in PEM, without a password.")
+    tls_client_ca: str = _setting(
+        "", "File of authorities, in PEM: every client has to show a certificate of theirs (mutual TLS)."
+    )
+
     # How much at once
     max_batch: int = _setting(
         0, "Pictures per call of the model; 0 lets the engine choose (8 on CPU, 64 on GPU).", **_at_least(0)
@@ -253,6 +264,7 @@ class Settings:
         if self.http_endpoint:
             _check_address("http_endpoint", self.http_endpoint, "HOST:PORT", needs_host=True)
         self._check_pipeline()
+        self._check_tls()
         for entry in self.fetch_allow:
             _check_allow_entry(entry)
 
@@ -263,6 +275,13 @@ class Settings:
             raise _wrong("encoder", self.encoder, "needs OP_PROCESSOR, which finds the parts that it encodes")
         if self.whole and not self.processor:
             raise _wrong("whole", "on", "needs OP_PROCESSOR, before whose parts the whole picture is encoded")
+
+    def _check_tls(self) -> None:
+        if bool(self.tls_cert) != bool(self.tls_key):
+            name, other = ("tls_cert", "OP_TLS_KEY") if self.tls_cert else ("tls_key", "OP_TLS_CERT")
+            raise _wrong(name, getattr(self, name), f"needs {other}, too")
+        if self.tls_client_ca and not self.tls_cert:
+            raise _wrong("tls_client_ca", self.tls_client_ca, "needs OP_TLS_CERT and OP_TLS_KEY")
 
     @property
     def host(self) -> str:

@@ -12,7 +12,7 @@ from tests.conftest import run_command
 from visop.cli.run import _tell_address
 from visop.contract import OperatorInfo
 from visop.errors import UsageError
-from visop.settings import Effective
+from visop.settings import Effective, Settings
 from visop.web.search_server import SearchOptions, _examples_store
 
 ROOT = Path(__file__).parents[2]
@@ -89,7 +89,7 @@ def test_an_empty_address_is_the_default_however_it_is_given(
 def test_the_line_that_says_it_is_ready_has_an_address_that_can_be_opened(
     capsys: pytest.CaptureFixture[str], address: str, shown: str
 ) -> None:
-    _tell_address({"http": address})
+    _tell_address(Settings(), {"http": address})
     assert capsys.readouterr().out == f"visop: ready, open http://{shown}/\n"
 
 

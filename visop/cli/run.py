@@ -20,7 +20,7 @@ from visop.cli.settings_flags import add_settings, given_settings
 from visop.errors import UsageError
 from visop.part_scheme import NO_PARTS
 from visop.search import DEFAULT_URI
-from visop.settings import Effective, load_settings
+from visop.settings import Effective, Settings, load_settings
 from visop.sources import is_url, typed_path
 
 DEFAULT_HTTP = "127.0.0.1:8080"
@@ -116,14 +116,16 @@ def run(arguments: argparse.Namespace) -> int:
         token=token(),
         keep_metadata=arguments.keep_metadata,
     )
-    return serve(effective, functools.partial(open_search, options, effective.settings), _tell_address)
+    tell = functools.partial(_tell_address, effective.settings)
+    return serve(effective, functools.partial(open_search, options, effective.settings), tell)
 
 
-def _tell_address(addresses: Mapping[str, str]) -> None:
+def _tell_address(settings: Settings, addresses: Mapping[str, str]) -> None:
     """One line that a terminal makes a link of, in a form that a browser on this machine can open."""
+    scheme = "https" if settings.tls_cert else "http"
     host, port = split(addresses["http"])
     place = join("localhost" if is_wildcard(host) else host, port or 0)
-    sys.stdout.write(f"visop: ready, open http://{place}/\n")
+    sys.stdout.write(f"visop: ready, open {scheme}://{place}/\n")
     sys.stdout.flush()
 
 

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import functools
 import socket  # noqa: TID251 - it listens; nothing goes out
+import ssl
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,7 @@ from visop.http.open_files import connections_within
 from visop.http.timeouts import DEFAULT_TIMEOUTS, TimedProtocol, Timeouts
 from visop.http.unread import UnreadAnswers
 from visop.serving.admission import CallAdmission
+from visop.serving.certificates import Certificates
 from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
 
@@ -64,7 +66,8 @@ class HttpServer:
         bound, port = self._socket.getsockname()[:2]
         self.address = f"{settings.http_endpoint.rpartition(':')[0]}:{port}"
         app = build_app(self._endpoint, identity, settings, bound, extend, timeouts)
-        self._server = _Server(_config(app, timeouts, self._endpoint.answers), self._endpoint, timeouts.stop_s)
+        config = _config(app, timeouts, self._endpoint.answers, Certificates.of(settings))
+        self._server = _Server(config, self._endpoint, timeouts.stop_s)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="visop-http-loop")
 
     def start(self) -> None:
@@ -115,7 +118,9 @@ class _Server(uvicorn.Server):
         self.force_exit = True
 
 
-def _config(app: object, timeouts: Timeouts, answers: UnreadAnswers) -> uvicorn.Config:
+def _config(
+    app: object, timeouts: Timeouts, answers: UnreadAnswers, certificates: Certificates | None
+) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]  # FastAPI's own types are wider
         http=functools.partial(TimedProtocol, timeouts=timeouts, answers=answers),  # type: ignore[arg-type]  # as a call
@@ -129,7 +134,19 @@ def _config(app: object, timeouts: Timeouts, answers: UnreadAnswers) -> uvicorn.
         # The address in the log is the one that connected, whatever a header says.
         proxy_headers=False,
         timeout_keep_alive=timeouts.keep_alive_s,
+        ssl_context_factory=(lambda *_: _renewed(certificates)) if certificates else None,
     )
+
+
+def _renewed(certificates: Certificates) -> ssl.SSLContext:
+    """A context that takes the certificate of each handshake from the files as they are then."""
+    context = certificates.context()
+
+    def renew(connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext) -> None:
+        connection.context = certificates.context()
+
+    context.sni_callback = renew
+    return context
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -21,6 +21,7 @@ from visop.serving.admission import CallAdmission
 from visop.serving.arrivals import LOOKAHEAD_BYTES, Arrivals
 from visop.serving.bytes_in_flight import most_bytes_in_flight
 from visop.serving.call_threads import CallThreads
+from visop.serving.certificates import Certificates
 from visop.serving.connections import close_port
 from visop.serving.convert import identity_json, identity_of
 from visop.serving.drain import drain
@@ -106,6 +107,7 @@ class Server:
         self._receive = Receive(self._messages, self._threads_of, _WORK, self._idle)
         interceptors = [CountCalls(types_of(_DESCRIBED)), self._receive, RefuseMalformed()]
         self._grpc = grpc.server(self._work.pool, [], interceptors, options=_options(settings))
+        self._certificates = Certificates.of(settings)
         self.port = self._bind()
         self.address = address.join(settings.host, self.port)
         self.advertised = settings.advertised(self.port)
@@ -192,7 +194,10 @@ class Server:
     def _bind(self) -> int:
         wanted = address.join(self._settings.host, self._settings.port)
         try:
-            port = self._grpc.add_insecure_port(wanted)
+            if self._certificates is None:
+                port = self._grpc.add_insecure_port(wanted)
+            else:
+                port = self._grpc.add_secure_port(wanted, self._certificates.of_grpc())
         except RuntimeError:
             port = 0
         if not port:

@@ -9,7 +9,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from visop.errors import InvalidInput, UsageError
-from visop.http.forms import read_form
+from visop.http.forms import Part, read_form, read_parts
 from visop.http.problems import UnsupportedBody, wrong_message
 
 JSON = "application/json"
@@ -71,9 +71,17 @@ class Body:
         Raises:
             UnsupportedBody: of another type.
         """
+        self._check_form()
+        return read_form(self.data, self.content_type, max_parts)
+
+    def parts(self, max_parts: int) -> list[Part]:
+        """Read it as a multipart form, with the names of its files. Raises as ``form``."""
+        self._check_form()
+        return read_parts(self.data, self.content_type, max_parts)
+
+    def _check_form(self) -> None:
         if not self.is_form:
             raise UnsupportedBody(f"Content-Type {self.media_type[:40]!r}: must be {FORM}")
-        return read_form(self.data, self.content_type, max_parts)
 
 
 def read_part(name: str, data: bytes | None, model: type[M]) -> M:

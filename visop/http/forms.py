@@ -14,8 +14,31 @@ _MAX_BOUNDARY_CHARS = 70
 _AS_IT_IS = ("binary", "8bit", "7bit")
 
 
+@dataclass
+class Part:
+    """A part of a form.
+
+    Attributes:
+        name: of the field.
+        content: as it was sent.
+        file_name: as the client gave it, whatever it is; None if the part is no file.
+    """
+
+    name: str
+    content: bytes = b""
+    file_name: str | None = None
+
+
 def read_form(data: bytes, content_type: str, max_parts: int) -> dict[str, list[bytes]]:
-    """Split a form into its parts, by name, in the order they came.
+    """Split a form into the contents of its parts, by name, in the order they came. Arguments as of ``read_parts``."""
+    parts: dict[str, list[bytes]] = {}
+    for part in read_parts(data, content_type, max_parts):
+        parts.setdefault(part.name, []).append(part.content)
+    return parts
+
+
+def read_parts(data: bytes, content_type: str, max_parts: int) -> list[Part]:
+    """Split a form into its parts, in the order they came.
 
     Whatever the form says, this takes little longer than to search it once for its boundary, some milliseconds per MB.
     A parser that stops wherever a boundary may begin takes 0.3 s, in which no other thread computes.
@@ -28,13 +51,13 @@ def read_form(data: bytes, content_type: str, max_parts: int) -> dict[str, list[
     Raises:
         InvalidInput: no valid form, or too many parts.
     """
-    parts: dict[str, list[bytes]] = {}
+    parts: list[Part] = []
     parser = _parser(content_type)
     try:
-        for count, part in enumerate(_parts(parser, data), 1):
-            if count > max_parts:
+        for part in _parts(parser, data):
+            if len(parts) == max_parts:
                 raise InvalidInput(f"the form has more than {max_parts} parts, which is the limit")
-            parts.setdefault(part.name, []).append(part.content)
+            parts.append(part)
     except MultipartError:
         raise InvalidInput("the body is not a valid multipart form") from None
     _check_end(parser)
@@ -53,12 +76,6 @@ def at_most_one(parts: Mapping[str, Sequence[bytes]], name: str) -> bytes | None
     return found[0] if found else None
 
 
-@dataclass
-class _Part:
-    name: str
-    content: bytes = b""
-
-
 def _parser(content_type: str) -> PushMultipartParser:
     boundary = parse_options_header(content_type)[1].get("boundary", "")
     if not boundary:
@@ -68,13 +85,13 @@ def _parser(content_type: str) -> PushMultipartParser:
     return PushMultipartParser(boundary)
 
 
-def _parts(parser: PushMultipartParser, data: bytes) -> Iterator[_Part]:
+def _parts(parser: PushMultipartParser, data: bytes) -> Iterator[Part]:
     """Each part as it ends."""
-    part = _Part("")
+    part = Part("")
     for event in parser.parse(data):
         if isinstance(event, MultipartSegment):
             _check_encoding(event)
-            part = _Part(event.name or "")
+            part = Part(event.name or "", file_name=event.filename)
         elif event is None:
             yield part
         else:

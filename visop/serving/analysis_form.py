@@ -5,9 +5,10 @@ The original is https://github.com/sogang-mm/analysis-module, where it is the ``
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypedDict
 
-from visop.detection import Box, Detection, Found, Unplaced, shortest
+from visop.detection import Box, Detection, Unplaced, shortest
 
 # Of what has no place, as the modules themselves have it.
 _NOWHERE = (0.0, 0.0, 0.0, 0.0)
@@ -36,10 +37,10 @@ class Entry(TypedDict):
     label: list[Label]
 
 
-def analysis_result(found: Found) -> list[Entry]:
+def analysis_result(found: Iterable[Detection]) -> list[Entry]:
     """Everything that was found in a picture. What has the same box is one entry, its labels by falling score."""
     entries: dict[Box, Entry] = {}
-    for detection in sorted((part.detection for part in found.parts), key=lambda each: -each.score):
+    for detection in sorted(found, key=lambda each: -each.score):
         box = _NOWHERE if isinstance(detection, Unplaced) else detection.box
         entry = entries.setdefault(box, _entry(box))
         entry["label"] += _labels(detection)

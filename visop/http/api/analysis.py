@@ -79,6 +79,6 @@ def _parse(body: Body) -> Task:
         raise UsageError(_IMAGE, "", f"must be one file, and {len(files)} were sent")
 
     def answer(results: Results) -> bytes:
-        return to_json(analysis_result(found_in_one(results)))
+        return to_json(analysis_result(part.detection for part in found_in_one(results).parts))
 
     return Task([Input(_IMAGE, files[0])], answer, CropOptions(omit=True))

@@ -68,10 +68,11 @@ BELOW = {
     "evaluation": _SERVED | {"annotations", "detecting", "synthetic", "templates"},
     "search": _SERVED | {"evaluation", "journal", "matching", "page", "templates"},
     "web": _SERVED | {"http", "matching", "page", "search", "synthetic", "templates"},
+    "analyses": _SERVED | {"detecting", "http", "journal", "matching", "page", "search", "templates"},
     "training": _SERVED | {"annotations", "evaluation", "synthetic"},
     "cli": _SERVED
     | {"annotations", "collect", "detecting", "evaluation", "http", "matching", "search", "synthetic"}
-    | {"training", "web"},
+    | {"analyses", "training", "web"},
     "__main__": {"cli"},
 }
 
@@ -105,10 +106,14 @@ ONLY = {
         "visop/images/decode_server.py",
         "visop/address.py",
     },
-    "fastapi": {"visop/http", "visop/web"},
+    "fastapi": {"visop/analyses", "visop/http", "visop/web"},
     "uvicorn": {"visop/http"},
-    "fsspec": {"visop/search/originals"},
     "prometheus_client": {"visop/metrics", "visop/http/count_requests.py"},
+    "fsspec": {"visop/analyses", "visop/search/originals"},
+    "sqlalchemy": {"visop/analyses"},
+    "alembic": {"visop/analyses/migrating.py", "visop/analyses/migrations"},
+    "celery": {"visop/analyses/queue"},
+    "pyarrow": {"visop/analyses/job_results.py"},
     "jinja2": {"visop/templates.py"},
     "pymilvus": {"visop/search/milvus/library.py"},
     "watchfiles": {"visop/web/watching.py"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
 import grpc
@@ -122,7 +123,12 @@ class Client:
         return np.stack(vectors) if vectors else np.empty((0, self._identity().operator.dimension), np.float32)
 
     def encode_partial(
-        self, *, images: Sequence[bytes] = (), urls: Sequence[str] = (), datas: Sequence[str] = ()
+        self,
+        *,
+        images: Sequence[bytes] = (),
+        urls: Sequence[str] = (),
+        datas: Sequence[str] = (),
+        timeout_s: float | None = None,
     ) -> list[Vector | VisopError]:
         """Turn pictures into vectors; a failed input does not affect the others.
 
@@ -130,6 +136,7 @@ class Client:
             images: as for ``encode``.
             urls: as for ``encode``.
             datas: as for ``encode``.
+            timeout_s: for each request, in place of the client's.
 
         Returns:
             For each input, in the order of ``encode``, a vector, (dimension,) float32, or the error of that input.
@@ -139,7 +146,7 @@ class Client:
         """
         self._check_encodes(self._identity())
         chunks = self._chunks(_inputs(images, urls, datas), RequestForm(partial=True))
-        return [result for chunk in chunks for result in self._results(chunk)]
+        return [result for chunk in chunks for result in self._results(chunk, timeout_s)]
 
     def encode_stream(
         self, inputs: Iterable[bytes | str | VisopError], *, batch: int = 16, window: int = 4
@@ -214,8 +221,11 @@ class Client:
         crops: bool = False,
         quality: int | None = None,
         margin: float | None = None,
+        timeout_s: float | None = None,
     ) -> list[list[FoundPart] | VisopError]:
-        """Find the parts of pictures; a failed input does not affect the others. Arguments as for ``detect``.
+        """Find the parts of pictures; a failed input does not affect the others.
+
+        Arguments as for ``detect``, and ``timeout_s`` as for ``encode_partial``.
 
         Returns:
             For each input, in the order of ``encode``, what was found, or the error of that input.
@@ -224,7 +234,8 @@ class Client:
             VisopError: as for ``detect``, but for what is wrong with one input.
         """
         form = self._detection_form(self._identity(), crops, quality, margin, partial=True)
-        return [found for chunk in self._chunks(_inputs(images, urls, datas), form) for found in self._found(chunk)]
+        chunks = self._chunks(_inputs(images, urls, datas), form)
+        return [found for chunk in chunks for found in self._found(chunk, timeout_s=timeout_s)]
 
     def detect_stream(
         self,
@@ -312,15 +323,15 @@ class Client:
             for chunk, _ in started_ahead(lambda chunk: stream.send(chunk.request), chunks, window):
                 yield from with_patience(chunk.inputs, again, read(chunk, stream.receive()))
 
-    def _results(self, chunk: Chunk) -> list[Vector | VisopError]:
-        reply = self._call(self._stub.Execute, chunk.request)
+    def _results(self, chunk: Chunk, timeout_s: float | None = None) -> list[Vector | VisopError]:
+        reply = self._call(self._stub.Execute, chunk.request, timeout_s=timeout_s)
         return chunk.results(reply, self._identity().operator.dimension)
 
-    def _found(self, chunk: Chunk, backoff: Backoff | None = None) -> list[Parts]:
+    def _found(self, chunk: Chunk, backoff: Backoff | None = None, timeout_s: float | None = None) -> list[Parts]:
         if not chunk.is_sent:
             return chunk.parts(rpc_pb2.ExecuteReply())
         try:
-            return chunk.parts(self._call(self._stub.Execute, chunk.request, backoff))
+            return chunk.parts(self._call(self._stub.Execute, chunk.request, backoff, timeout_s))
         except (Overloaded, Unreachable, DeadlinePassed):
             raise
         except VisopError as error:
@@ -350,11 +361,19 @@ class Client:
                 f"and is now {now.name} with {now.fingerprint or 'unknown'}: their vectors do not fit together"
             )
 
-    def _call(self, method: Callable[..., Reply], request: Message, backoff: Backoff | None = None) -> Reply:
-        return call_again(method, request, self._timeout_s, backoff or self._backoff, self._error_of)
+    def _call(
+        self,
+        method: Callable[..., Reply],
+        request: Message,
+        backoff: Backoff | None = None,
+        timeout_s: float | None = None,
+    ) -> Reply:
+        limit_s = self._timeout_s if timeout_s is None else timeout_s
+        error_of = partial(self._error_of, timeout_s=limit_s)
+        return call_again(method, request, limit_s, backoff or self._backoff, error_of)
 
-    def _error_of(self, error: grpc.RpcError) -> VisopError:
-        return error_of_call(error, self.target, self._timeout_s)
+    def _error_of(self, error: grpc.RpcError, timeout_s: float | None = None) -> VisopError:
+        return error_of_call(error, self.target, self._timeout_s if timeout_s is None else timeout_s)
 
 
 def _all_or_none(chunk: Chunk, results_of: Callable[[Chunk], list[Result | VisopError]]) -> list[Result]:

@@ -26,7 +26,7 @@ class LocalDetector(LocalOperator):
         """Do as ``visop.client.Client.detect_stream``, without crops but of parts without a place."""
         for result in self.results(inputs, batch=batch):
             if isinstance(result, Found):
-                yield [_as_answered(part) for part in result.parts]
+                yield [as_answered(part) for part in result.parts]
             elif isinstance(result, VisopError):
                 yield result
 
@@ -62,7 +62,8 @@ def _finds_nothing(encoder: str) -> UsageError:
     return UsageError("model", "", why)
 
 
-def _as_answered(part: Part) -> FoundPart:
+def as_answered(part: Part) -> FoundPart:
+    """A part as a client would get it, without a crop unless that is all that is known of its place."""
     found = part.detection
     box, crop = (None, found.crop) if isinstance(found, Unplaced) else (found.box, part.crop)
     return FoundPart(box, found.label, found.score, found.keypoints, crop, part.vector)

@@ -1,0 +1,72 @@
+"""Call a running operator for stored analyses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from visop.analyses.operators import OperatorResult
+from visop.client import HEALTHY, Backoff, Client
+from visop.contract import OperatorInfo
+from visop.errors import VisopError
+
+# Health is asked by people who wait for a list of all operators.
+_HEALTH_S = 2.0
+
+
+class Remote:
+    """An operator at HOST:PORT. See ``RunsOperator``.
+
+    Args:
+        name: as analyses name it.
+        target: HOST:PORT.
+        backoff: retries of one call. What must wait longer is queued again instead.
+    """
+
+    def __init__(self, name: str, target: str, backoff: Backoff | None = None) -> None:
+        self.name, self.target = name, target
+        self._client = Client(target, backoff=backoff or Backoff(retries=2))
+        self._health = Client(target, timeout_s=_HEALTH_S, backoff=Backoff(retries=0))
+        self._info: OperatorInfo | None = None
+
+    @property
+    def info(self) -> OperatorInfo:
+        """What it said of itself when it was last asked."""
+        return self._info or self._ask()
+
+    def run(self, pictures: Sequence[bytes], timeout_s: float) -> list[OperatorResult | VisopError]:
+        """One result for each picture. See ``RunsOperator.run``."""
+        try:
+            return self._run(pictures, timeout_s)
+        except VisopError:
+            self._info = None  # another operator may answer there next
+            raise
+
+    def _run(self, pictures: Sequence[bytes], timeout_s: float) -> list[OperatorResult | VisopError]:
+        if not _finds_parts(self.info):
+            vectors = self._client.encode_partial(images=pictures, timeout_s=timeout_s)
+            return [each if isinstance(each, VisopError) else OperatorResult(vectors=each) for each in vectors]
+        found = self._client.detect_partial(images=pictures, timeout_s=timeout_s)
+        return [each if isinstance(each, VisopError) else OperatorResult(detections=tuple(each)) for each in found]
+
+    def trouble(self) -> str | None:
+        """Why it cannot be used now."""
+        try:
+            self._ask()
+            found = self._health.health()
+        except VisopError as error:
+            self._info = None
+            return str(error)
+        return None if found == HEALTHY else found
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+        self._health.close()
+
+    def _ask(self) -> OperatorInfo:
+        self._info = self._health.identity().operator
+        return self._info
+
+
+def _finds_parts(info: OperatorInfo) -> bool:
+    return info.type == "processor" or bool(info.parts)

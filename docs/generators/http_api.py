@@ -13,6 +13,8 @@ from visop.http.app import build_app
 from visop.http.endpoint import Endpoint
 from visop.serving.convert import identity_json, identity_of
 from visop.settings import Settings
+from visop.web.engine.routes import engine_routes
+from visop.web.engine.service import EngineService
 from visop.web.indexes.registry import Indexes
 from visop.web.indexes.routes import index_routes
 from visop.web.routes import search_routes
@@ -22,7 +24,8 @@ from visop.web.service import SearchService
 Json = Mapping[str, Any]
 
 # Statuses that are no problems. FastAPI declares a 422 of its own where there are parameters; they end with a 400 here.
-_OTHERS = ("200", "201", "422")
+# Errors of the original engine have another form.
+_OTHERS = ("200", "201", "422", "4XX", "5XX")
 _FIELD_HEAD = ("field", "type", "meaning")
 
 
@@ -36,6 +39,7 @@ def reference(*paths: str, kind: str = "encoder") -> str:
 def _document(kind: str = "encoder") -> Json:
     """Of an operator that is never called: the routes hold on to it, and nothing more."""
     search = both(search_routes(cast(SearchService, None)), index_routes(cast(Indexes, None)))
+    search = both(search, engine_routes(cast(EngineService, None)))
     info = OperatorInfo(name="visop", fingerprint="", dimension=0, metric_type="L2", type=kind)
     identity = identity_json(identity_of(info, "", Settings()))
     return build_app(cast(Endpoint, None), identity, Settings(), "127.0.0.1", search).openapi()

@@ -56,6 +56,16 @@ def test_pictures_are_indexed_into_the_default_index(served: Any, tmp_path: Path
     assert not options.examples
 
 
+def test_the_interface_of_the_original_engine_is_off_unless_it_is_asked_for(served: Any, tmp_path: Path) -> None:
+    assert served()[1].engine is None
+    _, options = served("--engine-api")
+    assert (options.engine, options.examples) == (Path("visop-engine"), False)
+    assert served("--uri", "art.db", "--engine-api")[1].engine == Path("art-engine")
+    assert served("--engine-api", "here")[1].engine == Path("here")
+    with pytest.raises(UsageError, match="engine_api: needs a folder"):
+        served("--uri", "http://milvus:19530", "--parts", "none", "--engine-api")
+
+
 def test_uploads_are_off_where_others_reach_the_page_unless_they_are_asked_for(served: Any) -> None:
     assert served("--http-endpoint", "0.0.0.0:8080")[1].uploads is None
     assert served("--http-endpoint", "0.0.0.0:8080", "--uploads", "here")[1].uploads == Path("here")

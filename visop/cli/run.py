@@ -44,6 +44,7 @@ examples:
   visop run --pictures ~/Pictures             your own pictures
   visop run --model vgg16 --weights random    another model
   visop run --uri http://milvus:19530 --http-endpoint 0.0.0.0:8080 --uploads /srv/uploads
+  visop run --engine-api --http-endpoint 127.0.0.1:5000
 """
 
 
@@ -77,6 +78,15 @@ def add_parser(commands: Commands) -> None:
         f"{DEFAULT_MOVED} if only this machine can reach the page, else off)",
     )
     parser.add_argument(
+        "--engine-api",
+        nargs="?",
+        const="",
+        metavar="FOLDER",
+        help="serve the REST interface of the original engine (Phantoscope), too: /v1/operator, /v1/pipeline and "
+        "/v1/application. Whoever reaches it may change everything there. What is registered is kept in FOLDER, with "
+        "the pictures unless --keep-originals says where those go (default: NAME-engine beside --uri NAME.db)",
+    )
+    parser.add_argument(
         "--keep-metadata",
         action="store_true",
         help="let other machines have the files of pictures as they are, with GPS data and all; by default only this "
@@ -101,13 +111,14 @@ def run(arguments: argparse.Namespace) -> int:
         from visop.serving.lifecycle import serve
         from visop.web.search_server import SearchOptions, open_search
     file_of(uri)  # a wrong one is refused before the model is loaded
+    engine = _engine(arguments.engine_api, uri)
     options = SearchOptions(
         uri=uri,
         name=arguments.name,
         pictures=[typed_path(each) for each in arguments.pictures],
         find=find_options(arguments),
         watch=arguments.watch,
-        examples=not arguments.pictures and is_default and not os.path.exists(uri),
+        examples=not arguments.pictures and engine is None and is_default and not os.path.exists(uri),
         uploads=_folder(arguments.uploads, DEFAULT_UPLOADS, effective.settings.http_host),
         keep_originals=arguments.keep_originals,
         move_to=_folder(arguments.move_to, DEFAULT_MOVED, effective.settings.http_host),
@@ -115,6 +126,7 @@ def run(arguments: argparse.Namespace) -> int:
         fpr=arguments.fpr,
         token=token(),
         keep_metadata=arguments.keep_metadata,
+        engine=engine,
     )
     tell = functools.partial(_tell_address, effective.settings)
     return serve(effective, functools.partial(open_search, options, effective.settings), tell)
@@ -160,3 +172,15 @@ def _folder(given: str | None, default: str, host: str) -> Path | None:
     if given is None:
         return Path(default) if is_loopback(host) else None
     return None if given == "off" else Path(given).expanduser()
+
+
+def _engine(given: str | None, uri: str) -> Path | None:
+    """The folder of the interface of the original engine; None does not serve it."""
+    if given is None:
+        return None
+    from visop.web.engine.service import default_folder
+
+    folder = Path(given).expanduser() if given else default_folder(uri)
+    if folder is None:
+        raise UsageError("engine_api", "", "needs a folder, because the indexes are not on this machine")
+    return folder

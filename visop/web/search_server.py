@@ -38,6 +38,8 @@ from visop.web.batch import Batch
 from visop.web.duplicate_search import DuplicateSearch
 from visop.web.duplicates import Duplicates
 from visop.web.emptiness import EmptinessCheck
+from visop.web.engine.routes import engine_routes
+from visop.web.engine.service import open_engine
 from visop.web.indexes.registry import Indexes
 from visop.web.indexes.routes import index_routes
 from visop.web.indexing import Indexing
@@ -77,6 +79,7 @@ class SearchOptions:
         token: for a Milvus that asks for one.
         keep_metadata: whether other machines, too, get the files of pictures as they are, with GPS data.
         times: how long is waited for what while folders are watched.
+        engine: the folder for what is registered through the interface of the original engine; None does not serve it.
     """
 
     uri: str
@@ -93,6 +96,7 @@ class SearchOptions:
     token: str = ""
     keep_metadata: bool = False
     times: WatchTimes = WatchTimes()
+    engine: Path | None = None
 
 
 @contextmanager
@@ -110,10 +114,11 @@ def open_search(
     nothing to search.
 
     Raises:
-        UsageError: there are pictures to index, and the operator does not give one vector of each.
+        UsageError: there are pictures to index, or the interface of the original engine is to be served, and the
+            operator does not give one vector of each picture.
         VisopError: as ``open_routes``.
     """
-    if not _encodes_pictures(operator) and not options.pictures:
+    if not (_encodes_pictures(operator) or options.pictures or options.engine):
         logger.info("%s finds parts of pictures: the page shows them, and searches nothing", operator.name)
         yield [functools.partial(HttpServer, timeouts=timeouts)]
         return
@@ -151,7 +156,11 @@ def open_routes(
         shared = _shared(options, settings, cache, stack)
         service = shared.service(index, _indexing(options, index, cache), options.uploads, stack)
         indexes = stack.enter_context(Indexes(service, shared.served))
-        yield both(search_routes(service), index_routes(indexes))
+        routes = both(search_routes(service), index_routes(indexes))
+        if options.engine:
+            given = options.engine, index, operator, pipeline, settings, service.published, options.keep_originals
+            routes = both(routes, engine_routes(stack.enter_context(open_engine(*given))))
+        yield routes
 
 
 def both(one: Extend, other: Extend) -> Extend:

@@ -161,13 +161,10 @@ def memory_mib() -> tuple[int, int]:
 def expected(vectors: Floats, widths: npt.NDArray[np.int64], queries: Floats, below: int) -> list[set[int]]:
     """The numbers of the nearest of each query, by comparing all."""
     there = np.flatnonzero(widths < below) if below else np.arange(len(vectors))
-    best: list[set[int]] = []
-    for query in queries:
-        products = np.concatenate(
-            [vectors[part] @ query for part in np.array_split(there, max(1, len(there) // 50_000))]
-        )
-        best.append(set(there[np.argsort(-products)[:_K]].tolist()))
-    return best
+    products = [vectors[part] @ queries.T for part in np.array_split(there, max(1, len(there) // 50_000))]
+    count = min(_K, len(there))
+    best = (np.argpartition(-each, count - 1)[:count] for each in np.concatenate(products).T)
+    return [set(there[each].tolist()) for each in best]
 
 
 def measured(candidate: Candidate, queries: Floats, truth: dict[str, list[set[int]]]) -> Iterator[list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -22,6 +23,16 @@ from visop.search.schema import Picture, Row
 DIMENSION = 8
 TOY = OperatorInfo("toy", "f", DIMENSION, "COSINE")
 SMALL = BatchLimits(flat=100)
+
+#: Filters, and which widths meet them.
+MEET: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "width < 9": lambda width: width < 9,
+    "width >= 2991": lambda width: width >= 2991,
+    "width % 20 == 0": lambda width: width % 20 == 0,
+    "width % 100 == 1": lambda width: width % 100 == 1,
+    "width >= 1500": lambda width: width >= 1500,
+    "width < 700": lambda width: width < 700,
+}
 
 
 def vectors(count: int, seed: int = 1) -> np.ndarray:
@@ -79,6 +90,24 @@ def test_what_an_index_finds_is_what_comparing_all_finds(filled: Path, made: np.
         for query in vectors(10, seed=3):
             assert found(store.find("test"), query, 10, expression) == nearest(made, query, 10, meets)
         assert len(found(store.find("test"), made[0], 16384)) == 600
+
+
+@pytest.mark.parametrize("expression", MEET)
+def test_filters_that_many_few_near_or_far_pictures_meet_are_exact(
+    tmp_path_factory: pytest.TempPathFactory, expression: str
+) -> None:
+    made = vectors(3000)
+    made = made[np.argsort(-(made @ made[0]), kind="stable")]  # so that the width is the rank behind the first
+    path = tmp_path_factory.getbasetemp() / "ranked.db"
+    with EmbeddedStore(path, SMALL) as store:
+        if not store.indexes():
+            store.create("test", 1, TOY).upsert(rows_of(made))
+            store.point("test", 1)
+            store.find("test").tune()
+        meets = MEET[expression](np.arange(3000))
+        for query in (made[0], made[0], *vectors(5, seed=3)):
+            assert found(store.find("test"), query, 10, expression) == nearest(made, query, 10, meets)
+        assert found(store.find("test"), made[0], 3000, expression) == nearest(made, made[0], 3000, meets)
 
 
 def test_rows_behind_the_index_are_found_and_deleted_ones_are_not(filled: Path, made: np.ndarray) -> None:

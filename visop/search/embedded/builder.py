@@ -14,13 +14,13 @@ import numpy as np
 
 from visop.search.embedded.database import Database
 from visop.search.embedded.errors import translated
-from visop.search.embedded.memory import Rows, facts_of, rows_behind
-from visop.search.embedded.vector_index import Cancelled, Floats, IndexFacts, build
+from visop.search.embedded.index_file import Cancelled, Wanted, build
+from visop.search.embedded.memory import facts_of
+from visop.search.embedded.stored_vectors import StoredVectors
+from visop.search.embedded.vector_index import IndexFacts
 from visop.search.index_types import IndexType
 
 _log = logging.getLogger(__name__)
-
-_CHUNK = 10_000
 
 
 class IndexBuilder:
@@ -97,18 +97,13 @@ class IndexBuilder:
         with self._database.reading() as connection:
             before = self._usable(connection)
             alive = np.fromiter((row for (row,) in connection.execute("SELECT row FROM parts")), np.int64)
+            (pictures,) = connection.execute("SELECT count(*) FROM pictures").fetchone()
         if not len(alive):
             return
+        wanted = Wanted(np.sort(alive), -(-len(alive) // pictures), clusters)
+        vectors = StoredVectors(self._database)
         with translated(self._uri):
-            facts = build(
-                self._folder,
-                self._name,
-                self._chunks,
-                np.sort(alive),
-                before=before,
-                clusters=clusters,
-                check=self._check_open,
-            )
+            facts = build(self._folder, self._name, vectors, wanted, before=before, check=self._check_open)
         with self._database.writing() as connection:
             connection.execute("INSERT OR REPLACE INTO about VALUES ('index', ?)", (facts.text(),))
 
@@ -140,17 +135,6 @@ class IndexBuilder:
             yield True
         finally:
             os.close(file)
-
-    def _chunks(self, behind: int) -> Iterator[tuple[Rows, Floats]]:
-        """Yield the vectors behind a row, each time of one short transaction."""
-        while True:
-            with self._database.reading() as connection:
-                found = rows_behind(connection, behind, _CHUNK)
-            if not found:
-                return
-            rows, blobs = zip(*found, strict=True)
-            yield np.array(rows, np.int64), np.frombuffer(b"".join(blobs), np.float32).reshape(len(rows), -1)
-            behind = rows[-1]
 
     def _remove_old(self) -> None:
         """Delete the index files that are not used; those that are mapped stay until they are not."""

@@ -147,9 +147,10 @@ class EmbeddedCollection:
         for attempt in range(_ATTEMPTS):
             with suppress(Replaced), self._database.reading(expression) as connection:
                 loaded = self._memory.as_of(connection, is_last=attempt == _ATTEMPTS - 1)
+                known = partial(self._memory.known, connection, expression)
                 allowed = partial(self._memory.allowed, connection, expression, condition)
                 metric = self.operator.metric_type
-                search = Search(connection, loaded, metric, self.attributes, condition, allowed)
+                search = Search(connection, loaded, metric, self.attributes, condition, known, allowed)
                 return [search.nearest(np.asarray(vector, np.float32), k) for vector in vectors]
         raise AssertionError("the last attempt does without the index")
 

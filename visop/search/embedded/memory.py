@@ -57,18 +57,22 @@ class Memory:
                 self._version = version
             return self._vectors
 
+    def known(self, connection: sqlite3.Connection, expression: str) -> Rows | None:
+        """Return what ``allowed`` found of an expression, unless the collection has changed since."""
+        with self._lock:
+            return self._allowed.get((expression, version_of(connection)))
+
     def allowed(self, connection: sqlite3.Connection, expression: str, condition: Condition) -> Rows:
         """Return the rows that meet a condition, sorted."""
-        key = expression, version_of(connection)
-        with self._lock:
-            if key in self._allowed:
-                return self._allowed[key]
+        known = self.known(connection, expression)
+        if known is not None:
+            return known
         sql = f"SELECT row FROM pictures JOIN parts ON parts.picture = pictures.number WHERE {condition.sql}"  # noqa: S608
         found = np.sort(np.fromiter((row for (row,) in connection.execute(sql, condition.values)), np.int64))
         with self._lock:
             while len(self._allowed) >= _REMEMBERED:
                 del self._allowed[next(iter(self._allowed))]
-            self._allowed[key] = found
+            self._allowed[expression, version_of(connection)] = found
         return found
 
     def _loaded(self, connection: sqlite3.Connection, *, is_last: bool) -> Vectors:

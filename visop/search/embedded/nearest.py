@@ -24,8 +24,12 @@ Rows = npt.NDArray[np.int64]
 _FOR_EACH = 4
 _AT_LEAST = 128
 
-# If the best candidates meet no condition, the rows that meet it are looked up; and so many more candidates each time.
+# So many more candidates each time. If too few of them met the condition even then, the rows that do are looked up,
+# which takes 5 microseconds for each of those.
 _GROWTH = 4
+
+# Up to so many rows that meet a condition are compared one by one: as fast as the index, which tests each row it has.
+_FEW = 512
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,19 @@ class Vectors:
     index: VectorIndex | None
     recent: RecentVectors
 
-    def nearest(self, query: Floats, count: int, allowed: Rows | None) -> tuple[Rows, bool]:
-        """Return about the nearest rows, the nearest first, and whether these are all."""
+    def __len__(self) -> int:
+        return len(self.recent) + (self.index.facts.rows if self.index else 0)
+
+    @property
+    def parts(self) -> int:
+        """Rows that a picture has, about."""
+        return self.index.facts.parts if self.index else 1
+
+    def nearest(self, query: Floats, count: int, right: int, allowed: Rows | None) -> tuple[Rows, bool]:
+        """Return about the nearest rows, the nearest first, and whether these are all: see ``VectorIndex.nearest``."""
         rows, products, is_all = self.recent.nearest(query, count, allowed)
         if self.index is not None:
-            others, theirs, are_all = self.index.nearest(query, count, allowed)
+            others, theirs, are_all = self.index.nearest(query, count, right, allowed)
             rows, products = np.concatenate([others, rows]), np.concatenate([theirs, products])
             is_all = is_all and are_all
         order = np.argsort(-products, kind="stable")[:count]
@@ -56,7 +68,8 @@ class Search:
         metric: of the index.
         declared: attributes of the index.
         condition: that what is found has to meet.
-        allowed: returns the rows that meet it, sorted.
+        known: returns the rows that meet it, sorted, if an earlier search has looked them up.
+        allowed: looks them up.
     """
 
     connection: sqlite3.Connection
@@ -64,27 +77,42 @@ class Search:
     metric: str
     declared: Declared
     condition: Condition
+    known: Callable[[], Rows | None]
     allowed: Callable[[], Rows]
 
     def nearest(self, query: Floats, k: int) -> list[Hit]:
         """Return the nearest pictures, each once, by its nearest part."""
-        count, allowed = max(_AT_LEAST, _FOR_EACH * k), None
+        first = count = max(_AT_LEAST, _FOR_EACH * k)
+        allowed, right = None, k * self.vectors.parts
+        if self.condition is not EVERYTHING:
+            allowed, right = self._known(count, k), count
         while True:
-            rows, is_all = self.vectors.nearest(query, count, allowed)
+            rows, is_all = self._candidates(query, count, right, allowed)
             found = self._best_parts(query, rows, EVERYTHING if allowed is not None else self.condition)
             if len(found) >= k or is_all:
                 return self._hits(found[:k])
-            if allowed is None and self.condition is not EVERYTHING:
+            is_filtered = allowed is None and self.condition is not EVERYTHING
+            if is_filtered and (count > first or _GROWTH * len(found) < k):
                 allowed = self.allowed()
             else:
-                count *= _GROWTH
+                count = right = _GROWTH * count
+
+    def _known(self, count: int, k: int) -> Rows | None:
+        """The rows that meet the condition, if they are known, and too few for the nearest of all to be among them."""
+        known = self.known()
+        return known if known is not None and len(known) * count < 2 * k * len(self.vectors) else None
+
+    def _candidates(self, query: Floats, count: int, right: int, allowed: Rows | None) -> tuple[Rows, bool]:
+        if allowed is not None and len(allowed) <= _FEW:
+            return allowed, True
+        return self.vectors.nearest(query, count, right, allowed)
 
     def _best_parts(self, query: Floats, rows: Rows, condition: Condition) -> list[tuple[int, int, float]]:
         """Of rows, the best of each picture: (picture, row, score), the best first."""
         sql = (
             "SELECT parts.row, parts.picture, vectors.vector FROM json_each(?) AS wanted "  # noqa: S608
-            "CROSS JOIN parts ON parts.row = wanted.value CROSS JOIN vectors ON vectors.row = parts.row "
-            f"CROSS JOIN pictures ON pictures.number = parts.picture WHERE {condition.sql}"
+            "CROSS JOIN parts ON parts.row = wanted.value CROSS JOIN pictures ON pictures.number = parts.picture "
+            f"CROSS JOIN vectors ON vectors.row = parts.row WHERE {condition.sql}"
         )
         there = self.connection.execute(sql, (json.dumps(rows.tolist()), *condition.values)).fetchall()
         if not there:

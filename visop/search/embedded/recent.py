@@ -54,13 +54,23 @@ class RecentVectors:
         end = self._count
         rows, vectors = self._rows[:end], self._vectors[:end]
         if allowed is not None:
-            is_allowed = np.isin(rows, allowed)
-            rows, vectors = rows[is_allowed], vectors[is_allowed]
+            places = _places(rows, allowed)
+            rows, vectors = rows[places], vectors[places]
         products = vectors @ query
         if len(rows) > count:
             taken = np.argpartition(-products, count - 1)[:count]
             return rows[taken], products[taken], False
         return rows, products, True
+
+
+def _places(rows: Rows, wanted: Rows) -> npt.NDArray[np.intp]:
+    """Where in sorted rows those are that are wanted, which are sorted, too."""
+    if not len(rows):
+        return np.empty(0, np.intp)
+    wanted = wanted[np.searchsorted(wanted, rows[0]) : np.searchsorted(wanted, rows[-1], side="right")]
+    places = np.searchsorted(rows, wanted)
+    is_there = rows[places] == wanted
+    return np.asarray(places[is_there])
 
 
 def _grown(array: npt.NDArray[_Number], count: int, size: int) -> npt.NDArray[_Number]:

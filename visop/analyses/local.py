@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from visop.analyses.operators import OperatorResult
+from visop.contract import OperatorInfo
 from visop.detecting.local import as_answered
 from visop.detection import Found
 from visop.encoding.local import open_local_pipeline
@@ -37,7 +38,7 @@ class Local:
         """One result for each picture. See ``RunsOperator.run``."""
         most, deadline = self._pipeline.max_items, time.monotonic() + timeout_s
         calls = [self._start(pictures[first : first + most], deadline) for first in range(0, len(pictures), most)]
-        return [_result(each) for call in calls for each in call.results()]
+        return [_result(each, self.info) for call in calls for each in call.results()]
 
     def _start(self, pictures: Sequence[bytes], deadline: float) -> Call:
         inputs = [Input(f"images[{number}]", each) for number, each in enumerate(pictures)]
@@ -65,9 +66,9 @@ def open_local_operator(name: str, settings: Settings) -> Local:
         return Local(name, operator, pipeline, stack.pop_all().close)
 
 
-def _result(result: Any) -> OperatorResult | VisopError:
+def _result(result: Any, info: OperatorInfo) -> OperatorResult | VisopError:
     if isinstance(result, VisopError):
         return result
     if isinstance(result, Found):
         return OperatorResult(detections=tuple(as_answered(each) for each in result.parts))
-    return OperatorResult(vectors=result)
+    return OperatorResult.of_vector(result, info)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from visop.client import FoundPart
 from visop.contract import OperatorInfo, Vector
 from visop.errors import UsageError, VisopError
+from visop.vectors import descriptors_of
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,14 @@ class OperatorResult:
 
     vectors: Vector | None = None
     detections: tuple[FoundPart, ...] | None = None
-    descriptors: Mapping[str, Vector] | None = field(default=None)
+    descriptors: Mapping[str, Vector] | None = None
+
+    @classmethod
+    def of_vector(cls, vector: Vector, info: OperatorInfo) -> OperatorResult:
+        """What an encoder made: its vector, or the descriptors that it has side by side."""
+        if info.descriptors:
+            return cls(descriptors=descriptors_of(vector, info.descriptors))
+        return cls(vectors=vector)
 
 
 class RunsOperator(Protocol):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from visop.analyses.operators import OperatorResult
 from visop.client import HEALTHY, Backoff, Client
-from visop.contract import OperatorInfo
-from visop.errors import VisopError
+from visop.contract import OperatorInfo, Vector
+from visop.errors import ModelFailed, VisopError
 
 # Health is asked by people who wait for a list of all operators.
 _HEALTH_S = 2.0
@@ -44,9 +44,15 @@ class Remote:
     def _run(self, pictures: Sequence[bytes], timeout_s: float) -> list[OperatorResult | VisopError]:
         if not _finds_parts(self.info):
             vectors = self._client.encode_partial(images=pictures, timeout_s=timeout_s)
-            return [each if isinstance(each, VisopError) else OperatorResult(vectors=each) for each in vectors]
+            return [each if isinstance(each, VisopError) else self._encoded(each) for each in vectors]
         found = self._client.detect_partial(images=pictures, timeout_s=timeout_s)
         return [each if isinstance(each, VisopError) else OperatorResult(detections=tuple(each)) for each in found]
+
+    def _encoded(self, vector: Vector) -> OperatorResult | VisopError:
+        try:
+            return OperatorResult.of_vector(vector, self.info)
+        except ModelFailed as error:
+            return error
 
     def trouble(self) -> str | None:
         """Why it cannot be used now."""

@@ -32,7 +32,7 @@ SERVE_STAMP = .venv/stamp-$(if $(wildcard .venv/stamp-dev),dev,web)
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help venv run serve weights test test-slow test-all coverage check lint types fix proto proto-check pins cpu web \
-	gpu test-cpu test-gpu docs docs-check screenshots train-embedded clean
+	analyses gpu test-cpu test-gpu docs docs-check screenshots secrets train-embedded clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -135,7 +135,7 @@ lint: .venv/stamp-dev
 
 types: .venv/stamp-dev
 	.venv/bin/mypy
-	.venv/bin/deno check --quiet visop/http/page/ visop/page/ visop/search/show/page/ visop/web/page/
+	.venv/bin/deno check --quiet visop/analyses/page/ visop/http/page/ visop/page/ visop/search/show/page/ visop/web/page/
 
 fix: .venv/stamp-dev ## Format, mend what the linter can mend, and refresh what docs are generated from code
 	.venv/bin/ruff format
@@ -168,6 +168,7 @@ pins: .venv-pins/bin/python ## Refresh the pins of the images from pyproject.tom
 	.venv-pins/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(call pin,cpu --extra http,requirements.txt)
 	$(call pin,web --extra milvus,requirements-web.txt)
+	$(call pin,analyses --extra s3 --extra parquet,requirements-analyses.txt)
 	$(call pin,gpu --extra http,requirements-gpu.txt)
 
 # $(call pin,EXTRA,FILE): one version of everything that EXTRA needs, for the oldest Python that we support.
@@ -194,12 +195,17 @@ cpu: IMAGE = $(IMAGE_NAME):$(TAG)
 web: DOCKERFILE = Dockerfile
 web: IMAGE = $(IMAGE_NAME):$(TAG)-web
 web: REQUIREMENTS = requirements-web.txt
+analyses: DOCKERFILE = Dockerfile
+analyses: IMAGE = $(IMAGE_NAME):$(TAG)-analyses
+analyses: REQUIREMENTS = requirements-analyses.txt
+analyses: override WEIGHTS =
 gpu: DOCKERFILE = Dockerfile-gpu
 gpu: IMAGE = $(IMAGE_NAME):$(TAG)-gpu
 cpu: weights ## Build the CPU image, with MODEL and WEIGHTS in it
 gpu: weights ## Build the GPU image, with MODEL and WEIGHTS in it
 web: weights ## Build the CPU image with the search page in it, for deploy/compose.yaml
-cpu web gpu:
+analyses: ## Build the image of the service of analyses and its workers, with no model in it, for deploy/analyses.yaml
+cpu web gpu analyses:
 	@$(if $(DOCKER),true,echo "No container engine answers: 'docker info', 'podman info' and 'buildah info' all fail." \
 		"Start one, or name another: make $@ DOCKER=..." >&2; exit 1)
 	BUILDAH_FORMAT=docker $(DOCKER) build -f $(DOCKERFILE) -t '$(IMAGE)' \
@@ -208,6 +214,14 @@ cpu web gpu:
 		$(if $(PORT),--build-arg PORT='$(PORT)') --build-arg OPERATOR='$(OPERATOR)' \
 		--build-arg MODEL='$(MODEL)' --build-arg WEIGHTS='$(WEIGHTS)' \
 		--build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || true)" .
+
+# Passwords that nobody needs to know. Those that are there stay, for volumes have been made with them.
+SECRETS = MINIO_PASSWORD POSTGRES_PASSWORD RABBITMQ_PASSWORD VISOP_WEBHOOK_SECRET
+
+secrets: ## Make the passwords that deploy/*.yaml need, in deploy/.env
+	@umask 077 && touch deploy/.env && for name in $(SECRETS); do \
+		grep -q "^$$name=" deploy/.env || \
+		echo "$$name=$$($(PYTHON) -c 'import secrets; print(secrets.token_hex(24))')" >> deploy/.env || exit 1; done
 
 test-cpu: $(SERVE_STAMP) ## Start the CPU image and call it
 	bash .ci/smoke.sh $(DOCKER) '$(IMAGE_NAME):$(TAG)'

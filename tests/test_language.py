@@ -82,6 +82,7 @@ def read_files() -> list[str]:
         "visop/**/*.py",
         "visop/**/*.html",
         "visop/**/*.jinja",
+        "visop/analyses/page/*.js",
         "visop/http/page/*.js",
         "visop/page/*.js",
         "visop/web/page/**/*.js",

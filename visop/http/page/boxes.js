@@ -19,15 +19,25 @@ export function coloursOf(parts) {
   return new Map(labels.map((label, number) => [label, number % COLOURS]));
 }
 
+let size = { width: 0, height: 0 };
+
+/** The size of the picture that boxes are in, in its pixels: more than is shown of it, where that was made smaller. */
+export const pictureSize = () => size;
+
 /** Draw a box for each part that has one over the picture, which is shown. */
-export function draw(parts) {
-  const { naturalWidth, naturalHeight } = $("picture");
+export function draw(parts, sizeOfFile = naturalSize()) {
+  size = sizeOfFile;
   const colours = coloursOf(parts);
-  $("boxes").setAttribute("viewBox", `0 0 ${naturalWidth} ${naturalHeight}`);
+  $("boxes").setAttribute("viewBox", `0 0 ${size.width} ${size.height}`);
   $("boxes").classList.toggle("many", parts.length > MOST_LABELS);
   const drawn = (part, number) => part.box ? [drawnPart(part, number, colours.get(part.label))] : [];
   $("boxes").replaceChildren(...parts.flatMap(drawn));
   fit();
+}
+
+function naturalSize() {
+  const { naturalWidth, naturalHeight } = $("picture");
+  return { width: naturalWidth, height: naturalHeight };
 }
 
 function drawnPart(part, number, colour) {
@@ -49,12 +59,12 @@ function made(name, attributes) {
 
 /** Give labels and points their size on the screen, however large the picture is shown. */
 export function fit() {
-  const { naturalWidth, naturalHeight, clientWidth, clientHeight } = $("picture");
+  const { clientWidth, clientHeight } = $("picture");
   if (!clientWidth || !clientHeight) return;
-  const across = naturalWidth / clientWidth;
-  const down = naturalHeight / clientHeight;
+  const across = size.width / clientWidth;
+  const down = size.height / clientHeight;
   for (const circle of $("boxes").querySelectorAll("circle")) circle.setAttribute("r", String(POINT * across));
-  for (const group of $("boxes").children) fitLabel(group, across, down, naturalWidth);
+  for (const group of $("boxes").children) fitLabel(group, across, down, size.width);
 }
 
 function fitLabel(group, across, down, width) {

@@ -1,6 +1,6 @@
 // The list of what was found, and from which score on it is shown.
 
-import { coloursOf, light, showOnly } from "./boxes.js";
+import { coloursOf, light, pictureSize, showOnly } from "./boxes.js";
 import { $ } from "./dom.js";
 import { scoreText } from "./score.js";
 
@@ -38,9 +38,9 @@ function nameOf(part, number) {
 }
 
 function isWhole({ box, label }) {
-  const { naturalWidth, naturalHeight } = $("picture");
+  const { width, height } = pictureSize();
   if (!box || label) return false;
-  const rest = [box.x, box.y, box.w - naturalWidth, box.h - naturalHeight];
+  const rest = [box.x, box.y, box.w - width, box.h - height];
   return rest.every((each) => Math.abs(each) <= ROUNDING);
 }
 

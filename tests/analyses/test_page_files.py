@@ -1,0 +1,31 @@
+"""The page of analyses, without a browser."""
+
+from __future__ import annotations
+
+import re
+
+from visop.analyses.routes.page import page_files, page_router
+
+FILES = {file.name: file.read_text() for file in sorted(page_files(), key=lambda each: each.name)}
+HTML = FILES["index.html"]
+MODULES = {name: text for name, text in FILES.items() if name.endswith(".js")}
+
+
+def test_every_file_has_a_path_below_the_page_and_the_page_one_of_its_own() -> None:
+    paths = {getattr(route, "path", "") for route in page_router().routes}
+    assert paths == {"/page", *(f"/page/{name}" for name in FILES if name != "index.html")}
+
+
+def test_the_page_runs_no_code_but_its_own_and_makes_no_html_out_of_text() -> None:
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\son\w+=|\sstyle=", HTML)
+    forbidden = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function"
+    assert [name for name, script in MODULES.items() if re.search(forbidden, script)] == []
+    addresses = {found for text in FILES.values() for found in re.findall(r"https?://[\w.-]+", text)}
+    assert addresses <= {"http://www.w3.org"}  # a name of SVG
+
+
+def test_the_page_asks_for_every_file_that_it_needs_and_has_every_id() -> None:
+    linked = set(re.findall(r'<(?:link|script|img)\b[^>]*?\b(?:href|src)="([^"]+)"', HTML))
+    assert linked == {f"page/{name}" for name in FILES if name != "index.html"}
+    ids = set(re.findall(r'\bid="([^"]+)"', HTML))
+    assert set(re.findall(r'\$\("([^"]+)"\)', "".join(MODULES.values()))) <= ids

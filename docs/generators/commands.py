@@ -17,13 +17,21 @@ _SETTING = "setting_"
 
 def reference() -> str:
     """Every command: what it does, how it is typed, what it takes."""
-    subparsers = next(each for each in make_parser()._actions if isinstance(each, argparse._SubParsersAction))
-    commands: Mapping[str, argparse.ArgumentParser] = subparsers.choices
-    return "\n\n".join(text for name, parser in commands.items() for text in _command(name, parser))
+    return "\n\n".join(text for parser in _commands(make_parser()) for text in _command(parser))
 
 
-def _command(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
-    yield f"## visop {name}"
+def _commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """The commands of a parser, each before its own."""
+    for each in parser._actions:
+        if isinstance(each, argparse._SubParsersAction):
+            commands: Mapping[str, argparse.ArgumentParser] = each.choices
+            for command in commands.values():
+                yield command
+                yield from _commands(command)
+
+
+def _command(parser: argparse.ArgumentParser) -> Iterator[str]:
+    yield f"## {parser.prog}"
     yield sentence(str(parser.description))
     yield block(" ".join(_usage(parser)))
     actions = list(_shown(parser._actions))
@@ -47,6 +55,8 @@ def _passage(text: str) -> Iterator[str]:
 
 def _usage(parser: argparse.ArgumentParser) -> Iterator[str]:
     yield parser.prog
+    if any(isinstance(each, argparse._SubParsersAction) for each in parser._actions):
+        yield "ACTION"
     for action in _shown(parser._actions):
         if not action.option_strings:
             yield _positional(action)
@@ -90,4 +100,5 @@ def _help(action: argparse.Action) -> str:
 
 
 def _shown(actions: list[argparse.Action]) -> Iterator[argparse.Action]:
-    return (each for each in actions if each.help != argparse.SUPPRESS and each.dest != "help")
+    hidden = {"help", "action"}  # the second one chooses a command of a command, which has a section of its own
+    return (each for each in actions if each.help != argparse.SUPPRESS and each.dest not in hidden)

@@ -30,6 +30,8 @@ _COMMANDS = (
     "duplicates",
     "remove",
     "reindex",
+    "analyses",
+    "jobs",
     "compare",
     "evaluate",
     "train",
@@ -49,6 +51,8 @@ examples:
   visop detect pictures/ --model faces               find faces, or objects; --annotated FOLDER draws them
   visop index pictures/                              make a folder searchable, then
   visop search cat.jpg                               find the pictures most like one
+  visop analyses serve                               keep what operators find, in a database
+  visop jobs submit pictures/ --operator faces       have a folder analysed by a service that runs
 
 Words that mean the same in every command:
   -e, --operator HOST:PORT    a running operator         --out      where the result goes

@@ -18,7 +18,8 @@ ENV PATH=/opt/venv/bin:$PATH
 FROM base AS build
 RUN python3 -c 'import ensurepip' 2>/dev/null || { apt-get update \
     && apt-get install -y --no-install-recommends python3-venv; }
-# requirements-web.txt adds the search page (make web).
+# requirements-web.txt adds the search page (make web); requirements-analyses.txt is the service of analyses, with no
+# model in it (make analyses).
 ARG REQUIREMENTS=requirements.txt
 COPY ${REQUIREMENTS} /tmp/requirements.txt
 RUN python3 -m venv /opt/venv \
@@ -46,12 +47,14 @@ RUN python -c "from visop.models.registry import MODELS; \
 # Loading the operator compiles its model, so that a container starts in a second, even on a read-only file system.
 RUN mkdir -p ${OP_CACHE_DIR} && if [ -n "${WEIGHTS}" ]; then python -m visop.encoding.trial; fi
 # Make the files readable for any user, because some platforms run every image as a different user in group 0.
-RUN python -m compileall -q . && chmod -R a+rX . && chmod -R g=u ${OP_CACHE_DIR}
+RUN mkdir -p /var/lib/visop && python -m compileall -q . && chmod -R a+rX . && chmod -R g=u ${OP_CACHE_DIR} /var/lib/visop
 
 FROM base
 COPY --from=build /opt/venv /opt/venv
 COPY --from=app /app /app
 COPY --from=app --chown=10001:0 /var/cache/visop /var/cache/visop
+# What is kept, such as pictures of analyses; a volume that is mounted here belongs to the same user.
+COPY --from=app --chown=10001:0 /var/lib/visop /var/lib/visop
 
 ARG OPERATOR=auto
 ARG MODEL=auto

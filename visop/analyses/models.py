@@ -101,6 +101,7 @@ class Analysis(Base):
         item: its position in the job.
         idempotency_key: the caller's name for the request that made it.
         attempts: how often it was begun.
+        losses: how often its worker was lost while it was at it.
         not_before: when it may be tried again.
         claim: who is at work on it.
         lease_until: until when that is believed.
@@ -115,7 +116,7 @@ class Analysis(Base):
         UniqueConstraint("job_id", "item", name="uq_analyses_job_item"),
         Index("ix_analyses_work", "state", "priority", "not_before", "id"),
         Index("ix_analyses_owner_id", "owner", "id"),
-        Index("ix_analyses_job_state", "job_id", "state"),
+        Index("ix_analyses_job_state", "job_id", "state", "id"),
         Index("ix_analyses_digest", "digest"),
         Index("ix_analyses_created", "created"),
         {"sqlite_autoincrement": True},
@@ -132,6 +133,7 @@ class Analysis(Base):
     item: Mapped[int | None] = mapped_column(BigInteger)
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     attempts: Mapped[int] = mapped_column(default=0)
+    losses: Mapped[int] = mapped_column(default=0)
     not_before: Mapped[datetime | None]
     claim: Mapped[str | None] = mapped_column(String(64))
     lease_until: Mapped[datetime | None]

@@ -168,12 +168,12 @@ pins: .venv-pins/bin/python ## Refresh the pins of the images from pyproject.tom
 	.venv-pins/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(call pin,cpu --extra http,requirements.txt)
 	$(call pin,web --extra milvus,requirements-web.txt)
-	$(call pin,analyses --extra s3 --extra parquet,requirements-analyses.txt)
+	$(call pin,analyses --extra parquet,requirements-analyses.txt,s3fs>=2026.9)
 	$(call pin,gpu --extra http,requirements-gpu.txt)
 
-# $(call pin,EXTRA,FILE): one version of everything that EXTRA needs, for the oldest Python that we support.
-pin = echo 'grpcio-tools>=1.74' | .venv-pins/bin/uv pip compile --quiet --upgrade --python-version 3.11 \
-	--python-platform linux --annotation-style line --custom-compile-command 'make pins' \
+# $(call pin,EXTRA,FILE,MORE): one version of everything that EXTRA and MORE need, for the oldest Python that we support.
+pin = printf '%s\n' 'grpcio-tools>=1.74' $(if $(3),'$(3)') | .venv-pins/bin/uv pip compile --quiet --upgrade \
+	--python-version 3.11 --python-platform linux --annotation-style line --custom-compile-command 'make pins' \
 	--extra $(1) --output-file $(2) pyproject.toml -
 
 # --- documentation ---

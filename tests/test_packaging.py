@@ -32,7 +32,12 @@ def _needs(extra: str) -> list[Requirement]:
 
 @pytest.mark.parametrize(
     ("file", "extra"),
-    [("requirements.txt", "cpu"), ("requirements-web.txt", "web"), ("requirements-gpu.txt", "gpu")],
+    [
+        ("requirements.txt", "cpu"),
+        ("requirements-web.txt", "web"),
+        ("requirements-gpu.txt", "gpu"),
+        ("requirements-analyses.txt", "analyses"),
+    ],
 )
 def test_the_pins_of_an_image_fit_what_the_project_needs(file: str, extra: str) -> None:
     pins = _pins(file)
@@ -44,6 +49,10 @@ def test_the_pins_of_an_image_fit_what_the_project_needs(file: str, extra: str) 
 def test_the_cpu_image_has_no_tensorflow_and_the_gpu_image_has() -> None:
     assert not [name for name in _pins("requirements.txt") if "tensorflow" in name]
     assert "tensorflow" in _pins("requirements-gpu.txt")
+
+
+def test_the_image_of_analyses_has_no_model_and_no_engine() -> None:
+    assert not {"keras", "openvino", "tensorflow"} & set(_pins("requirements-analyses.txt"))
 
 
 def test_both_images_are_built_and_run_in_the_same_way() -> None:

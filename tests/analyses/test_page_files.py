@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
-from visop.analyses.routes.page import page_files, page_router
+import httpx
+from fastapi import FastAPI
+
+from visop.analyses.routes.page import add_page, page_files, page_router
 
 FILES = {file.name: file.read_text() for file in sorted(page_files(), key=lambda each: each.name)}
 HTML = FILES["index.html"]
 MODULES = {name: text for name, text in FILES.items() if name.endswith(".js")}
+
+
+def test_a_browser_gets_from_the_root_to_the_page_and_all_others_to_what_is_there() -> None:
+    app = FastAPI()
+    add_page(app)
+    app.get("/")(lambda: {"count": 0})
+    browser = answer_of(app, "/", "text/html,application/xhtml+xml,*/*;q=0.8")
+    assert (browser.status_code, browser.headers["location"]) == (303, "page")
+    assert answer_of(app, "/", "*/*").json() == {"count": 0}
+    assert answer_of(app, "/page", "*/*").text == HTML
+
+
+def answer_of(app: FastAPI, path: str, accept: str) -> httpx.Response:
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as web:
+            return await web.get(path, headers={"Accept": accept})
+
+    return asyncio.run(ask())
 
 
 def test_every_file_has_a_path_below_the_page_and_the_page_one_of_its_own() -> None:

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI, Request, Response
+from starlette.datastructures import Headers
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 import visop.http
 import visop.search.show
@@ -19,6 +22,26 @@ PAGE = "/page"
 # What it has in common with the page of a processor, and with those of search.
 _BOXES = ("boxes.css", "boxes.js", "list.js", "score.js")
 _CONTROLS = ("page.css", "words.js")
+
+
+def add_page(app: FastAPI) -> None:
+    """The page, to which a browser gets from ``/``, too. Before other routes of ``/``, which serve everybody else."""
+    app.include_router(page_router())
+    app.router.routes.append(_OfBrowsers("/", _to_page, methods=["GET"], include_in_schema=False))
+
+
+class _OfBrowsers(Route):
+    """A route of requests that ask for HTML, as browsers do where a person enters an address."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether a request is one of its own, after Starlette."""
+        if scope["type"] == "http" and "text/html" in Headers(scope=scope).get("accept", ""):
+            return super().matches(scope)
+        return Match.NONE, {}
+
+
+async def _to_page(_: Request) -> Response:
+    return Response(status_code=303, headers={"Location": PAGE[1:], "Vary": "Accept"})
 
 
 def page_router() -> APIRouter:

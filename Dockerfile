@@ -62,7 +62,7 @@ ARG WEIGHTS=auto
 ARG PORT=50051
 # Fewer malloc arenas, so that memory freed by many decoding threads is returned instead of kept for each thread.
 ENV OP_OPERATOR=${OPERATOR} OP_MODEL=${MODEL} OP_WEIGHTS=${WEIGHTS} OP_CACHE_DIR=/var/cache/visop \
-    OP_BIND=0.0.0.0 OP_ENDPOINT=127.0.0.1:${PORT} MALLOC_ARENA_MAX=2 HOME=/tmp
+    OP_BIND=0.0.0.0 OP_OPEN=on OP_ENDPOINT=127.0.0.1:${PORT} MALLOC_ARENA_MAX=2 HOME=/tmp
 WORKDIR /app
 USER 10001:0
 EXPOSE ${PORT}

@@ -46,7 +46,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.startswith("OP_") or name.lower().endswith("_proxy"):
+        if name.startswith(("OP_", "VISOP_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
 
 

@@ -41,6 +41,7 @@ BELOW = {
     "spelling": set(),
     "machine": set(),
     "rpc": {"errors"},
+    "access": {"address", "errors", "settings"},
     "metrics": {"address", "contract", "errors", "rpc", "settings"},
     "settings": {"errors", "address", "spelling"},
     "vectors": {"errors"},
@@ -57,12 +58,12 @@ BELOW = {
     "models": _CORE | {"images"},
     "processors": _CORE | {"images", "models"},
     "adapters": _CORE | {"images"},
-    "serving": _CORE | {"metrics", "rpc", "images", "processors", "adapters", "client"},  # or calls others
+    "serving": _CORE | {"access", "metrics", "rpc", "images", "processors", "adapters", "client"},  # or calls others
     "client": {"address", "ahead", "rpc", "errors", "contract", "detection"},
     "encoding": _CORE | {"journal", "rpc", "images", "models", "processors", "serving", "client"},
     "detecting": _CORE | {"journal", "rpc", "images", "processors", "serving", "client", "encoding"},
     "page": set(),
-    "http": _CORE | {"metrics", "rpc", "images", "serving", "page"},
+    "http": _CORE | {"access", "metrics", "rpc", "images", "serving", "page"},
     "collect": _CORE | {"journal", "images"},
     "templates": set(),
     "evaluation": _SERVED | {"annotations", "detecting", "synthetic", "templates"},
@@ -71,7 +72,7 @@ BELOW = {
     "analyses": _SERVED | {"detecting", "http", "journal", "matching", "page", "search", "templates"},
     "training": _SERVED | {"annotations", "evaluation", "synthetic"},
     "cli": _SERVED
-    | {"annotations", "collect", "detecting", "evaluation", "http", "matching", "search", "synthetic"}
+    | {"access", "annotations", "collect", "detecting", "evaluation", "http", "matching", "search", "synthetic"}
     | {"analyses", "training", "web"},
     "__main__": {"cli"},
 }

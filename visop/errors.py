@@ -14,6 +14,7 @@
     ├── StreamIdle                 a stream was ended because nothing was sent on it
     ├── ShuttingDown               the operator is draining
     ├── NotFound                   what was asked for does not exist, or no longer
+    ├── NotAuthenticated           the caller showed no token, or one that is not known
     ├── NotAllowed                 what was asked for is not permitted
     ├── ModelFailed                the operator's own code raised, or returned an unusable result
     ├── BadItems                   several inputs of one call failed
@@ -122,6 +123,10 @@ class ShuttingDown(VisopError):
 
 class NotFound(VisopError):
     """What was asked for does not exist, or no longer."""
+
+
+class NotAuthenticated(VisopError):
+    """The caller showed no token, or one that is not known, or no longer."""
 
 
 class NotAllowed(VisopError):

@@ -23,8 +23,8 @@ MIB = 1024 * 1024
 #: Of a crop, on each side, in widths or heights of its box.
 MAX_MARGIN = 10
 
-# Variables of other programs that are nearly the name of a setting: 1Password's command line has this one.
-_OF_OTHERS = {"OP_FORMAT"}
+# Variables of other programs that are nearly the name of a setting: 1Password's command line has these.
+_OF_OTHERS = {"OP_FORMAT", "OP_TOKEN"}
 
 
 def _setting(default: Any, help_text: str, rule: Callable[[Any], bool] | None = None, rule_text: str = "") -> Any:
@@ -125,6 +125,18 @@ class Settings:
     tls_key: str = _setting("", "File of the private key of OP_TLS_CERT, in PEM, without a password.")
     tls_client_ca: str = _setting(
         "", "File of authorities, in PEM: every client has to show a certificate of theirs (mutual TLS)."
+    )
+
+    tokens_file: str = _setting(
+        "",
+        "File of the tokens that callers have to show, one per line, as `visop token` writes it; it is read again when "
+        "it changes. Health and readiness need none.",
+    )
+    tokens: str = _setting("", "Lines of OP_TOKENS_FILE, with ; between them, in place of a file or beside it.")
+    open: bool = _setting(
+        False,
+        "Whether other machines may call without a token and without a certificate (OP_TOKENS_FILE, OP_TLS_CLIENT_CA). "
+        "The container images set it, for their network decides who reaches them.",
     )
 
     # How much at once

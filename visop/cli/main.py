@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from visop import __version__
 from visop.cli.console import FAILED, INTERRUPTED, WRONG_USAGE, complain, reason
 from visop.cli.flags import CommandParser, Formatter, explain
+from visop.cli.operator_flags import use_connection_flags
 from visop.errors import UsageError, VisopError
 
 # In the order of the help. Each module has an ``add_parser``.
@@ -23,6 +24,7 @@ _COMMANDS = (
     "serve",
     "info",
     "health",
+    "token",
     "encode",
     "detect",
     "index",
@@ -81,6 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unknown:
         arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
+        use_connection_flags(arguments)
         status: int = arguments.run(arguments)
         sys.stdout.flush()
     except UsageError as error:

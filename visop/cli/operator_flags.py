@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,6 +23,28 @@ def add_running_operator(parser: argparse._ActionsContainer, help_text: str, *, 
     """Add ``-e/--operator HOST:PORT``: ``operator``, or ``operators`` if there may be several."""
     where: dict[str, Any] = {"dest": "operators", "default": []} if several else {"dest": "operator"}
     parser.add_argument("-e", "--operator", action=_Running, metavar="HOST:PORT", help=help_text, **where)
+    _add_connection_flags(parser)
+
+
+def _add_connection_flags(parser: argparse._ActionsContainer) -> None:
+    """Add what a running operator needs that is not open to all."""
+    tls = "connect to the running operator with TLS"
+    parser.add_argument("--tls", action="store_const", const="on", help=f"{tls} [VISOP_TLS]")
+    files = {
+        "ca": f"{tls}, and take authorities from this file [VISOP_CA]",
+        "cert": f"{tls}, and show it this certificate, with --key [VISOP_CERT]",
+        "key": "the private key of --cert [VISOP_KEY]",
+        "token-file": "send it the token that this file has [VISOP_TOKEN_FILE]",
+    }
+    for name, text in files.items():
+        parser.add_argument(f"--{name}", metavar="FILE", help=text)
+
+
+def use_connection_flags(arguments: argparse.Namespace) -> None:
+    """Say to all connections of this process what these flags say: clients are made in many places."""
+    for name in ("tls", "ca", "cert", "key", "token_file"):
+        if value := getattr(arguments, name, None):
+            os.environ[f"VISOP_{name.upper()}"] = value
 
 
 def host_port(text: str) -> str:

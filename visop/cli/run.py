@@ -43,7 +43,7 @@ examples:
   visop run                                   try it, then open http://{DEFAULT_HTTP}
   visop run --pictures ~/Pictures             your own pictures
   visop run --model vgg16 --weights random    another model
-  visop run --uri http://milvus:19530 --http-endpoint 0.0.0.0:8080 --uploads /srv/uploads
+  visop run --uri http://milvus:19530 --http-endpoint 0.0.0.0:8080 --tokens-file tokens.txt
   visop run --engine-api --http-endpoint 127.0.0.1:5000
 """
 
@@ -94,7 +94,9 @@ def add_parser(commands: Commands) -> None:
     )
     add_calibration(parser)
     section = parser.add_argument_group("where it is reached")
-    add_settings(section, ["endpoint", "bind", "http_endpoint", "http_hosts"])
+    add_settings(
+        section, ["endpoint", "bind", "http_endpoint", "http_hosts", "tokens_file", "tls_cert", "tls_key", "open"]
+    )
     http = next(action for action in parser._actions if action.dest == "setting_http_endpoint")
     http.help = f"HOST:PORT of the page and of HTTP [OP_HTTP_ENDPOINT; default: {DEFAULT_HTTP}]"
     add_old_spelling(parser, "--http", http)

@@ -25,7 +25,7 @@ examples:
   visop serve --processor regions:10                         a vector for each of ten regions of a picture
   visop serve --http-endpoint 127.0.0.1:8080                 over HTTP, too
   visop serve --processor faces --encoder 10.0.0.8:50051     find faces here, and encode them there
-  visop serve --bind 0.0.0.0 --endpoint 10.0.0.7:50051       for other machines, which call 10.0.0.7:50051
+  visop serve --bind 0.0.0.0 --endpoint 10.0.0.7:50051 --tokens-file tokens.txt    for other machines, by 10.0.0.7:50051
 """
 
 

@@ -8,6 +8,7 @@ import grpc
 
 from visop import address
 from visop.client.identity import MAX_MESSAGE_BYTES
+from visop.client.security import Security
 
 _OPTIONS = [
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -34,10 +35,16 @@ def open_channel(
         credentials: as of ``Client``.
         proxy: as of ``Client``.
         options: of gRPC, beside those that every channel has.
+
+    Raises:
+        UsageError: a file that the environment names for it cannot be read.
     """
     all_options = [*_OPTIONS, *options]
     if not proxy or address.leads_here(target):
         all_options.append(_NO_PROXY)
-    if credentials is None:
-        return grpc.insecure_channel(target, options=all_options)
-    return grpc.secure_channel(target, credentials, options=all_options)
+    security = Security.of_environment()
+    if (credentials := credentials or security.channel_credentials()) is None:
+        channel = grpc.insecure_channel(target, options=all_options)
+    else:
+        channel = grpc.secure_channel(target, credentials, options=all_options)
+    return security.with_token(channel)

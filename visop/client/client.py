@@ -47,7 +47,8 @@ class Client:
     Args:
         target: HOST:PORT, or any other name that gRPC resolves.
         timeout_s: limit on the time for one call in seconds, retries included; for ``encode_stream``, for one reply.
-        credentials: for a server behind TLS, such as ``grpc.ssl_channel_credentials()``; None connects without TLS.
+        credentials: for a server behind TLS, such as ``grpc.ssl_channel_credentials()``; None takes what the variables
+            ``VISOP_CA`` and its like say, or else connects without TLS.
         backoff: retries of single calls; ``Backoff(retries=0)`` turns them off.
         bulk_backoff: retries of ``encode_stream``; every reply resets the count of failures.
         proxy: whether the proxy that the environment names (``http_proxy``) may be used. Loopback addresses and Unix

@@ -10,7 +10,7 @@ from google.rpc import error_details_pb2
 from grpc import StatusCode
 from grpc_status import rpc_status
 
-from visop.errors import BadItems, DeadlinePassed, Overloaded, Unreachable, VisopError
+from visop.errors import BadItems, DeadlinePassed, NotAllowed, NotAuthenticated, Overloaded, Unreachable, VisopError
 from visop.rpc.statuses import error_of, remote_error
 
 Detail = TypeVar("Detail", bound=Message)
@@ -21,6 +21,11 @@ _TOO_LARGE = "message larger than max"
 
 # gRPC's text when the deadline passed in the client; any other text comes from the server.
 _PASSED_HERE = "Deadline Exceeded"
+
+_OF_CALLER: dict[StatusCode, type[VisopError]] = {
+    StatusCode.UNAUTHENTICATED: NotAuthenticated,
+    StatusCode.PERMISSION_DENIED: NotAllowed,
+}
 
 # How gRPC's text begins if no connection was made.
 _NOT_CONNECTED = ("failed to connect to all addresses", "DNS resolution failed")
@@ -44,6 +49,8 @@ def error_of_call(call: grpc.RpcError, target: str, timeout_s: float) -> VisopEr
         return DeadlinePassed(f"{target}: {reason}")
     if code is StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE not in text:
         return Overloaded(text, _retry_after_s(call) or 0.0)
+    if code in _OF_CALLER:
+        return _OF_CALLER[code](f"{target}: {text}")
     if code in (StatusCode.INTERNAL, StatusCode.RESOURCE_EXHAUSTED):
         return remote_error(code, text)  # not ModelFailed: INTERNAL may come from gRPC itself
     return error_of(code, text)

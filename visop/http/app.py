@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from visop import __version__
+from visop.access.tokens import Tokens
 from visop.http.api.analysis import analysis_router
 from visop.http.api.execute import execute_router
 from visop.http.api.function import function_router
@@ -15,6 +16,7 @@ from visop.http.api.health import health_router
 from visop.http.api.identity import identity_router
 from visop.http.api.metrics import metrics_router
 from visop.http.api.tei import tei_router
+from visop.http.authenticate import Authenticate
 from visop.http.body_limits import BodyLimits, BodyRules
 from visop.http.count_requests import CountRequests
 from visop.http.docs_page import docs_router
@@ -95,6 +97,8 @@ def _add_middleware(app: FastAPI, endpoint: Endpoint, settings: Settings, bound:
         max_bodies=settings.max_calls,
     )
     app.add_middleware(BodyLimits, rules=rules, answers=lambda: endpoint.answers)
+    if tokens := Tokens.of(settings):
+        app.add_middleware(Authenticate, tokens=tokens)
     hosts = hosts_of(bound, settings.http_host, settings.http_hosts)
     app.add_middleware(BrowserProtection, hosts=hosts, closing=lambda: endpoint.closing)
     app.add_middleware(CountRequests)

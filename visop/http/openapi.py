@@ -32,6 +32,7 @@ _TIMEOUT = {
 
 _PROBLEMS = {
     400: "An input or the request is bad; `violations` names every bad input. Or a URL's server answered no image.",
+    401: "A token is needed: `Authorization: Bearer TOKEN`.",
     403: "A page of another site sent it, or it is not allowed here.",
     404: "No such picture or function, or the picture cannot be fetched.",
     406: "`Accept` takes no form that the answer has.",

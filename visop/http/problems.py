@@ -36,6 +36,7 @@ MEDIA_TYPE = "application/problem+json"
 STATUSES = {
     StatusCode.INVALID_ARGUMENT: 400,
     StatusCode.FAILED_PRECONDITION: 400,
+    StatusCode.UNAUTHENTICATED: 401,
     StatusCode.PERMISSION_DENIED: 403,
     StatusCode.NOT_FOUND: 404,
     StatusCode.UNIMPLEMENTED: 405,

@@ -7,6 +7,7 @@
     DEADLINE_EXCEEDED    DeadlinePassed
     CANCELLED            CallerGone
     NOT_FOUND            NotFound
+    UNAUTHENTICATED      NotAuthenticated
     PERMISSION_DENIED    NotAllowed
     INTERNAL             ModelFailed, and all others
     (of its inputs)      BadItems
@@ -27,6 +28,7 @@ from visop.errors import (
     InvalidInput,
     ModelFailed,
     NotAllowed,
+    NotAuthenticated,
     NotFound,
     OtherEncoder,
     Overloaded,
@@ -52,6 +54,7 @@ _STATUSES: dict[type[VisopError], StatusCode] = {
     DeadlinePassed: StatusCode.DEADLINE_EXCEEDED,
     CallerGone: StatusCode.CANCELLED,
     NotFound: StatusCode.NOT_FOUND,
+    NotAuthenticated: StatusCode.UNAUTHENTICATED,
     NotAllowed: StatusCode.PERMISSION_DENIED,
 }
 

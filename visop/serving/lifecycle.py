@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 
+from visop.access.reach import check_reach
 from visop.errors import UsageError, VisopError
 from visop.machine import memory_limit
 from visop.metrics.own_port import MetricsServer
@@ -55,6 +56,7 @@ def serve(
         UsageError: a setting is wrong, which shows when the operator is loaded or the ports are opened.
     """
     settings = effective.settings
+    check_reach(settings)
     before = set(threading.enumerate())
     configure_logging(settings.log_level, settings.log_format)
     raise_max_open_files()

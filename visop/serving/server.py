@@ -12,6 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from visop import address
+from visop.access.tokens import Tokens
 from visop.contract import Processor
 from visop.errors import SettingsError
 from visop.metrics.grpc_calls import CountCalls, types_of
@@ -19,6 +20,7 @@ from visop.metrics.server import forget_server, watch_server
 from visop.rpc import fxwatcher_pb2, fxwatcher_pb2_grpc, rpc_pb2, rpc_pb2_grpc
 from visop.serving.admission import CallAdmission
 from visop.serving.arrivals import LOOKAHEAD_BYTES, Arrivals
+from visop.serving.authenticate import Authenticate
 from visop.serving.bytes_in_flight import most_bytes_in_flight
 from visop.serving.call_threads import CallThreads
 from visop.serving.certificates import Certificates
@@ -105,7 +107,7 @@ class Server:
         self._messages = Messages(self._calls.in_flight, arrivals, timeout_s, settings.max_message_bytes)
         self._idle = IdleConnections(lambda: self.port)
         self._receive = Receive(self._messages, self._threads_of, _WORK, self._idle)
-        interceptors = [CountCalls(types_of(_DESCRIBED)), self._receive, RefuseMalformed()]
+        interceptors = [CountCalls(types_of(_DESCRIBED)), *_authenticate(settings), self._receive, RefuseMalformed()]
         self._grpc = grpc.server(self._work.pool, [], interceptors, options=_options(settings))
         self._certificates = Certificates.of(settings)
         self.port = self._bind()
@@ -227,6 +229,11 @@ class Server:
         status = health_pb2.HealthCheckResponse.SERVING if well else health_pb2.HealthCheckResponse.NOT_SERVING
         for name in ("", *self._services):
             self._health.set(name, status)
+
+
+def _authenticate(settings: Settings) -> list[Authenticate]:
+    tokens = Tokens.of(settings)
+    return [Authenticate(tokens)] if tokens else []
 
 
 def _described() -> DescriptorPool:

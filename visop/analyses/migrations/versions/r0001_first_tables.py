@@ -75,6 +75,7 @@ def _analyses() -> None:
         sa.Column("item", sa.BigInteger()),
         sa.Column("idempotency_key", sa.String(255)),
         *_work(),
+        sa.Column("losses", sa.Integer(), nullable=False),
         sa.Column("error_code", sa.String(40)),
         sa.Column("error", sa.Text()),
         sa.Column("webhook", sa.Text()),
@@ -88,7 +89,7 @@ def _analyses() -> None:
     )
     op.create_index("ix_analyses_work", "analyses", ["state", "priority", "not_before", "id"])
     op.create_index("ix_analyses_owner_id", "analyses", ["owner", "id"])
-    op.create_index("ix_analyses_job_state", "analyses", ["job_id", "state"])
+    op.create_index("ix_analyses_job_state", "analyses", ["job_id", "state", "id"])
     op.create_index("ix_analyses_digest", "analyses", ["digest"])
     op.create_index("ix_analyses_created", "analyses", ["created"])
 

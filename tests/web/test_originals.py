@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image as PILImage
 
-from visop.web.originals import media_type_of, suffix_of
+from visop.images.formats.media_types import media_type_of, suffix_of
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import BinaryIO
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from visop.images.formats.media_types import media_type_of
 from visop.images.formats.signatures import SNIFF_BYTES
-from visop.web.originals import media_type_of
 
 _CHUNK_BYTES = 64 * 1024
 

@@ -15,27 +15,12 @@ from typing import BinaryIO, Self
 
 from visop.errors import NotFound
 from visop.http.problems import Gone
-from visop.images.formats.signatures import sniff
 from visop.search.originals.reading import read_kept
 from visop.search.presence import is_gone
 from visop.search.schema import Picture
 from visop.settings import Settings
 from visop.sources import path_of
 from visop.web.web_files import WebFiles
-
-# The format of a file -> the media type that a browser is told, and the suffix of an upload. Files of any other format
-# are downloads: an SVG may hold a script.
-_MEDIA_TYPES = {
-    "JPEG": ("image/jpeg", ".jpg"),
-    "PNG": ("image/png", ".png"),
-    "GIF": ("image/gif", ".gif"),
-    "WEBP": ("image/webp", ".webp"),
-    "BMP": ("image/bmp", ".bmp"),
-    "TIFF": ("image/tiff", ".tiff"),
-    "AVIF": ("image/avif", ".avif"),
-    "HEIF": ("image/heic", ".heic"),
-}
-_DOWNLOAD = ("application/octet-stream", "")
 
 _GONE = "the picture is in the index, but its file is gone or has changed"
 
@@ -97,13 +82,3 @@ class Originals:
                 return file
             file.close()
         return None
-
-
-def media_type_of(data: bytes) -> str:
-    """The media type of a file, from its first bytes, as ``sniff`` takes them."""
-    return _MEDIA_TYPES.get(sniff(data) or "", _DOWNLOAD)[0]
-
-
-def suffix_of(data: bytes) -> str:
-    """The suffix for a file, such as ``.jpg``, from its first bytes; empty if its kind is unknown."""
-    return _MEDIA_TYPES.get(sniff(data) or "", _DOWNLOAD)[1]

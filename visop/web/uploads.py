@@ -15,6 +15,7 @@ from pathlib import Path
 from visop.encoding.encoded import EncodedPicture
 from visop.errors import NotAllowed, VisopError
 from visop.files import file_sha256, write_whole
+from visop.images.formats.media_types import suffix_of
 from visop.images.thumbnail import size_of
 from visop.search.attributes import Attribute, check_attributes
 from visop.search.change_attributes import change_attributes, with_attributes
@@ -22,7 +23,7 @@ from visop.search.index import Index
 from visop.search.match import Match
 from visop.search.schema import MAX_NAMES, Picture, Row
 from visop.sources import path_of, stored_name
-from visop.web.originals import Originals, suffix_of
+from visop.web.originals import Originals
 from visop.web.store_errors import safe_errors
 
 logger = logging.getLogger("visop.web")

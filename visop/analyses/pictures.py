@@ -1,0 +1,136 @@
+"""Keep each picture once, and as long as an analysis is of it.
+
+The file comes before its row and goes after it, so that a process that is killed in between leaves a file too many,
+which ``sweep`` finds, and never a row without its file. Whoever adds or takes away the rows of a picture holds its lock
+until the end of the transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import delete, exists, select, text
+from sqlalchemy.orm import Session
+
+from visop.analyses.database import Database
+from visop.analyses.errors import PicturesUnavailable
+from visop.analyses.models import Analysis, Picture
+from visop.analyses.picture_store import PictureStore
+from visop.images.decode import ImageLimits
+from visop.images.decode_process import decode_in_process
+from visop.images.formats.media_types import media_type_of
+from visop.images.thumbnail import size_of
+
+logger = logging.getLogger("visop.analyses")
+
+# A file younger than this may be one whose row is about to come.
+_SWEEP_AGE_S = 3600.0
+
+
+@dataclass(frozen=True)
+class KeptFile:
+    """A picture whose file is kept, and whose row may not be there yet.
+
+    Attributes:
+        data: the file.
+        digest: the SHA-256 of it.
+    """
+
+    data: bytes
+    digest: str
+
+
+class Pictures:
+    """The files and rows of pictures. May be used from several threads and processes.
+
+    Args:
+        database: with the rows.
+        store: with the files.
+        limits: on pictures.
+    """
+
+    def __init__(self, database: Database, store: PictureStore, limits: ImageLimits) -> None:
+        self._database, self.store, self.limits = database, store, limits
+
+    def check(self, data: bytes) -> None:
+        """Find out whether this is a picture, as a call of an operator would.
+
+        Raises:
+            ImageDecodeError, ImageTooLarge: it is none, or too large.
+        """
+        decode_in_process(data, self.limits)
+
+    def keep(self, data: bytes) -> KeptFile:
+        """Write the file of a picture that was checked. Its row comes with ``add``. Raises PicturesUnavailable."""
+        return KeptFile(data, self.store.keep(data))
+
+    def add(self, session: Session, kept: KeptFile) -> None:
+        """Add the row of a picture, unless it is there, in the transaction that adds an analysis of it.
+
+        Raises:
+            PicturesUnavailable: the file was deleted meanwhile with the last analysis of it, and cannot be written.
+        """
+        lock_pictures(session, [kept.digest])
+        if session.get(Picture, kept.digest) is None:
+            width, height = size_of(kept.data)
+            session.add(
+                Picture(
+                    digest=kept.digest,
+                    size=len(kept.data),
+                    media_type=media_type_of(kept.data),
+                    width=width or None,
+                    height=height or None,
+                )
+            )
+            session.flush()
+        self.store.put(kept.digest, kept.data)
+
+    def release(self, session: Session, digests: Collection[str]) -> list[str]:
+        """Delete the rows of pictures that no analysis is of any more, in the transaction that took the last away.
+
+        Returns:
+            Those whose files are to be deleted with ``discard`` after the transaction.
+        """
+        lock_pictures(session, digests)
+        used = exists().where(Analysis.digest == Picture.digest)
+        unused = delete(Picture).where(Picture.digest.in_(digests), ~used).returning(Picture.digest)
+        return list(session.scalars(unused)) if digests else []
+
+    def discard(self, digests: Iterable[str]) -> None:
+        """Delete files without a row, one after the other. What cannot be deleted now ``sweep`` deletes later."""
+        for digest in digests:
+            try:
+                with self._database.session() as session:
+                    lock_pictures(session, [digest])
+                    if session.get(Picture, digest) is None:  # else it came back meanwhile
+                        self.store.delete(digest)
+            except PicturesUnavailable as error:
+                logger.warning("the file %s stays for now: %s", digest[:12], error)
+
+    def sweep(self) -> int:
+        """Delete files that have had no row for an hour, which processes left that were killed; return how many."""
+        old = [digest for digest, written in self.store.digests() if written < time.time() - _SWEEP_AGE_S]
+        with self._database.reading() as session:
+            known = set(session.scalars(select(Picture.digest)))
+        left = [digest for digest in old if digest not in known]
+        self.discard(left)
+        return len(left)
+
+
+def lock_pictures(session: Session, digests: Collection[str]) -> None:
+    """Keep others from adding or taking away rows of these pictures until the transaction ends.
+
+    SQLite has one writer anyway.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return
+    for key in sorted(map(_key, digests)):  # in one order, so that two transactions never wait for each other
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+def _key(digest: str) -> int:
+    return int.from_bytes(hashlib.sha256(digest.encode()).digest()[:8], signed=True)

@@ -643,7 +643,7 @@ def test_another_index_is_chosen_by_keyboard_and_kept_in_the_address(
 ) -> None:
     site = start_site(3)
     assert site.web.post("/v1/indexes", json={"name": "art", "attributes": {"title": "string"}}).status_code == 201
-    file = picture_file(colour_of(30))
+    file = picture_file(colour_of(100))
     body = {"pictures": [{"data": base64.b64encode(file).decode(), "attributes": {"title": "Mona Lisa"}}]}
     assert site.web.post("/v1/indexes/art/pictures", json=body).json()["added"] == 1
     page = open_page(site, PHONE)
@@ -664,12 +664,19 @@ def test_another_index_is_chosen_by_keyboard_and_kept_in_the_address(
     assert "v1/indexes/art/pictures/" in (page.locator("#viewer-file").get_attribute("href") or "")
     page.keyboard.press("Escape")
     page.locator("#add-files").set_input_files(
-        FilePayload(name="x.png", mimeType="image/png", buffer=picture_file(colour_of(31)))
+        FilePayload(name="x.png", mimeType="image/png", buffer=picture_file(colour_of(101)))
     )
     expect(page.locator(".card")).to_have_count(2)
     page.reload()
     expect(page.locator(".card")).to_have_count(2)
     expect(page.get_by_label("Index", exact=True)).to_have_value("art")
+    page.get_by_role("link", name="Find copies").click()
+    expect(page.get_by_role("heading", name="Copies in art")).to_be_visible()
+    page.get_by_role("button", name="Look for copies").click()
+    expect(page.locator("#finding-text")).to_contain_text("1 group of copies")
+    assert page.locator(".group img").first.evaluate("image => image.decode().then(() => image.naturalWidth)") == 16
+    page.get_by_role("link", name="Search by picture").click()
+    expect(page.locator(".card")).to_have_count(2)
     page.get_by_label("Index", exact=True).select_option("test")
     expect(page.locator(".card")).to_have_count(3)
     page.go_back()

@@ -35,16 +35,16 @@ def names(site: Site) -> dict[str, str]:
     return {short: str(site.folder / short) for short in shorts}
 
 
-def look(site: Site) -> dict[str, Any]:
+def look(site: Site, path: str = "/v1/duplicates") -> dict[str, Any]:
     """Look for copies, and wait for the end."""
-    assert site.web.post("/v1/duplicates").status_code == 200
-    while (found := found_of(site))["state"] == "running":
+    assert site.web.post(path).status_code == 200
+    while (found := found_of(site, path))["state"] == "running":
         pass
     return found
 
 
-def found_of(site: Site) -> dict[str, Any]:
-    found: dict[str, Any] = site.web.get("/v1/duplicates").json()
+def found_of(site: Site, path: str = "/v1/duplicates") -> dict[str, Any]:
+    found: dict[str, Any] = site.web.get(path).json()
     return found
 
 
@@ -90,6 +90,24 @@ def test_what_is_moved_leaves_the_index_and_comes_back(site: Site, names: dict[s
     assert sum(site.operator.batches) == encoded
     assert len(names_of(found_of(site))) == 2
     (away / first["undo_list"]).unlink()
+
+
+def test_each_index_has_copies_of_its_own(site: Site) -> None:
+    files = {f"{number}.png": (site.folder / f"{number}.png").read_bytes() for number in (100, 101)}
+    site.web.post("/v1/indexes", json={"name": "art"})
+    site.web.post("/v1/indexes/art/pictures", files=[("images", each) for each in files.items()])
+    path = "/v1/indexes/art/duplicates"
+    assert found_of(site, path)["state"] == "idle"
+    [group] = names_of(look(site, path))
+    assert len(group) == 2
+    assert not set(group) & set(site.ids())
+    moved = site.web.post(f"{path}/move", json={"groups": [{"keep": group[:1], "move": group[1:]}]}).json()
+    assert (moved["moved"], site.web.get("/v1/indexes/art").json()["count"]) == (group[1:], 1)
+    back = site.web.post(f"{path}/undo", json={"undo_list": moved["undo_list"]}).json()
+    assert (back["moved"], site.web.get("/v1/indexes/art").json()["count"]) == (group[1:], 2)
+    assert site.web.get("/v1/indexes/none/duplicates").status_code == 404
+    site.web.delete("/v1/indexes/art")
+    (site.folder.parent / "moved" / moved["undo_list"]).unlink()
 
 
 def test_only_what_was_found_to_be_a_copy_can_be_moved(site: Site, names: dict[str, str]) -> None:

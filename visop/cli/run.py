@@ -7,7 +7,9 @@ import functools
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from visop.address import is_loopback, is_wildcard, join, split
 from visop.cli.console import imports
@@ -22,6 +24,9 @@ from visop.part_scheme import NO_PARTS
 from visop.search import DEFAULT_URI
 from visop.settings import Effective, Settings, load_settings
 from visop.sources import is_url, typed_path
+
+if TYPE_CHECKING:
+    from visop.search.store import Store
 
 DEFAULT_HTTP = "127.0.0.1:8080"
 DEFAULT_UPLOADS = "visop-uploads"
@@ -105,22 +110,29 @@ def add_parser(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C; the exit status."""
-    is_default, uri = arguments.uri is None, uri_of(arguments)
-    effective = _settings(arguments, _parts(arguments, uri))
     _check_pictures(arguments.pictures)
+    is_first_visit = arguments.uri is None and not arguments.pictures
+    uri = uri_of(arguments)
     with imports("to search in a browser: pip install 'visop[web]'"):
-        from visop.search.place import file_of
+        from visop.search.parts_of_index import open_store_there
+    with open_store_there(uri, token()) or nullcontext() as store:  # a wrong one is refused before the model is loaded
+        return _serve(arguments, store, examples=is_first_visit and store is None)
+
+
+def _serve(arguments: argparse.Namespace, store: Store | None, *, examples: bool) -> int:
+    """Serve what is in a store; None if there is none yet. With ``examples``, those."""
+    effective = _settings(arguments, _parts(arguments, store))
+    with imports("to search in a browser: pip install 'visop[web]'"):
         from visop.serving.lifecycle import serve
         from visop.web.search_server import SearchOptions, open_search
-    file_of(uri)  # a wrong one is refused before the model is loaded
-    engine = _engine(arguments.engine_api, uri)
+    engine = _engine(arguments.engine_api, arguments.uri)
     options = SearchOptions(
-        uri=uri,
+        uri=arguments.uri,
         name=arguments.name,
         pictures=[typed_path(each) for each in arguments.pictures],
         find=find_options(arguments),
         watch=arguments.watch,
-        examples=not arguments.pictures and engine is None and is_default and not os.path.exists(uri),
+        examples=examples and engine is None,
         uploads=_folder(arguments.uploads, DEFAULT_UPLOADS, effective.settings.http_host),
         keep_originals=arguments.keep_originals,
         move_to=_folder(arguments.move_to, DEFAULT_MOVED, effective.settings.http_host),
@@ -129,6 +141,7 @@ def run(arguments: argparse.Namespace) -> int:
         token=token(),
         keep_metadata=arguments.keep_metadata,
         engine=engine,
+        store=store,
     )
     tell = functools.partial(_tell_address, effective.settings)
     return serve(effective, functools.partial(open_search, options, effective.settings), tell)
@@ -143,13 +156,13 @@ def _tell_address(settings: Settings, addresses: Mapping[str, str]) -> None:
     sys.stdout.flush()
 
 
-def _parts(arguments: argparse.Namespace, uri: str) -> str | None:
+def _parts(arguments: argparse.Namespace, store: Store | None) -> str | None:
     """What makes the parts of pictures: as it was asked for, or as the index has them that is there."""
     if arguments.parts is not None or os.environ.get("OP_PROCESSOR") or "processor" in given_settings(arguments):
         return arguments.parts  # type: ignore[no-any-return]
-    with imports("to search in a browser: pip install 'visop[web]'"):
-        from visop.search.parts_of_index import parts_of_index
-    return parts_of_index(uri, arguments.name, token())
+    from visop.search.parts_of_index import parts_of_index
+
+    return parts_of_index(store, arguments.name) if store else None
 
 
 def _settings(arguments: argparse.Namespace, parts: str | None) -> Effective:

@@ -131,6 +131,7 @@ class Index:
         token: str = "",
         limits: BatchLimits = DEFAULT_LIMITS,
         keep_originals: str = "",
+        store: Store | None = None,
     ) -> Self:
         """Open an index. One that is not there yet is made by the first ``add``.
 
@@ -139,6 +140,7 @@ class Index:
             name: of the index; a URI can hold several.
             operators: running operators, HOST:PORT each, that encode; none: the configured one, in this process.
             encoders: open ones, in place of ``operators``; they are not closed.
+            store: that of ``uri``, if it is open already, with limits of its own; it is not closed.
             parts: what makes the parts of pictures, of which each gets a vector, too: ``regions:10``, ``faces``,
                 ``ssd300``, ``module:Class`` of a ``visop.Processor``, or ``none``. None is as the index has them; a new
                 one has those of the operators. See docs/how-to/parts.md.
@@ -155,7 +157,8 @@ class Index:
         """
         settings = settings or load_settings(os.environ).settings
         check_name(name)
-        index = cls(lambda: open_store(uri, token, limits), uri, name, settings, operators, parts)
+        opening = (lambda: open_store(uri, token, limits)) if store is None else (lambda: nullcontext(store))
+        index = cls(opening, uri, name, settings, operators, parts)
         index._encoders, index._keep_originals = encoders, keep_originals
         try:
             index._found()

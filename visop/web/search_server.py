@@ -26,6 +26,7 @@ from visop.search.calibration import DEFAULT_FPR, copy_thresholds, tail_of
 from visop.search.duplicates import FewFalsePairs
 from visop.search.index import Index
 from visop.search.place import file_of
+from visop.search.store import Store
 from visop.serving.operators import check_encodes_pictures
 from visop.serving.part_encoder import AnyOperator, PartEncoder
 from visop.serving.pipeline import Pipeline
@@ -80,6 +81,7 @@ class SearchOptions:
         keep_metadata: whether other machines, too, get the files of pictures as they are, with GPS data.
         times: how long is waited for what while folders are watched.
         engine: the folder for what is registered through the interface of the original engine; None does not serve it.
+        store: that of ``uri``, if it is open already; it is not closed. There is none for examples.
     """
 
     uri: str
@@ -97,6 +99,7 @@ class SearchOptions:
     keep_metadata: bool = False
     times: WatchTimes = WatchTimes()
     engine: Path | None = None
+    store: Store | None = None
 
 
 @contextmanager
@@ -148,9 +151,11 @@ def open_routes(
     cache.mkdir(parents=True, exist_ok=True)
     uri, name = _examples_store(cache, info) if options.examples else (options.uri, options.name)
     with ExitStack() as stack:
-        kept = "" if options.examples else options.keep_originals
+        kept, store = ("", None) if options.examples else (options.keep_originals, options.store)
         index = stack.enter_context(
-            Index.open(uri, name, encoders=encoders, settings=settings, token=options.token, keep_originals=kept)
+            Index.open(
+                uri, name, encoders=encoders, settings=settings, token=options.token, keep_originals=kept, store=store
+            )
         )
         index.make()  # or checks that its vectors are of this encoder
         shared = _shared(options, settings, cache, stack)

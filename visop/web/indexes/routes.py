@@ -8,6 +8,8 @@ from visop.http.body import FORM, JSON, Body
 from visop.http.endpoint import Endpoint, Extend, Task
 from visop.http.openapi import CALL_PROBLEMS, READ_PROBLEMS, answers, body_of, problem_answers
 from visop.search.attributes import MAX_ATTRIBUTES
+from visop.web.duplicate_routes import add_duplicate_routes
+from visop.web.duplicates import Duplicates
 from visop.web.indexes.facts import all_facts, facts_of
 from visop.web.indexes.index_path import index_router, name_of
 from visop.web.indexes.messages import DeletedIndex, IndexFacts, IndexList, NewIndex
@@ -25,6 +27,7 @@ def index_routes(indexes: Indexes) -> Extend:
         app.include_router(_indexes_router(indexes, endpoint))
         app.include_router(_index_router(indexes, endpoint))
         app.include_router(index_pictures_router(indexes, endpoint))
+        app.include_router(_duplicates_router(indexes, endpoint))
 
     return extend
 
@@ -95,6 +98,16 @@ def _index_router(indexes: Indexes, endpoint: Endpoint) -> APIRouter:
         name = name_of(request)
         return await endpoint.serve(request, lambda body: removal_task(indexes.service(name), body))
 
+    return router
+
+
+def _duplicates_router(indexes: Indexes, endpoint: Endpoint) -> APIRouter:
+    router = index_router("/duplicates")
+
+    def of(request: Request) -> Duplicates:
+        return indexes.service(name_of(request)).duplicates
+
+    add_duplicate_routes(router, endpoint, of, lambda: indexes.default.duplicates)
     return router
 
 

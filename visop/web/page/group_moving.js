@@ -4,7 +4,7 @@ import { keptOf, movedOf } from "./choices.js";
 import { $, element } from "./dom.js";
 import { groupsToMove, leftOut } from "./group_list.js";
 import { dismissProblem, showProblem } from "./notices.js";
-import { postJson } from "./server.js";
+import { ofIndex, postJson } from "./server.js";
 import { counted, sentences } from "./words.js";
 
 const PER_CALL = 20; // groups, so that each call is answered in time
@@ -64,13 +64,13 @@ function moveSome(groups) {
     keep: [...keptOf(group)].map((at) => group.files[at].name),
     move: movedOf(group).map(({ name }) => name),
   }));
-  return postJson("v1/duplicates/move", { groups: choices, undo_list: undoList });
+  return postJson(ofIndex("duplicates/move"), { groups: choices, undo_list: undoList });
 }
 
 async function undo() {
   $("undo").setAttribute("disabled", "");
   try {
-    const { moved, left } = await postJson("v1/duplicates/undo", { undo_list: undoList });
+    const { moved, left } = await postJson(ofIndex("duplicates/undo"), { undo_list: undoList });
     undoList = "";
     tell(`Moved ${counted(moved.length, "file")} back.`, left);
   } catch (problem) {

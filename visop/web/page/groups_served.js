@@ -8,7 +8,8 @@ import { listenToMoving, offerMoving } from "./group_moving.js";
 import { dismissProblem, showProblem } from "./notices.js";
 import { listenToScript } from "./script_dialog.js";
 import { call } from "./problem.js";
-import { thumbnail } from "./server.js";
+import { fileAddress, indexInAddress, ofIndex, thumbnail } from "./server.js";
+import { state } from "./state.js";
 import { counted } from "./words.js";
 
 const POLL_MS = 1000;
@@ -17,7 +18,7 @@ const PER_CALL = 500;
 /** Show how far the search is, until it is done, and then what it found. */
 async function follow() {
   try {
-    const found = await call("v1/duplicates?limit=0");
+    const found = await call(ofIndex("duplicates?limit=0"));
     showFinding(found);
     if (found.state === "running") return setTimeout(follow, POLL_MS);
     if (found.state === "done") await showFound(found);
@@ -29,7 +30,7 @@ async function follow() {
 async function find() {
   dismissProblem();
   try {
-    showFinding(await call("v1/duplicates", { method: "POST" }));
+    showFinding(await call(ofIndex("duplicates"), { method: "POST" }));
     await follow();
   } catch (problem) {
     showProblem(problem);
@@ -56,7 +57,7 @@ function spokenFinding({ state, done, total, count, rule, message }) {
 async function showFound({ count, whole_names: wholeNames, move_to: folder }) {
   const groups = [];
   while (groups.length < count) {
-    const { groups: more } = await call(`v1/duplicates?limit=${PER_CALL}&offset=${groups.length}`);
+    const { groups: more } = await call(ofIndex(`duplicates?limit=${PER_CALL}&offset=${groups.length}`));
     if (!more.length) break;
     groups.push(...more);
   }
@@ -74,11 +75,20 @@ function groupOf({ pictures, ...facts }, wholeNames) {
 
 function servedFile(picture, name, at, wholeNames) {
   const file = fileOf(picture, name);
-  const served = { href: `v1/pictures/${picture.id}`, image: thumbnail(picture, 320), same: at > 0 };
+  const served = { href: fileAddress(picture), image: thumbnail(picture, 320), same: at > 0 };
   return wholeNames ? { ...file, ...served } : { ...file, ...served, path: null };
 }
 
-restore("served");
+/** The pictures are those of the index in the page's address. */
+function adoptIndex() {
+  state.index = indexInAddress();
+  if (!state.index) return;
+  $("back").setAttribute("href", `./?index=${state.index}`);
+  $("title").textContent = document.title = `Copies in ${state.index}`;
+}
+
+adoptIndex();
+restore(state.index ? `served ${state.index}` : "served");
 listenToList();
 listenToScript("~/copies");
 listenToMoving(follow);

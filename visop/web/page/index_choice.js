@@ -5,6 +5,7 @@ import { $, element } from "./dom.js";
 import { refresh } from "./indexing.js";
 import { dismissProblem, say, showProblem } from "./notices.js";
 import { call } from "./problem.js";
+import { indexInAddress } from "./server.js";
 import { state } from "./state.js";
 
 /** Offer the indexes that can be searched here. */
@@ -24,7 +25,9 @@ function optionOf({ name, is_default: isDefault }) {
 
 function showChosen() {
   $("index").value = state.index;
-  $("home").setAttribute("href", state.index ? `?index=${state.index}` : "./");
+  const which = state.index && `?index=${state.index}`;
+  $("home").setAttribute("href", which || "./");
+  $("copies").setAttribute("href", `duplicates${which}`);
 }
 
 /** Show the index of this name; empty for the one that the server was started for. */
@@ -36,7 +39,7 @@ export async function switchIndex(name) {
 
 /** Take the index from the page's address. Returns whether it is another one than before. */
 export async function adoptAddress() {
-  const name = new URLSearchParams(location.search).get("index") ?? "";
+  const name = indexInAddress();
   if (name === state.index) return false;
   state.index = name;
   state.status = null;

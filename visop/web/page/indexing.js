@@ -40,7 +40,7 @@ export async function refresh() {
   state.status = status;
   const { count, uploads, fetch, indexing } = state.status;
   $("count").textContent = count ? counted(count, "picture") : "";
-  $("copies").hidden = count < 2 || Boolean(state.index);
+  $("copies").hidden = count < 2;
   $("add").hidden = !uploads;
   $("url-row").hidden = !fetch;
   showIndexing(indexing);

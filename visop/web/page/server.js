@@ -10,6 +10,9 @@ export function postJson(path, value, signal) {
   return call(path, { method: "POST", headers, body: JSON.stringify(value), signal });
 }
 
+/** The name of the index in the page's address, ?index=NAME; empty is the one that the server was started for. */
+export const indexInAddress = () => encodeURIComponent(new URLSearchParams(location.search).get("index") ?? "");
+
 /** The path of something of the index that is shown, such as "search". */
 export const ofIndex = (path) => state.index ? `v1/indexes/${state.index}/${path}` : `v1/${path}`;
 

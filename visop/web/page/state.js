@@ -1,7 +1,7 @@
 // What several modules need to know. Each entry has one writer, named here.
 
 export const state = {
-  /** The name of the index that is shown; empty for the one that the server was started for. Written by index_choice.js. */
+  /** The name of the index that is shown; empty for the one that the server was started for. Written by index_choice.js and groups_served.js. */
   index: "",
 
   /** The index as the server last described it, or null before it has. Written by indexing.js. */

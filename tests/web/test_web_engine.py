@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -413,12 +414,6 @@ def test_an_operator_that_does_not_answer_is_named_at_the_deadline(engine: Engin
     engine.call("DELETE", "/pipeline/stuck")
 
 
-def test_it_is_there_only_if_it_is_asked_for(tmp_path: Path) -> None:
-    with open_test_site(tmp_path, 0) as site:
-        assert site.web.get("/v1/application").status_code == 404
-        assert "/v1/application" not in site.web.get("/openapi.json").json()["paths"]
-
-
 def test_every_path_may_end_with_a_slash(engine: EngineClient, application: Callable[..., str]) -> None:
     name = application()
     for path in ("/operator", "/pipeline", "/pipeline/plain", "/application", f"/application/{name}/entity/count"):
@@ -430,3 +425,37 @@ def test_applications_are_indexes_of_the_store(engine: EngineClient, application
     name = application(image="objects")
     found = [each for each in engine.call("GET", "/indexes")["indexes"] if each["name"].startswith(f"{name}_image_")]
     assert [each["parts"] for each in found] == ["colours+whole"]
+
+
+def test_a_page_of_the_application_may_show_the_pictures(engine: EngineClient, application: Callable[..., str]) -> None:
+    entity = engine.upload(application(**{"the picture": "plain"}), **{"the picture": picture_file(RED)})
+    answer = httpx.get(entity["_docs"]["the picture"]["url"])
+    assert (answer.content, answer.headers["Content-Type"]) == (picture_file(RED), "image/png")
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['"\\ud800"', '"\\u0000"', '"' + "x" * 100_000 + '"', "[" * 50_000, "1e999", "NaN", "null", "1" * 5000],
+    ids=len,
+)
+def test_odd_json_is_answered_in_the_form_of_the_original(
+    engine: EngineClient, application: Callable[..., str], text: str
+) -> None:
+    name, headers = (
+        application(image="plain", brand=("string", ""), price=("float", 0.5)),
+        {"Content-Type": "application/json"},
+    )
+    picture = given(image=picture_file(RED))["image"]["data"]
+    bodies = {
+        f"/application/{name}/upload": f'{{"fields": {{"image": {{"data": "{picture}"}}, "brand": {{"value": {text}}}}}}}',  # noqa: E501
+        f"/application/{name}/search": f'{{"fields": {{"image": {{"data": {text}}}}}, "topk": {text}}}',
+        "/application/odd": f'{{"fields": {{"image": {{"type": {text}, "value": {text}}}}}, "s3Bucket": {text}}}',
+        "/pipeline/odd": f'{{"description": {text}, "encoder": {{"name": {text}, "instance": {text}}}}}',
+        "/operator/register": json.dumps(NEW).replace('"encoder"', text),
+        "/pipeline/plain/test": f'{{"data": {text}, "url": {text}}}',
+    }
+    for path, body in bodies.items():
+        answer = engine.http.post(path, content=body, headers=headers)
+        assert answer.status_code in (400, 404) or (answer.status_code == 200 and path.endswith("upload")), answer.text
+        assert answer.status_code == 200 or set(answer.json()) == {"message", "error"}, answer.text

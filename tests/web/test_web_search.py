@@ -240,3 +240,8 @@ def test_what_is_proven_says_where_it_lies_and_what_was_done(site: Site) -> None
     assert site.search(id=kept["id"], k=1).json()["matches"][0]["proof"] is None
     refused = site.search(vector=[1, 0, 0], verify=True)
     assert (refused.status_code, "takes a picture" in refused.text) == (400, True)
+
+
+def test_the_interface_of_the_original_engine_is_there_only_if_it_is_asked_for(site: Site) -> None:
+    assert site.web.get("/v1/application").status_code == 404
+    assert "/v1/application" not in site.web.get("/openapi.json").json()["paths"]

@@ -225,10 +225,14 @@ def _on_http_error(request: Request, error: HTTPException) -> Response:
 
 
 def _methods_of(request: Request) -> list[str]:
-    """The documented methods of a path. The framework tells only those of the first of its routes."""
+    """The documented methods of a path. The framework tells only those of the first of its routes.
+
+    A path without parameters comes before one that has it as a parameter.
+    """
     paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
-    fitting = (each for each in paths if re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", each), request.url.path))
-    return sorted(method.upper() for each in fitting for method in paths[each])
+    fitting = [each for each in paths if re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", each), request.url.path)]
+    least = min((each.count("{") for each in fitting), default=0)
+    return sorted(method.upper() for each in fitting if each.count("{") == least for method in paths[each])
 
 
 def _on_validation_error(_: Request, error: RequestValidationError) -> Response:

@@ -145,9 +145,11 @@ def _add_entities(router: APIRouter, service: EngineService, endpoint: Endpoint)
     )
     async def picture(request: Request, name: str, id: str, field: str) -> Response:  # noqa: A002 - as above
         """The file that was uploaded, or fetched; other machines get it without metadata, such as GPS data."""
-        return await endpoint.look(
+        answer = await endpoint.look(
             request, lambda: FileAnswer(service.published.open(service.entities.picture(name, id, field)))
         )
+        answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # pages of applications show it
+        return answer
 
 
 _OPTIONAL_DELETION = {"required": False, "content": {JSON: {"schema": messages.Deletion.model_json_schema()}}}

@@ -6,6 +6,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 from visop.contract import OperatorInfo
 from visop.encoding.same_encoder import differences
@@ -16,16 +17,17 @@ from visop.search.errors import NoSuchIndex
 from visop.search.index import Index
 from visop.search.originals.address import folder_address
 from visop.search.originals.folder import OriginalsFolder
+from visop.search.originals.keeping import keeping
 from visop.search.place import file_of, shown_uri
 from visop.search.schema import Picture, Row
-from visop.search.store import Store
+from visop.search.store import Collection, Store
 from visop.sources import path_of
 from visop.web.engine.running import Pictured
 from visop.web.store_errors import safe_errors
 
 
 class FieldIndexes:
-    """May be used from several threads.
+    """A context manager; may be used from several threads.
 
     Args:
         beside: an index of the store; those of fields are beside it.
@@ -37,6 +39,13 @@ class FieldIndexes:
         self._indexes: dict[str, Index] = {}
         self._folders: dict[str, OriginalsFolder] = {}
         self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in list(self._indexes):
+            self._forget(name)
 
     @property
     def store(self) -> Store:
@@ -63,9 +72,7 @@ class FieldIndexes:
                 if self.store.target_of(name) is None:
                     self.store.drop(name, number)
             self.find(name).drop()
-        with self._lock:
-            self._indexes.pop(name, None)
-            self._folders.pop(name, None)
+        self._forget(name)
 
     def check(self, name: str, info: OperatorInfo, pipeline: str) -> None:
         """Raise EngineError if the vectors of a pipeline do not fit to those of an index any more."""
@@ -81,7 +88,7 @@ class FieldIndexes:
         with safe_errors():
             collection = self.find(name).collection
             if not collection.known([id_]):
-                folder = self._folder(name, bucket)
+                folder = self._folder(name, bucket, collection)
                 kept = folder.keep(id_, pictured.data)
                 collection.upsert([Row(_picture(pictured, url, kept), pictured.vector, pictured.parts)])
                 folder.settle([id_])
@@ -101,13 +108,21 @@ class FieldIndexes:
             raise NotFound("the picture is not in the index any more")
         return found
 
-    def _folder(self, name: str, bucket: str) -> OriginalsFolder:
+    def _forget(self, name: str) -> None:
+        with self._lock:
+            index = self._indexes.pop(name, None)
+            self._folders.pop(name, None)
+        if index:
+            index.close()
+
+    def _folder(self, name: str, bucket: str, collection: Collection) -> OriginalsFolder:
         with self._lock:
             if name not in self._folders:
                 folder = OriginalsFolder(folder_address(f"{self._base}/{bucket}", name))
                 place = file_of(self._beside.uri) or Path(shown_uri(self._beside.uri))
                 folder.claim(name, str(place.absolute()))
-                self._folders[name] = folder
+                with keeping(folder, collection):  # which deletes what was left by a process that was killed
+                    self._folders[name] = folder
             return self._folders[name]
 
 

@@ -11,6 +11,9 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _MOST_FIELD_CHARS = 100
 
+# Of paths, where a name could stand.
+_TAKEN = ("register", "fetch")
+
 #: Of a search, beside the fields.
 SCORE_MODE = "score_mode"
 
@@ -25,6 +28,8 @@ def check_name(what: str, name: str) -> None:
     if not _NAME.fullmatch(name):
         rule = "must be letters, digits, '_', '-' and '.', at most 100, and begin with a letter, a digit or '_'"
         raise EngineError("ArgsCheckError", f"the name of the {what} {name[:100]!r}: {rule}")
+    if name in _TAKEN:
+        raise EngineError("ArgsCheckError", f"the name of the {what} {name}: means something else in a path")
 
 
 def check_field(name: str) -> None:

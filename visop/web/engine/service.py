@@ -84,10 +84,10 @@ def open_engine(
     with (
         closing(EngineDatabase(folder / _STATE)) as database,
         Connections(operator, pipeline, settings) as connections,
+        FieldIndexes(index, base) as indexes,
     ):
         operators = Operators(database, connections)
         pipelines = Pipelines(database, operators, Runner(connections, settings))
-        indexes = FieldIndexes(index, base)
         applications = Applications(database, pipelines, indexes)
         entities = Entities(database, applications, pipelines, indexes)
         applications.recover()

@@ -1,0 +1,126 @@
+"""The interface of the original engine after its server was killed at any moment."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import make_scene, picture_file, running, wait_until
+from tests.engine_client import EngineClient
+from tests.search.conftest import colour_of
+from tests.toys import ToyProcessor
+from tests.web.test_web_engine import BLUE, RED, open_engine_site
+from visop.errors import UsageError
+from visop.search.store import open_store
+from visop.web.engine.state import EngineDatabase
+
+ROOT = Path(__file__).parents[2]
+
+# Serves until it is killed; says where.
+SERVE = """
+import sys, threading
+from pathlib import Path
+from tests.web.test_web_engine import open_engine_site
+with open_engine_site(Path(sys.argv[1])) as engine:
+    print(engine.http.base_url.netloc.decode(), flush=True)
+    threading.Event().wait()
+"""
+
+
+def index_of(home: Path, application: str) -> str:
+    """The name of the index of an application with one field."""
+    store = open_store(str(home / "test.db"))
+    with store:
+        [name] = [each for each in store.indexes() if each.startswith(f"{application}_")]
+    return name
+
+
+def test_what_was_begun_when_the_server_was_killed_is_undone_at_the_next_start(tmp_path: Path) -> None:
+    with open_engine_site(tmp_path) as engine:
+        engine.register("own", "visop", "encoder")
+        engine.pipeline("plain", "own")
+        for name in ("kept", "half"):
+            engine.application(name, f"{name}-bucket", image="plain")
+        kept = engine.upload("kept", image=picture_file(RED))
+        engine.upload("half", image=picture_file(RED))
+        engine.upload("kept", image=picture_file(BLUE))
+    kept_index = index_of(tmp_path, "kept")
+    database = EngineDatabase(tmp_path / "engine" / "engine.sqlite")
+    with database.changing() as connection:
+        half = "UPDATE documents SET facts = json_set(facts, '$.state', 'creating') WHERE name = 'half'"
+        connection.execute(half)
+        statement = "SELECT collection, picture, entity FROM pictures WHERE collection = ? ORDER BY entity DESC LIMIT 1"
+        index, picture, entity = connection.execute(statement, (kept_index,)).fetchone()
+        connection.execute("INSERT INTO unfinished VALUES (?, ?)", (index, picture))
+        connection.execute("DELETE FROM entities WHERE number = ?", (entity,))
+    database.close()
+    with open_engine_site(tmp_path) as engine:
+        assert [each["name"] for each in engine.call("GET", "/application")] == ["kept"]
+        engine.application("half", "half-bucket", image="plain")
+        assert engine.search("kept", image=picture_file(BLUE)) == [kept["_id"]]
+        names = [each["name"] for each in engine.call("GET", "/indexes")["indexes"]]
+        assert len(names) == 3  # of the server, and of two applications
+        assert engine.call("GET", f"/indexes/{kept_index}")["count"] == 1
+
+
+def test_a_state_of_a_newer_visop_is_refused(tmp_path: Path) -> None:
+    database = EngineDatabase(tmp_path / "engine.sqlite")
+    with database.reading() as connection:
+        connection.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(UsageError, match="has format 99"):
+        EngineDatabase(tmp_path / "engine.sqlite")
+
+
+def fill_until_killed(home: Path, most: int) -> None:
+    """Start a server, upload pictures and delete every third one, from several threads; and kill it meanwhile."""
+    done: list[int] = []
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(home)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout
+        engine = EngineClient(server.stdout.readline().strip())
+        with engine.http, ThreadPoolExecutor(3) as threads:
+            for thread in range(3):
+                threads.submit(fill_and_empty, engine, range(1000 * most + 100 * thread, 40_000), done)
+            wait_until(lambda: len(done) >= most)
+            server.kill()
+
+
+def fill_and_empty(engine: EngineClient, numbers: Iterable[int], done: list[int]) -> None:
+    with suppress(httpx.HTTPError):
+        for number in numbers:
+            entity = engine.upload("art", image=make_scene({colour_of(number): (4, 4, 20, 20)}))
+            if number % 3 == 0:
+                engine.call("DELETE", f"/application/art/entity/{entity['_id']}")
+            done.append(number)
+
+
+@pytest.mark.slow
+def test_killed_while_it_is_filled_and_emptied_it_has_whole_entities_and_nothing_else(tmp_path: Path) -> None:
+    with running(ToyProcessor()) as processor:
+        with open_engine_site(tmp_path) as engine:
+            engine.register("own", "visop", "encoder")
+            engine.register("colours", processor.address, "processor")
+            engine.pipeline("objects", "own", "colours")
+            engine.application("art", "art-bucket", image="objects")
+        for most in (7, 12):
+            fill_until_killed(tmp_path, most)
+        with open_engine_site(tmp_path) as engine:
+            entities = engine.call("GET", "/application/art/entity?num=1000")
+            assert len(entities) >= 10
+            assert engine.call("GET", "/application/art/entity/count") == len(entities)
+            assert engine.call("GET", f"/indexes/{index_of(tmp_path, 'art')}")["count"] == len(entities)
+            found = engine.search("art", len(entities), image=make_scene({RED: (4, 4, 20, 20)}))
+            assert sorted(found) == sorted(each["_id"] for each in entities)
+            for each in entities:
+                assert httpx.get(each["_docs"]["image"]["url"]).status_code == 200
+            engine.upload("art", image=make_scene({(1, 2, 3): (4, 4, 20, 20)}))
+            assert len(list((tmp_path / "engine" / "pictures").rglob("[0-9a-f]" * 64))) == len(entities) + 1

@@ -1,4 +1,4 @@
-"""Records in the forms of the originals, made from our own form of a record.
+"""Records in the forms of the originals.
 
 The analysis module and the retrieval extractor have one form and two kinds of results: positions with labels
 (``{"position": {...}, "label": [...]}``), and descriptors (``{"descriptor": ..., "feature": "[[...]]"}``). What an
@@ -8,72 +8,84 @@ operator is decides which it gives.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-import numpy as np
-
+from visop.analyses.models import Analysis, Result
+from visop.analyses.states import State
+from visop.analyses.stored import descriptors_of, detections_of, vector_of
+from visop.client import FoundPart
+from visop.contract import Vector
 from visop.detection import Detection, Unplaced
 from visop.http.body import to_json
 from visop.serving.analysis_form import analysis_result
-
-Record = Mapping[str, Any]
 
 # Of what no operator says the place of; the form has zeros for it, whatever this is.
 _ANYWHERE = (0.0, 0.0, 1.0, 1.0)
 
 
-def module_record(record: Record, root: str) -> dict[str, Any]:
+def module_record(analysis: Analysis, root: str) -> dict[str, Any]:
     """A record of the analysis module, or of the extractor.
 
     Args:
-        record: as ``/analyses/ID`` answers it, with vectors; arrays may stand for lists of numbers.
+        analysis: with its picture and its results.
         root: the URL of this server, without a slash at its end.
     """
-    entries = [entry for result in record["results"] for entry in entries_of(result)]
-    return {"image": root + media_path(record), **_dates(record), "result": entries}
+    entries = [entry for result in analysis.results for entry in entries_of(result)]
+    return {**_head(analysis, root), "result": entries}
 
 
-def site_record(record: Record, root: str) -> dict[str, Any]:
+def site_record(analysis: Analysis, root: str) -> dict[str, Any]:
     """A record of the site that asks several modules. One that failed has no entries, and says why in ``error``."""
-    head = {"image": root + media_path(record), "modules": ",".join(record["operators"])}
-    return {**head, **_dates(record), "results": [_module(result) for result in record["results"]]}
+    head = {**_head(analysis, root), "modules": ",".join(analysis.operators)}
+    return {**head, "results": [_module(result) for result in analysis.results]}
 
 
-def entries_of(result: Record) -> list[Any]:
+def entries_of(result: Result) -> list[Any]:
     """What one operator found, or its descriptors; nothing if it failed."""
-    if result["state"] != "done":
-        return []
-    if result.get("detections") is not None:
-        return list(analysis_result(map(_detection, result["detections"])))
-    named = result.get("descriptors") or {result["operator"]: result["vector"]}
-    return [{"descriptor": name, "feature": feature_text(vector)} for name, vector in named.items()]
+    if (found := detections_of(result)) is not None:
+        return list(analysis_result(map(_detection, found)))
+    return [{"descriptor": name, "feature": feature_text(each)} for name, each in _descriptors(result).items()]
 
 
-def feature_text(vector: Any) -> str:
-    """A vector as the extractor writes it: the text of a list that has one list of numbers."""
-    numbers = to_json(np.asarray(vector, np.float32)).decode()
-    return f"[{numbers}]".replace(",", ", ")
+def feature_text(vector: Vector) -> str:
+    """A vector as the extractor writes it: the text of a list that has one list of numbers, each with all digits."""
+    return f"[{to_json(vector).decode()}]".replace(",", ", ")
 
 
-def media_path(record: Record) -> str:
+def media_path(analysis: Analysis) -> str:
     """Where the picture is. It is another path once the record is of another picture."""
-    picture = record["picture"]
-    day = str(record["created"])[:10].replace("-", "")
-    suffix = picture["media_type"].rpartition("/")[2].replace("jpeg", "jpg")
-    return f"/media/{day}/{record['id']}_{picture['digest'][:16]}.{suffix}"
+    if analysis.picture is None:
+        return ""
+    suffix = analysis.picture.media_type.rpartition("/")[2].replace("jpeg", "jpg")
+    return f"/media/{analysis.created:%Y%m%d}/{analysis.id}_{analysis.picture.digest[:16]}.{suffix}"
 
 
-def _dates(record: Record) -> dict[str, Any]:
-    return {"token": record["id"], "uploaded_date": record["created"], "updated_date": record["updated"]}
+def _head(analysis: Analysis, root: str) -> dict[str, Any]:
+    return {
+        "image": root + media_path(analysis),
+        "token": analysis.id,
+        "uploaded_date": _time(analysis.created),
+        "updated_date": _time(analysis.updated),
+    }
 
 
-def _module(result: Record) -> dict[str, Any]:
-    found = {"module_name": result["operator"], "module_result": entries_of(result)}
-    return found if result["state"] == "done" else {**found, "error": result["error"]["detail"]}
+def _time(value: datetime) -> str:
+    """In UTC, as Django REST framework writes it, and always with microseconds, which clients may count on."""
+    return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _detection(part: Record) -> Detection:
-    box = part.get("box")
-    if box is None:
-        return Unplaced(_ANYWHERE, part["label"], part["score"])
-    return Detection((box["x"], box["y"], box["w"], box["h"]), part["label"], part["score"])
+def _module(result: Result) -> dict[str, Any]:
+    found = {"module_name": result.operator, "module_result": entries_of(result)}
+    return {**found, "error": result.error} if result.state == State.FAILED else found
+
+
+def _descriptors(result: Result) -> Mapping[str, Vector]:
+    """By name. The vector of an operator that does not name it has the name of the operator."""
+    vector = vector_of(result)
+    return descriptors_of(result) or ({} if vector is None else {result.operator: vector})
+
+
+def _detection(part: FoundPart) -> Detection:
+    score = 1.0 if part.score is None else part.score
+    return Unplaced(_ANYWHERE, part.label, score) if part.box is None else Detection(part.box, part.label, score)

@@ -115,24 +115,24 @@ def run(arguments: argparse.Namespace) -> int:
     uri = uri_of(arguments)
     with imports("to search in a browser: pip install 'visop[web]'"):
         from visop.search.parts_of_index import open_store_there
+    engine = _engine(arguments.engine_api, uri)
     with open_store_there(uri, token()) or nullcontext() as store:  # a wrong one is refused before the model is loaded
-        return _serve(arguments, store, examples=is_first_visit and store is None)
+        return _serve(arguments, store, engine, examples=is_first_visit and store is None and engine is None)
 
 
-def _serve(arguments: argparse.Namespace, store: Store | None, *, examples: bool) -> int:
+def _serve(arguments: argparse.Namespace, store: Store | None, engine: Path | None, *, examples: bool) -> int:
     """Serve what is in a store; None if there is none yet. With ``examples``, those."""
     effective = _settings(arguments, _parts(arguments, store))
     with imports("to search in a browser: pip install 'visop[web]'"):
         from visop.serving.lifecycle import serve
         from visop.web.search_server import SearchOptions, open_search
-    engine = _engine(arguments.engine_api, arguments.uri)
     options = SearchOptions(
         uri=arguments.uri,
         name=arguments.name,
         pictures=[typed_path(each) for each in arguments.pictures],
         find=find_options(arguments),
         watch=arguments.watch,
-        examples=examples and engine is None,
+        examples=examples,
         uploads=_folder(arguments.uploads, DEFAULT_UPLOADS, effective.settings.http_host),
         keep_originals=arguments.keep_originals,
         move_to=_folder(arguments.move_to, DEFAULT_MOVED, effective.settings.http_host),

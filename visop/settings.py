@@ -188,6 +188,23 @@ class Settings:
     decode_timeout_s: float = _setting(
         10.0, "Longest processor time for decoding one picture; it is refused then.", **_at_least(0.01)
     )
+    lame_duck_s: float = _setting(
+        0.0,
+        "How long health and readiness say `not serving` on SIGTERM before new calls are refused, so that balancers "
+        "have noticed by then.",
+        **_at_least(0),
+    )
+    canary_s: float = _setting(
+        60.0,
+        "After so long without work the model is tried with a picture of one colour; 0 never tries.",
+        **_at_least(0),
+    )
+    hang_exit_s: float = _setting(
+        300.0,
+        "A model that hangs so long beyond OP_REQUEST_TIMEOUT_S, which no thread can end, ends the process with status "
+        "70, for whatever started it to start it again; 0 never does.",
+        **_at_least(0),
+    )
     drain_timeout_s: float = _setting(
         30.0, "After SIGTERM, how long calls in flight may take to finish.", **_at_least(0)
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import wait_until
 from visop.errors import DeadlinePassed, ModelFailed, ShuttingDown, VisopError
 from visop.serving.batcher import Batcher, Job
 
@@ -200,6 +201,26 @@ def test_a_dead_model_is_reported_and_a_recovered_one_too(model: Model) -> None:
         assert recovered.wait(5)
         batcher.close()
         assert batcher._broken is False
+
+
+def test_an_idle_model_that_breaks_is_known_before_the_next_call(model: Model) -> None:
+    asked = threading.Semaphore(0)
+
+    def probe() -> None:
+        asked.release()
+        raise RuntimeError("the device is lost")
+
+    with Batcher(model, max_batch=1, probe=probe, canary_s=0.01) as batcher:
+        assert asked.acquire(timeout=5)
+        wait_until(lambda: batcher.trouble() == "the model failed its last check")
+
+
+def test_an_idle_model_that_hangs_is_known_before_the_next_call(model: Model) -> None:
+    gate = threading.Event()
+    with Batcher(model, max_batch=1, probe=gate.wait, canary_s=0.01, stall_s=0.0) as batcher:
+        wait_until(batcher.hangs)
+        gate.set()
+        wait_until(lambda: not batcher.hangs())
 
 
 def test_a_model_that_hangs_is_reported(model: Model) -> None:

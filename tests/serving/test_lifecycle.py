@@ -17,7 +17,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from tests.conftest import Running, make_image
+from tests.conftest import Running, make_image, wait_until
 from tests.toys import ToyOperator
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
 
@@ -241,3 +241,24 @@ def test_a_stream_that_waits_for_room_does_not_lengthen_the_drain(start_server: 
     stopping.join(10)  # request_timeout_s is longer, and so long the second request may wait
     assert not stopping.is_alive()
     stream.cancel()
+
+
+def test_health_says_that_it_leaves_before_calls_are_refused() -> None:
+    with serving(OP_LAME_DUCK_S="1.5") as (process, channel):
+        stub, health = rpc_pb2_grpc.OperatorStub(channel), health_pb2_grpc.HealthStub(channel)
+        process.process.send_signal(signal.SIGTERM)
+        process.wait_for("draining")
+        not_serving = health_pb2.HealthCheckResponse.NOT_SERVING
+        wait_until(lambda: health.Check(health_pb2.HealthCheckRequest()).status == not_serving)
+        assert stub.Execute(rpc_pb2.ExecuteRequest(images=[make_image()])).nums == 1
+        assert process.finish() == 0
+
+
+@pytest.mark.parametrize("operator", ["StuckOperator", "StuckPreparation"])
+def test_a_model_that_hangs_ends_the_process_for_whatever_starts_it_again(operator: str) -> None:
+    variables = {"OP_REQUEST_TIMEOUT_S": "0.1", "OP_HANG_EXIT_S": "0.2"}
+    with serving(OP_OPERATOR=f"tests.serving.stuck:{operator}", **variables) as (process, channel):
+        with pytest.raises(grpc.RpcError):
+            rpc_pb2_grpc.OperatorStub(channel).Execute(rpc_pb2.ExecuteRequest(images=[make_image()]))
+        assert process.finish() == 70
+    assert "nothing but a new process ends that" in "".join(process.lines)

@@ -101,7 +101,7 @@ class Endpoint:
 
     def trouble(self) -> str | None:
         """Why new calls would fail, or None: as the gRPC health service says."""
-        return "shutting down" if self._calls.draining else self._pipeline.trouble()
+        return "shutting down" if self._calls.leaving else self._pipeline.trouble()
 
     async def serve(self, request: Request, parse: Callable[[Body], Task]) -> Response:
         """Serve one request.

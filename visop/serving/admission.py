@@ -34,12 +34,21 @@ class CallAdmission:
         self._max_calls, self._shares = max_calls, Shares(max_calls)
         self._changed = threading.Condition()
         self._accepted = self._unanswered = 0
-        self._draining = self._closed = False
+        self._leaving = self._draining = self._closed = False
 
     @property
     def accepted(self) -> int:
         """Calls and streams that are being served now."""
         return self._accepted
+
+    @property
+    def leaving(self) -> bool:
+        """Whether callers should go elsewhere: calls are served still, if they are not refused already."""
+        return self._leaving or self._draining
+
+    def leave_soon(self) -> None:
+        """Tell those who ask that the operator is about to stop, and serve calls all the same."""
+        self._leaving = True
 
     @property
     def draining(self) -> bool:

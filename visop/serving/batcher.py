@@ -124,6 +124,8 @@ class Batcher(Generic[In, Out]):
         probe: raises if the model is broken. Called after a failure: it tells an input that the model cannot take
             from a model that is dead. As long as it fails it is called again every ``probe_interval_s``.
         stall_s: a call of ``run`` that takes longer than this counts as a dead model.
+        canary_s: after so long without work it is called, too: what broke meanwhile is known before a call comes. 0
+            never calls it then.
         kind: of the model, for the metrics.
     """
 
@@ -136,8 +138,10 @@ class Batcher(Generic[In, Out]):
         probe: Callable[[], object] = lambda: None,
         probe_interval_s: float = 1.0,
         stall_s: float = 60.0,
+        canary_s: float = 0.0,
         kind: str = "encoder",
     ) -> None:
+        self._canary_s = canary_s
         self._run, self._probe = run, probe
         self._metrics = ModelMetrics(kind)
         self._max_batch, self._max_wait_s = max_batch, max_wait_s
@@ -177,10 +181,15 @@ class Batcher(Generic[In, Out]):
             return "the model thread has ended"
         if self._broken:
             return "the model failed its last check"
+        return "the model has not answered for too long" if self._is_stalled() else None
+
+    def hangs(self) -> bool:
+        """Whether it is in a trouble that nothing but a new process ends."""
+        return self._is_stalled() or (not self._thread.is_alive() and not self._closed)
+
+    def _is_stalled(self) -> bool:
         busy_since = self._busy_since
-        if busy_since is not None and time.monotonic() - busy_since > self._stall_s:
-            return "the model has not answered for too long"
-        return None
+        return busy_since is not None and time.monotonic() - busy_since > self._stall_s
 
     def close(self, timeout_s: float = 30.0) -> None:
         """Finish what was submitted, then stop. What is not done in time fails with ``ShuttingDown``. Idempotent."""
@@ -202,14 +211,16 @@ class Batcher(Generic[In, Out]):
         while (batch := self._take()) is not None:
             if batch:
                 self._serve(batch)
-            elif self._broken:
+            else:
+                self._busy_since = time.monotonic()
                 self._check()
+                self._busy_since = None
             del batch  # so that nothing is kept while waiting for the next one
 
     def _take(self) -> list[Job[In, Out]] | None:
-        """Wait for work; None when closed and drained; empty when it is time to probe a broken model."""
+        """Wait for work; None when closed and drained; empty when it is time to probe the model."""
         with self._changed:
-            probe_in_s = self._probe_interval_s if self._broken else None
+            probe_in_s = self._probe_interval_s if self._broken else self._canary_s or None
             self._changed.wait_for(lambda: self._waiting or self._closed, probe_in_s)
             if not self._waiting:
                 return None if self._closed else []

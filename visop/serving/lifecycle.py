@@ -23,6 +23,7 @@ from visop.serving.operators import load_model, load_operator
 from visop.serving.part_encoder import AnyOperator
 from visop.serving.pipeline import Pipeline
 from visop.serving.server import MakeCompanion, Server
+from visop.serving.watchdog import watched
 from visop.settings import Effective, Settings
 
 logger = logging.getLogger("visop")
@@ -66,6 +67,7 @@ def serve(
         with open_pipeline(settings) as (operator, pipeline):
             stop = _catch_stop_signals()
             with (
+                watched(pipeline.hangs, settings.hang_exit_s),
                 open_companions(operator, pipeline) as companions,
                 Server(operator, pipeline, settings, [*companions, *_metrics(settings)]) as server,
             ):

@@ -197,6 +197,10 @@ class Pipeline:
             return "shutting down"
         return self._steps.trouble()
 
+    def hangs(self) -> bool:
+        """Whether the operator is in a trouble that nothing but a new process ends."""
+        return not self._closed and self._steps.hangs()
+
     @property
     def inside(self) -> int:
         """Inputs that are being served now."""

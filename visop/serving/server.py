@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -155,6 +156,8 @@ class Server:
     def _stop(self) -> None:
         self._stopping.set()
         self._health.enter_graceful_shutdown()
+        self._calls.leave_soon()
+        time.sleep(self._settings.lame_duck_s)
         for companion in self._companions:
             companion.drain()
         timeout_s = self._settings.drain_timeout_s
@@ -179,7 +182,7 @@ class Server:
             "calls": lambda: self._calls.accepted,
             "items": lambda: self._pipeline.inside,
             "bytes": lambda: self._calls.in_flight.in_hand,
-            "healthy": lambda: self._pipeline.trouble() is None and not self._calls.draining,
+            "healthy": lambda: self._pipeline.trouble() is None and not self._calls.leaving,
         }
         limits = {
             "calls": self._settings.max_calls,

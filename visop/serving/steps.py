@@ -72,6 +72,9 @@ class Model(Protocol[Item, Out]):
     def trouble(self) -> str | None:
         """Why results cannot be had now, or None if they can."""
 
+    def hangs(self) -> bool:
+        """Whether it is in a trouble that nothing but a new process ends."""
+
     def close(self, timeout_s: float) -> None:
         """Finish what was submitted. Idempotent."""
 
@@ -99,6 +102,9 @@ class Steps(Protocol):
 
     def trouble(self) -> str | None:
         """Why results cannot be had now, or None if they can."""
+
+    def hangs(self) -> bool:
+        """Whether it is in a trouble that nothing but a new process ends."""
 
     def close(self, timeout_s: float) -> None:
         """Finish what was begun. Idempotent."""
@@ -167,6 +173,10 @@ class Encode:
         """Of ``preprocess`` or the model."""
         return self._returning.trouble() or self._model.trouble()
 
+    def hangs(self) -> bool:
+        """Of either."""
+        return self._returning.trouble() is not None or self._model.hangs()
+
     def close(self, timeout_s: float) -> None:
         """Finish what the model has."""
         self._model.close(timeout_s)
@@ -228,6 +238,10 @@ class Find:
         """Of ``preprocess``, ``postprocess`` or the model."""
         return self._returning.trouble() or self._model.trouble()
 
+    def hangs(self) -> bool:
+        """Of any of them."""
+        return self._returning.trouble() is not None or self._model.hangs()
+
     def close(self, timeout_s: float) -> None:
         """Finish what the model has."""
         self._model.close(timeout_s)
@@ -260,6 +274,10 @@ class EncodeParts:
     def trouble(self) -> str | None:
         """Of either operator."""
         return self._find.trouble() or self._encode.trouble()
+
+    def hangs(self) -> bool:
+        """Of either operator."""
+        return self._find.hangs() or self._encode.hangs()
 
     def close(self, timeout_s: float) -> None:
         """Finish what both models have."""
@@ -450,5 +468,6 @@ def _model(operator: Operator, settings: Settings) -> Model[Any, Any]:
         max_wait_s=settings.max_wait_s,
         probe=operator.warm_up,
         stall_s=settings.request_timeout_s,
+        canary_s=settings.canary_s,
         kind=operator.type,
     )

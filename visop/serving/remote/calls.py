@@ -74,6 +74,10 @@ class RemoteCalls(Generic[Out]):
         """Why the operator cannot be relied on now, or None if it can."""
         return self._watch.trouble() or self._silence()
 
+    def hangs(self) -> bool:
+        """Never: it is another process that would have to be a new one."""
+        return False
+
     def _silence(self) -> str | None:
         """Said while calls are under way: without any, nobody knows."""
         since = self._silent_since

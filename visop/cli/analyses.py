@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from visop.cli.analyses_upkeep import add_migrate
 from visop.cli.console import FAILED, complain, note
 from visop.cli.flags import Commands, add_command, whole
 from visop.cli.service_flags import (
@@ -76,6 +77,7 @@ def add_parser(commands: Commands) -> None:
     _add_list(actions)
     _add_show(actions)
     _add_delete(actions)
+    add_migrate(actions)
 
 
 def _add_list(actions: Commands) -> None:

@@ -66,9 +66,11 @@ class Descriptors(ToyOperator):
 
 
 @contextmanager
-def serving(folder: Path, operators: list[RunsOperator], *names: Original, **changes: object) -> Iterator[Service]:
+def serving(
+    folder: Path, operators: list[RunsOperator], *names: Original, database_at: str = "", **changes: object
+) -> Iterator[Service]:
     settings = replace(Settings(), **changes)  # type: ignore[arg-type]
-    database = Database(str(folder / "analyses.db"))
+    database = Database(database_at or str(folder / "analyses.db"))
     database.migrate()
     pictures = Pictures(database, PictureStore(str(folder / "pictures")), ImageLimits.of(settings))
     context = Context(database, pictures, Operators(operators), Fetcher.of(settings), settings)
@@ -100,8 +102,13 @@ def toys() -> Iterator[Callable[[str], RunsOperator]]:
         yield found
 
 
-@pytest.fixture(scope="module")
-def module(toys: Callable[[str], RunsOperator], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def module(
+    request: pytest.FixtureRequest, toys: Callable[[str], RunsOperator], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
     """An analysis module, whose module finds what stands on a background, and fails on one that is red."""
-    with serving(tmp_path_factory.mktemp("module"), [toys("colours")], "analysis-module") as service:
+    of_server = request.param == "postgresql"
+    database_at = request.getfixturevalue("postgresql").new_database() if of_server else ""
+    folder = tmp_path_factory.mktemp("module")
+    with serving(folder, [toys("colours")], "analysis-module", database_at=database_at) as service:
         yield service

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import requests
 
 from tests.analyses.routes.originals.conftest import serving
-from tests.conftest import make_image, make_scene, picture_file, unit
-from tests.toys import RAISES
+from tests.analyses.servers import PostgreSQL
+from tests.conftest import make_image, make_scene, picture_file, running, unit, wait_until
+from tests.toys import RAISES, ToyProcessor
+from visop.analyses.listing import Filters, count
 from visop.analyses.operators import RunsOperator
+from visop.analyses.remote import Remote
+from visop.analyses.states import State
 
 Toys = Callable[[str], RunsOperator]
 
@@ -89,8 +95,40 @@ def test_predict_finds_the_most_similar_or_answers_the_vector(toys: Toys, tmp_pa
         assert service.get("/").json()["count"] == 3  # predict keeps nothing
 
 
+def test_nobody_waits_without_limit_for_a_module_that_hangs(tmp_path: Path) -> None:
+    with running(ToyProcessor()) as hangs:
+        hangs.operator.gate.clear()
+        remote = Remote("hangs", hangs.address)
+        with serving(tmp_path, [remote], "analysis-module", request_timeout_s=0.5) as service:
+            began = time.monotonic()
+            answer = service.post("/", SCENE)
+            assert time.monotonic() - began < 5
+            assert answer.status_code in (400, 504)
+            hangs.operator.gate.set()
+            wait_until(lambda: count(service.kept.context.database, Filters(state=State.FAILED)) == 1)
+            assert service.get("/").json()["count"] == 0
+
+
+@pytest.mark.slow  # restarts a server
+def test_a_database_that_is_away_is_an_error_at_once_and_work_goes_on_when_it_is_back(
+    postgresql: PostgreSQL, toys: Toys, tmp_path: Path
+) -> None:
+    database_at = postgresql.new_database()
+    with serving(tmp_path, [toys("colours")], "analysis-module", database_at=database_at) as service:
+        before = service.post("/", SCENE).json()
+        postgresql.stop()
+        for ask in (lambda: service.post("/", SCENE), lambda: service.get("/"), lambda: service.get("/1/")):
+            began = time.monotonic()
+            answer = ask()
+            assert time.monotonic() - began < 2
+            assert (answer.status_code, "does not answer" in answer.json()["detail"]) == (503, True)
+        postgresql.start()
+        assert service.get(f"/{before['token']}/").json() == before
+        assert service.post("/", SCENE).status_code == 201
+
+
 def test_what_is_over_a_limit_is_refused(toys: Toys, tmp_path: Path) -> None:
-    limits = {"max_image_bytes": 4000, "max_message_bytes": 6000, "max_pixels": 10_000}
+    limits: dict[str, Any] = {"max_image_bytes": 4000, "max_message_bytes": 6000, "max_pixels": 10_000}
     with serving(tmp_path, [toys("colours")], "analysis-module", **limits) as service:
         assert service.post("/", SCENE).status_code == 201
         for data, limit in ((bytes(5000), "4,000"), (make_image(size=(200, 100)), "10,000")):

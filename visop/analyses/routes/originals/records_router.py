@@ -96,8 +96,7 @@ class _Routes:
 
         def parse(body: Body) -> Task:
             parts = parts_of(body)
-            answer = lambda _: to_json(self._interface.record(make(parts, owner), root))  # noqa: E731
-            return Task((), answer, status=status)
+            return Task((), lambda _: to_json(self._interface.record(make(parts, owner), root)), status=status)
 
         return await self._endpoint.serve(request, parse)
 
@@ -149,12 +148,12 @@ def root_of(request: Request) -> str:
 
 
 def _token(number: int) -> int:
-    """The same. Raises NotThere for what no database could have as an id."""
+    """A token. Raises NotThere for what no database could have as an id."""
     if not 0 < number < 1 << 63:
         raise NotThere
     return number
 
 
 def _number(text: str) -> int:
-    """A token; 0, which no record has, for what is none."""
+    """The number that a text is; 0, which no record has, if it is none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0

@@ -125,7 +125,7 @@ def search_task(service: SearchService, body: Body) -> Task:
         return Task((), lambda _: _json(service.search_like(request, str(request.id))))
     if request.id:
         inputs = [Input("id", service.file_of(request.id))]
-    query = Query(request, in_parts=bool(service.index.collection.operator.parts))
+    query = Query(request, in_parts=service.in_parts)
 
     def answer(results: Results) -> bytes:
         if request.vector is not None:

@@ -41,7 +41,7 @@ from visop.web.duplicates import Duplicates
 from visop.web.emptiness import EmptinessCheck
 from visop.web.engine.routes import engine_routes
 from visop.web.engine.service import open_engine
-from visop.web.indexes.registry import Indexes
+from visop.web.indexes.registry import MOST_INDEXES, Indexes
 from visop.web.indexes.routes import index_routes
 from visop.web.indexing import Indexing
 from visop.web.originals import Originals
@@ -79,6 +79,7 @@ class SearchOptions:
         fpr: false-positive rate of the verdict on copies.
         token: for a Milvus that asks for one.
         keep_metadata: whether other machines, too, get the files of pictures as they are, with GPS data.
+        most_indexes: how many the store may have for one more to be made over HTTP.
         times: how long is waited for what while folders are watched.
         engine: the folder for what is registered through the interface of the original engine; None does not serve it.
         store: that of ``uri``, if it is open already; it is not closed. There is none for examples.
@@ -97,6 +98,7 @@ class SearchOptions:
     fpr: float = DEFAULT_FPR
     token: str = ""
     keep_metadata: bool = False
+    most_indexes: int = MOST_INDEXES
     times: WatchTimes = WatchTimes()
     engine: Path | None = None
     store: Store | None = None
@@ -160,7 +162,7 @@ def open_routes(
         index.make()  # or checks that its vectors are of this encoder
         shared = _shared(options, settings, cache, stack)
         service = shared.service(index, _indexing(options, index, cache), options.uploads, stack)
-        indexes = stack.enter_context(Indexes(service, shared.served))
+        indexes = stack.enter_context(Indexes(service, shared.served, options.most_indexes))
         routes = both(search_routes(service), index_routes(indexes))
         if options.engine:
             given = options.engine, index, operator, pipeline, settings, service.published, options.keep_originals

@@ -70,6 +70,12 @@ class SearchService:
         """Whether answers say in which folders pictures are: only if no other machine can reach the server."""
         return is_loopback(self.settings.http_host)
 
+    @property
+    def in_parts(self) -> bool:
+        """Whether the index has vectors of parts."""
+        with safe_errors():
+            return bool(self.index.collection.operator.parts)
+
     def picture(self, id_: str) -> Picture:
         """A picture of the index. Raises NotFound if there is none with this id."""
         with safe_errors():

@@ -13,6 +13,8 @@ logger = logging.getLogger("visop.web")
 
 _MAX_REASON_CHARS = 300
 
+_GONE = "there is no index any more: it was deleted, or made anew; if the server was started for it, start it again"
+
 
 @contextmanager
 def safe_errors() -> Iterator[None]:
@@ -29,7 +31,7 @@ def safe_errors() -> Iterator[None]:
         raise UsageError("filter", "", f"is no expression over the fields of an index: {reason}") from None
     except (NoSuchIndex, OtherEncoder) as error:
         logger.warning("%s", error)
-        raise NotFound("there is no index any more: it was deleted, or made anew; start the server again") from None
+        raise NotFound(_GONE) from None
     except StoreUnreachable as error:
         logger.warning("%s", error)
         raise Unreachable("the index cannot be reached now; the server's log says why") from None

@@ -15,6 +15,7 @@ from visop.contract import OperatorInfo
 from visop.detection import Detection, Part
 from visop.errors import UsageError
 from visop.search.embedded.collection import EmbeddedCollection
+from visop.search.embedded.database import Database
 from visop.search.embedded.store import EmbeddedStore
 from visop.search.errors import NoSuchIndex, StoreDamaged, StoreFull, StoreReadOnly
 from visop.search.limits import BatchLimits
@@ -228,3 +229,32 @@ def test_a_collection_that_another_deleted_takes_nothing(filled: Path, made: np.
         with pytest.raises(NoSuchIndex, match="has no index 'test'; there are: none"):
             store.find("test")
         assert sorted(each.name for each in filled.iterdir()) == ["visop.json", "visop.lock"]
+
+
+def test_a_collection_that_is_deleted_while_it_is_opened_is_not_there(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = sqlite3.connect
+
+    def late(*args: object, **more: object) -> sqlite3.Connection:
+        for each in filled.glob("test__1.sqlite*"):
+            each.unlink()
+        return connect(*args, **more)  # type: ignore[call-overload, no-any-return]
+
+    database = Database(filled / "test__1.sqlite", "store.db")
+    with database.reading():  # the connection that is open
+        monkeypatch.setattr(sqlite3, "connect", late)
+        with pytest.raises(NoSuchIndex), database.reading():
+            pass
+    database.close()
+
+
+def test_the_names_of_indexes_are_read_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, times = Path.read_bytes, []
+    with EmbeddedStore(path) as store:
+        for number in range(3):
+            store.create(f"i{number}", 1, TOY)
+            store.point(f"i{number}", 1)
+        monkeypatch.setattr(Path, "read_bytes", lambda file: (times.append(file.name), read(file))[1])
+        assert store.indexes() == ["i0", "i1", "i2"]
+    assert times == ["visop.json"]

@@ -149,10 +149,7 @@ class Database:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        try:
-            connection = self._idle.get_nowait()
-        except Empty:
-            connection = _connect(self.path)
+        connection = self._connected()
         try:
             yield connection
         finally:
@@ -160,6 +157,15 @@ class Database:
                 connection.close()
             else:
                 self._idle.put(connection)
+
+    def _connected(self) -> sqlite3.Connection:
+        with suppress(Empty):
+            return self._idle.get_nowait()
+        try:
+            return _connect(self.path)
+        except sqlite3.OperationalError:
+            self._check_there()  # it may have been deleted since somebody looked
+            raise
 
     def _check_there(self) -> None:
         """What is written into a file that another process has deleted would be lost without a word."""

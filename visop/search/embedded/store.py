@@ -130,7 +130,8 @@ class EmbeddedStore:
 
     def indexes(self) -> list[str]:
         """Return the names of all indexes."""
-        return sorted(index for index in self._indexes() if self.target_of(index))
+        found = self._indexes().items()
+        return sorted(index for index, number in found if self._file(collection_name(index, number)).exists())
 
     def numbers(self, index: str) -> list[int]:
         """Return the numbers of the collections of an index, in order."""

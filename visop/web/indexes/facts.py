@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from visop.errors import NotFound
+from visop.part_scheme import spoken_parts
 from visop.search.store import Collection
 from visop.web.indexes.messages import EncoderFacts, IndexFacts
 from visop.web.indexes.registry import Indexes
@@ -11,8 +14,11 @@ from visop.web.store_errors import safe_errors
 
 def all_facts(indexes: Indexes) -> list[IndexFacts]:
     """Of all indexes of the store, by name; one that is deleted meanwhile is left out."""
-    found = ((name, indexes.find(name)) for name in indexes.names())
-    return [_facts(indexes, name, collection) for name, collection in found if collection is not None]
+    found = []
+    for name in indexes.names():
+        with suppress(NotFound):
+            found.append(facts_of(indexes, name))
+    return found
 
 
 def facts_of(indexes: Indexes, name: str) -> IndexFacts:
@@ -41,7 +47,7 @@ def _facts(indexes: Indexes, name: str, collection: Collection) -> IndexFacts:
         why_not=why_not or None,
         count=count,
         encoder=EncoderFacts.of(operator),
-        parts=operator.parts,
+        parts=spoken_parts(operator.parts),
         attributes=dict(collection.attributes),
         threshold=service.threshold if service else None,
         uploads=service.uploads.allowed if service else False,

@@ -62,7 +62,9 @@ class IndexFacts(BaseModel):
     why_not: str | None = Field(description="Why it cannot be searched here.")
     count: int | None = Field(description="Pictures that can be found; null if it cannot be searched here.")
     encoder: EncoderFacts
-    parts: str = Field(description="Of which parts pictures have vectors beside that of the whole; empty: of none.")
+    parts: str = Field(
+        description="Of which parts pictures have vectors beside that of the whole, or `none`.", examples=["regions:10"]
+    )
     attributes: dict[str, AttributeType] = Field(description="That pictures may have: name to type.")
     threshold: float | None = Field(description="The cosine from which on pictures are copies; null if unknown.")
     uploads: bool = Field(description="Whether pictures can be added and removed, here.")

@@ -12,7 +12,7 @@ from visop.contract import OperatorInfo
 from visop.encoding.same_encoder import differences
 from visop.errors import NotAllowed, NotFound, UsageError
 from visop.http.problems import Conflict
-from visop.part_scheme import NO_PARTS, PartScheme, spoken_parts
+from visop.part_scheme import PartScheme, spoken_parts
 from visop.search.attributes import Declared
 from visop.search.index import Index
 from visop.search.store import Collection
@@ -21,6 +21,9 @@ from visop.web.store_errors import safe_errors
 
 #: Serves an index that is there, until the stack is left.
 Serve = Callable[[Index, ExitStack], SearchService]
+
+#: That may be made over HTTP.
+MOST_INDEXES = 1000
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,11 @@ class Indexes:
     Args:
         default: the index that the server was started for, which stays.
         serve: serves another one.
+        most: how many the store may have for one more to be made here: each that is served keeps files open.
     """
 
-    def __init__(self, default: SearchService, serve: Serve) -> None:
-        self.default, self._serve = default, serve
+    def __init__(self, default: SearchService, serve: Serve, most: int = MOST_INDEXES) -> None:
+        self.default, self._serve, self._most = default, serve, most
         self._served: dict[str, _Served] = {}
         self._lock = threading.Lock()
 
@@ -109,7 +113,7 @@ class Indexes:
 
         Raises:
             UsageError: this is no name of an index, no index can have such attributes, or other parts are made here.
-            Conflict: there is one of this name.
+            Conflict: there is one of this name, or there are the most that are made here.
         """
         self.default.uploads.check()
         self._check_parts(parts)
@@ -117,6 +121,8 @@ class Indexes:
             index = self._index(name)
             if index.operator is not None:
                 raise Conflict(f"there is an index {name} already")
+            if len(self.default.index.store.indexes()) >= self._most:
+                raise Conflict(f"there are {self._most:,} indexes, and no more are made over HTTP; delete one")
             index.make(attributes)
         return self.service(name)
 
@@ -141,7 +147,7 @@ class Indexes:
 
     def _check_parts(self, wanted: str | None) -> None:
         made = self.encoder.parts
-        if wanted not in (None, made, PartScheme.of(made).name if made else NO_PARTS):
+        if wanted not in (None, made, spoken_parts(made), PartScheme.of(made).name):
             raise UsageError("parts", wanted, f"this server makes the parts {spoken_parts(made)}, and no others")
 
     @contextmanager

@@ -18,6 +18,8 @@ from tests.search.conftest import colour_of
 from tests.toys import ToyOperator
 from tests.web.conftest import Site, open_test_site
 from visop.search.store import open_store
+from visop.web.indexes.registry import Indexes
+from visop.web.service import SearchService
 
 
 def as_data(file: bytes) -> dict[str, str]:
@@ -92,7 +94,7 @@ def test_an_index_that_is_there_is_not_made_again(site: Site) -> None:
 
 
 def test_the_parts_of_an_index_are_those_that_the_server_makes(site: Site) -> None:
-    assert site.web.post("/v1/indexes", json={"name": "plain", "parts": "none"}).json()["parts"] == ""
+    assert site.web.post("/v1/indexes", json={"name": "plain", "parts": "none"}).json()["parts"] == "none"
     answer = site.web.post("/v1/indexes", json={"name": "parts", "parts": "regions:10"})
     assert (answer.status_code, answer.json()["field"]) == (400, "parts")
     assert site.web.get("/v1/indexes/parts").status_code == 404
@@ -103,6 +105,7 @@ def test_an_index_of_other_parts_is_searched_and_gets_no_pictures(site: Site) ->
         info = replace(site.operator.info(), parts="regions:10+whole")
         store.create("regions", 1, info)
         store.point("regions", 1)
+    assert site.web.get("/v1/indexes/regions").json()["parts"] == "regions:10"
     file = picture_file(colour_of(1))
     assert site.web.post("/v1/indexes/regions/search", json=as_data(file)).json()["matches"] == []
     answer = site.web.post("/v1/indexes/regions/pictures", json={"pictures": [as_data(file)]})
@@ -129,6 +132,45 @@ def test_a_name_that_is_none_is_refused(site: Site, name: str) -> None:
 def test_an_index_that_is_not_there_is_not_found(site: Site, path: str) -> None:
     answer = site.web.get(f"/v1/indexes/nowhere{path}")
     assert (answer.status_code, answer.json()["detail"]) == (404, "there is no index nowhere")
+
+
+def test_an_index_that_is_deleted_while_all_are_listed_is_left_out(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(site, "fleeting")
+    monkeypatch.setattr(Indexes, "service", deleting("fleeting", site, first=True))
+    assert "fleeting" not in [each["name"] for each in site.web.get("/v1/indexes").json()["indexes"]]
+
+
+def test_an_index_that_is_deleted_while_it_is_searched_is_not_found(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(site, "fleeting")
+    monkeypatch.setattr(Indexes, "service", deleting("fleeting", site, first=False))
+    answer = site.web.post("/v1/indexes/fleeting/search", json=as_data(picture_file((1, 2, 3))))
+    assert answer.status_code == 404
+    assert str(site.folder.parent) not in answer.text
+
+
+def deleting(name: str, site: Site, *, first: bool) -> Callable[..., SearchService]:
+    """``Indexes.service``, before or behind which another process deletes an index."""
+    serve = Indexes.service
+
+    def service(self: Indexes, wanted: str) -> SearchService:
+        found = None if first else serve(self, wanted)
+        if wanted == name:
+            with open_store(str(site.folder.parent / "test.db")) as store:
+                store.delete(name)
+        return found or serve(self, wanted)
+
+    return service
+
+
+def test_no_more_indexes_are_made_than_the_most(start_site: Callable[..., Site]) -> None:
+    site = start_site(1, options={"most_indexes": 2})
+    assert site.web.post("/v1/indexes", json={"name": "one"}).status_code == 201
+    answer = site.web.post("/v1/indexes", json={"name": "two"})
+    assert (answer.status_code, "2 indexes" in answer.json()["detail"]) == (409, True)
+    assert site.web.delete("/v1/indexes/one").status_code == 200
+    assert site.web.post("/v1/indexes", json={"name": "two"}).status_code == 201
 
 
 def test_an_index_of_another_encoder_is_listed_with_why_it_cannot_be_searched(tmp_path: Path) -> None:
@@ -315,6 +357,27 @@ def test_a_wrong_attribute_changes_nothing(shop: Site, attributes: dict[str, Any
     assert shop.web.get(path).json()["attributes"] == {"price": 20}
     body = {"pictures": [as_data(picture_file((1, 99, 99))) | {"attributes": attributes}]}
     assert shop.web.post("/v1/indexes/shop/pictures", json=body).json()["results"][0]["status"] == "failed"
+
+
+@pytest.mark.parametrize("value", ["NaN", "1e400", "[1]", "{}"])
+def test_what_no_attribute_can_be_is_told_of_its_field(shop: Site, value: str) -> None:
+    path = f"/v1/indexes/shop/pictures/{id_of(picture_file(colour_of(21)))}"
+    body = f'{{"attributes": {{"price": {value}}}}}'
+    answer = shop.web.patch(path, content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["field"]) == (400, "attributes.price")
+    assert "a string, a finite number, true or false" in answer.json()["detail"]
+
+
+def test_an_attribute_that_the_index_has_not_cannot_be_taken_away(shop: Site) -> None:
+    path = f"/v1/indexes/shop/pictures/{id_of(picture_file(colour_of(21)))}"
+    answer = shop.web.patch(path, json={"attributes": {"prize": None}})
+    assert (answer.status_code, "prize" in answer.json()["detail"]) == (400, True)
+
+
+@pytest.mark.parametrize(("field", "value", "least"), [("vector", [], 1), ("box", [1, 2, 3], 4)])
+def test_a_list_that_is_too_short_is_told_the_least(site: Site, field: str, value: list[float], least: int) -> None:
+    answer = site.web.post("/v1/indexes/test/search", json={"id": "0" * 64, field: value})
+    assert answer.json()["detail"] == f"{field}: must have at least {least} elements"
 
 
 def test_attributes_of_a_form_are_for_all_or_for_each(shop: Site) -> None:

@@ -48,6 +48,9 @@ STATUSES = {
     StatusCode.DEADLINE_EXCEEDED: 504,
 }
 
+#: What an error is called of a value that is none of an attribute; pydantic would name a type that it tried last.
+ATTRIBUTE_VALUE = "attribute_value"
+
 # What pydantic calls it (https://docs.pydantic.dev/latest/errors/validation_errors) -> what we say, with its context.
 # Pydantic's own words would tell clients about pydantic.
 _WRONG = {
@@ -58,7 +61,10 @@ _WRONG = {
     "string_too_long": "must have at most {max_length} characters",
     "string_too_short": "must have at least {min_length} characters",
     "list_type": "must be a list",
+    "too_short": "must have at least {min_length} elements",
     "too_long": "must have at most {max_length} elements",
+    "dict_type": "must be an object",
+    ATTRIBUTE_VALUE: "must be a string, a finite number, true or false",
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
     "int_type": "must be a whole number",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -67,12 +67,18 @@ def check_has(there: Declared, wanted: Declared) -> None:
             raise UsageError("attributes", name, f"is a {there[name]} in the index, not a {type_}")
 
 
-def check_attributes(values: Mapping[str, Attribute], declared: Declared) -> None:
-    """Raise UsageError for values that are not those of declared attributes. A picture need not have all of them."""
-    for name, value in values.items():
+def check_names(names: Iterable[str], declared: Declared) -> None:
+    """Raise UsageError for a name that is none of a declared attribute."""
+    for name in names:
         if name not in declared:
             there = ", ".join(declared) or "none"
             raise UsageError("attributes", name, f"the index has no such attribute; it has: {there}")
+
+
+def check_attributes(values: Mapping[str, Attribute], declared: Declared) -> None:
+    """Raise UsageError for values that are not those of declared attributes. A picture need not have all of them."""
+    check_names(values, declared)
+    for name, value in values.items():
         if why := _objection(value, declared[name]):
             raise UsageError("attributes", f"{name}={value!r}"[:200], why)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from visop.search.attributes import Attribute, check_attributes
+from visop.search.attributes import Attribute, check_attributes, check_names
 from visop.search.schema import Picture, Row
 from visop.search.store import Collection
 
@@ -26,6 +26,7 @@ def change_attributes(collection: Collection, id_: str, changes: Mapping[str, At
     Raises:
         UsageError: the index has no such attribute, or one of another type; nothing was changed.
     """
+    check_names(changes, collection.attributes)
     check_attributes({name: value for name, value in changes.items() if value is not None}, collection.attributes)
     with collection.changing:
         there = next(iter(collection.rows([id_])), None)

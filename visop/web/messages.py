@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic_core.core_schema import custom_error_schema
 
 from visop.errors import InvalidInput, UsageError
 from visop.http.body import Body, read_texts
 from visop.http.forms import at_most_one
 from visop.http.message import Message
+from visop.http.problems import ATTRIBUTE_VALUE
 from visop.search.match import Match
 from visop.search.ranking import Mode
 from visop.search.schema import ID_CHARS, Picture
@@ -22,7 +24,12 @@ ID_PATTERN = f"^[0-9a-f]{{{ID_CHARS}}}$"
 MAX_K = 1000
 
 #: Of an attribute. Strict, so that a number is not read as a text, nor a truth value as a number.
-Value = StrictBool | StrictInt | StrictFloat | StrictStr
+Value = Annotated[
+    StrictBool | StrictInt | StrictFloat | StrictStr,
+    GetPydanticSchema(
+        lambda source, make: custom_error_schema(make(source), ATTRIBUTE_VALUE, custom_error_message="-")
+    ),
+]
 
 MAX_FILTER_CHARS = 4000
 

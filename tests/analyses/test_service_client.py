@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from visop.analyses.event_stream import read_events
 from visop.analyses.service_client import ServiceClient
 from visop.analyses.submission import key_of, submit_pictures
+from visop.client.security import Security
 from visop.errors import DeadlinePassed, NotFound, Overloaded, RemoteError, Unreachable, UsageError
 
 
@@ -144,6 +146,18 @@ def test_what_is_no_address_of_http_is_refused(address: str) -> None:
         ServiceClient(address)
 
 
+def test_a_token_is_sent_with_every_request(answers: Answers, service: ServiceClient, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("abc\n")
+    answers.say({})
+    with ServiceClient(service.service, security=Security(token_file=file)) as client:
+        client.get("jobs")
+    assert answers.asked[0].headers["Authorization"] == "Bearer abc"
+    answers.say({})
+    service.get("jobs")
+    assert "Authorization" not in answers.asked[1].headers
+
+
 def counts(done: int = 0, queued: int = 0) -> dict[str, int]:
     return {"queued": queued, "running": 0, "done": done, "failed": 0, "cancelled": 0}
 
@@ -176,7 +190,7 @@ def test_events_have_lines_of_data_and_comments() -> None:
 
 
 @pytest.fixture
-def pictures(tmp_path: Any) -> Callable[[int], list[str]]:
+def pictures(tmp_path: Path) -> Callable[[int], list[str]]:
     def made(count: int) -> list[str]:
         paths = [tmp_path / f"{number:03}.png" for number in range(count)]
         for path in paths:

@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from visop.analyses.event_stream import read_events
+from visop.client.security import Security
 from visop.errors import DeadlinePassed, NotFound, Overloaded, RemoteError, Unreachable, UsageError, VisopError
 
 JSON = "application/json"
@@ -38,18 +39,21 @@ class ServiceClient:
     Args:
         service: its address, such as ``http://127.0.0.1:8080``; a path in it is put before every other one.
         timeout_s: seconds without any answer.
+        security: the token that is sent, and for https the authorities and the certificate; None is what the
+            environment says.
 
     Raises:
         UsageError: it is no address of HTTP.
     """
 
-    def __init__(self, service: str, timeout_s: float = 60.0) -> None:
+    def __init__(self, service: str, timeout_s: float = 60.0, security: Security | None = None) -> None:
         parts = urlsplit(service)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise UsageError("service", service, "must be http://HOST:PORT or https://HOST")
         self.service, self._timeout_s = service.rstrip("/"), timeout_s
         self._host, self._port, self._is_safe = parts.hostname, _port(parts, service), parts.scheme == "https"
         self._path = parts.path.rstrip("/")
+        self._security = security or Security.of_environment()
         self._connection: HTTPConnection | None = None
 
     def __enter__(self) -> ServiceClient:
@@ -176,7 +180,7 @@ class ServiceClient:
         is_new = self._connection is None
         connection = self._connection = self._connection or self._connect()
         try:
-            connection.request(method, self._path + target, body, dict(headers))
+            connection.request(method, self._path + target, body, {**headers, **self._token()})
             answer = connection.getresponse()
         except _ENDED:
             if is_new:
@@ -187,9 +191,15 @@ class ServiceClient:
             raise _error_of(answer, f"{method} {target}")
         return answer
 
+    def _token(self) -> dict[str, str]:
+        token = self._security.bearer()
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
     def _connect(self) -> HTTPConnection:
         if self._is_safe:
-            context = ssl.create_default_context()
+            context = ssl.create_default_context(cafile=self._security.ca)
+            if self._security.cert:
+                context.load_cert_chain(self._security.cert, self._security.key)
             return HTTPSConnection(self._host, self._port, timeout=self._timeout_s, context=context)
         return HTTPConnection(self._host, self._port, timeout=self._timeout_s)
 

@@ -49,6 +49,10 @@ def add_service_flag(parser: argparse.ArgumentParser) -> None:
     """Add which service is asked."""
     told = f"the running service [{SERVICE_VARIABLE}; default: {DEFAULT_SERVICE}]"
     parser.add_argument("--service", metavar="URL", help=told)
+    sent = "send it the token that this file has [VISOP_TOKEN_FILE]"
+    parser.add_argument("--token-file", metavar="FILE", help=sent)
+    authorities = "for https, take authorities from this file [VISOP_CA]"
+    parser.add_argument("--ca", metavar="FILE", help=authorities)
 
 
 def add_json_flag(parser: argparse.ArgumentParser) -> None:

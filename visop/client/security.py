@@ -70,6 +70,10 @@ class Security:
         files = (_read("ca", self.ca), _read("key", self.key), _read("cert", self.cert))
         return grpc.ssl_channel_credentials(*files)
 
+    def bearer(self) -> str:
+        """The token to send; empty if there is none. Raises UsageError if its file cannot be read."""
+        return _read_token(self.token_file) if self.token_file else self.token
+
     def with_token(self, channel: grpc.Channel) -> grpc.Channel:
         """Return a channel that sends the token with every call; the same if there is none.
 

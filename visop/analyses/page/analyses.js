@@ -82,7 +82,7 @@ export function showRow(item, record) {
 }
 
 function showThumbnail(image, record) {
-  const address = record.picture ? `${analysis(record.id)}/thumbnail?side=192` : "";
+  const address = record.picture ? `${analysis(record.id)}/thumbnail?side=320` : "";
   image.classList.toggle("none", !address);
   if (!address || image.getAttribute("src") === address) return;
   image.addEventListener("error", () => image.classList.add("none"), { once: true });

@@ -80,12 +80,12 @@ def vector_of(row: Result) -> Vector | None:
     return _floats(row) if row.output and row.output.get("vector") else None
 
 
-def detections_of(row: Result) -> list[FoundPart] | None:
-    """What was found, if the operator finds parts of pictures."""
+def detections_of(row: Result, *, vectors: bool = True) -> list[FoundPart] | None:
+    """What was found, if the operator finds parts of pictures; without ``vectors``, their column is not read."""
     if row.output is None or "detections" not in row.output:
         return None
-    vectors = _floats(row).reshape(-1, row.dimension or 1)
-    return [_part(each, vectors) for each in row.output["detections"]]
+    floats = _floats(row).reshape(-1, row.dimension or 1) if vectors else None
+    return [_part(each, floats) for each in row.output["detections"]]
 
 
 def descriptors_of(row: Result) -> dict[str, Vector] | None:
@@ -130,13 +130,13 @@ def _told(parts: Iterable[FoundPart]) -> Iterable[dict[str, Any]]:
         yield told
 
 
-def _part(told: Mapping[str, Any], vectors: Vector) -> FoundPart:
+def _part(told: Mapping[str, Any], vectors: Vector | None) -> FoundPart:
     return FoundPart(
         box=told["box"] and tuple(told["box"]),
         label=told["label"],
         score=told["score"],
         keypoints=tuple((x, y) for x, y in told["keypoints"]),
-        vector=vectors[told["vector"]] if "vector" in told else None,
+        vector=vectors[told["vector"]] if vectors is not None and "vector" in told else None,
     )
 
 

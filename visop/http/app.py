@@ -36,24 +36,24 @@ those of gRPC.
 
 def build_app(
     endpoint: Endpoint,
-    identity: Mapping[str, Any],
+    identity: Mapping[str, Any] | None,
     settings: Settings,
     bound: str,
     extend: Extend | None = None,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
 ) -> FastAPI:
-    """The ASGI application of one operator.
+    """The ASGI application of one operator, or of another interface alone.
 
     Args:
         endpoint: serves the calls.
-        identity: what ``/v1/identity`` answers.
+        identity: what ``/v1/identity`` answers; None if no operator is served.
         settings: limits and hosts.
         bound: the IP address that is listened on.
         extend: adds the routes of another interface.
         timeouts: how long a body may be silent.
     """
     app = FastAPI(
-        title=f"visop operator {identity['name']}",
+        title=f"visop operator {identity['name']}" if identity else "visop",
         version=__version__,
         description=_ABOUT,
         docs_url=None,
@@ -61,15 +61,10 @@ def build_app(
         # An answer that leads to another spelling of the path would be built from the caller's Host.
         redirect_slashes=False,
     )
-    is_processor = identity["type"] == "processor"
-    parts = is_processor or bool(identity["parts"])
-    app.include_router(execute_router(endpoint, settings, parts=parts))
-    if not parts:
-        app.include_router(tei_router(endpoint, settings.max_items, int(identity["dimension"])))
-    if is_processor:
-        app.include_router(function_router(endpoint, identity["name"], identity["labels"]))
-        app.include_router(analysis_router(endpoint))
-    app.include_router(identity_router(identity))
+    parts = False
+    if identity is not None:
+        parts = identity["type"] == "processor" or bool(identity["parts"])
+        _add_operator(app, endpoint, identity, settings, parts=parts)
     app.include_router(health_router(endpoint))
     if not settings.metrics_endpoint:
         app.include_router(metrics_router())
@@ -84,6 +79,18 @@ def build_app(
     add_handlers(app)
     _add_middleware(app, endpoint, settings, bound, timeouts)
     return app
+
+
+def _add_operator(
+    app: FastAPI, endpoint: Endpoint, identity: Mapping[str, Any], settings: Settings, *, parts: bool
+) -> None:
+    app.include_router(execute_router(endpoint, settings, parts=parts))
+    if not parts:
+        app.include_router(tei_router(endpoint, settings.max_items, int(identity["dimension"])))
+    if identity["type"] == "processor":
+        app.include_router(function_router(endpoint, identity["name"], identity["labels"]))
+        app.include_router(analysis_router(endpoint))
+    app.include_router(identity_router(identity))
 
 
 def _add_middleware(app: FastAPI, endpoint: Endpoint, settings: Settings, bound: str, timeouts: Timeouts) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from fastapi import FastAPI, Request, Response
 from grpc import StatusCode
@@ -29,7 +29,7 @@ from visop.images.crops import CropOptions
 from visop.rpc.statuses import code_of
 from visop.serving.admission import CallAdmission, draining
 from visop.serving.peers import peer_of
-from visop.serving.pipeline import Call, Input, Pipeline
+from visop.serving.pipeline import Call, Input
 from visop.serving.request_log import TIMING, RequestLog
 from visop.serving.steps import Result
 from visop.settings import Settings
@@ -53,17 +53,36 @@ class Task:
 
     Attributes:
         inputs: what becomes vectors; none, if the answer needs no model.
-        answer: their results to the body of the answer. May block. May raise a VisopError.
+        answer: their results to the body of the answer, or to all of it. May block. May raise a VisopError.
         crops: how a processor cuts out what it finds; None is as the settings say.
         media_type: of the answer.
         status: of the answer.
+        is_work: whether ``answer`` takes as much as a call does, without inputs: it counts as one.
     """
 
     inputs: Sequence[Input]
-    answer: Callable[[Results], bytes]
+    answer: Callable[[Results], bytes | Response]
     crops: CropOptions | None = None
     media_type: str = JSON
     status: int = 200
+    is_work: bool = False
+
+
+class TakesInputs(Protocol):
+    """What a pipeline is to HTTP. See ``visop.serving.pipeline.Pipeline``."""
+
+    def trouble(self) -> str | None:
+        """Why results cannot be had now, or None if they can."""
+
+    def start(
+        self,
+        inputs: Sequence[Input],
+        timeout_s: float | None = None,
+        *,
+        peer: str = "",
+        crops: CropOptions | None = None,
+    ) -> Call:
+        """Begin to serve one call."""
 
 
 class Endpoint:
@@ -73,7 +92,7 @@ class Endpoint:
         answers: what clients have not read, a part of the bytes in flight over every protocol.
     """
 
-    def __init__(self, pipeline: Pipeline, calls: CallAdmission, settings: Settings) -> None:
+    def __init__(self, pipeline: TakesInputs, calls: CallAdmission, settings: Settings) -> None:
         self._pipeline, self._calls, self._limit_s = pipeline, calls, settings.request_timeout_s
         self.answers = UnreadAnswers(calls.in_flight)
         self._pool = ThreadPoolExecutor(settings.max_calls, "visop-http")
@@ -127,10 +146,11 @@ class Endpoint:
                     task = await _in_thread(self._pool, partial(parse, Body(data.pop(), content_type)))
                     if task.inputs:
                         answer = await self._call(task, deadline, request, peer, log)
-                if not task.inputs:  # what needs no vector keeps no call from the model
+                    elif task.is_work:
+                        answer = await _in_thread(self._pool, partial(task.answer, ()))
+                if not task.inputs and not task.is_work:  # what needs no vector keeps no call from the model
                     answer = await _in_thread(self._lookups, partial(task.answer, ()))
-            headers = {TIMING: log.timing()}
-            return Response(answer, task.status, headers, media_type=task.media_type)
+            return _response(answer, task, {TIMING: log.timing()})
 
     async def look(self, request: Request, make: Callable[[], T]) -> T:
         """Serve a request that needs no model.
@@ -147,7 +167,9 @@ class Endpoint:
         async with self._deadlines.within(timeout_of(request.headers, self._limit_s)):
             return await _in_thread(self._lookups, make)
 
-    async def _call(self, task: Task, deadline: float, request: Request, peer: str, log: RequestLog) -> bytes:
+    async def _call(
+        self, task: Task, deadline: float, request: Request, peer: str, log: RequestLog
+    ) -> bytes | Response:
         left_s = deadline - time.monotonic()
         call = self._pipeline.start(task.inputs, left_s, peer=peer, crops=task.crops)
         watch = asyncio.create_task(_cancel_when_gone(call, request))
@@ -188,6 +210,13 @@ class Endpoint:
 
 #: Adds the routes of an interface to the application; the endpoint serves their requests.
 Extend = Callable[[FastAPI, Endpoint], None]
+
+
+def _response(answer: bytes | Response, task: Task, headers: Mapping[str, str]) -> Response:
+    if isinstance(answer, Response):
+        answer.headers.update(headers)
+        return answer
+    return Response(answer, task.status, headers, media_type=task.media_type)
 
 
 def _peer(request: Request) -> str:

@@ -16,13 +16,12 @@ import uvicorn
 from visop.address import resolved
 from visop.errors import SettingsError
 from visop.http.app import build_app
-from visop.http.endpoint import Endpoint, Extend
+from visop.http.endpoint import Endpoint, Extend, TakesInputs
 from visop.http.open_files import connections_within
 from visop.http.timeouts import DEFAULT_TIMEOUTS, TimedProtocol, Timeouts
 from visop.http.unread import UnreadAnswers
 from visop.serving.admission import CallAdmission
 from visop.serving.certificates import Certificates
-from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
 
 # For requests that were received when the connections closed, to reach the endpoint, which counts them.
@@ -37,7 +36,7 @@ class HttpServer:
     Args:
         pipeline: makes the vectors.
         calls: admits calls, those over gRPC and over HTTP together.
-        identity: what ``/v1/identity`` answers.
+        identity: what ``/v1/identity`` answers; None if no operator is served.
         settings: the address, limits and hosts.
         extend: adds an interface, such as search.
         timeouts: of connections.
@@ -53,9 +52,9 @@ class HttpServer:
 
     def __init__(
         self,
-        pipeline: Pipeline,
+        pipeline: TakesInputs,
         calls: CallAdmission,
-        identity: Mapping[str, Any],
+        identity: Mapping[str, Any] | None,
         settings: Settings,
         extend: Extend | None = None,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,

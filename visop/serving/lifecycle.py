@@ -61,11 +61,11 @@ def serve(
     before = set(threading.enumerate())
     configure_logging(settings.log_level, settings.log_format)
     raise_max_open_files()
-    _say_limits(settings)
+    say_limits(settings)
     started = time.monotonic()
     try:
         with open_pipeline(settings) as (operator, pipeline):
-            stop = _catch_stop_signals()
+            stop = catch_stop_signals()
             with (
                 watched(pipeline.hangs, settings.hang_exit_s),
                 open_companions(operator, pipeline) as companions,
@@ -85,11 +85,11 @@ def serve(
         logger.error("the operator did not start: %s", getattr(error, "detail", error))
         return 1
     logger.info("stopped")
-    _leave_behind(before)
+    leave_behind(before)
     return 0
 
 
-def _say_limits(settings: Settings) -> None:
+def say_limits(settings: Settings) -> None:
     """Log what follows from the memory of the container or the machine."""
     fields = {"bytes_in_flight": most_bytes_in_flight(settings), "large_bytes": most_large_bytes(settings)}
     log_event(logger, logging.INFO, "limits", {"memory": memory_limit() or "unknown", **fields})
@@ -100,7 +100,7 @@ def _metrics(settings: Settings) -> list[MakeCompanion]:
     return [lambda *_: MetricsServer(settings)] if settings.metrics_endpoint else []
 
 
-def _leave_behind(before: set[threading.Thread]) -> None:
+def leave_behind(before: set[threading.Thread]) -> None:
     """End the process here if a thread hangs in something that does not answer: Python would wait for it."""
     ends = time.monotonic() + _LEAVE_S
     ours = [thread for thread in threading.enumerate() if thread not in before and not thread.daemon]
@@ -138,7 +138,7 @@ def open_pipeline(
         operator.close()
 
 
-def _catch_stop_signals() -> int:
+def catch_stop_signals() -> int:
     """A pipe from which the first SIGTERM or SIGINT can be read; from then on a second one ends the process."""
     # The kernel may hand a signal to any thread, and Python runs its handlers in the main one only, when that wakes up.
     # So whichever thread it is writes to this pipe, and the main thread waits for that.

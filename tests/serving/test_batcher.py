@@ -203,6 +203,51 @@ def test_a_dead_model_is_reported_and_a_recovered_one_too(model: Model) -> None:
         assert batcher._broken is False
 
 
+def test_what_somebody_waits_for_goes_before_bulk_work(batcher: Batcher[int, int], model: Model) -> None:
+    first = hold(batcher, model)
+    bulk = submit(batcher, range(8), bulk=True)
+    called = submit(batcher, [100, 101])
+    model.gate.set()
+    assert results([first, *bulk, *called]) == [-2, *(2 * item for item in range(8)), 200, 202]
+    assert model.batches[1][:2] == [100, 101]
+
+
+def slow(batcher: Batcher[int, int], model: Model, span_s: float) -> None:
+    """Let the model take so long for one item."""
+    job = hold(batcher, model)
+    time.sleep(span_s)
+    model.gate.set()
+    job.future.result(5)
+    assert model.entered.acquire(blocking=False) is False
+
+
+def test_what_would_be_late_is_dropped_in_favour_of_what_is_not(batcher: Batcher[int, int], model: Model) -> None:
+    slow(batcher, model, 0.5)
+    first = hold(batcher, model)
+    late = submit(batcher, [1], time.monotonic() + 0.4)[0]
+    others = submit(batcher, [2, 3])
+    model.gate.set()
+    assert results([first, *others]) == [-2, 4, 6]
+    with pytest.raises(DeadlinePassed, match="would have passed"):
+        late.future.result(5)
+    assert model.batches == [[-1], [-1], [2, 3]]
+
+
+def test_one_that_would_be_late_is_tried_where_there_is_nothing_else(batcher: Batcher[int, int], model: Model) -> None:
+    slow(batcher, model, 0.5)
+    assert results(submit(batcher, [1], time.monotonic() + 0.4)) == [2]
+
+
+def test_the_wait_is_what_waits_times_what_it_takes(batcher: Batcher[int, int], model: Model) -> None:
+    assert batcher.wait_s() == 0
+    slow(batcher, model, 0.2)
+    first = hold(batcher, model)
+    others = submit(batcher, [1, 2]) + submit(batcher, [3], bulk=True)
+    assert 0.4 <= batcher.wait_s() < 4
+    model.gate.set()
+    results([first, *others])
+
+
 def test_an_idle_model_that_breaks_is_known_before_the_next_call(model: Model) -> None:
     asked = threading.Semaphore(0)
 

@@ -3,8 +3,10 @@ from __future__ import annotations
 import base64
 import io
 import queue
+import re
 import struct
 import threading
+import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -390,3 +392,21 @@ def test_a_long_stream_keeps_nothing_of_what_it_answered(running_server: Running
     gc.collect()
     assert sum(isinstance(thing, Call) for thing in gc.get_objects()) < 20
     stream.cancel()
+
+
+def test_a_call_that_could_not_be_served_in_time_is_refused_at_once(start_server: Start) -> None:
+    busy = Busy(start_server)
+    time.sleep(0.3)  # what the first one takes
+    busy.operator.gate.set()
+    busy.first.result(5)
+    busy.operator.gate.clear()
+    held = [busy.running.stub.Execute.future(Request(images=[make_image((i + 1, 5, 5))])) for i in range(4)]
+    wait_until(lambda: busy.running.pipeline._steps.wait_s() >= 0.6)
+    began = time.monotonic()
+    error = failure(lambda: busy.running.stub.Execute(Request(images=[make_image()]), timeout=0.5))
+    assert time.monotonic() - began < 0.4
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert re.search(r"what waits for the model takes \d\.\d s more, and the call has 0\.5 s", error.details() or "")
+    busy.operator.gate.set()
+    for each in held:
+        each.result(5)

@@ -11,9 +11,9 @@ between a cancelling caller and this thread, so that a cancelled job cannot stra
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -22,11 +22,18 @@ from typing import Generic, TypeVar
 
 from visop.errors import DeadlinePassed, ModelFailed, ShuttingDown, VisopError
 from visop.metrics.model import ModelMetrics
+from visop.serving.lanes import Lanes
+from visop.serving.run_times import RunTimes
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 
 logger = logging.getLogger(__name__)
+
+# For so long after a call bulk work is done in batches that are short.
+_CALLED_S = 1.0
+# Which take this much longer than one item alone, in seconds.
+_SLACK_S = 0.01
 
 
 @dataclass(eq=False)
@@ -41,6 +48,7 @@ class Job(Generic[In, Out]):
         item: what the model gets; set before the job reaches the batcher.
         spans_s: seconds by stage, for the log.
         batch_size: how many items shared the model call.
+        bulk: whether others go first, for whom somebody waits.
     """
 
     deadline: float
@@ -49,6 +57,7 @@ class Job(Generic[In, Out]):
     future: Future[Out] = field(default_factory=Future)
     spans_s: dict[str, float] = field(default_factory=dict)
     batch_size: int = 0
+    bulk: bool = False
     queued_at: float = 0.0
     _ended: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -146,12 +155,15 @@ class Batcher(Generic[In, Out]):
         self._metrics = ModelMetrics(kind)
         self._max_batch, self._max_wait_s = max_batch, max_wait_s
         self._probe_interval_s, self._stall_s = probe_interval_s, stall_s
-        self._waiting: deque[Job[In, Out]] = deque()
+        self._waiting: Lanes[Job[In, Out]] = Lanes()
+        self._times = RunTimes()
+        self._called_at = -math.inf  # when somebody last asked for what is not bulk work
         self._running: list[Job[In, Out]] = []
         self._changed = threading.Condition()
         self._closed = False
         self._broken = False
         self._busy_since: float | None = None
+        self._late: Job[In, Out] | None = None
         self._metrics.watch(self._waiting.__len__)
         # A daemon, so that a model that never returns cannot keep the process alive after close().
         self._thread = threading.Thread(target=self._loop, name="visop-model", daemon=True)
@@ -170,6 +182,8 @@ class Batcher(Generic[In, Out]):
         with self._changed:
             if not self._closed:
                 self._waiting.extend(jobs)
+                if not all(job.bulk for job in jobs):
+                    self._called_at = time.monotonic()
                 self._changed.notify()
                 return
         for job in jobs:
@@ -202,8 +216,7 @@ class Batcher(Generic[In, Out]):
             return
         logger.error("the model did not finish within %.1f s of closing", timeout_s)
         with self._changed:
-            left = [*self._running, *self._waiting]
-            self._waiting.clear()
+            left = [*self._running, *self._waiting.clear()]
         for job in left:
             job.fail(ShuttingDown("the operator shut down before this input was served"))
 
@@ -220,23 +233,64 @@ class Batcher(Generic[In, Out]):
     def _take(self) -> list[Job[In, Out]] | None:
         """Wait for work; None when closed and drained; empty when it is time to probe the model."""
         with self._changed:
-            probe_in_s = self._probe_interval_s if self._broken else self._canary_s or None
-            self._changed.wait_for(lambda: self._waiting or self._closed, probe_in_s)
-            if not self._waiting:
-                return None if self._closed else []
-            self._wait_for_more()
-            batch: list[Job[In, Out]] = []
-            while self._waiting and len(batch) < self._max_batch:
-                job = self._waiting.popleft()
-                if job.claim():
-                    batch.append(job)
-                else:
-                    self._metrics.dropped()
-            self._running = batch
-            return batch
+            while True:
+                probe_in_s = self._probe_interval_s if self._broken else self._canary_s or None
+                self._changed.wait_for(lambda: self._waiting or self._closed, probe_in_s)
+                if not self._waiting:
+                    return None if self._closed else []
+                self._wait_for_more()
+                self._running = self._batch()
+                if self._running:  # and not all were dropped
+                    return self._running
+
+    def _batch(self) -> list[Job[In, Out]]:
+        """The jobs of the next batch: what somebody waits for, and bulk work as far as that makes nobody wait longer.
+
+        Every few batches bulk work comes first, though.
+        """
+        batch: list[Job[In, Out]] = []
+        bulk_first = self._waiting.begin()
+        self._fill(batch, self._bulk_room() if bulk_first else self._max_batch, bulk=bulk_first)
+        if not bulk_first and len(batch) < self._max_batch:
+            self._fill(batch, self._times.most_within(self._longest_s(len(batch)), self._max_batch), bulk=True)
+        if not batch and self._late is not None and self._late.claim():
+            batch.append(self._late)  # though it will be late: nothing else would show that the model is faster again
+        self._drop_late()
+        return batch
+
+    def _fill(self, batch: list[Job[In, Out]], most: int, *, bulk: bool) -> None:
+        """Take jobs of one lane, and drop those that nobody waits for until they would be done."""
+        ends = time.monotonic() + self._times.expected(max(1, min(most, len(self._waiting))))
+        while len(batch) < most and (job := self._waiting.pop(bulk=bulk)) is not None:
+            if ends > job.deadline and job.is_wanted():
+                self._drop_late()
+                self._late = job
+            elif job.claim():
+                batch.append(job)
+            else:
+                self._metrics.dropped()
+
+    def _drop_late(self) -> None:
+        """End the job that was found to come too late."""
+        job, self._late = self._late, None
+        if job is not None and not job.future.running():
+            self._metrics.dropped()
+            job.fail(DeadlinePassed("the deadline would have passed before this input was served"))
+
+    def _bulk_room(self) -> int:
+        """How large a batch of bulk work may be. While others call, none of them should wait for it long."""
+        is_alone = time.monotonic() - self._called_at > _CALLED_S
+        return self._max_batch if is_alone else self._times.most_within(self._longest_s(1), self._max_batch)
+
+    def _longest_s(self, size: int) -> float:
+        return self._times.expected(max(1, size)) + _SLACK_S
+
+    def wait_s(self) -> float:
+        """How long a job that is no bulk work would wait now, as far as is known, in seconds."""
+        return self._waiting.first * self._times.per_item()
 
     def _wait_for_more(self) -> None:
-        patience_s = self._waiting[0].queued_at + self._max_wait_s - time.monotonic()
+        patience_s = self._waiting.oldest() + self._max_wait_s - time.monotonic()
         if patience_s > 0:
             self._changed.wait_for(lambda: len(self._waiting) >= self._max_batch or self._closed, patience_s)
 
@@ -245,6 +299,7 @@ class Batcher(Generic[In, Out]):
         results, all_well = self._results([job.item for job in batch])  # type: ignore[misc]  # items are set
         ran_s = time.monotonic() - started
         self._metrics.ran(len(batch), ran_s)
+        self._times.note(len(batch), ran_s)
         if not all_well:
             self._check()  # first, so that a caller who sees the failure and asks for health learns the truth
         for job, result in zip(batch, results, strict=True):

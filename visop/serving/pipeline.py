@@ -24,6 +24,7 @@ from visop.errors import (
     ImageDecodeError,
     InvalidInput,
     ModelFailed,
+    Overloaded,
     ShuttingDown,
     UrlRejected,
     VisopError,
@@ -233,7 +234,7 @@ class Pipeline:
 
         Raises:
             InvalidInput: too many inputs.
-            Overloaded: no room.
+            Overloaded: no room, or no time: what waits already would take longer than the caller does.
             ShuttingDown: the pipeline is closed, or the call is not wanted any more.
         """
         if len(inputs) > self._settings.max_items:
@@ -242,9 +243,11 @@ class Pipeline:
             raise ShuttingDown("the operator is shutting down")
         limit_s = min(self._settings.request_timeout_s, timeout_s if timeout_s is not None else float("inf"))
         deadline = time.monotonic() + limit_s
+        if not patient:
+            self._check_in_time(limit_s)
         hosts = [host_of(str(each.value)) if each.is_url else None for each in inputs]
         on_end = self._admit(hosts, deadline if patient else 0.0, peer, is_wanted)
-        jobs = [InputJob(deadline, partial(on_end, host)) for host in hosts]
+        jobs = [InputJob(deadline, partial(on_end, host), bulk=patient) for host in hosts]
         origin = _Origin(
             Caller(peer, next(self._numbers)),
             crops or self._crops,
@@ -254,6 +257,13 @@ class Pipeline:
         for each, host, job in zip(inputs, hosts, jobs, strict=True):
             self._begin(replace(origin, look=each.look, take=each.take, boxes=each.boxes), each, host, job)
         return Call(inputs, jobs, deadline, gives_parts=self._steps.gives_parts)
+
+    def _check_in_time(self, limit_s: float) -> None:
+        """Refuse at once what could not be served in time: its caller can go elsewhere, and others are served."""
+        wait_s = self._steps.wait_s()
+        if wait_s > limit_s:
+            what = f"what waits for the model takes {wait_s:.1f} s more, and the call has {limit_s:.1f} s"
+            raise Overloaded(what, wait_s - limit_s, limit="deadline")
 
     def end_waits(self) -> None:
         """Refuse the patient calls that wait for room and are not wanted any more."""

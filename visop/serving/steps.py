@@ -75,6 +75,9 @@ class Model(Protocol[Item, Out]):
     def hangs(self) -> bool:
         """Whether it is in a trouble that nothing but a new process ends."""
 
+    def wait_s(self) -> float:
+        """How long what comes now will wait for a model, as far as is known, in seconds."""
+
     def close(self, timeout_s: float) -> None:
         """Finish what was submitted. Idempotent."""
 
@@ -105,6 +108,9 @@ class Steps(Protocol):
 
     def hangs(self) -> bool:
         """Whether it is in a trouble that nothing but a new process ends."""
+
+    def wait_s(self) -> float:
+        """How long what comes now will wait for a model, as far as is known, in seconds."""
 
     def close(self, timeout_s: float) -> None:
         """Finish what was begun. Idempotent."""
@@ -177,6 +183,10 @@ class Encode:
         """Of either."""
         return self._returning.trouble() is not None or self._model.hangs()
 
+    def wait_s(self) -> float:
+        """For the model."""
+        return self._model.wait_s()
+
     def close(self, timeout_s: float) -> None:
         """Finish what the model has."""
         self._model.close(timeout_s)
@@ -242,6 +252,10 @@ class Find:
         """Of any of them."""
         return self._returning.trouble() is not None or self._model.hangs()
 
+    def wait_s(self) -> float:
+        """For the model."""
+        return self._model.wait_s()
+
     def close(self, timeout_s: float) -> None:
         """Finish what the model has."""
         self._model.close(timeout_s)
@@ -278,6 +292,10 @@ class EncodeParts:
     def hangs(self) -> bool:
         """Of either operator."""
         return self._find.hangs() or self._encode.hangs()
+
+    def wait_s(self) -> float:
+        """For both models."""
+        return self._find.wait_s() + self._encode.wait_s()
 
     def close(self, timeout_s: float) -> None:
         """Finish what both models have."""
@@ -396,7 +414,7 @@ def follow(job: InputJob, model: Model[Item, Out], tasks: Sequence[tuple[Item, C
 
 
 def _followed(job: InputJob, item: Item, then: Callable[[Out], None]) -> Job[Item, Out]:
-    part: Job[Item, Out] = Job(job.deadline, item=item)
+    part: Job[Item, Out] = Job(job.deadline, item=item, bulk=job.bulk)
     part.future.add_done_callback(_Following(job, part, then).go_on)
     job.under_way.add(part)
     return part

@@ -78,6 +78,10 @@ class RemoteCalls(Generic[Out]):
         """Never: it is another process that would have to be a new one."""
         return False
 
+    def wait_s(self) -> float:
+        """Not known: the other process has its own queue, and refuses what comes too late."""
+        return 0.0
+
     def _silence(self) -> str | None:
         """Said while calls are under way: without any, nobody knows."""
         since = self._silent_since

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import httpx
 import numpy as np
 import pytest
@@ -50,9 +51,9 @@ class LowerRight(ToyProcessor):
 
 
 @contextmanager
-def open_engine_site(home: Path, **changes: Any) -> Iterator[EngineClient]:
+def open_engine_site(home: Path, **options: Any) -> Iterator[EngineClient]:
     """A site that serves the interface, with nothing in it but what an earlier one left in the folder."""
-    with open_test_site(home, 0, options={"engine": home / "engine"}, **changes) as site:
+    with open_test_site(home, 0, options={"engine": home / "engine"} | options) as site:
         engine = EngineClient(str(site.web.base_url.netloc, "ascii"))
         with engine.http:
             yield engine
@@ -137,7 +138,21 @@ def test_the_whole_cycle_as_the_documentation_goes_through_it(
         assert engine.call("GET", "/application/") == []
         assert engine.call("DELETE", "/pipeline/objects")["name"] == "objects"
         assert engine.call("DELETE", "/operator/toy")["name"] == "toy"
-        assert list((tmp_path / "engine" / "pictures").rglob("[0-9a-f]" * 64)) == []
+        assert list((tmp_path / "engine" / "pictures" / "art-bucket").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_pictures_are_kept_in_object_storage_where_originals_are(tmp_path: Path) -> None:
+    with open_engine_site(tmp_path, keep_originals="memory://pictures/here") as engine:
+        engine.register("own", "visop", "encoder")
+        engine.pipeline("plain", "own")
+        engine.application("art", "art-bucket", image="plain")
+        entity = engine.upload("art", image=picture_file(RED))
+        assert httpx.get(entity["_docs"]["image"]["url"]).content == picture_file(RED)
+        files = fsspec.filesystem("memory")
+        assert any(each.startswith("/pictures/here/art-bucket/art_image_") for each in files.find("memory://pictures"))
+        engine.call("DELETE", "/application/art", {"force": True})
+        assert files.find("memory://pictures/here/art-bucket") == []
 
 
 def test_search_by_each_mode_of_the_parts_of_a_picture(engine: EngineClient, application: Callable[..., str]) -> None:
@@ -257,6 +272,29 @@ def test_instances_are_names_for_the_running_operator(engine: EngineClient, oper
     assert engine.call("DELETE", path)["status"] == "deleted"
     assert engine.error("POST", f"{path}/start") == (404, "NotExistError")
     engine.call("DELETE", "/pipeline/spare")
+
+
+def test_an_instance_is_made_by_a_name_in_the_body_as_one_guide_says(engine: EngineClient) -> None:
+    made = engine.call("POST", "/operator/toy/instances", {"instanceName": "named"})
+    assert made["name"] == "phantoscope_toy_named"
+    assert made in engine.call("GET", "/operator/toy/instances")
+    engine.call("DELETE", "/operator/toy/instances/named")
+
+
+def test_the_address_of_a_picture_in_an_answer_can_be_searched_with_and_uploaded(
+    engine: EngineClient, application: Callable[..., str]
+) -> None:
+    one, other = application(), application()
+    ids = [engine.upload(one, image=picture_file(each))["_id"] for each in (RED, BLUE)]
+    listed = {
+        each["_id"]: each["_docs"]["image"]["url"] for each in engine.call("GET", f"/application/{one}/entity?num=0")
+    }
+    assert engine.search(one, 1, image=listed[ids[1]]) == [ids[1]]
+    again = engine.upload(other, image=listed[ids[0]])
+    assert httpx.get(again["_docs"]["image"]["url"]).content == picture_file(RED)
+    engine.call("DELETE", f"/application/{one}/entity/{ids[0]}")
+    body = {"fields": given(image=listed[ids[0]]), "topk": 1}
+    assert engine.error("POST", f"/application/{one}/search", body) == (404, "NotExistError")
 
 
 def test_of_many_that_make_one_name_one_wins(engine: EngineClient) -> None:

@@ -42,6 +42,7 @@ def index_of(home: Path, application: str) -> str:
     return name
 
 
+@pytest.mark.slow
 def test_what_was_begun_when_the_server_was_killed_is_undone_at_the_next_start(tmp_path: Path) -> None:
     with open_engine_site(tmp_path) as engine:
         engine.register("own", "visop", "encoder")

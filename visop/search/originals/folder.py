@@ -90,6 +90,15 @@ class OriginalsFolder:
         self._each(self._delete, [address_of(self.address, id_) for id_ in ids])
         self.settle(ids)
 
+    def clear(self) -> None:
+        """Delete everything in the folder, of an index that is gone; it need not be there.
+
+        Raises:
+            OriginalsError: it cannot be deleted.
+        """
+        with suppress(OriginalsMissing), translated(self.address):
+            self._files.rm(self.address, recursive=True)
+
     def abandoned(self) -> list[str]:
         """Return the ids of copies that a process began to write or delete which is not there any more."""
         folder = f"{self.address}/{_UNFINISHED}"

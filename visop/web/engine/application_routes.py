@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -12,12 +11,19 @@ from visop.http.endpoint import Endpoint
 from visop.http.openapi import FILE, body_of
 from visop.web.engine import messages
 from visop.web.engine.documents import Facts
-from visop.web.engine.engine_route import base_of, deadline_of, engine_answers, engine_router, serve
+from visop.web.engine.engine_route import (
+    base_of,
+    deadline_of,
+    engine_answers,
+    engine_router,
+    own_pictures,
+    serve,
+)
 from visop.web.engine.entities import StoredEntity
+from visop.web.engine.own_pictures import PREFIX, address_of
 from visop.web.engine.service import EngineService
 from visop.web.file_answer import FileAnswer
 
-_PREFIX = "/v1/application"
 MOST_VALUES = 1000
 _MOST_LISTED = 10_000
 
@@ -25,13 +31,13 @@ _MOST_LISTED = 10_000
 _MOST_PAGES = 2**31
 
 Force = Annotated[bool, Query(description="In place of the same in the body.")]
-Num = Annotated[int, Query(ge=1, le=_MOST_LISTED, description="Entities on a page.")]
+Num = Annotated[int, Query(ge=0, le=_MOST_LISTED, description=f"Entities on a page; 0 is {_MOST_LISTED:,}.")]
 Page = Annotated[int, Query(ge=0, le=_MOST_PAGES, description="From 0.")]
 
 
 def application_router(service: EngineService, endpoint: Endpoint) -> APIRouter:
     """Below ``/v1/application``."""
-    router = engine_router(_PREFIX)
+    router = engine_router(PREFIX)
     _add_applications(router, service, endpoint)
     _add_search(router, service, endpoint)
     _add_entities(router, service, endpoint)
@@ -90,12 +96,12 @@ def _add_search(router: APIRouter, service: EngineService, endpoint: Endpoint) -
     )
     async def upload(request: Request, name: str) -> Response:
         """Of a picture for each field of a pipeline that is given, all or nothing. The answer is a list of one."""
-        deadline, base = deadline_of(request, service), base_of(request)
+        deadline, own = deadline_of(request, service), own_pictures(request, service)
 
         def answer(body: Body) -> list[messages.Entity]:
             given = body.json(messages.Upload, MOST_VALUES)
             with service.working():
-                return [_entity(base, name, service.entities.upload(name, given.fields, deadline))]
+                return [_entity(own.base, name, service.entities.upload(name, given.fields, deadline, own.read))]
 
         return await serve(endpoint, request, answer)
 
@@ -107,12 +113,14 @@ def _add_search(router: APIRouter, service: EngineService, endpoint: Endpoint) -
     )
     async def search(request: Request, name: str) -> Response:
         """The best first."""
-        deadline, base = deadline_of(request, service), base_of(request)
+        deadline, own = deadline_of(request, service), own_pictures(request, service)
 
         def answer(body: Body) -> list[messages.Entity]:
             asked = body.json(messages.Search, MOST_VALUES)
             with service.working():
-                return [_entity(base, name, each) for each in service.searches.search(name, asked, deadline)]
+                return [
+                    _entity(own.base, name, each) for each in service.searches.search(name, asked, deadline, own.read)
+                ]
 
         return await serve(endpoint, request, answer)
 
@@ -123,7 +131,8 @@ def _add_entities(router: APIRouter, service: EngineService, endpoint: Endpoint)
         """Page by page, the oldest first."""
         base = base_of(request)
         return await endpoint.look(
-            request, lambda: [_entity(base, name, each) for each in service.entities.page(name, num, page)]
+            request,
+            lambda: [_entity(base, name, each) for each in service.entities.page(name, num or _MOST_LISTED, page)],
         )
 
     @router.get("/{name}/entity/count", summary="How many entities", responses=engine_answers(int))
@@ -161,9 +170,8 @@ def _application(facts: Facts) -> messages.Application:
 
 def _entity(base: str, application: str, entity: StoredEntity) -> messages.Entity:
     """An entity with the addresses of its pictures."""
-    path = f"{base}{_PREFIX}/{quote(application, safe='')}/entity/{entity.id}/picture"
     docs = {
-        name: {"ids": doc["ids"], "url": f"{path}/{quote(name, safe='')}"} if "picture" in doc else doc
+        name: {"ids": doc["ids"], "url": address_of(base, application, entity.id, name)} if "picture" in doc else doc
         for name, doc in entity.docs.items()
     }
     return messages.Entity(_id=entity.id, _docs=docs)

@@ -116,7 +116,7 @@ class Applications:
 
     def _finish_deletion(self, facts: Facts) -> None:
         for index in facts["indexes"].values():
-            self._indexes.drop(index)
+            self._indexes.drop(index, facts["bucket"])
         with self._database.changing() as connection:
             connection.execute("DELETE FROM entities WHERE application = ?", (facts["name"],))
             marks = ", ".join("?" * len(facts["indexes"]))

@@ -18,6 +18,7 @@ from visop.http.endpoint import Endpoint, Task
 from visop.http.engine_errors import EngineProblem, engine_answer
 from visop.http.openapi import problem_answers
 from visop.http.problems import wrong_message
+from visop.web.engine.own_pictures import OwnPictures
 from visop.web.engine.service import EngineService
 
 # Of a request that waits for operators: before the deadline of the request itself, so that it can be said for which.
@@ -80,6 +81,11 @@ def deadline_of(request: Request, service: EngineService) -> float:
 def base_of(request: Request) -> str:
     """Where the caller reached this server: its own pictures are there, too."""
     return f"{request.url.scheme}://{request.headers.get('host') or request.url.netloc}"
+
+
+def own_pictures(request: Request, service: EngineService) -> OwnPictures:
+    """Reads the pictures of this server by the addresses that the caller of a request gets."""
+    return OwnPictures(base_of(request), service.entities, service.published)
 
 
 async def serve(endpoint: Endpoint, request: Request, answer: Callable[[Body], BaseModel | list[Any]]) -> Response:

@@ -16,7 +16,7 @@ from visop.web.engine.applications import Applications
 from visop.web.engine.documents import Facts
 from visop.web.engine.fields import defaults_of, pictures_of, values_of
 from visop.web.engine.indexes import FieldIndexes
-from visop.web.engine.picture import Given
+from visop.web.engine.picture import Given, ReadOwn
 from visop.web.engine.pipelines import Pipelines
 from visop.web.engine.running import Pictured
 from visop.web.engine.state import EngineDatabase
@@ -51,8 +51,14 @@ class Entities:
     ) -> None:
         self._database, self._applications, self._pipelines, self._indexes = database, applications, pipelines, indexes
 
-    def upload(self, application: str, given: Mapping[str, Any], deadline: float) -> StoredEntity:
+    def upload(self, application: str, given: Mapping[str, Any], deadline: float, read_own: ReadOwn) -> StoredEntity:
         """Make an entity of pictures and values; all of it, or nothing.
+
+        Args:
+            application: its name.
+            given: for the fields of the application.
+            deadline: on the clock of ``time.monotonic``.
+            read_own: reads what is behind an address of this server.
 
         Raises:
             NotFound: there is no such application.
@@ -61,7 +67,7 @@ class Entities:
         """
         facts = self._applications.get(application)
         values = defaults_of(facts["fields"]) | values_of(facts["fields"], given)
-        pictures = pictures_of(facts["fields"], given)
+        pictures = pictures_of(facts["fields"], given, read_own)
         made: dict[str, Pictured] = {}
         for field, picture in pictures.items():
             pipeline = facts["fields"][field]["value"]
@@ -151,7 +157,7 @@ class Entities:
     def _kept(self, index: str, bucket: str, pictured: Pictured, given: Given) -> str:
         with self._database.changing() as connection:
             _note(connection, [(index, pictured.id)])
-        return self._indexes.keep(index, bucket, pictured, given.value if given.is_url else "")
+        return self._indexes.keep(index, bucket, pictured, str(given.value) if given.is_url else "")
 
     def _tidy(self) -> None:
         """Take pictures out of the indexes that no entity has."""

@@ -9,7 +9,7 @@ from typing import Any
 from visop.errors import UsageError
 from visop.http.engine_errors import EngineError
 from visop.web.engine.names import check_field
-from visop.web.engine.picture import Given
+from visop.web.engine.picture import Given, ReadOwn
 
 PIPELINE = "pipeline"
 _MOST_FIELDS = 64
@@ -42,8 +42,13 @@ def check_value(name: str, type_: object, value: object) -> None:
         raise EngineError("ArgsCheckError", f"field {name}: the value is no {type_}, or too large")
 
 
-def pictures_of(declared: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Given]:
+def pictures_of(declared: Mapping[str, Any], given: Mapping[str, Any], read_own: ReadOwn) -> dict[str, Given]:
     """The pictures that are given for fields of pipelines, in the order of the application.
+
+    Args:
+        declared: the fields of the application.
+        given: for them.
+        read_own: reads what is behind an address of this server.
 
     Raises:
         EngineError: none is given.
@@ -55,10 +60,10 @@ def pictures_of(declared: Mapping[str, Any], given: Mapping[str, Any]) -> dict[s
     wanted = [name for name, field in declared.items() if field["type"] == PIPELINE and given.get(name) is not None]
     if not wanted:
         raise EngineError("NoneValidFieldError", "fields: a picture is needed for a field of the type pipeline")
-    return {name: given_picture(f"fields.{name}", given[name]) for name in wanted}
+    return {name: given_picture(f"fields.{name}", given[name], read_own) for name in wanted}
 
 
-def given_picture(name: str, given: Any) -> Given:
+def given_picture(name: str, given: Any, read_own: ReadOwn) -> Given:
     """A picture by ``data`` or ``url``. Raises UsageError if it is given by neither."""
     data, url = (given.get(key) for key in ("data", "url")) if isinstance(given, dict) else (None, None)
     for key, value in (("data", data), ("url", url)):
@@ -67,7 +72,8 @@ def given_picture(name: str, given: Any) -> Given:
     if data:
         return Given(f"{name}.data", data, is_url=False)
     if url:
-        return Given(f"{name}.url", url, is_url=True)
+        own = read_own(url)
+        return Given(f"{name}.url", url if own is None else own, is_url=own is None)
     raise UsageError(name, "", "must have data or url of a picture")
 
 

@@ -65,7 +65,7 @@ class FieldIndexes:
             self.store.create(name, 1, info)
             self.store.point(name, 1)
 
-    def drop(self, name: str) -> None:
+    def drop(self, name: str, bucket: str) -> None:
         """Delete an index with the copies of its pictures, if it is there."""
         with safe_errors(), suppress(NoSuchIndex):
             for number in self.store.numbers(name):  # a crash may have left one to which no alias points
@@ -73,6 +73,8 @@ class FieldIndexes:
                     self.store.drop(name, number)
             self.find(name).drop()
         self._forget(name)
+        with safe_errors():
+            OriginalsFolder(self._address(name, bucket)).clear()
 
     def check(self, name: str, info: OperatorInfo, pipeline: str) -> None:
         """Raise EngineError if the vectors of a pipeline do not fit to those of an index any more."""
@@ -108,6 +110,10 @@ class FieldIndexes:
             raise NotFound("the picture is not in the index any more")
         return found
 
+    def _address(self, name: str, bucket: str) -> str:
+        """The folder of the copies of an index, which no other one has or had."""
+        return folder_address(f"{self._base}/{bucket}", name)
+
     def _forget(self, name: str) -> None:
         with self._lock:
             index = self._indexes.pop(name, None)
@@ -118,7 +124,7 @@ class FieldIndexes:
     def _folder(self, name: str, bucket: str, collection: Collection) -> OriginalsFolder:
         with self._lock:
             if name not in self._folders:
-                folder = OriginalsFolder(folder_address(f"{self._base}/{bucket}", name))
+                folder = OriginalsFolder(self._address(name, bucket))
                 place = file_of(self._beside.uri) or Path(shown_uri(self._beside.uri))
                 folder.claim(name, str(place.absolute()))
                 with keeping(folder, collection):  # which deletes what was left by a process that was killed

@@ -28,6 +28,12 @@ class NewOperator(Message):
     version: str = Field(max_length=100, examples=["0.1.0"])
 
 
+class NewInstance(Message):
+    """A name for the running operator."""
+
+    instanceName: str = Field(max_length=200, examples=["vgg_instance1"])  # noqa: N815 - as the original has it
+
+
 class Market(Message):
     """Where operators would be fetched."""
 

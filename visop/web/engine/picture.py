@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from visop.detection import Box, Detection, Part, Unplaced
 from visop.errors import ModelFailed
 from visop.images.thumbnail import size_of
 from visop.serving.pipeline import Boxes, Input
+
+#: The file behind an address; None if it is not one of this server.
+ReadOwn = Callable[[str], bytes | None]
 
 
 @dataclass(frozen=True)
@@ -18,12 +21,12 @@ class Given:
 
     Attributes:
         field: that it was given for, for messages.
-        value: base64, perhaps as a data URI, or the address of a picture.
-        is_url: which of the two.
+        value: base64, perhaps as a data URI; the address of a picture; or a file.
+        is_url: whether it is an address.
     """
 
     field: str
-    value: str
+    value: str | bytes
     is_url: bool
 
 

@@ -11,7 +11,7 @@ from visop.http.endpoint import Endpoint, Extend
 from visop.http.openapi import body_of
 from visop.web.engine import messages
 from visop.web.engine.application_routes import application_router
-from visop.web.engine.engine_route import deadline_of, engine_answers, engine_router, serve
+from visop.web.engine.engine_route import deadline_of, engine_answers, engine_router, own_pictures, serve
 from visop.web.engine.fields import given_picture
 from visop.web.engine.operators import refuse_market
 from visop.web.engine.service import EngineService
@@ -97,6 +97,22 @@ def _instance_router(service: EngineService, endpoint: Endpoint) -> APIRouter:
             request, lambda: [messages.Instance(**each) for each in service.operators.instances(name)]
         )
 
+    @router.post(
+        "",
+        summary="Make an instance by its name in the body",
+        responses=engine_answers(messages.Instance),
+        openapi_extra=body_of({JSON: messages.NewInstance}),
+    )
+    async def create_named(request: Request, name: str) -> Response:
+        """As with its name in the path; a guide of the original engine has it so."""
+
+        def answer(body: Body) -> messages.Instance:
+            new = body.json(messages.NewInstance, MOST_VALUES)
+            with service.working():
+                return messages.Instance(**service.operators.add_instance(name, new.instanceName))
+
+        return await serve(endpoint, request, answer)
+
     @router.post("/{instance}", summary="Make an instance", responses=engine_answers(messages.Instance))
     async def create(request: Request, name: str, instance: str) -> messages.Instance:
         """Another name for the running operator, which must be reached. Nothing is started."""
@@ -170,11 +186,11 @@ def _pipeline_router(service: EngineService, endpoint: Endpoint) -> APIRouter:
     )
     async def test(request: Request, name: str) -> Response:
         """On one picture: the vectors that it makes."""
-        deadline = deadline_of(request, service)
+        deadline, own = deadline_of(request, service), own_pictures(request, service)
 
         def answer(body: Body) -> messages.Vectors:
             service.pipelines.get(name)
-            given = given_picture("", body.json(messages.Picture, MOST_VALUES).model_dump())
+            given = given_picture("", body.json(messages.Picture, MOST_VALUES).model_dump(), own.read)
             with service.working():
                 made = service.pipelines.run(name, given, deadline)
             return messages.Vectors(result=[vector.tolist() for vector in made.vectors])

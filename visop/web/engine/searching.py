@@ -20,7 +20,7 @@ from visop.web.engine.fields import pictures_of, values_of, weight_of
 from visop.web.engine.indexes import FieldIndexes
 from visop.web.engine.messages import Search
 from visop.web.engine.names import SCORE_MODE
-from visop.web.engine.picture import Given
+from visop.web.engine.picture import Given, ReadOwn
 from visop.web.engine.pipelines import Pipelines
 from visop.web.engine.scores import DECAY, Near, Ranking, combined, inner_mode, merged, score_mode
 from visop.web.store_errors import safe_errors
@@ -66,8 +66,8 @@ class Searches:
         self._applications, self._pipelines, self._indexes = applications, pipelines, indexes
         self._entities, self._chance = entities, chance or random.Random()  # noqa: S311 - no secret
 
-    def search(self, application: str, request: Search, deadline: float) -> list[StoredEntity]:
-        """The entities that are most like what is given, the best first.
+    def search(self, application: str, request: Search, deadline: float, read_own: ReadOwn) -> list[StoredEntity]:
+        """The entities that are most like what is given, the best first. Arguments are those of ``Entities.upload``.
 
         Raises:
             NotFound: there is no such application.
@@ -77,7 +77,7 @@ class Searches:
         facts = self._applications.get(application)
         fields = {name: each for name, each in request.fields.items() if name != SCORE_MODE}
         mode = score_mode(request.fields.get(SCORE_MODE) or request.score_mode or "first")
-        wanted, values = self._wanted(facts, fields), values_of(facts["fields"], fields)
+        wanted, values = self._wanted(facts, fields, read_own), values_of(facts["fields"], fields)
         for each in wanted:
             self._check_not_empty(each)
         found: dict[str, StoredEntity] = {}
@@ -88,9 +88,9 @@ class Searches:
             rankings.append(Ranking([entity.id for entity in entities], each.weight))
         return [found[id_] for id_ in combined(mode, rankings, request.topk)]
 
-    def _wanted(self, facts: Facts, fields: Mapping[str, Any]) -> list[_Wanted]:
+    def _wanted(self, facts: Facts, fields: Mapping[str, Any], read_own: ReadOwn) -> list[_Wanted]:
         found = []
-        for name, given in pictures_of(facts["fields"], fields).items():
+        for name, given in pictures_of(facts["fields"], fields, read_own).items():
             asked = {key: value for key, value in fields[name].items() if value is not None}
             if (decay := asked.get("decay_function", DECAY)) != DECAY:
                 raise UsageError(f"fields.{name}.decay_function", str(decay)[:40], f"must be {DECAY}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from visop.errors import Overloaded
+from visop.errors import Overloaded, VisopError
 from visop.search.index import Index
 from visop.search.originals.address import NONE
 from visop.search.place import file_of
@@ -25,6 +26,8 @@ from visop.web.engine.running import Runner
 from visop.web.engine.searching import Searches
 from visop.web.engine.state import EngineDatabase
 from visop.web.published import Published
+
+logger = logging.getLogger(__name__)
 
 _STATE, _PICTURES = "engine.sqlite", "pictures"
 
@@ -90,11 +93,19 @@ def open_engine(
         pipelines = Pipelines(database, operators, Runner(connections, settings))
         applications = Applications(database, pipelines, indexes)
         entities = Entities(database, applications, pipelines, indexes)
-        applications.recover()
-        entities.recover()
+        _recover(applications, entities)
         searches = Searches(applications, pipelines, indexes, entities)
         places = threading.BoundedSemaphore(_AT_ONCE)
         yield EngineService(operators, pipelines, applications, entities, searches, published, settings, places)
+
+
+def _recover(applications: Applications, entities: Entities) -> None:
+    """Finish what was interrupted; what cannot be done now is done at the next start."""
+    for each in (applications, entities):
+        try:
+            each.recover()
+        except VisopError as error:
+            logger.warning("what was interrupted is not finished yet: %s", error)
 
 
 def default_folder(uri: str) -> Path | None:

@@ -58,7 +58,7 @@ def open_context(
     with ExitStack() as stack:
         records = stack.enter_context(Database(database))
         records.migrate()
-        pictures = Pictures(records, _store(records, pictures_at), ImageLimits.of(settings))
+        pictures = Pictures(records, picture_store_of(records, pictures_at), ImageLimits.of(settings))
         operators = open_operators(choices, settings)
         stack.callback(operators.close)
         fetcher = stack.enter_context(Fetcher.of(settings))
@@ -84,7 +84,8 @@ def _operator(choice: OperatorChoice, settings: Settings) -> RunsOperator:
     return open_local_operator(choice.name, chosen)
 
 
-def _store(database: Database, address: str) -> PictureStore:
+def picture_store_of(database: Database, address: str) -> PictureStore:
+    """Where pictures are kept; with no address, beside a database that is a file. Raises UsageError if it is none."""
     beside = folder_beside(database.url)
     if not address and beside is None:
         why = "must be named where the database is no file: a folder, s3://bucket/prefix or gs://bucket/prefix"

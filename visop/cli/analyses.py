@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from visop.cli.analyses_upkeep import add_migrate
+from visop.cli.analyses_serve import add_serve
+from visop.cli.analyses_upkeep import add_migrate, add_prune
 from visop.cli.console import FAILED, complain, note
 from visop.cli.flags import Commands, add_command, whole
 from visop.cli.service_flags import (
@@ -74,9 +75,11 @@ examples:
 def add_parser(commands: Commands) -> None:
     """Add ``analyses`` and its actions to the commands of ``visop``."""
     actions = add_group(commands, "analyses", "keep what operators find in pictures, and look at it", _NOTES)
+    add_serve(actions)
     _add_list(actions)
     _add_show(actions)
     _add_delete(actions)
+    add_prune(actions)
     add_migrate(actions)
 
 

@@ -7,9 +7,14 @@ import ipaddress
 import os
 import re
 from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from visop import address
 from visop.cli.operator_flags import host_port
+
+if TYPE_CHECKING:
+    from visop.analyses.opening import OperatorChoice
 
 DEFAULT_DATABASE = "visop-analyses.db"
 
@@ -60,6 +65,22 @@ def add_operator_flags(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--class", dest="classes", action="append", default=[], type=_class, metavar="[NAME=]module:Class", help=here
     )
+
+
+def choices_of(arguments: argparse.Namespace) -> list[OperatorChoice]:
+    """The operators that are wanted; none for the shipped encoder."""
+    from visop.analyses.opening import OperatorChoice
+
+    running = [OperatorChoice(name, target=target) for name, target in arguments.operators]
+    return running + [OperatorChoice(name, path=path) for name, path in arguments.classes]
+
+
+def age(text: str) -> timedelta:
+    """For argparse: a time span, such as 30d, 12h or 90m."""
+    found = re.fullmatch(r"(\d{1,6})([dhm])", text)
+    if not found or not int(found[1]):
+        raise argparse.ArgumentTypeError(f"{text}: must be a time span from 1m, such as 30d, 12h or 90m")
+    return timedelta(**{{"d": "days", "h": "hours", "m": "minutes"}[found[2]]: int(found[1])})
 
 
 def database_of(arguments: argparse.Namespace) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.search.conftest import write_pictures
 from visop.errors import UsageError
-from visop.search.attribute_table import AttributeTable
+from visop.search.attribute_table import AttributeTable, WrongCell
 from visop.search.index import Index
 
 
@@ -60,6 +60,22 @@ def test_wrong_cells_are_named_with_their_lines_and_the_others_are_kept(table: C
     ]
 
 
+def test_of_a_time_that_is_none_it_is_said_how_times_are_written(table: Callable[..., AttributeTable]) -> None:
+    found = table("path,made:time\na.jpg,2024-13-01\n")
+    (wrong,) = found.values(found.types({}))[1]
+    assert "ISO 8601" in wrong.why
+
+
+def test_rows_of_pictures_that_are_not_there_are_told_with_their_lines(table: Callable[..., AttributeTable]) -> None:
+    (wrong,) = table("path,size\na.jpg,1\n\nb.jpg,2\n").missing(["b.jpg"])
+    assert wrong == WrongCell("b.jpg", "table.csv, line 4: the index does not have this picture")
+
+
+def test_empty_lines_do_not_count(table: Callable[..., AttributeTable]) -> None:
+    found = table("path,size\n\na.jpg,1\n\n")
+    assert found.values(found.types({})) == ({"a.jpg": {"size": 1}}, [])
+
+
 def test_json_lines_keep_their_types(table: Callable[..., AttributeTable]) -> None:
     lines = '{"path": "a.jpg", "n": 1, "s": "1", "b": false}\n{"path": "b.jpg", "later": [1]}\n'
     found = table(lines, "table.jsonl")
@@ -76,8 +92,11 @@ def test_json_lines_keep_their_types(table: Callable[..., AttributeTable]) -> No
         ("path,x:text\na.jpg,1\n", "there is no type 'text'"),
         ("path,x,x\na.jpg,1,2\n", "two columns"),
         ("a.jpg,1\nb.jpg,2\n", "has no header"),
+        ("", "has no rows"),
+        ("path,x\n", "has no rows"),
+        ('path,x\na.jpg,1\nb.jpg,"2\nc.jpg,3\n', "in the row of line 3 a text in quotation marks does not end"),
     ],
-    ids=["field", "name", "type", "twice", "header"],
+    ids=["field", "name", "type", "twice", "header", "empty", "header-alone", "open-quotation"],
 )
 def test_what_is_no_table_of_attributes_is_refused(table: Callable[..., AttributeTable], text: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,6 +12,9 @@ from typing import Self
 from visop.errors import UsageError
 from visop.search.attributes import Attribute, AttributeType, Declared, check_attributes, check_declared
 from visop.sources import Record, read_records
+
+# A table may have times as people write them.
+_NO_TIME = "must be a time in ISO 8601, such as 2024-05-01 or 2024-05-01T10:00:00+02:00, or whole seconds since 1970"
 
 # No leading zeros: article and postal codes stay text.
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
@@ -53,6 +56,8 @@ class AttributeTable:
             UsageError: it cannot be read, has no header, or a header is no name of an attribute.
         """
         headers, records = read_records(path)
+        if not records:
+            raise UsageError("attributes", path, "has no rows: below a header it has one for each picture")
         said = {header: _split(header) for header in headers}
         given = {name: AttributeType(type_) for name, type_ in said.values() if type_}
         check_declared({name: given.get(name, AttributeType.STRING) for name, _ in said.values()})
@@ -94,8 +99,14 @@ class AttributeTable:
                 try:
                     of_picture[name] = _checked(name, _value(cell, types[name]), types)
                 except UsageError as error:
-                    wrong.append(WrongCell(record.picture, f"{self._place(record)}{error.value}: {error.why}"))
+                    why = _NO_TIME if types[name] is AttributeType.TIME else error.why
+                    wrong.append(WrongCell(record.picture, f"{self._place(record)}{error.value}: {why}"))
         return found, wrong
+
+    def missing(self, pictures: Iterable[str]) -> list[WrongCell]:
+        """The rows of these pictures, which the index does not have."""
+        places = {record.picture: self._place(record) for record in reversed(self._records)}
+        return [WrongCell(each, f"{places[each]}the index does not have this picture") for each in pictures]
 
     def _place(self, record: Record) -> str:
         return f"{self._source}, line {record.line}: " if record.line else ""

@@ -23,7 +23,7 @@ from visop.images.thumbnail import as_file
 from visop.part_scheme import NO_PARTS
 from visop.search import DEFAULT_NAME, DEFAULT_URI
 from visop.search.absent_disks import Away
-from visop.search.attribute_table import AttributeTable, WrongCell
+from visop.search.attribute_table import AttributeTable
 from visop.search.attributes import Declared, check_has
 from visop.search.calibration import CopyThresholds, copy_thresholds, knows_only_copies
 from visop.search.digests import Digests
@@ -629,7 +629,7 @@ def _attribute(collection: Collection, table: AttributeTable, failures: Failures
     """How many pictures got attributes, and how many attributes could not be kept."""
     wanted, wrong = table.values(collection.attributes)
     done = set_attributes(collection, wanted)
-    wrong += [WrongCell(name, "attributes of a picture that the index does not have") for name in done.missing]
+    wrong += table.missing(done.missing)
     for each in wrong:
         failures.add(each.picture, InvalidInput(each.why))
     return done.changed, len(wrong)

@@ -46,6 +46,9 @@ _SAMPLE = 200
 # What is shown of the headers of a table.
 _MOST_NAMED, _LONGEST = 30, 40
 
+# A row behind the last one, which shows whether that one ended.
+_END = "end"
+
 _Row = Sequence[str]
 
 
@@ -106,7 +109,7 @@ def read_records(path: Path) -> tuple[list[str], list[Record]]:
     for header in headers:
         if headers.count(header) > 1:
             raise UsageError("", path, f"has two columns {printable(header)!r}")
-    records = [_record(line, row, headers, number) for line, row in numbered[1:]]
+    records = [_record(line, row, headers, number) for line, row in numbered[1:] if row]
     return [each for each in headers if each and each != headers[number]], records
 
 
@@ -184,12 +187,22 @@ def _numbered_csv(path: Path) -> list[tuple[int, list[str]]]:
     text = text[said.end() :] if said else text
     try:
         delimiter = said[1] if said else "\t" if path.suffix.lower() == ".tsv" else _delimiter_of(text)
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        rows = [(reader.line_num + bool(said), row) for row in reader]
+        rows = [(line + bool(said), row) for line, row in _parsed(text, delimiter)]
     except (csv.Error, ValueError) as error:  # ValueError: what is said to be the delimiter cannot be one
         raise UsageError("", path, f"not CSV: {error}") from None
     while rows and (not rows[0][1] or (len(rows[0][1]) == 1 and rows[0][1][0].startswith("#"))):  # comments at its top
         rows.pop(0)
+    return rows
+
+
+def _parsed(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
+    """Return the rows, each with the line that it ends on. Raises csv.Error if it is no CSV."""
+    ended = text if text.endswith(("\n", "\r")) else f"{text}\n"
+    reader = csv.reader(io.StringIO(f"{ended}{_END}\n", newline=""), delimiter=delimiter)
+    rows = [(reader.line_num, row) for row in reader]
+    if rows.pop()[1] != [_END]:  # it stands within a text that began above, as would all rows between
+        begun = rows[-1][0] + 1 if rows else 1
+        raise csv.Error(f"in the row of line {begun} a text in quotation marks does not end")
     return rows
 
 

@@ -50,6 +50,12 @@ def test_a_detection_that_breaks_the_contract_is_named_with_its_value(changes: d
     assert detail in caught.value.detail
 
 
+def test_of_a_long_label_the_beginning_is_told() -> None:
+    with pytest.raises(ModelFailed) as caught:
+        checked(label="y" * 100_000)
+    assert len(caught.value.detail) < 300
+
+
 @pytest.mark.parametrize("found", [None, 3, [(1, 2, 3, 4)]], ids=["None", "a number", "tuples"])
 def test_what_is_no_list_of_detections_is_an_error(found: Any) -> None:
     with pytest.raises(ModelFailed) as caught:

@@ -126,15 +126,19 @@ def checked_detections(found: object, image_size: tuple[int, int], labels: Seque
     return [_checked(number, each, image_size, labels) for number, each in enumerate(found)]
 
 
+# Of a label that is wrong, in messages.
+_SHOWN = 100
+
+
 def _checked(number: int, found: Any, image_size: tuple[int, int], labels: Sequence[str]) -> Detection:
     name = f"detection {number}"
     if not isinstance(found, Detection):
         raise ModelFailed(f"{name} is {type(found).__name__}, expected Detection")
     label: object = found.label
     if not isinstance(label, str) or (labels and label not in labels):
-        raise ModelFailed(f"{name} has the label {found.label!r}, which is not one of the processor's labels")
+        raise ModelFailed(f"{name} has the label {repr(label)[:_SHOWN]}, which is not one of the processor's labels")
     if not label.isascii() and not _is_text(label):
-        raise ModelFailed(f"{name} has the label {found.label!r}, which UTF-8 cannot hold")
+        raise ModelFailed(f"{name} has the label {repr(label)[:_SHOWN]}, which UTF-8 cannot hold")
     keypoints = tuple(_numbers(f"keypoint {each} of {name}", point, 2) for each, point in enumerate(found.keypoints))
     [score] = _numbers(f"the score of {name}", [found.score], 1)
     box = _inside(name, found.box, image_size)

@@ -44,6 +44,18 @@ def test_a_class_is_named_by_its_own_flag_and_not_by_that_of_a_running_operator(
     assert said(error, *words) == "OP_OPERATOR=my:Own: there is no such module:Class"
 
 
+def test_a_processor_that_was_given_as_parts_is_named_so() -> None:
+    error = SettingsError("processor", "regions:7", "must be one of regions:5, regions:10")
+    assert said(error, "index", "a", "--parts", "regions:7").startswith("--parts regions:7: must be one of")
+    assert said(error, "index", "a").startswith("OP_PROCESSOR=regions:7: must be one of")
+
+
+def test_no_parts_at_all_are_asked_for_by_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        make_parser().parse_args(["index", "a", "--parts", ""])
+    assert "--parts: is empty: must be a processor, such as regions:10, or none" in capsys.readouterr().err
+
+
 def test_weights_are_named_by_their_flag_if_that_was_given_and_else_by_their_variable() -> None:
     error = WeightsError("weights", "w.h5", "no such file")
     assert said(error, "serve", "--weights", "w.h5") == "--weights w.h5: no such file"

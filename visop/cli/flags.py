@@ -148,6 +148,10 @@ def flag_of(action: argparse.Action) -> str:
     return max(action.option_strings, key=len, default="")
 
 
+# What gives a setting under another name.
+_GIVEN_BY = {"processor": "parts"}
+
+
 def explain(error: UsageError, arguments: argparse.Namespace) -> str:
     """What is wrong, with the flag in place of the argument that the error names.
 
@@ -156,6 +160,9 @@ def explain(error: UsageError, arguments: argparse.Namespace) -> str:
     actions = {action.dest: action for action in reversed(arguments.parser._actions)}  # new spellings before old ones
     argument = None if isinstance(error, SettingsError) else actions.get(error.field)
     setting = f"setting_{error.field}"
+    given = _GIVEN_BY.get(error.field, "")
+    if argument is None and getattr(arguments, given, None) is not None:
+        argument = actions[given]
     if argument is None and getattr(arguments, setting, None) is not None:
         argument = actions[setting]
     if argument is None and not isinstance(error, SettingsError) and setting in actions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -179,12 +180,17 @@ def _tell_cost(plan: Plan, *, quiet: bool) -> None:
     if quiet or not plan.parts or plan.inputs <= plan.there:  # what is known costs next to nothing
         return
     one, inputs = plan.of_one, plan.inputs
-    minutes = one.seconds * inputs / 60
-    duration = f"{minutes / 60:.1f} hours" if minutes > 90 else f"{max(minutes, 0.1):.1f} minutes"
+    duration, rows = _spoken_time(one.seconds * inputs), "one row" if one.rows == 1 else f"{one.rows} rows"
     note(
-        f"in parts ({spoken_parts(plan.parts)}): about {one.rows} rows and {one.seconds:.2g} s for each new picture, "
+        f"in parts ({spoken_parts(plan.parts)}): about {rows} and {one.seconds:.2g} s for each new picture, "
         f"up to {one.rows * inputs:,} rows and {duration} for {inputs:,}"
     )
+
+
+def _spoken_time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(math.ceil(seconds), 1)} s"
+    return f"{seconds / 60:.1f} minutes" if seconds <= 90 * 60 else f"{seconds / 3600:.1f} hours"
 
 
 def _summary(arguments: argparse.Namespace, added: Added) -> str:

@@ -85,10 +85,18 @@ def add_parts_flag(parser: argparse.ArgumentParser) -> None:
     """Add which parts of pictures are encoded beside the whole."""
     parser.add_argument(
         "--parts",
+        type=_parts,
         metavar="PROCESSOR",
         help="also encode parts of each picture, which finds cut-outs and objects: regions:10, regions:26, faces, "
         "ssd300, your own module:Class, or none (default: as the index has them; none for a new one)",
     )
+
+
+def _parts(text: str) -> str:
+    """For argparse: what makes parts, which is looked up later."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty: must be a processor, such as regions:10, or none")
+    return text
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:

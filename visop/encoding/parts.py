@@ -13,9 +13,15 @@ from visop.settings import Settings
 
 
 def settings_for(parts: str | None, settings: Settings) -> Settings:
-    """The settings of an operator in this process that encodes these parts. Arguments as of ``open_encoders``."""
+    """The settings of an operator in this process that encodes these parts. Arguments as of ``open_encoders``.
+
+    Raises:
+        UsageError: an empty text says of no parts what they are.
+    """
     if parts is None:
         return settings
+    if not parts:
+        raise UsageError("parts", parts, f"must be a processor, such as regions:10, or {NO_PARTS}")
     if parts == NO_PARTS:
         return replace(settings, processor="", encoder="", whole=False)
     return replace(settings, processor=parts, whole=True)

@@ -25,6 +25,7 @@ from visop.analyses.records import Records
 from visop.analyses.remote import Remote
 from visop.analyses.routes.originals import Original, add_originals
 from visop.analyses.routes.originals.kept_analyses import KeptAnalyses
+from visop.analyses.submitting import Submitting
 from visop.contract import Encoder, Image, Processor
 from visop.http.server import HttpServer
 from visop.images.decode import ImageLimits
@@ -74,7 +75,8 @@ def serving(
     database.migrate()
     pictures = Pictures(database, PictureStore(str(folder / "pictures")), ImageLimits.of(settings))
     context = Context(database, pictures, Operators(operators), Fetcher.of(settings), settings)
-    kept = KeptAnalyses(context, Records(database, pictures))
+    records = Records(database, pictures)
+    kept = KeptAnalyses(context, records, Submitting(context, records, lambda: None))
     make = partial(HttpServer, extend=lambda app, endpoint: add_originals(app, endpoint, kept, names))
     with both_protocols(ToyOperator(), make, **changes) as (_, web):
         yield Service(str(web.base_url).rstrip("/"), kept)

@@ -1,21 +1,19 @@
-"""What the originals do with a picture: analyse it at once, and keep the record."""
+"""What the originals do with a picture: analyse it while the caller waits, and keep the record."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from visop.analyses.analyse import analyse
-from visop.analyses.columns import now
 from visop.analyses.context import Context
-from visop.analyses.errors import NoSuchAnalysis
+from visop.analyses.errors import NoSuchAnalysis, WrongState
 from visop.analyses.models import Analysis
-from visop.analyses.records import Ended, NewAnalysis, Records
+from visop.analyses.records import Records
 from visop.analyses.routes.originals.refusals import NOT_AN_IMAGE, NotThere, of_field, of_module
 from visop.analyses.routes.originals.upload import Upload
 from visop.analyses.states import State
-from visop.analyses.stored import outcome_of
-from visop.errors import InvalidInput
+from visop.analyses.submitting import Submitting, Wish
+from visop.errors import DeadlinePassed, InvalidInput
 
 # Of the name of a file, which is told and nothing else.
 _NAME_CHARS = 255
@@ -28,10 +26,12 @@ class KeptAnalyses:
     Attributes:
         context: of the service.
         records: of the service.
+        submitting: makes and replaces records.
     """
 
     context: Context
     records: Records
+    submitting: Submitting
 
     @property
     def modules(self) -> list[str]:
@@ -45,40 +45,45 @@ class KeptAnalyses:
         except InvalidInput as error:
             raise of_field(field, NOT_AN_IMAGE, str(error)) from error
 
-    def create(self, upload: Upload, modules: Sequence[str], owner: str) -> Analysis:
+    def create(self, upload: Upload, modules: Sequence[str], owner: str, timeout_s: float) -> Analysis:
         """Analyse a picture, and keep the record.
 
         Raises:
             Refused: all operators failed; the record is kept as one that failed.
+            DeadlinePassed: workers have it, and were not done in time.
         """
-        kept = self.context.pictures.keep(upload.data)
-        new = NewAnalysis(modules, owner, upload.name[:_NAME_CHARS], kept)
-        return _unless_failed(self.records.create(new, self._ended(upload.data, modules)))
+        wish = Wish(upload.data, upload.name[:_NAME_CHARS], modules, owner, timeout_s=timeout_s)
+        return _unless_failed(self.submitting.create(wish))
 
-    def replace(self, token: int, upload: Upload | None, modules: Sequence[str] | None, owner: str) -> Analysis:
+    def replace(
+        self, token: int, upload: Upload | None, modules: Sequence[str], owner: str, timeout_s: float
+    ) -> Analysis:
         """Analyse once more: another picture, or the same; the results take the place of those before.
 
         Args:
             token: of the record.
             upload: None keeps the picture.
-            modules: None keeps those that it was given to.
+            modules: none keeps those that it was given to.
             owner: whose record it is.
+            timeout_s: in which it shall be done, in seconds.
 
         Raises:
-            NotThere: there is no such record.
-            Refused: as for ``create``.
+            NotThere: there is no such record, or it has no picture.
+            Refused, DeadlinePassed: as for ``create``.
         """
-        before = self._get(token, owner)
-        names = list(modules or before.operators)
-        data = upload.data if upload else self.picture(before)
-        new = NewAnalysis(names, owner)
-        if upload:
-            new = NewAnalysis(names, owner, upload.name[:_NAME_CHARS], self.context.pictures.keep(data))
-        return _unless_failed(self.records.replace(token, new, self._ended(data, names)))
+        name = upload.name[:_NAME_CHARS] if upload else ""
+        wish = Wish(upload.data if upload else None, name, modules, owner, timeout_s=timeout_s)
+        try:
+            return _unless_failed(self.submitting.replace(token, wish))
+        except (NoSuchAnalysis, WrongState):
+            raise NotThere from None
 
     def done(self, token: int, owner: str) -> Analysis:
         """A record with a result. Raises NotThere."""
-        found = self._get(token, owner)
+        try:
+            found = self.records.get(token, owner)
+        except NoSuchAnalysis:
+            raise NotThere from None
         if found.state != State.DONE:
             raise NotThere
         return found
@@ -96,20 +101,10 @@ class KeptAnalyses:
             raise NotThere
         return self.context.pictures.store.read(analysis.digest)
 
-    def _get(self, token: int, owner: str) -> Analysis:
-        try:
-            return self.records.get(token, owner)
-        except NoSuchAnalysis:
-            raise NotThere from None
-
-    def _ended(self, data: bytes, modules: Sequence[str]) -> Ended:
-        started = now()
-        operators = self.context.named(list(modules))
-        [answers] = analyse([data], operators, self.context.settings.request_timeout_s)
-        return Ended(outcome_of(answers), answers, started)
-
 
 def _unless_failed(analysis: Analysis) -> Analysis:
     if analysis.state == State.DONE:
         return analysis
-    raise of_module(analysis.error or "the analysis failed")
+    if State(analysis.state).is_end:
+        raise of_module(analysis.error or f"the analysis is {analysis.state}")
+    raise DeadlinePassed(f"workers are not done with it yet; the result will be at /analyses/{analysis.id}")

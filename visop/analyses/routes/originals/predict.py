@@ -117,7 +117,7 @@ def _task(kept: KeptAnalyses, body: Body, root: str, owner: str, similar: float)
             return to_json(_similar(kept, found, root, owner))
         return to_json(_other(vector, found.count))
 
-    return Task((), answer)
+    return Task((), answer, is_work=True)
 
 
 def _encoder_of(kept: KeptAnalyses) -> RunsOperator:

@@ -8,10 +8,10 @@ operator is decides which it gives.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from visop.analyses.models import Analysis, Result
+from visop.analyses.record_json import moment
 from visop.analyses.states import State
 from visop.analyses.stored import descriptors_of, detections_of, vector_of
 from visop.client import FoundPart
@@ -65,14 +65,9 @@ def _head(analysis: Analysis, root: str) -> dict[str, Any]:
     return {
         "image": root + media_path(analysis),
         "token": analysis.id,
-        "uploaded_date": _time(analysis.created),
-        "updated_date": _time(analysis.updated),
+        "uploaded_date": moment(analysis.created),
+        "updated_date": moment(analysis.updated),
     }
-
-
-def _time(value: datetime) -> str:
-    """In UTC, as Django REST framework writes it, and always with microseconds, which clients may count on."""
-    return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _module(result: Result) -> dict[str, Any]:

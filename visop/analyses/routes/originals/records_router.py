@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,10 +19,13 @@ from visop.analyses.routes.originals.stored_pages import count_done, page_of_don
 from visop.analyses.routes.originals.upload import Upload, modules_of, parts_of, required, upload_of
 from visop.analyses.routes.owner import owner_of
 from visop.http.body import JSON, Body, to_json
+from visop.http.deadlines import timeout_of
 from visop.http.endpoint import Endpoint, Task
 from visop.http.forms import Part
 
 _IMAGE = "image"
+# What is left of a request's time when somebody who waits is told that it is not done.
+_TO_ANSWER_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,19 @@ class Interface:
 
     record: Callable[[Analysis, str], dict[str, Any]]
     takes_modules: bool
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request that makes or changes a record: its form, whose it is, and when its time is over."""
+
+    parts: Sequence[Part]
+    owner: str
+    ends: float
+
+    def left_s(self) -> float:
+        """Seconds that are left for the analysis, before an answer must go out."""
+        return max(0.0, self.ends - _TO_ANSWER_S - time.monotonic())
 
 
 def records_router(kept: KeptAnalyses, endpoint: Endpoint, interface: Interface, prefixes: Sequence[str]) -> APIRouter:
@@ -91,25 +108,27 @@ class _Routes:
         await self._endpoint.look(request, partial(self._kept.delete, _token(token), owner_of(request)))
         return Response(status_code=204)
 
-    async def _serve(self, request: Request, status: int, make: Callable[[Sequence[Part], str], Analysis]) -> Response:
-        root, owner = root_of(request), owner_of(request)
+    async def _serve(self, request: Request, status: int, make: Callable[[_Asked], Analysis]) -> Response:
+        owner, root = owner_of(request), root_of(request)
+        ends = time.monotonic() + timeout_of(request.headers, self._kept.context.settings.request_timeout_s)
 
         def parse(body: Body) -> Task:
-            parts = parts_of(body)
-            return Task((), lambda _: to_json(self._interface.record(make(parts, owner), root)), status=status)
+            asked = _Asked(parts_of(body), owner, ends)
+            return Task((), lambda _: to_json(self._interface.record(make(asked), root)), status=status, is_work=True)
 
         return await self._endpoint.serve(request, parse)
 
-    def _create(self, parts: Sequence[Part], owner: str) -> Analysis:
-        upload = required(self._checked(parts), _IMAGE)
-        return self._kept.create(upload, self._modules(parts), owner)
+    def _create(self, asked: _Asked) -> Analysis:
+        upload = required(self._checked(asked.parts), _IMAGE)
+        return self._kept.create(upload, self._modules(asked.parts), asked.owner, asked.left_s())
 
-    def _replace(self, token: int, parts: Sequence[Part], owner: str, *, needs_picture: bool) -> Analysis:
-        upload = self._checked(parts)
+    def _replace(self, token: int, asked: _Asked, *, needs_picture: bool) -> Analysis:
+        upload = self._checked(asked.parts)
         if needs_picture:
             required(upload, _IMAGE)
-        named = self._interface.takes_modules and any(part.name == "modules" for part in parts)
-        return self._kept.replace(_token(token), upload, self._modules(parts) if named else None, owner)
+        named = self._interface.takes_modules and any(part.name == "modules" for part in asked.parts)
+        modules = self._modules(asked.parts) if named else ()
+        return self._kept.replace(_token(token), upload, modules, asked.owner, asked.left_s())
 
     def _checked(self, parts: Sequence[Part]) -> Upload | None:
         upload = upload_of(parts, _IMAGE)

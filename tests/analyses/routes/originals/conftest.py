@@ -97,6 +97,8 @@ def toys() -> Iterator[Callable[[str], RunsOperator]]:
         def found(name: str) -> RunsOperator:
             if name == "regions":
                 return open_local_operator(name, Settings(model="regions:5"))
+            if name == "extractor":  # a class of the original
+                return open_local_operator(name, Settings(operator="tests.adapters.originals:Descriptors"))
             if name not in addresses:
                 addresses[name] = stack.enter_context(running(kinds[name]())).address
             return Remote(name, addresses[name])

@@ -27,8 +27,9 @@ SCENE = make_scene({(200, 0, 0): (10, 5, 20, 10)})
 FAILS = make_image(RAISES)
 
 
-def test_the_extractor_answers_all_descriptors_of_one_pass(toys: Toys, tmp_path: Path) -> None:
-    with serving(tmp_path, [toys("descriptors")], "analysis-module") as service:
+@pytest.mark.parametrize("name", ["descriptors", "extractor"])
+def test_the_extractor_answers_all_descriptors_of_one_pass(name: str, toys: Toys, tmp_path: Path) -> None:
+    with serving(tmp_path, [toys(name)], "analysis-module") as service:
         record = service.post("/", make_image((30, 20, 10))).json()
     assert [set(entry) for entry in record["result"]] == [{"descriptor", "feature"}] * 2
     features = {entry["descriptor"]: json.loads(entry["feature"]) for entry in record["result"]}

@@ -62,7 +62,7 @@ class ServiceOptions:
     workers: int = 2
     keep: timedelta | None = None
     webhook_secret: str = ""
-    originals: Collection[Original] = ("analysis-module", "predict")
+    originals: Collection[Original] = ()
 
 
 class Service:
@@ -87,7 +87,7 @@ class Service:
         app.include_router(analyses_router(analyses, endpoint))
         app.include_router(picture_router(self.records, self.context.pictures, endpoint))
         app.include_router(operators_router(self.context.operators, endpoint))
-        kept = KeptAnalyses(self.context, self.records)
+        kept = KeptAnalyses(self.context, self.records, self.submitting)
         add_originals(app, endpoint, kept, self.options.originals)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.analyses.routes.originals.conftest import Service
+from tests.analyses.routes.originals.conftest import Served
 from tests.conftest import make_image, make_scene
 from tests.toys import RAISES
 from visop.analyses.analyse import Answer
@@ -30,7 +30,7 @@ def boxes(record: dict[str, Any]) -> list[tuple[float, ...]]:
 
 
 @pytest.mark.parametrize("root", ["/", "/analyzer/"])
-def test_the_whole_cycle(module: Service, root: str) -> None:
+def test_the_whole_cycle(module: Served, root: str) -> None:
     base = module.url + root
     # Upload and analyse.
     answer = requests.post(base, files={"image": ("party.png", ONE, "image/png")}, timeout=20)
@@ -82,13 +82,13 @@ def test_the_whole_cycle(module: Service, root: str) -> None:
     assert requests.get(latest, timeout=20).status_code == 404
 
 
-def test_nothing_found_is_a_record_without_results(module: Service) -> None:
+def test_nothing_found_is_a_record_without_results(module: Served) -> None:
     assert module.post("/", make_scene({})).json()["result"] == []
 
 
-def test_a_module_that_fails_is_an_error_and_a_failed_record_and_never_an_empty_success(module: Service) -> None:
+def test_a_module_that_fails_is_an_error_and_a_failed_record_and_never_an_empty_success(module: Served) -> None:
     failed = Filters(state=State.FAILED)
-    database = module.kept.context.database
+    database = module.service.context.database
     before, listed = count(database, failed), module.get("/").json()["count"]
     answer = module.post("/", FAILS)
     assert (answer.status_code, answer.json()) == (400, ["the model failed on this input"])
@@ -124,15 +124,15 @@ def test_a_module_that_fails_is_an_error_and_a_failed_record_and_never_an_empty_
     ids=["another name", "no body", "json", "empty", "text", "no image", "cut off"],
 )
 def test_what_is_wrong_with_an_upload_is_said_in_the_words_of_the_original(
-    module: Service, sent: dict[str, Any], text: str
+    module: Served, sent: dict[str, Any], text: str
 ) -> None:
-    before = count(module.kept.context.database, Filters())
+    before = count(module.service.context.database, Filters())
     answer = requests.post(f"{module.url}/", timeout=20, **sent)
     assert (answer.status_code, answer.json()["image"][0]) == (400, text)
-    assert count(module.kept.context.database, Filters()) == before
+    assert count(module.service.context.database, Filters()) == before
 
 
-def test_a_put_of_something_else_changes_nothing(module: Service) -> None:
+def test_a_put_of_something_else_changes_nothing(module: Served) -> None:
     record = module.post("/", ONE).json()
     one = f"{module.url}/{record['token']}/"
     for files in (None, {"image": ("a.png", b"no picture")}):
@@ -145,7 +145,7 @@ def test_a_put_of_something_else_changes_nothing(module: Service) -> None:
     ["../../etc/passwd", "..\\x.png", "a b;c'd%00.png", "Bild \N{LATIN SMALL LETTER A WITH DIAERESIS}.jpg", "x" * 3000],
     ids=["up", "backslash", "signs", "umlaut", "long"],
 )
-def test_no_name_of_a_file_has_a_part_in_where_it_is_kept(module: Service, name: str) -> None:
+def test_no_name_of_a_file_has_a_part_in_where_it_is_kept(module: Served, name: str) -> None:
     record = module.post("/", ONE, name).json()
     assert record["image"].rpartition("/")[2].startswith(f"{record['token']}_")
     assert requests.get(record["image"], timeout=20).content == ONE
@@ -154,17 +154,17 @@ def test_no_name_of_a_file_has_a_part_in_where_it_is_kept(module: Service, name:
 @pytest.mark.parametrize(
     "path", ["/0/", "/999999/", f"/{'9' * 40}/", "/media/20180903/1_00.png", "/media/20180903/x", "/media/1/..%5c1"]
 )
-def test_what_is_not_there_is_not_found(module: Service, path: str) -> None:
+def test_what_is_not_there_is_not_found(module: Served, path: str) -> None:
     answer = module.get(path)
     assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
 
 
-def test_lists_have_pages_of_fifty(module: Service) -> None:
-    kept, picture = module.kept, module.kept.context.pictures.keep(ONE)
+def test_lists_have_pages_of_fifty(module: Served) -> None:
+    records, picture = module.service.records, module.service.context.pictures.keep(ONE)
     answers = [Answer("colours", "", OperatorResult(detections=()), 0.0)]
     there = module.get("/").json()["count"]
     for _ in range(101 - there):
-        kept.records.create(NewAnalysis(["colours"], kept=picture), Ended(outcome_of(answers), answers, now()))
+        records.create(NewAnalysis(["colours"], kept=picture), Ended(outcome_of(answers), answers, now()))
     first = module.get("/").json()
     assert (first["count"], len(first["results"]), first["previous"]) == (101, 50, None)
     second = requests.get(first["next"], timeout=20).json()

@@ -17,11 +17,12 @@ from visop.access.reach import check_reach
 from visop.analyses.context import Context
 from visop.analyses.no_model import NoModel
 from visop.analyses.opening import OperatorChoice, open_context
+from visop.analyses.original_names import SIMILAR, Original
 from visop.analyses.records import Records
 from visop.analyses.retention import Retention
 from visop.analyses.routes.analyses import Analyses, analyses_router
 from visop.analyses.routes.operators import operators_router
-from visop.analyses.routes.originals import Original, add_originals
+from visop.analyses.routes.originals import add_originals
 from visop.analyses.routes.originals.kept_analyses import KeptAnalyses
 from visop.analyses.routes.page import add_page
 from visop.analyses.routes.picture_files import picture_router
@@ -53,6 +54,7 @@ class ServiceOptions:
         keep: how long records are kept after their end; None for ever.
         webhook_secret: signs the calls of webhooks; empty signs none.
         originals: which interfaces of the originals are served, too; see ``add_originals``.
+        similar: from which cosine on ``predict`` calls two pictures similar.
     """
 
     database: str
@@ -63,6 +65,7 @@ class ServiceOptions:
     keep: timedelta | None = None
     webhook_secret: str = ""
     originals: Collection[Original] = ()
+    similar: float = SIMILAR
 
 
 class Service:
@@ -88,7 +91,7 @@ class Service:
         app.include_router(picture_router(self.records, self.context.pictures, endpoint))
         app.include_router(operators_router(self.context.operators, endpoint))
         kept = KeptAnalyses(self.context, self.records, self.submitting)
-        add_originals(app, endpoint, kept, self.options.originals)
+        add_originals(app, endpoint, kept, self.options.originals, self.options.similar)
 
 
 _ABOUT = """\

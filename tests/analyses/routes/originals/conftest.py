@@ -14,7 +14,7 @@ import requests
 from tests.conftest import running
 from tests.toys import ToyOperator, ToyProcessor
 from visop.analyses.opening import OperatorChoice
-from visop.analyses.routes.originals import Original
+from visop.analyses.original_names import Original
 from visop.analyses.service import Service, ServiceOptions, http_of, open_service
 from visop.contract import Encoder, Image, Processor
 from visop.processors.regions import Regions

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Literal, get_args
 
 from fastapi import FastAPI
 
+from visop.analyses.original_names import SIMILAR, Original
 from visop.analyses.routes.originals.kept_analyses import KeptAnalyses
-from visop.analyses.routes.originals.predict import SIMILAR, predict_router
+from visop.analyses.routes.originals.predict import predict_router
 from visop.analyses.routes.originals.record_forms import module_record, site_record
 from visop.analyses.routes.originals.records_router import Interface, media_router, records_router
 from visop.analyses.routes.originals.refusals import add_refusals
 from visop.http.endpoint import Endpoint
-
-#: The analysis module, which the retrieval extractor is one of; the site that asks several modules; the service that
-#: finds copied pictures.
-Original = Literal["analysis-module", "analysis-site", "predict"]
-ORIGINALS: tuple[Original, ...] = get_args(Original)
 
 _MODULE = Interface(module_record, takes_modules=False)
 _SITE = Interface(site_record, takes_modules=True)

@@ -29,9 +29,6 @@ from visop.http.endpoint import Endpoint, Task
 from visop.sources import is_url
 from visop.vectors import normalise
 
-#: From which cosine on the original called two pictures similar, in its last version.
-SIMILAR = 0.98
-
 _FILE = "file"
 _ROWS = 4096  # of the database at once
 
@@ -51,7 +48,7 @@ class Nearest:
     count: int = 0
 
 
-def predict_router(kept: KeptAnalyses, endpoint: Endpoint, similar: float = SIMILAR) -> APIRouter:
+def predict_router(kept: KeptAnalyses, endpoint: Endpoint, similar: float) -> APIRouter:
     """The route.
 
     Args:

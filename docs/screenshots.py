@@ -21,7 +21,7 @@ from pathlib import Path
 import skimage
 from PIL import Image as PILImage
 from PIL import ImageDraw, ImageEnhance, ImageOps
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
 PHOTOGRAPHS = Path(skimage.__file__).parent / "data"
@@ -36,6 +36,7 @@ FREE = {
     "grass.png": "lawn.jpg",
 }
 WIDTH = 1280
+PHONE: ViewportSize = {"width": 390, "height": 844}
 COLOURS = 256  # of the palette that keeps the files small
 GENERATED_TO_SEARCH, GENERATED_TO_EVALUATE = 16, 160
 
@@ -75,6 +76,13 @@ def edited(picture: PILImage.Image) -> dict[str, PILImage.Image]:
     }
 
 
+def from_the_web(picture: PILImage.Image) -> PILImage.Image:
+    """What somebody cut out of a picture, tilted and in other colours."""
+    width, height = picture.size
+    cut = picture.crop((width // 8, height // 12, width * 7 // 8, height * 11 // 12))
+    return ImageEnhance.Color(cut.rotate(-7, PILImage.Resampling.BICUBIC, fillcolor="white")).enhance(0.6)
+
+
 @contextmanager
 def search_page(work: Path) -> Iterator[str]:
     """The address of a `visop run` over the pictures."""
@@ -111,8 +119,18 @@ def show_search(page: Page, address: str, work: Path) -> None:
     count = len(list((work / "pictures").rglob("*.jpg")))
     expect(page.locator("#count")).to_have_text(f"{count} pictures", timeout=120_000)
     page.set_input_files("#file", work / "from-the-web.jpg")
-    expect(page.get_by_role("heading", name="Similar pictures")).to_be_visible(timeout=60_000)
+    page.get_by_label("Prove copies").check()
+    expect(page.locator("#note")).to_contain_text("proven", timeout=60_000)
     page.wait_for_function("[...document.images].slice(0, 12).every((each) => each.complete)")
+    page.evaluate("scrollTo(0, 0)")
+
+
+def show_proof(page: Page) -> None:
+    """Of what `show_search` found, the whole picture beside the one that was searched with."""
+    page.get_by_role("button", name="Open cat.jpg").click()
+    page.get_by_role("button", name="Beside your picture").click()
+    expect(page.locator("#sides .outline")).to_have_count(2)
+    page.wait_for_function("[...document.querySelectorAll('#sides img')].every((each) => each.complete)")
 
 
 def evaluate(work: Path) -> Path:
@@ -124,7 +142,7 @@ def evaluate(work: Path) -> Path:
     return work / "evaluation" / "report.html"
 
 
-def shoot(page: Page, name: str) -> None:
+def shoot(page: Page | Locator, name: str) -> None:
     file = IMAGES / name
     page.screenshot(path=file, animations="disabled")
     with PILImage.open(file) as shot:
@@ -138,13 +156,22 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         work = Path(folder)
         write_pictures(work / "pictures")
-        photograph("chelsea.png").resize((640, 426)).save(work / "from-the-web.jpg", quality=70)
+        from_the_web(photograph("chelsea.png")).save(work / "from-the-web.jpg", quality=70)
         photograph("astronaut.png").save(work / "crew.jpg", quality=90)
         browser = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=os.geteuid() != 0)
         page = browser.new_page(viewport={"width": WIDTH, "height": 940}, color_scheme="light")
         with search_page(work) as address:
             show_search(page, address, work)
             shoot(page, "search-page.png")
+            show_proof(page)
+            page.set_viewport_size({"width": WIDTH, "height": 760})
+            shoot(page.locator("#comparison"), "proof.png")
+            page.set_viewport_size(PHONE)
+            page.emulate_media(color_scheme="dark")
+            show_search(page, address, work)
+            page.locator("#heading").evaluate("heading => heading.scrollIntoView()")
+            shoot(page, "search-phone.png")
+            page.emulate_media(color_scheme="light")
         with served(work, "serve", "--model", "faces") as address:
             page.set_viewport_size({"width": WIDTH, "height": 760})
             show_boxes(page, address, work)

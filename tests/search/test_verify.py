@@ -1,5 +1,6 @@
 """A search that looks for proofs in the files of what it found."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,14 @@ from visop.errors import UsageError
 from visop.matching.features import Features
 from visop.search.kept_features import KeptFeatures
 from visop.search.show.summary import proof_words
+from visop.settings import Settings
 
 pytest.importorskip("cv2")
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return replace(settings, max_image_bytes=5_000_000)
 
 
 @pytest.fixture
@@ -41,6 +48,18 @@ def test_a_proven_part_comes_first_below_any_threshold_with_its_outline(index, p
     (photographs / "coffee.jpg").unlink()  # its features are kept
     first, second = index.search(part, 2, verify=True)
     assert (first.is_proven, second.is_proven, second.unverified) == (True, False, "")
+
+
+def test_a_large_part_of_a_larger_picture_is_told_in_its_own_pixels(index, photographs, tmp_path):
+    index.add([photographs])
+    with PILImage.open(photographs / "coffee.jpg") as picture:
+        picture.resize((1800, 1200)).save(tmp_path / "large.jpg", quality=40)
+    large = tmp_path / "large.jpg"
+    (match,) = index.search(large, 1, box=(0, 0, 1350, 900), verify=True)  # encoders get less than its pixels
+    assert np.abs(np.array(match.proof.found.outline) - [(0, 0), (270, 0), (270, 180), (0, 180)]).max() < 3
+    corners = [(0, 0), (1800, 0), (1800, 1200), (0, 1200)]
+    assert np.abs(np.array(match.proof.found.outline_of_original) - corners).max() < 15
+    assert match.proof.found.edits == ("cut to 56 % of the area", "scaled to 500 %")
 
 
 def test_a_picture_whose_files_are_gone_is_proven_by_the_copy_that_the_index_keeps(open_index, photographs, tmp_path):

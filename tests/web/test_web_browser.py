@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image as PILImage
+from PIL import ImageOps
 from playwright.sync_api import Browser, FilePayload, Locator, Page, Route, ViewportSize, expect
 
 from tests.conftest import make_image, picture_file
 from tests.search.conftest import colour_of
 from tests.web.conftest import Site, open_test_site
+from visop.synthetic.generate import generate_picture
 
 pytestmark = pytest.mark.slow
 
@@ -681,7 +683,51 @@ def test_another_index_is_chosen_by_keyboard_and_kept_in_the_address(
     expect(page.locator(".card")).to_have_count(3)
     page.go_back()
     expect(page.locator(".card")).to_have_count(2)
+    check_proofs(page, *photograph_and_part())
     assert site.status()["count"] == 3
+
+
+def photograph_and_part() -> tuple[bytes, bytes]:
+    """A picture, and a quarter of its area with left and right swapped."""
+    picture = PILImage.fromarray(generate_picture(0, 256)).convert("RGB")
+    files = io.BytesIO(), io.BytesIO()
+    for file, each in zip(files, (picture, ImageOps.mirror(picture.crop((64, 64, 192, 192)))), strict=True):
+        each.save(file, "JPEG", quality=90)
+    return files[0].getvalue(), files[1].getvalue()
+
+
+def check_proofs(page: Page, whole: bytes, part: bytes) -> None:
+    """Add a picture, and find it by its part, with proofs and by keys alone."""
+    page.set_input_files("#add-files", png("whole.jpg", whole))
+    expect(page.locator("#said")).to_have_text("1 picture added.")
+    page.set_input_files("#file", png("part.jpg", part))
+    expect(page.locator("#shown img")).to_be_visible()
+    page.get_by_label("Prove copies").focus()
+    page.keyboard.press("Space")
+    proven = page.locator(".card.is-proven")
+    expect(proven.locator(".proof")).to_contain_text(
+        re.compile(r"^Proven: \d+ matching places, cut to 25 % of the area, mirrored$")
+    )
+    expect(page.locator("#note")).to_contain_text("1 copy is proven by what the pictures show.")
+    proven.locator(".open").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#viewer-facts")).to_contain_text("Proven: ")
+    expect(page.locator("#viewer-facts")).to_contain_text("too low for a copy: the threshold is 1.0000")
+    is_outlined(page.locator("#viewer-picture"))
+    page.get_by_role("button", name="Beside your picture").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#comparison-proof")).to_contain_text("cut to 25 % of the area, mirrored.")
+    expect(page.locator("#sides .outline")).to_have_count(2)
+    for side in page.locator("#sides .picture").all():
+        is_outlined(side)
+    corners = page.locator("#sides .outline polygon").last.get_attribute("points") or ""
+    found = [float(each) for each in re.split("[ ,]", corners)]
+    assert max(abs(a - b) for a, b in zip(found, (192, 64, 64, 64, 64, 192, 192, 192), strict=True)) < 4
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert not Axe().run(page).response["violations"]
+    page.keyboard.press("Escape")
+    expect(page.locator("#comparison")).to_be_hidden()
+    assert not Axe().run(page).response["violations"]
 
 
 def test_one_index_is_no_choice(shared: Site, open_page: Callable[..., Page]) -> None:
@@ -835,6 +881,12 @@ _IS_OVER = """(pair) => {
 }"""
 
 
+def is_outlined(place: Locator) -> None:
+    """Check that what is drawn over an image lies exactly over it."""
+    expect(place.locator(".outline")).to_be_visible()
+    place.page.wait_for_function(_IS_OVER, arg=[place.locator(each).element_handle() for each in ("img", ".outline")])
+
+
 def test_the_part_that_matched_is_outlined_small_and_large(page: Page) -> None:
     part = {"number": 3, "box": [8, 6, 8, 6], "label": "window", "score": 1}
     change_answers(page, match={"part": part})
@@ -843,6 +895,5 @@ def test_the_part_that_matched_is_outlined_small_and_large(page: Page) -> None:
     for place in (card, page.locator("#viewer-picture")):
         if place is not card:
             card.locator(".open").click()
-        expect(place.locator(".outline")).to_be_visible()
-        page.wait_for_function(_IS_OVER, arg=[place.locator(each).element_handle() for each in ("img", ".outline")])
+        is_outlined(place)
     expect(page.locator("#viewer-facts")).to_contain_text("number 3, window: 8 × 6 pixels at 8, 6")

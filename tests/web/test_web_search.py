@@ -235,6 +235,9 @@ def test_what_is_proven_says_where_it_lies_and_what_was_done(site: Site) -> None
     assert match["proof"]["edits"] == ["cut to 25 % of the area", "turned by 90° counter-clockwise"]
     corners = [(270, 60), (270, 180), (90, 180), (90, 60)]
     assert np.abs(np.array(match["proof"]["outline"]) - corners).max() < 3
+    around = [(-60, 270), (-60, -90), (180, -90), (180, 270)]  # of what it was cut out of, turned with it
+    assert np.abs(np.array(match["proof"]["outline_of_original"]) - around).max() < 3
+    assert site.status()["verify"]
     again = site.search(id=kept["id"], k=1, verify=True).json()["matches"][0]
     assert (again["id"], again["proof"]["edits"]) == (kept["id"], [])
     assert site.search(id=kept["id"], k=1).json()["matches"][0]["proof"] is None

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 from visop.errors import UsageError
+
+
+def has_opencv() -> bool:
+    """Whether OpenCV is installed; does not import it."""
+    return importlib.util.find_spec("cv2") is not None
 
 
 def opencv() -> Any:

@@ -380,17 +380,18 @@ class Index:
             views = [View(self._encode(data))]
         else:
             cuts = self._cut(data, box, thorough=thorough)
-            data = cuts[0][1]
             vectors = self._encode_all([file for _, file in cuts])
             views = [View(vector, cut[0]) for cut, vector in zip(cuts, vectors, strict=True)]
             views[0] = View(vectors[0])
         found = self.search_views(views, max(k, candidates), filter, mode=mode)
-        if isinstance(data, bytes):
+        if box is not None or thorough:
+            found.marked = self._emptiness.of_file(cuts[0][1])
+        elif isinstance(data, bytes):
             found.marked = self._emptiness.of_file(data)
         elif any(match.is_copy for match in found):
             found.marked = self._emptiness.of_url(data)
         judged = self._emptiness.judged(found)
-        return self.verified(data, judged, k, candidates) if candidates else judged
+        return self.verified(data, judged, k, candidates, box) if candidates else judged
 
     def verified(
         self,
@@ -412,9 +413,11 @@ class Index:
         Raises:
             VisopError: the file cannot be decoded or fetched from here, or OpenCV is not installed.
         """
+        size = None
         if box is not None or isinstance(data, str):
-            data = self._cut(data, box, thorough=False)[0][1]
-        proven = self._verification.verified(data, found, candidates)
+            (_, _, width, height), data = self._cut(data, box, thorough=False)[0]
+            size = round(width), round(height)
+        proven = self._verification.verified(data, found, candidates, size)
         return proven.replaced(proven[:k])
 
     def encode(self, image: Any) -> Vector:

@@ -60,7 +60,7 @@ class Verification:
                 self._kept.close()
             self._kept = None
 
-    def verified(self, query: bytes, found: Matches, candidates: int) -> Matches:
+    def verified(self, query: bytes, found: Matches, candidates: int, size: tuple[int, int] | None = None) -> Matches:
         """Verify the nearest, and put what is proven first.
 
         What is proven is a copy, whatever the vectors say. What is not keeps the verdict of the vectors.
@@ -69,6 +69,7 @@ class Verification:
             query: the file that was searched with, or the part of it.
             found: what the vectors found.
             candidates: how many of the nearest are verified.
+            size: (width, height) of what was searched with, if the file has less.
 
         Raises:
             VisopError: the file cannot be decoded here, or OpenCV is not installed.
@@ -76,7 +77,7 @@ class Verification:
         if found.nearly_empty or not found:
             return found
         until = time.monotonic() + self._patience_s
-        picture = self._features(query)
+        picture = self._features(query, size)
         nearest, rest = found[:candidates], found[candidates:]
         with ThreadPoolExecutor(min(usable_cores(), len(nearest)), "visop-verify") as threads:
             judged = list(threads.map(lambda match: self._judged(picture, match, until), nearest))
@@ -102,9 +103,9 @@ class Verification:
         self._store().put(picture.id, features)
         return features
 
-    def _features(self, data: bytes) -> Features:
+    def _features(self, data: bytes, size: tuple[int, int] | None = None) -> Features:
         settings = self._settings
-        return features_of_file(data, ImageLimits.of(settings), timeout_s=settings.decode_timeout_s)
+        return features_of_file(data, ImageLimits.of(settings), timeout_s=settings.decode_timeout_s, size=size)
 
     def _read(self, picture: Picture) -> bytes:
         """The file of a picture, here or where a copy is kept; else what its addresses have."""

@@ -154,6 +154,10 @@ class FoundProof(BaseModel):
         description="Where the corners of what was searched with lie in this picture: top left, top right, bottom "
         "right, bottom left; x and y in pixels, outside of it where the other shows more. null if not proven."
     )
+    outline_of_original: list[list[float]] | None = Field(
+        description="Where the corners of this picture lie in what was searched with, in pixels of that: of the part, "
+        "if a `box` was searched with. null if not proven."
+    )
     edits: list[str] = Field(description="What was done to this picture.", examples=[["cut to 25 % of the area"]])
 
     @classmethod
@@ -161,13 +165,14 @@ class FoundProof(BaseModel):
         """The message of the proof of a match; None if local features were not asked."""
         if (proof := match.proof) is None:
             return None
-        outline = [list(point) for point in proof.found.outline] if proof.found else None
+        found = proof.found
         return cls(
             is_copy=proof.is_copy,
             matches=proof.matches,
             agreement=proof.agreement,
-            outline=outline,
-            edits=list(proof.found.edits) if proof.found else [],
+            outline=[list(point) for point in found.outline] if found else None,
+            outline_of_original=[list(point) for point in found.outline_of_original] if found else None,
+            edits=list(found.edits) if found else [],
         )
 
 
@@ -273,6 +278,7 @@ class IndexStatus(BaseModel):
     threshold: float | None
     uploads: bool = Field(description="Whether pictures can be uploaded and removed.")
     fetch: bool = Field(description="Whether URLs are fetched.")
+    verify: bool = Field(description="Whether `verify` of a search works here: OpenCV is installed.")
     max_image_bytes: int = Field(description="Of one picture.")
     watching: bool = Field(
         description="Whether indexing follows what changes in folders, and may begin again any time."

@@ -12,6 +12,7 @@ from visop.address import is_loopback
 from visop.contract import Vector
 from visop.encoding.encoded import EncodedPicture
 from visop.errors import NotAllowed, NotFound, UsageError
+from visop.matching.library import has_opencv
 from visop.search.index import Index
 from visop.search.match import Matches
 from visop.search.ranking import View
@@ -220,6 +221,7 @@ class SearchService:
             threshold=self.threshold,
             uploads=self.uploads.allowed,
             fetch=self.settings.fetch,
+            verify=has_opencv(),
             max_image_bytes=self.settings.max_image_bytes,
             watching=self.indexing.is_watching,
             failures_told=self.whole_names,

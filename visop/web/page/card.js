@@ -2,7 +2,7 @@
 
 import { $ } from "./dom.js";
 import { fill } from "./images.js";
-import { cornersOf, outline } from "./outline.js";
+import { outlineFound, spokenProof } from "./proofs.js";
 import { thumbnail } from "./server.js";
 import { shortName, spokenScore } from "./words.js";
 
@@ -10,7 +10,7 @@ export function card(picture, metric) {
   const made = $("card").content.cloneNode(true).firstElementChild;
   made.dataset.id = picture.id;
   fill(made.querySelector("img"), thumbnail(picture, 320), "");
-  if (picture.part) outline(made.querySelector("img"), picture, cornersOf(picture.part.box));
+  outlineFound(made.querySelector("img"), picture);
   made.classList.toggle("is-missing", picture.gone);
   showWords(made, picture, metric);
   nameControls(made, shortName(picture) + (picture.gone ? ", whose file is gone" : ""));
@@ -25,6 +25,9 @@ function showWords(made, picture, metric) {
   made.querySelector(".missing").hidden = !picture.gone;
   made.querySelector(".number").textContent = isMatch ? spokenScore(picture, metric) : "";
   made.querySelector(".score").hidden = !isMatch;
+  made.querySelector(".proof").textContent = spokenProof(picture);
+  made.querySelector(".proof").hidden = !spokenProof(picture);
+  made.classList.toggle("is-proven", Boolean(picture.proof?.is_copy));
 }
 
 // Their visible words are the same on every card; a screen reader needs to tell them apart.

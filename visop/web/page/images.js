@@ -16,6 +16,10 @@ export function queryImage({ picture, image }, name) {
   return fill(new Image(), image, name, otherwise);
 }
 
+/** The size of what was searched with: of a picture of the index, only a small version is shown; others are as they are. */
+export const sizeOf = ({ picture }, image) =>
+  picture?.width ? picture : { width: image.naturalWidth, height: image.naturalHeight };
+
 /**
  * Load an image into a new element: one that had another picture would show it until the next one has arrived.
  * If it cannot be loaded, words take the element's place.

@@ -38,11 +38,12 @@ export async function refresh() {
   const status = await call(ofIndex(state.index ? "status" : "index/status"));
   if (state.index !== index) return; // another one was chosen meanwhile
   state.status = status;
-  const { count, uploads, fetch, indexing } = state.status;
+  const { count, uploads, fetch, verify, indexing } = state.status;
   $("count").textContent = count ? counted(count, "picture") : "";
   $("copies").hidden = count < 2;
   $("add").hidden = !uploads;
   $("url-row").hidden = !fetch;
+  $("verify-row").hidden = !verify;
   showIndexing(indexing);
   if (wasRunning && indexing.state !== "running") {
     say(spokenIndexing(indexing) || "Indexing is finished.");

@@ -1,7 +1,7 @@
 // The page of `visop run`: which control does what.
 
 import { add, keep } from "./adding.js";
-import { clearSelection, compare, select } from "./compare.js";
+import { clearSelection, compare, compareWithQuery, select } from "./compare.js";
 import { $ } from "./dom.js";
 import { fillFailures } from "./failures.js";
 import { adoptAddress, offerIndexes } from "./index_choice.js";
@@ -31,7 +31,7 @@ function listenToSearch() {
   $("keep").addEventListener("click", keep);
   $("index").addEventListener("change", () => chooseIndex($("index").value));
   $("more").addEventListener("click", searchForMore);
-  $("thorough").addEventListener("change", searchAgain);
+  for (const id of ["thorough", "verify"]) $(id).addEventListener("change", searchAgain);
   $("part-choose").addEventListener("click", chooseMiddle);
   $("part-clear").addEventListener("click", clearPart);
   onPartChosen(searchPart);
@@ -62,6 +62,11 @@ function listenToViewer() {
   $("viewer-like").addEventListener("click", () => {
     $("viewer").close();
     searchPicture(openPicture());
+  });
+  $("viewer-beside").addEventListener("click", () => {
+    const picture = openPicture();
+    $("viewer").close();
+    compareWithQuery(picture);
   });
   $("viewer-remove").addEventListener("click", () => askToRemove(openPicture()));
   for (const dialog of document.querySelectorAll("dialog")) {

@@ -47,16 +47,20 @@ export function queryOf(hash) {
   return url ? { url, name: url } : null;
 }
 
-/** Send a query to the server, of which perhaps a part is searched with, or views of it, too. A picture of the index is its own best match: one more is asked for. */
-export async function ask(query, { k, thorough }, signal) {
+/**
+ * Send a query to the server, of which perhaps a part is searched with, or views of it, too, and what is found proven.
+ * A picture of the index is its own best match: one more is asked for.
+ */
+export async function ask(query, { k, thorough, verify }, signal) {
   if (query.file) {
     const form = await formOf("image", query.file);
     form.append("k", String(k));
     if (query.box) form.append("box", query.box.join(","));
     form.append("thorough", String(thorough));
+    form.append("verify", String(verify));
     return post(ofIndex("search"), form, signal);
   }
-  const more = { ...(query.box && { box: query.box }), thorough };
+  const more = { ...(query.box && { box: query.box }), thorough, verify };
   if (query.picture) {
     return postJson(ofIndex("search"), { id: query.picture.id, k: k + 1, ...more }, signal);
   }

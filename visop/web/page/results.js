@@ -3,7 +3,8 @@
 import { card } from "./card.js";
 import { showSelection } from "./compare.js";
 import { $ } from "./dom.js";
-import { queryImage } from "./images.js";
+import { queryImage, sizeOf } from "./images.js";
+import { spokenProofs } from "./proofs.js";
 import { chooseOn, chooseOnNothing } from "./region.js";
 import { state } from "./state.js";
 import { copiesFirst, isJudged, spokenFound, WHY_NOT_LIKE } from "./verdicts.js";
@@ -58,10 +59,6 @@ let onPart = () => () => {};
 
 export const onPartChosen = (search) => onPart = (query) => (box) => search(query, box);
 
-// Of a picture of the index, only a small version is shown. What is not in the index yet is shown as it is.
-const sizeOf = ({ picture }, image) =>
-  picture?.width ? picture : { width: image.naturalWidth, height: image.naturalHeight };
-
 function showNote(view) {
   $("note").textContent = sentences(view.query?.remark, noteOf(view));
   $("note").hidden = !$("note").textContent;
@@ -73,8 +70,9 @@ function noteOf({ query, threshold, nearly_empty: isEmpty, pictures }) {
     return state.status?.indexing.state === "running" ? "Indexing is still running: search again in a while." : "";
   }
   if (isEmpty) return EMPTY;
-  if (threshold === null) return `Most similar first. ${UNCALIBRATED}`;
-  return pictures.some((match) => match.is_copy) ? "The same picture, possibly edited." : "";
+  const proofs = spokenProofs(pictures);
+  if (threshold === null) return sentences("Most similar first.", proofs || UNCALIBRATED);
+  return sentences(pictures.some((match) => match.is_copy) && "The same picture, possibly edited.", proofs);
 }
 
 const UNCALIBRATED = "This encoder has no calibrated threshold, so no picture is marked as a copy.";

@@ -36,7 +36,7 @@ export async function search(query, { k = PER_STEP, keepPlace = false } = {}) {
 export const stopSearching = () => running?.abort();
 
 async function find(query, k, signal) {
-  const answer = await ask(query, { k, thorough: $("thorough").checked }, signal);
+  const answer = await ask(query, { k, thorough: $("thorough").checked, verify: $("verify").checked }, signal);
   const isItself = ({ id }) => id === query.picture?.id;
   const itself = answer.matches.find(isItself);
   // A link says which picture it is and no more. Its name comes with the answer.

@@ -1,8 +1,8 @@
 // What is said of copies, and of what is merely nearest.
 
-/** Whether it is known what is a copy: there is a threshold, and something to compare. */
-export const isJudged = ({ query, threshold, nearly_empty: isEmpty }) =>
-  Boolean(query) && threshold !== null && threshold !== undefined && !isEmpty;
+/** Whether it is known what is a copy: there is a threshold, or a proof, and something to compare. */
+export const isJudged = ({ query, threshold, nearly_empty: isEmpty, pictures }) =>
+  Boolean(query) && !isEmpty && (typeof threshold === "number" || pictures.some(({ proof }) => proof?.is_copy));
 
 export function spokenFound(pictures) {
   const count = pictures.filter((match) => match.is_copy).length;

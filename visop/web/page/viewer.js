@@ -3,7 +3,7 @@
 import { isSelected, select } from "./compare.js";
 import { $, element } from "./dom.js";
 import { pictureImage } from "./images.js";
-import { cornersOf, outline } from "./outline.js";
+import { outlineFound, spokenCosine, spokenProof } from "./proofs.js";
 import { spokenBox } from "./region.js";
 import { shownPictures } from "./results.js";
 import { fileAddress } from "./server.js";
@@ -41,11 +41,12 @@ function showPicture() {
   $("viewer-name").textContent = shortName(picture);
   const image = pictureImage(picture);
   $("viewer-picture").replaceChildren(image);
-  if (picture.part) outline(image, picture, cornersOf(picture.part.box));
+  outlineFound(image, picture);
   $("viewer-picture").classList.toggle("is-missing", picture.gone);
   $("viewer-missing").hidden = !picture.gone;
   $("viewer-file").href = fileAddress(picture);
   $("viewer-file").hidden = picture.gone;
+  $("viewer-beside").hidden = !viewed.query?.image;
   $("viewer-remove").hidden = !state.status?.uploads;
   $("before").setAttribute("aria-disabled", viewed.at === 0); // a button that is really disabled loses the focus
   $("after").setAttribute("aria-disabled", viewed.at === viewed.pictures.length - 1);
@@ -73,13 +74,15 @@ function factsOf(picture) {
 }
 
 function matchFacts(match) {
-  const { score, cosine } = match;
+  const { score, cosine, proof } = match;
   const verdict = verdictOf(match);
   const facts = verdict ? [["Verdict", verdict]] : [];
+  if (spokenProof(match)) facts.push(["Proof", spokenProof(match)]);
   if (match.part) facts.push(["Part", spokenPart(match.part)]);
   if (match.view) facts.push(["In yours", spokenBox(match.view)]);
+  if (proof?.outline) facts.push(["Outlined", "where your picture lies in it"]);
   if (viewed.metric === "L2") facts.push(["Distance", score.toFixed(4)]);
-  return [...facts, ["Cosine", cosine.toFixed(4)]];
+  return [...facts, ["Cosine", proof ? spokenCosine(match, viewed.threshold) : cosine.toFixed(4)]];
 }
 
 const spokenPart = ({ number, label, box }) => `number ${number}${label && `, ${label}`}: ${spokenBox(box)}`;

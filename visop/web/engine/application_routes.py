@@ -12,6 +12,7 @@ from visop.http.openapi import FILE, body_of
 from visop.web.engine import messages
 from visop.web.engine.documents import Facts
 from visop.web.engine.engine_route import (
+    MOST_VALUES,
     base_of,
     deadline_of,
     engine_answers,
@@ -24,7 +25,6 @@ from visop.web.engine.own_pictures import PREFIX, address_of
 from visop.web.engine.service import EngineService
 from visop.web.file_answer import FileAnswer
 
-MOST_VALUES = 1000
 _MOST_LISTED = 10_000
 
 # A page that does not exist is empty; SQLite counts up to here.

@@ -21,7 +21,7 @@ from visop.serving.remote.elsewhere import Elsewhere
 from visop.serving.remote.encoder import RemoteEncoder
 from visop.serving.remote.processor import RemoteProcessor
 from visop.settings import Settings
-from visop.web.engine.addresses import Place
+from visop.web.engine.addresses import HERE, Place
 
 # Each has threads of its own.
 _MOST = 32
@@ -51,6 +51,7 @@ class _Slot:
     connected: Connected | None = None
     users: int = 0
     used: float = 0.0
+    is_forgotten: bool = False
 
 
 class Connections:
@@ -64,7 +65,7 @@ class Connections:
     """
 
     def __init__(self, operator: AnyOperator, pipeline: Pipeline, settings: Settings, *, most: int = _MOST) -> None:
-        self._own = Connected(Place("encoder", "visop"), local_pictures(operator, pipeline).info, pipeline)
+        self._own = Connected(Place("encoder", HERE), local_pictures(operator, pipeline).info, pipeline)
         self._settings, self._most = settings, most
         self._slots: dict[Place, _Slot] = {}
         self._lock = threading.Lock()
@@ -96,8 +97,7 @@ class Connections:
                 slot.connected = slot.connected or self._connect(place, slot.stack)
             yield slot.connected
         finally:
-            with self._lock:
-                slot.users, slot.used = slot.users - 1, time.monotonic()
+            self._leave(slot)
 
     def info(self, place: Place) -> OperatorInfo:
         """What an operator is. Raises as ``using``."""
@@ -105,12 +105,21 @@ class Connections:
             return connected.info
 
     def forget(self, place: Place) -> None:
-        """Connect anew when it is needed next: another operator may be there. One that is in use stays."""
+        """Connect anew when it is needed next: another operator may be there. Those who use it now go on."""
         with self._lock:
-            slot = self._slots.get(place)
-            idle = self._slots.pop(place, None) if slot and not slot.users else None
-        if idle:
-            idle.stack.close()
+            slot = self._slots.pop(place, None)
+            if slot:
+                slot.is_forgotten = True
+                slot.users += 1
+        if slot:
+            self._leave(slot)
+
+    def _leave(self, slot: _Slot) -> None:
+        with self._lock:
+            slot.users, slot.used = slot.users - 1, time.monotonic()
+            is_over = slot.is_forgotten and not slot.users
+        if is_over:
+            slot.stack.close()
 
     def _taken(self, place: Place) -> _Slot:
         with self._lock:

@@ -21,6 +21,9 @@ from visop.http.problems import wrong_message
 from visop.web.engine.own_pictures import OwnPictures
 from visop.web.engine.service import EngineService
 
+#: Of a body, about.
+MOST_VALUES = 1000
+
 # Of a request that waits for operators: before the deadline of the request itself, so that it can be said for which.
 _SOONER_S = 0.2
 _SHORTEST_S = 0.05

@@ -95,8 +95,8 @@ function show() {
 function spokenEnd() {
   const { total, done, failed, stopping } = current;
   const bad = failed.length ? `, ${failed.length} not taken` : "";
-  const stopped = stopping.signal.aborted ? `Stopped: ${done} of ` : "";
-  return `${stopped}${counted(total, "picture")} uploaded${bad}.`;
+  const all = `${done === total ? "" : `${done} of `}${counted(total, "picture")}`;
+  return `${stopping.signal.aborted ? "Stopped: " : ""}${all} uploaded${bad}.`;
 }
 
 const line = ({ picture, why }) => element("li", `${picture.name ?? picture}: ${why}`);

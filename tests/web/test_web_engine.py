@@ -17,8 +17,9 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.conftest import make_scene, picture_file, running, unit, wait_until
+from tests.conftest import make_image, make_scene, picture_file, running, unit, wait_until
 from tests.engine_client import EngineClient, given
+from tests.serving.test_remote import Original, stub
 from tests.toys import RAISES, ToyOperator, ToyProcessor
 from tests.web.conftest import open_test_site
 from visop.contract import Image
@@ -245,6 +246,28 @@ def test_of_two_processors_the_second_looks_into_what_the_first_cut_out(engine: 
         scene = make_scene({RED: (16, 12, 48, 36), BLUE: (32, 24, 32, 24), GREEN: (48, 36, 16, 12)})
         assert close(engine.call("POST", "/pipeline/nested/test", given(image=scene)["image"])["result"], GREEN)
     engine.call("DELETE", "/pipeline/nested")
+
+
+def test_operators_of_the_original_engine_that_answer_crops_alone_make_pipelines(
+    engine: EngineClient, application: Callable[..., str]
+) -> None:
+    crops = [base64.b64encode(make_image(each, kind="JPEG")) for each in (RED, BLUE)]
+    encoder = Original(type="encoder", dimension="3", vector=(0, 3, 4), metricType="L2")
+    with stub(Original(crops)) as (_, cutting), stub(encoder) as (_, encoding):
+        engine.register("cutting", cutting, "processor")
+        engine.register("encoding", encoding, "encoder")
+        engine.pipeline("cut", "toy", "cutting")
+        engine.pipeline("cut-twice", "toy", "cutting", "cutting")
+        engine.pipeline("original", "encoding", "cutting")
+        picture = given(image=picture_file(GREEN))["image"]
+        assert close(engine.call("POST", "/pipeline/cut/test", picture)["result"], RED, BLUE)
+        assert close(engine.call("POST", "/pipeline/cut-twice/test", picture)["result"], RED, BLUE, RED, BLUE)
+        found = engine.call("POST", "/pipeline/original/test", picture)["result"]
+        np.testing.assert_allclose(found, [(0, 0.6, 0.8)] * 2, atol=1e-6)
+        name = application(image="cut")
+        entity = engine.upload(name, image=picture_file(GREEN))
+        assert len(entity["_docs"]["image"]["ids"]) == 2
+        assert engine.search(name, image=picture_file(GREEN)) == [entity["_id"]]
 
 
 def test_the_encoder_of_the_server_and_its_processors_make_pipelines_too(engine: EngineClient) -> None:

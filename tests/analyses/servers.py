@@ -115,6 +115,23 @@ class LocalServer(ABC):
         self.stop()
         self.start()
 
+    def freeze(self) -> None:
+        """Stop all of its processes where they are, so that connections stay open and nobody answers."""
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        listed = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(self._process.pid)], capture_output=True, check=False
+        )
+        for pid in [self._process.pid, *map(int, listed.stdout.split())]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")[-4000:]
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from visop.analyses.database import Database
 from visop.analyses.database_url import database_url, shown
 from visop.analyses.errors import DatabaseUnavailable
-from visop.analyses.models import Analysis, Base, Picture
+from visop.analyses.models import Analysis, Picture
 from visop.errors import UsageError
 
 
@@ -22,18 +20,6 @@ def database(tmp_path: Path):
     with Database(str(tmp_path / "analyses.db")) as found:
         found.migrate()
         yield found
-
-
-def test_the_migrations_make_the_tables_of_the_models(database: Database) -> None:
-    with database.session() as session:
-        context = MigrationContext.configure(
-            session.connection(), opts={"version_table": "visop_revision", "compare_type": True}
-        )
-        assert compare_metadata(context, Base.metadata) == []
-
-
-def test_migrating_again_changes_nothing(database: Database) -> None:
-    database.migrate()
 
 
 def test_what_is_raised_within_a_transaction_undoes_it(database: Database) -> None:

@@ -40,8 +40,8 @@ def picture(shade: int = 0) -> bytes:
 class Bench:
     """Records over a database in a folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self.database = Database(str(folder / "analyses.db"))
+    def __init__(self, folder: Path, address: str = "") -> None:
+        self.database = Database(address or str(folder / "analyses.db"))
         self.database.migrate()
         self.store = PictureStore(str(folder / "pictures"))
         self.pictures = Pictures(self.database, self.store, LIMITS)
@@ -56,9 +56,10 @@ class Bench:
         return self.records.create(NewAnalysis(["a"], kept=self.pictures.keep(picture()), **more))
 
 
-@pytest.fixture
-def bench(tmp_path: Path):
-    found = Bench(tmp_path)
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def bench(request: pytest.FixtureRequest, tmp_path: Path):
+    of_server = request.param == "postgresql"
+    found = Bench(tmp_path, request.getfixturevalue("postgresql").new_database() if of_server else "")
     yield found
     found.database.close()
 
@@ -209,7 +210,7 @@ def test_a_picture_that_comes_back_while_it_is_deleted_stays(bench: Bench) -> No
     """Two threads make and delete records of one picture; at the end every record that is left has its file."""
 
     def work() -> None:
-        for _ in range(15):
+        for _ in range(6):
             made = bench.done(picture()).id
             bench.records.delete(made)
 

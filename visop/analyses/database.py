@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from visop.analyses.database_url import database_url, shown
-from visop.analyses.engine import READS, make_engine
+from visop.analyses.engine import MOST_CONNECTIONS, READS, WAIT_S, make_engine
 from visop.analyses.errors import DatabaseUnavailable
 from visop.analyses.migrating import migrate
 from visop.errors import UsageError, VisopError
 
-# Eight processes that write small transactions wait well under a second for each other; a busy disk makes it more.
-_LOCK_WAIT_S = 10.0
+# SQLite lets writers in without any order, so one of many may wait much longer than the others.
+_LOCK_WAIT_S = 30.0
 
 
 class Database:
@@ -42,6 +44,7 @@ class Database:
         self.is_sqlite = self.url.drivername == "sqlite"
         self._engine: Engine = make_engine(self.url, lock_wait_s=lock_wait_s)
         self._migrating = threading.Lock()
+        self._connecting = ThreadPoolExecutor(MOST_CONNECTIONS, "visop-connect")
 
     def __enter__(self) -> Database:
         return self
@@ -59,15 +62,13 @@ class Database:
             DatabaseUnavailable: the database cannot be reached, or is busy for too long.
             IntegrityError: of SQLAlchemy, if something is there already.
         """
-        with self._translated(), Session(self._engine, expire_on_commit=False) as session, session.begin():
-            session.connection()  # a writer of SQLite takes its turn here, before it has done anything
+        with self._transaction(self._engine) as session:
             yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """One transaction that only reads, and does not wait for writers. Raises as ``session``."""
-        engine = self._engine.execution_options(**{READS: True})
-        with self._translated(), Session(engine, expire_on_commit=False) as session, session.begin():
+        with self._transaction(self._engine.execution_options(**{READS: True})) as session:
             yield session
 
     def migrate(self) -> None:
@@ -77,12 +78,44 @@ class Database:
             UsageError: a later version of visop has used the database, or something else has.
             DatabaseUnavailable: as ``session``.
         """
-        with self._migrating, self._translated(), self._engine.begin() as connection:
+        with self._migrating, self._translated(), self._connected(self._engine) as connection, connection.begin():
             migrate(connection, self.address)
+
+    def trouble(self) -> str | None:
+        """Why the database cannot be used now, in words, or None. Waits no longer than a session for a connection."""
+        try:
+            with self.reading() as session:
+                session.execute(text("SELECT 1"))
+        except VisopError as error:
+            return str(error)
+        return None
 
     def close(self) -> None:
         """Close the connections. Idempotent."""
+        self._connecting.shutdown(wait=False)
         self._engine.dispose()
+
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Session]:
+        with (
+            self._translated(),
+            self._connected(engine) as connection,
+            Session(connection, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            session.connection()  # a writer of SQLite takes its turn here, before it has done anything
+            yield session
+
+    def _connected(self, engine: Engine) -> Connection:
+        """A connection that answers. A server that is there and says nothing is not waited for."""
+        if self.is_sqlite:
+            return engine.connect()
+        future = self._connecting.submit(engine.connect)
+        try:
+            return future.result(WAIT_S)
+        except FutureTimeout:
+            future.add_done_callback(_close)
+            raise DatabaseUnavailable(f"the database {self.address} does not answer") from None
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -99,17 +132,23 @@ class Database:
 
     def _spoken(self, error: DBAPIError) -> VisopError:
         """In words: those of a library may hold what was sent."""
-        text = str(error.orig).lower()
-        if "locked" in text:
+        said = str(error.orig).lower()
+        if "locked" in said:
             return DatabaseUnavailable(f"the database {self.address} is busy: others write to it")
-        if "not a database" in text or "malformed" in text:
+        if "not a database" in said or "malformed" in said:
             return UsageError("database", self.address, "is damaged, or no file of SQLite")
-        if "readonly" in text or "read-only" in text:
+        if "readonly" in said or "read-only" in said:
             return DatabaseUnavailable(f"the database {self.address} cannot be written; mind the owner and mode of all")
-        if "full" in text or "no space" in text:
+        if "full" in said or "no space" in said:
             return DatabaseUnavailable(f"the database {self.address}: no space is left on the disk")
-        if "no such table" in text or "undefinedtable" in type(error.orig).__name__.lower():
+        if "no such table" in said or "undefinedtable" in type(error.orig).__name__.lower():
             return UsageError("database", self.address, "has no tables of visop; `visop analyses migrate` makes them")
         if type(error).__name__ in ("OperationalError", "InterfaceError") or error.connection_invalidated:
             return DatabaseUnavailable(f"the database {self.address} does not answer")
         return VisopError("the database cannot do what was asked for")
+
+
+def _close(connecting: Future[Connection]) -> None:
+    """Give a connection back that came too late."""
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result().close()

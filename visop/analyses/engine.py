@@ -14,6 +14,9 @@ _STATEMENT_MS = 20_000
 _LOCK_MS = 10_000
 _POOL, _MORE = 10, 30
 
+#: That one process opens at a time.
+MOST_CONNECTIONS = _POOL + _MORE
+
 #: Execution option of a transaction that only reads. SQLite lets it begin while others write.
 READS = "visop_reads"
 
@@ -52,9 +55,10 @@ def _sqlite(url: URL, lock_wait_s: float) -> Engine:
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:
     connection.isolation_level = None  # transactions begin where we say so, see _begin_sqlite
-    # A write-ahead log: readers and the one writer do not wait for each other. FULL: what is committed survives a
-    # power failure, too.
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    # A write-ahead log: readers and the one writer do not wait for each other. NORMAL: what is committed survives
+    # kill -9; a power failure may take the last moments with it, but never leaves half of a transaction. FULL would
+    # make every transaction wait for the disk, which with eight writers is seconds.
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from sqlalchemy import delete, exists, select, text
 from sqlalchemy.orm import Session
@@ -29,6 +30,7 @@ logger = logging.getLogger("visop.analyses")
 
 # A file younger than this may be one whose row is about to come.
 _SWEEP_AGE_S = 3600.0
+_SWEEP_TOGETHER = 500
 
 
 @dataclass(frozen=True)
@@ -113,12 +115,15 @@ class Pictures:
 
     def sweep(self) -> int:
         """Delete files that have had no row for an hour, which processes left that were killed; return how many."""
-        old = [digest for digest, written in self.store.digests() if written < time.time() - _SWEEP_AGE_S]
-        with self._database.reading() as session:
-            known = set(session.scalars(select(Picture.digest)))
-        left = [digest for digest in old if digest not in known]
-        self.discard(left)
-        return len(left)
+        old = (digest for digest, written in self.store.digests() if written < time.time() - _SWEEP_AGE_S)
+        count = 0
+        while some := list(islice(old, _SWEEP_TOGETHER)):
+            with self._database.reading() as session:
+                known = set(session.scalars(select(Picture.digest).where(Picture.digest.in_(some))))
+            left = [digest for digest in some if digest not in known]
+            self.discard(left)
+            count += len(left)
+        return count
 
 
 def lock_pictures(session: Session, digests: Collection[str]) -> None:

@@ -1,7 +1,8 @@
-"""Delete records that ended so long ago that nobody wants them any more, with their pictures."""
+"""Delete records that ended so long ago that nobody wants them any more, and files that have no record."""
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from datetime import datetime, timedelta
@@ -19,6 +20,8 @@ from visop.errors import VisopError
 logger = logging.getLogger("visop.analyses")
 
 _EVERY_S = 3600.0
+# All files are listed for it, so only every so many times.
+_SWEEP_EVERY = 24
 # Deleted in one transaction, which others wait for.
 _TOGETHER = 200
 
@@ -67,11 +70,13 @@ class Retention:
     Args:
         database: with the records.
         pictures: of the records.
-        keep: how long records are kept after their end.
+        keep: how long records are kept after their end; None for ever.
         every_s: how often it is looked, in seconds.
     """
 
-    def __init__(self, database: Database, pictures: Pictures, keep: timedelta, every_s: float = _EVERY_S) -> None:
+    def __init__(
+        self, database: Database, pictures: Pictures, keep: timedelta | None, every_s: float = _EVERY_S
+    ) -> None:
         self._database, self._pictures, self._keep, self._every_s = database, pictures, keep, every_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="visop-retention", daemon=True)
@@ -85,13 +90,13 @@ class Retention:
         self._thread.join(5.0)
 
     def _work(self) -> None:
-        while True:
+        for number in itertools.count():
             try:
-                count = prune(self._database, self._pictures, now() - self._keep)
-                left = self._pictures.sweep()
-                if count or left:
-                    logger.info("retention: %d records deleted, %d files that no record had", count, left)
+                if self._keep is not None and (count := prune(self._database, self._pictures, now() - self._keep)):
+                    logger.info("%d records deleted, which ended more than %s ago", count, self._keep)
+                if number % _SWEEP_EVERY == 0 and (left := self._pictures.sweep()):
+                    logger.info("%d files deleted that no record had", left)
             except VisopError as error:
-                logger.warning("retention: %s; once more in %g s", error, self._every_s)
+                logger.warning("old records stay for now: %s", error)
             if self._stopping.wait(self._every_s):
                 return

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from visop.access.reach import check_reach
 from visop.analyses.context import Context
+from visop.analyses.database_health import DatabaseHealth
 from visop.analyses.no_model import NoModel
 from visop.analyses.opening import OperatorChoice, open_context
 from visop.analyses.original_names import SIMILAR, Original
@@ -79,6 +80,7 @@ class Service:
 
     def __init__(self, context: Context, options: ServiceOptions, ring: Callable[[], None] = lambda: None) -> None:
         self.context, self.options = context, options
+        self.health = DatabaseHealth(context.database)
         self.records = Records(context.database, context.pictures)
         self.submitting = Submitting(context, self.records, ring, has_workers=bool(options.broker))
 
@@ -111,9 +113,10 @@ def open_service(options: ServiceOptions, settings: Settings) -> Iterator[Servic
     """
     with ExitStack() as stack:
         context = stack.enter_context(open_context(options.database, options.pictures_at, options.operators, settings))
-        if options.keep is not None:
-            stack.enter_context(Retention(context.database, context.pictures, options.keep))
-        yield Service(context, options)
+        service = Service(context, options)
+        stack.enter_context(service.health)
+        stack.enter_context(Retention(context.database, context.pictures, options.keep))
+        yield service
 
 
 def serve_analyses(
@@ -157,7 +160,7 @@ def serve_analyses(
 def http_of(service: Service, settings: Settings) -> Iterator[str]:
     """Serve over HTTP in the block, and finish what was accepted at its end; HOST:PORT of the port that is open."""
     calls = CallAdmission(settings.max_calls, most_bytes_in_flight(settings))
-    server = HttpServer(NoModel(), calls, None, settings, service.add_routes)
+    server = HttpServer(NoModel(service.health.trouble), calls, None, settings, service.add_routes)
     server.start()
     try:
         yield server.address

@@ -58,14 +58,22 @@ def test_json_is_for_programs(run, folder, capsys):
 
 def test_attributes_of_a_table_are_told_and_filter(run, folder, tmp_path, capsys):
     table = tmp_path / "facts.csv"
-    table.write_text(f"path,price,title\n{folder}/3.png,12.5,Cat\n{folder}/4.png,20,\n{folder}/none.png,3,x\n")
+    rows = f"{folder}/3.png,12.5,Cat,true\n{folder}/4.png,20,,\n{folder}/none.png,3,x,\n"
+    table.write_text(f"path,price,title,sold\n{rows}")
     assert run("index", folder, "--attributes", table, "--errors", tmp_path / "e.csv") == 1
     captured = capsys.readouterr()
-    assert "attributes of facts.csv: price (number), title (string)" in captured.err
+    assert "attributes of facts.csv: price (number), title (string), sold (boolean)" in captured.err
     assert "1 attribute could not be kept" in captured.err
     assert "10 new, 0 known already, 2 with new attributes" in captured.out
     assert run("search", folder / "3.png", "--filter", "price < 15") == 0
-    assert capsys.readouterr().out.endswith(f"{folder}/3.png  [price=12.5, title=Cat]\n")
+    assert capsys.readouterr().out.endswith(f"{folder}/3.png  [price=12.5, title=Cat, sold=true]\n")
+
+
+def test_a_search_with_what_is_no_picture_names_it(run, folder, tmp_path, capsys):
+    run("index", folder, "--quiet")
+    (tmp_path / "no.jpg").write_text("hello")
+    assert run("search", tmp_path / "no.jpg") == 1
+    assert f"{tmp_path / 'no.jpg'}: not an image" in "".join(capsys.readouterr())
 
 
 def test_bad_files_are_written_down_beside_and_exit_with_one(run, folder, tmp_path, capsys):
@@ -220,6 +228,8 @@ def test_of_a_nearly_empty_picture_no_copies_are_told(run, folder, tmp_path, cap
         "black.png is nearly empty (0.0% of it differs from its background): nothing to compare, so no copies are told"
     )
     assert why in err
+    assert run("search", tmp_path / "black.png", "--box", "1,2,3,4") == 0
+    assert f"the part 1,2,3,4 of {tmp_path / 'black.png'} is nearly empty" in capsys.readouterr().err
     assert run("search", tmp_path / "black.png", "--k", 1, "--json") == 0
     (found,) = json.loads(capsys.readouterr().out)
     assert (found["is_copy"], found["nearly_empty"]) == (None, True)

@@ -6,7 +6,8 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from visop.cli.console import note
@@ -19,9 +20,11 @@ from visop.cli.index_flags import (
     settings_of,
     thresholds_of,
 )
+from visop.errors import ImageDecodeError, ImageTooLarge
 from visop.sources import printable
 
 if TYPE_CHECKING:
+    from visop.search.attributes import Attribute
     from visop.search.match import Match, Matches
     from visop.settings import Settings
 
@@ -122,6 +125,10 @@ def _box(text: str) -> list[float]:
     return numbers
 
 
+def _spoken_box(box: Sequence[float]) -> str:
+    return ",".join(f"{each:g}" for each in box)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Search and print; the exit status."""
     settings = settings_of(arguments)
@@ -129,7 +136,8 @@ def run(arguments: argparse.Namespace) -> int:
     if matches.marked is not None and matches.nearly_empty:
         from visop.images.emptiness import emptiness_words
 
-        note(f"{arguments.picture} is {emptiness_words(matches.marked)}: nothing to compare, so no copies are told")
+        what = f"the part {_spoken_box(arguments.box)} of {arguments.picture}" if arguments.box else arguments.picture
+        note(f"{what} is {emptiness_words(matches.marked)}: nothing to compare, so no copies are told")
     if arguments.json:
         sys.stdout.write(json.dumps([_plain(match) for match in matches], indent=2) + "\n")
     elif arguments.html:
@@ -142,18 +150,28 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+@contextmanager
+def _named(picture: str) -> Iterator[None]:
+    """Put the name of the picture before what is wrong with it."""
+    try:
+        yield
+    except (ImageDecodeError, ImageTooLarge) as error:
+        raise type(error)(f"{picture}: {error}") from error
+
+
 def _search(arguments: argparse.Namespace) -> Matches:
     with open_index(arguments) as index:
         index.use_threshold(thresholds_of(arguments, index))
-        return index.search(
-            arguments.picture,
-            arguments.k,
-            arguments.filter,
-            box=arguments.box,
-            thorough=arguments.thorough,
-            mode=arguments.mode,
-            verify=arguments.verify,
-        )
+        with _named(arguments.picture):
+            return index.search(
+                arguments.picture,
+                arguments.k,
+                arguments.filter,
+                box=arguments.box,
+                thorough=arguments.thorough,
+                mode=arguments.mode,
+                verify=arguments.verify,
+            )
 
 
 def _plain(match: Match) -> dict[str, Any]:
@@ -223,6 +241,11 @@ def _line(match: Match, verdict: str) -> str:
     place = f"  ({place_words(match)})" if match.part or match.view else ""
     proof = f"  ({proof_words(match)})" if match.is_proven or match.unverified else ""
     facts = f"{match.score:8.4f}  {match.cosine:7.4f}  {verdict}{size:>11}"
-    told = ", ".join(f"{name}={value}" for name, value in picture.attributes.items())
+    told = ", ".join(f"{name}={_spoken_value(value)}" for name, value in picture.attributes.items())
     attributes = f"  [{printable(told)}]" if told else ""
     return f"{facts}  {printable(picture.names[0])}{more}{gone}{place}{proof}{attributes}"
+
+
+def _spoken_value(value: Attribute) -> str:
+    """As a filter has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

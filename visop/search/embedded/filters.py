@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from visop.search.embedded.tokens import Token, tokens_of
+from visop.search.embedded.tokens import Token, tokens_of, wrong_at
 from visop.search.errors import WrongFilter
 
 Kind = Literal["number", "text", "truth", "names"]
@@ -144,11 +144,11 @@ class _Parser:
     def _chain(self, left: Condition) -> Condition:
         """``a < b``, or ``a < b < c``."""
         found = []
-        while self._token.kind == "sign" and (sign := _COMPARISONS.get(self._token.text)):
+        while (token := self._token).kind == "sign" and (sign := _COMPARISONS.get(token.text)):
             self._next += 1
             right = self._sum()
             if left.kind != right.kind or left.kind == "names":
-                raise self._wrong(f"cannot compare {_named(left)} with {_named(right)}")
+                raise self._wrong(f"cannot compare {_named(left)} with {_named(right)}", token)
             found.append(_made("truth", f"({{}} {sign} {{}})", left, right))
             left = right
         return self._joined(found, "AND")
@@ -211,7 +211,7 @@ class _Parser:
 
     def _element(self, token: Token, field: Field, number: Condition) -> Condition:
         if field.kind != "names":
-            raise self._wrong(f"{token.text} is no list")
+            raise self._wrong(f"{token.text} is no list", token)
         sql = f"(SELECT name FROM names WHERE picture = {field.sql} AND position = {{}})"  # noqa: S608 - ours
         return _made("text", sql, number)
 
@@ -230,7 +230,7 @@ class _Parser:
             joined = self._joined(wanted, "AND" if name.endswith("all") else "OR") if wanted else None
             found = joined or _made("truth", "1" if name.endswith("all") else "0")
         else:
-            raise self._wrong(f"there is no function {function.text}")
+            raise self._wrong(f"there is no function {function.text}", function)
         self._must_take(")")
         return found
 
@@ -243,13 +243,13 @@ class _Parser:
         self._next += 1
         field = self._field(token) if token.kind == "word" else None
         if field is None or field.kind != "names":
-            raise self._wrong(f"{token.text!r} is no list; names is one")
+            raise self._wrong(f"{token.text!r} is no list; names is one", token)
         return field
 
     def _field(self, token: Token) -> Field:
         if token.text not in self._fields:
             there = ", ".join(self._fields)
-            raise self._wrong(f"there is no field {token.text}; there are: {there}")
+            raise self._wrong(f"there is no field {token.text}; there are: {there}", token)
         return self._fields[token.text]
 
     def _literal(self, kind: Kind | None = None) -> Condition:
@@ -263,7 +263,7 @@ class _Parser:
         # Python refuses to read a whole number of thousands of digits.
         number = int(text) if text.isdecimal() and len(text) <= len(str(_LARGEST)) else float(text)
         if abs(number) > _LARGEST:
-            raise self._wrong(f"a number is too large: at most {_LARGEST}")
+            raise self._wrong(f"a number is too large: at most {_LARGEST}", self._tokens[self._next - 1])
         return number
 
     def _list(self) -> list[Value]:
@@ -302,8 +302,9 @@ class _Parser:
             raise self._wrong(f"expects {wanted}, and not {_named(found)}")
         return found
 
-    def _wrong(self, why: str) -> WrongFilter:
-        return WrongFilter(self._expression, f"at {self._token.position}: {why}")
+    def _wrong(self, why: str, token: Token | None = None) -> WrongFilter:
+        """The error of what stands at a token; without one, at that which comes next."""
+        return wrong_at(self._expression, (token or self._token).position, why)
 
 
 def _made(kind: Kind, sql: str, *of: Condition) -> Condition:

@@ -24,6 +24,11 @@ _TOKEN = re.compile(
 # What a name of a file that is no text has, and half of a pair that JSON may name: UTF-8 cannot hold it.
 _HALF = re.compile("[\ud800-\udfff]")
 
+_NOTHING = "which is nothing it knows"
+_UNKNOWN = dict.fromkeys("\"'", "a text that does not end") | {
+    "=": f"'=', {_NOTHING}; whether two are equal is asked by =="
+}
+
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "'": "'", "\\": "\\"}
 
 
@@ -42,6 +47,11 @@ class Token:
     position: int
 
 
+def wrong_at(expression: str, position: int, why: str) -> WrongFilter:
+    """Make the error of what is wrong at a place, which people count from 1."""
+    return WrongFilter(expression, f"at character {position + 1}: {why}")
+
+
 def tokens_of(expression: str) -> Iterator[Token]:
     """Yield the pieces of a filter, and one of the kind ``end``.
 
@@ -50,13 +60,12 @@ def tokens_of(expression: str) -> Iterator[Token]:
     """
     position, end = 0, len(expression.rstrip())
     if (half := _HALF.search(expression)) is not None:
-        raise WrongFilter(expression, f"at {half.start()}: {half[0]!r}, which is no character")
+        raise wrong_at(expression, half.start(), f"{half[0]!r}, which is no character")
     while position < end:
         match = _TOKEN.match(expression, position)
         if match is None:
             rest = expression[position:].lstrip()
-            why = "a text that does not end" if rest[0] in "\"'" else f"{rest[0]!r}, which is nothing it knows"
-            raise WrongFilter(expression, f"at {end - len(rest.rstrip())}: {why}")
+            raise wrong_at(expression, end - len(rest.rstrip()), _UNKNOWN.get(rest[0], f"{rest[0]!r}, {_NOTHING}"))
         kind: Kind = match.lastgroup  # type: ignore[assignment]  # the names of the groups
         text = match[kind]
         yield Token(kind, _said(text) if kind == "text" else text, match.start(kind))

@@ -445,6 +445,15 @@ def test_an_operator_that_is_connected_anew_answers_what_it_was_asked_before(
         assert engine.search(name, image=picture_file(RED)) == [uploaded]
 
 
+def test_an_address_without_a_picture_is_told_apart_from_one_that_may_not_be_fetched(
+    engine: EngineClient, picture_server: str
+) -> None:
+    for path in ("missing.png", "page"):
+        url = {"url": f"{picture_server}/{path}"}
+        assert engine.error("POST", "/pipeline/plain/test", url) == (598, "DownloadFileError")
+    assert engine.error("POST", "/pipeline/plain/test", {"url": "ftp://127.0.0.1/x.png"}) == (400, "RequestError")
+
+
 def test_a_body_that_is_no_json_or_too_large_is_refused_in_the_same_form(engine: EngineClient) -> None:
     answer = engine.http.post("/pipeline/plain/test", content=b"{", headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["error"]) == (400, "RequestError")

@@ -144,7 +144,7 @@ class Connections:
 
     def _connect(self, place: Place, stack: ExitStack) -> Connected:
         with ExitStack() as opened:
-            operator = _built_in(place, self._settings) if place.is_here else self._reached(place)
+            operator = _built_in(place, self._settings) if place.is_here else _elsewhere(place, self._settings)
             opened.callback(operator.close)
             load = (lambda: load_model(operator)) if place.is_here else operator.load
             _load(place, operator, load)
@@ -152,9 +152,10 @@ class Connections:
             stack.push(opened.pop_all())
         return Connected(place, operator.info(), pipeline)
 
-    def _reached(self, place: Place) -> RemoteEncoder | RemoteProcessor:
-        kind = RemoteProcessor if place.kind == "processor" else RemoteEncoder
-        return kind(place.addr, self._settings)
+
+def _elsewhere(place: Place, settings: Settings) -> RemoteEncoder | RemoteProcessor:
+    kind = RemoteProcessor if place.kind == "processor" else RemoteEncoder
+    return kind(place.addr, settings)
 
 
 def _built_in(place: Place, settings: Settings) -> AnyOperator:

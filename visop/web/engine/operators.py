@@ -45,7 +45,8 @@ class Operators:
         """
         check_name("operator", new.name)
         place = Place.of(new.type, new.addr)
-        self._check_new(new.name)
+        if self._operators.find(new.name):
+            raise self._operators.exists(new.name)
         try:
             self._connections.info(place)
         except Unreachable as error:
@@ -118,10 +119,6 @@ class Operators:
         found = self._instances.find(_key(operator, instance))
         if found and found["status"] == _STOPPED:
             raise Unreachable(f"instance {instance} of operator {operator} is stopped")
-
-    def _check_new(self, name: str) -> None:
-        if self._operators.find(name):
-            raise self._operators.exists(name)
 
     def _added(self, operator: Facts, instance: str) -> Facts:
         place, key = place_of(operator), _key(operator["name"], instance)

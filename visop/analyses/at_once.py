@@ -46,11 +46,12 @@ def analyse_at_once(context: Context, given: bytes | str, names: Sequence[str], 
     try:
         data = given if isinstance(given, bytes) else context.fetch(given, timeout_s)
         check_size(data, context.settings.max_image_bytes)
-        [answers] = analyse([data], operators, max(0.0, deadline - time.monotonic()))
-        _check(context, data, answers)
+        with context.pictures.keeping(data) as kept:
+            [answers] = analyse([data], operators, max(0.0, deadline - time.monotonic()))
+            _check(context, data, answers)
     except VisopError as error:
         return Analysed(Ended(Outcome.failed(error), (), started), None)
-    return Analysed(Ended(outcome_of(answers), answers, started), context.pictures.keep(data))
+    return Analysed(Ended(outcome_of(answers), answers, started), kept.result())
 
 
 def _check(context: Context, data: bytes, answers: Sequence[Answer]) -> None:

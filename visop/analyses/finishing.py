@@ -19,6 +19,11 @@ def replace_results(session: Session, id_: int, answers: Sequence[Answer]) -> No
     for result in result_rows(answers):
         result.analysis_id = id_
         session.add(result)
+    add_labels(session, id_, answers)
+
+
+def add_labels(session: Session, id_: int, answers: Sequence[Answer]) -> None:
+    """Store which labels were found, to filter by."""
     for label in label_rows(answers):
         label.analysis_id = id_
         session.add(label)

@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 
@@ -31,6 +33,9 @@ logger = logging.getLogger("visop.analyses")
 # A file younger than this may be one whose row is about to come.
 _SWEEP_AGE_S = 3600.0
 _SWEEP_TOGETHER = 500
+
+# Files that are written at the same time, beside the operators' work.
+_WRITERS = 16
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Pictures:
 
     def __init__(self, database: Database, store: PictureStore, limits: ImageLimits) -> None:
         self._database, self.store, self.limits = database, store, limits
+        self._writers = ThreadPoolExecutor(_WRITERS, "visop-keep")
 
     def check(self, data: bytes) -> None:
         """Find out whether this is a picture, as a call of an operator would.
@@ -70,26 +76,42 @@ class Pictures:
         """Write the file of a picture that was checked. Its row comes with ``add``. Raises PicturesUnavailable."""
         return KeptFile(data, self.store.keep(data))
 
-    def add(self, session: Session, kept: KeptFile) -> None:
-        """Add the row of a picture, unless it is there, in the transaction that adds an analysis of it.
+    @contextmanager
+    def keeping(self, data: bytes) -> Iterator[Future[KeptFile]]:
+        """Write a file while it is found out whether it is a picture: if the block raises, it goes again.
+
+        Yields:
+            What will be kept. Raises as ``keep``.
+        """
+        future = self._writers.submit(self.keep, data)
+        try:
+            yield future
+        except BaseException:
+            with suppress(PicturesUnavailable):
+                self.discard([future.result().digest])
+            raise
+
+    def add(self, session: Session, kept: KeptFile) -> Picture:
+        """Add the row of a picture, unless it is there, in the transaction that adds an analysis of it; return it.
 
         Raises:
             PicturesUnavailable: the file was deleted meanwhile with the last analysis of it, and cannot be written.
         """
         lock_pictures(session, [kept.digest])
-        if session.get(Picture, kept.digest) is None:
+        picture = session.get(Picture, kept.digest)
+        if picture is None:
             width, height = size_of(kept.data)
-            session.add(
-                Picture(
-                    digest=kept.digest,
-                    size=len(kept.data),
-                    media_type=media_type_of(kept.data),
-                    width=width or None,
-                    height=height or None,
-                )
+            picture = Picture(
+                digest=kept.digest,
+                size=len(kept.data),
+                media_type=media_type_of(kept.data),
+                width=width or None,
+                height=height or None,
             )
+            session.add(picture)
             session.flush()
         self.store.put(kept.digest, kept.data)
+        return picture
 
     def release(self, session: Session, digests: Collection[str]) -> list[str]:
         """Delete the rows of pictures that no analysis is of any more, in the transaction that took the last away.

@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from visop.analyses.analyse import Answer
 from visop.analyses.database import Database
 from visop.analyses.errors import NoSuchAnalysis, WrongState
-from visop.analyses.finishing import begin_again, end, replace_results
+from visop.analyses.finishing import add_labels, begin_again, end, replace_results
 from visop.analyses.models import Analysis
 from visop.analyses.pictures import KeptFile, Pictures
 from visop.analyses.states import INTERACTIVE, State
-from visop.analyses.stored import Outcome
+from visop.analyses.stored import Outcome, result_rows
 from visop.sources import is_url
 
 
@@ -78,8 +78,7 @@ class Records:
         """
         try:
             with self._database.session() as session:
-                id_ = self._create(session, new, ended)
-                return _loaded(session, id_, new.owner)
+                return self._create(session, new, ended)
         except IntegrityError:
             if new.key is None or (there := self.by_key(new.owner, new.key)) is None:
                 raise
@@ -115,7 +114,8 @@ class Records:
                 self._change_picture(session, analysis, new)
             begin_again(session, analysis, State.QUEUED)
             if ended:
-                _end(session, analysis, ended)
+                replace_results(session, analysis.id, ended.answers)
+                _end(analysis, ended)
 
         return self._change(id_, new.owner, change)
 
@@ -162,25 +162,27 @@ class Records:
             left = self._pictures.release(session, [gone[0]] if gone[0] else [])
         self._pictures.discard(left)
 
-    def _create(self, session: Session, new: NewAnalysis, ended: Ended | None) -> int:
-        if new.kept:
-            self._pictures.add(session, new.kept)
+    def _create(self, session: Session, new: NewAnalysis, ended: Ended | None) -> Analysis:
+        """Add the analysis with all that belongs to it, so that nothing of it needs to be read back."""
         analysis = Analysis(
             owner=new.owner,
             state=State.QUEUED,
             priority=INTERACTIVE,
             source=new.source,
-            digest=new.kept.digest if new.kept else None,
+            picture=self._pictures.add(session, new.kept) if new.kept else None,
+            results=result_rows(ended.answers) if ended else [],
             operators=list(new.operators),
             idempotency_key=new.key,
             webhook=new.webhook,
         )
+        if ended:
+            analysis.created = ended.started
+            _end(analysis, ended)
         session.add(analysis)
         session.flush()
         if ended:
-            analysis.created = ended.started
-            _end(session, analysis, ended)
-        return analysis.id
+            add_labels(session, analysis.id, ended.answers)
+        return analysis
 
     def _change(self, id_: int, owner: str, change: Callable[[Session, Analysis], None]) -> Analysis:
         """Change one analysis that nobody else changes meanwhile, and delete the picture that it had if it was its."""
@@ -204,8 +206,7 @@ class Records:
             analysis.digest = new.kept.digest
 
 
-def _end(session: Session, analysis: Analysis, ended: Ended) -> None:
-    replace_results(session, analysis.id, ended.answers)
+def _end(analysis: Analysis, ended: Ended) -> None:
     end(analysis, ended.outcome)
     analysis.started, analysis.attempts = ended.started, 1
 

@@ -23,7 +23,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -166,6 +166,23 @@ class Fetcher:
                 wait_s = retry_after_s(response.headers)
                 return Answer(url, status, kind, _redirect(url, response), body, wait_s)
 
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """Send a body to a URL, for a webhook; return the status of the answer. Redirects are not followed.
+
+        Args:
+            url: as for ``fetch``.
+            body: what is sent.
+            headers: with its Content-Type.
+
+        Raises:
+            UrlRejected, FetchFailed, FetchUnavailable: as ``ask``.
+        """
+        with self._attempted(self._timeout_s):
+            request = self._prepared("POST", canonical(url), dict(headers))
+            request.prepare_body(body, None)
+            with closing(self._send(request)) as response:
+                return response.status_code
+
     @contextmanager
     def _attempted(self, limit_s: float) -> Iterator[None]:
         """Apply the address rules and the deadline to the sockets of the block, and translate what libraries raise."""
@@ -192,13 +209,18 @@ class Fetcher:
         raise FetchFailed(f"the remote server redirects more than {self._max_redirects} times")
 
     def _get(self, url: str, accept: str) -> requests.Response:
-        attempt = _attempt.get()
-        attempt.target = url[url.index("/", len("https://")) :]
+        return self._send(self._prepared("GET", url, {"Accept": accept}))
+
+    def _prepared(self, method: str, url: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
+        _attempt.get().target = url[url.index("/", len("https://")) :]
         request = requests.PreparedRequest()
-        request.prepare_method("GET")
-        request.prepare_headers(_HEADERS | {"Accept": accept})
+        request.prepare_method(method)
+        request.prepare_headers({**_HEADERS, **headers})
         request.url = url  # not ``prepare_url``, which rewrites it
-        return self._adapter.send(request, stream=True, timeout=attempt.time_left())
+        return request
+
+    def _send(self, request: requests.PreparedRequest) -> requests.Response:
+        return self._adapter.send(request, stream=True, timeout=_attempt.get().time_left())
 
     def _body(self, response: requests.Response) -> bytes:
         if not 200 <= response.status_code < 300:

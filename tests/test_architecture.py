@@ -114,6 +114,8 @@ ONLY = {
     "sqlalchemy": {"visop/analyses"},
     "alembic": {"visop/analyses/migrating.py", "visop/analyses/migrations"},
     "celery": {"visop/analyses/queue"},
+    "kombu": {"visop/analyses/queue"},
+    "billiard": {"visop/analyses/queue"},
     "pyarrow": {"visop/analyses/job_results.py"},
     "jinja2": {"visop/templates.py"},
     "pymilvus": {"visop/search/milvus/library.py"},

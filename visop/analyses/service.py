@@ -16,18 +16,26 @@ from fastapi import FastAPI
 from visop.access.reach import check_reach
 from visop.analyses.context import Context
 from visop.analyses.database_health import DatabaseHealth
+from visop.analyses.jobs import Jobs
 from visop.analyses.no_model import NoModel
 from visop.analyses.opening import OperatorChoice, open_context
 from visop.analyses.original_names import SIMILAR, Original
+from visop.analyses.queue.bell import Bell, InProcessBell
+from visop.analyses.queue.in_process import InProcessWorkers
+from visop.analyses.queue.upkeep import Upkeep
+from visop.analyses.queue.work import Work
+from visop.analyses.reading_sources import SourceReader
 from visop.analyses.records import Records
 from visop.analyses.retention import Retention
 from visop.analyses.routes.analyses import Analyses, analyses_router
+from visop.analyses.routes.jobs import JobService, jobs_router
 from visop.analyses.routes.operators import operators_router
 from visop.analyses.routes.originals import add_originals
 from visop.analyses.routes.originals.kept_analyses import KeptAnalyses
 from visop.analyses.routes.page import add_page
 from visop.analyses.routes.picture_files import picture_router
 from visop.analyses.submitting import Submitting
+from visop.analyses.webhooks import Webhooks
 from visop.errors import UsageError, VisopError
 from visop.http.endpoint import Endpoint
 from visop.http.server import HttpServer
@@ -51,7 +59,9 @@ class ServiceOptions:
         pictures_at: where pictures are kept; empty for beside a database that is a file.
         operators: that this process calls; none for the shipped encoder.
         broker: that tells workers of new work; empty if this process does it alone.
+        queue: of the broker, where several services share one.
         workers: threads of this process that do the work of the queue.
+        folders: folders and addresses below which jobs may read.
         keep: how long records are kept after their end; None for ever.
         webhook_secret: signs the calls of webhooks; empty signs none.
         originals: which interfaces of the originals are served, too; see ``add_originals``.
@@ -62,7 +72,9 @@ class ServiceOptions:
     pictures_at: str = ""
     operators: Sequence[OperatorChoice] = ()
     broker: str = ""
+    queue: str = "visop"
     workers: int = 2
+    folders: Sequence[str] = ()
     keep: timedelta | None = None
     webhook_secret: str = ""
     originals: Collection[Original] = ()
@@ -83,6 +95,14 @@ class Service:
         self.health = DatabaseHealth(context.database)
         self.records = Records(context.database, context.pictures)
         self.submitting = Submitting(context, self.records, ring, has_workers=bool(options.broker))
+        self.jobs = JobService(
+            context,
+            Jobs(context.database, context.pictures),
+            self.records,
+            SourceReader(context, options.folders),
+            ring,
+            has_workers=bool(options.broker),
+        )
 
     def add_routes(self, app: FastAPI, endpoint: Endpoint) -> None:
         """Add all routes of the service; an ``Extend`` of ``visop.http``."""
@@ -91,6 +111,7 @@ class Service:
         analyses = Analyses(self.context, self.records, self.submitting)
         app.include_router(analyses_router(analyses, endpoint))
         app.include_router(picture_router(self.records, self.context.pictures, endpoint))
+        app.include_router(jobs_router(self.jobs, endpoint))
         app.include_router(operators_router(self.context.operators, endpoint))
         kept = KeptAnalyses(self.context, self.records, self.submitting)
         add_originals(app, endpoint, kept, self.options.originals, self.options.similar)
@@ -113,10 +134,35 @@ def open_service(options: ServiceOptions, settings: Settings) -> Iterator[Servic
     """
     with ExitStack() as stack:
         context = stack.enter_context(open_context(options.database, options.pictures_at, options.operators, settings))
-        service = Service(context, options)
+        bell = stack.enter_context(_working(context, options))
+        service = Service(context, options, bell.ring)
         stack.enter_context(service.health)
         stack.enter_context(Retention(context.database, context.pictures, options.keep))
         yield service
+
+
+@contextmanager
+def _working(context: Context, options: ServiceOptions) -> Iterator[Bell]:
+    """Work in threads of this process, or by workers that a broker tells of it; what rings for them."""
+    if options.broker:
+        from visop.analyses.queue.celery_bell import CeleryBell
+
+        bell: Bell = CeleryBell(options.broker, options.queue)
+    else:
+        bell = InProcessBell()
+    work = Work(context, bell, SourceReader(context, options.folders))
+    threads = InProcessWorkers(work, bell, options.workers) if isinstance(bell, InProcessBell) else None
+    upkeep = Upkeep(context.database, bell, Webhooks(context, options.webhook_secret).send_due)
+    upkeep.start()
+    if threads:
+        threads.start()
+    try:
+        yield bell
+    finally:
+        upkeep.close()
+        if threads:
+            threads.close()
+        bell.close()
 
 
 def serve_analyses(

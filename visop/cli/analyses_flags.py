@@ -21,6 +21,9 @@ DEFAULT_DATABASE = "visop-analyses.db"
 # Variables, for addresses that have passwords in them, and for what containers are told.
 DATABASE, PICTURES, BROKER = "VISOP_DATABASE", "VISOP_PICTURES_AT", "VISOP_BROKER"
 
+#: Folders and addresses that jobs may read; the queue of the broker, where several services share one.
+FOLDERS, QUEUE = "VISOP_FOLDERS", "VISOP_QUEUE"
+
 #: Signs the calls of webhooks; has no flag, which everybody on the machine could read.
 SECRET = "VISOP_WEBHOOK_SECRET"  # noqa: S105 - a name
 
@@ -96,6 +99,16 @@ def pictures_of(arguments: argparse.Namespace) -> str:
 def broker_of(arguments: argparse.Namespace) -> str:
     """The broker; empty if there is none."""
     return arguments.broker or os.environ.get(BROKER) or ""
+
+
+def folders_of() -> list[str]:
+    """The folders and addresses that jobs may read."""
+    return [each.strip() for each in os.environ.get(FOLDERS, "").split(",") if each.strip()]
+
+
+def queue_of() -> str:
+    """The queue of the broker."""
+    return os.environ.get(QUEUE) or "visop"
 
 
 def _running(text: str) -> tuple[str, str]:

@@ -16,7 +16,9 @@ from visop.cli.analyses_flags import (
     broker_of,
     choices_of,
     database_of,
+    folders_of,
     pictures_of,
+    queue_of,
 )
 from visop.cli.analyses_upkeep import ADVICE
 from visop.cli.console import imports
@@ -75,7 +77,9 @@ def serve(arguments: argparse.Namespace) -> int:
         pictures_at=pictures_of(arguments),
         operators=choices_of(arguments),
         broker=broker_of(arguments),
+        queue=queue_of(),
         workers=arguments.workers,
+        folders=folders_of(),
         keep=arguments.keep,
         webhook_secret=os.environ.get(SECRET, ""),
     )

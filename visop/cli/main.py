@@ -34,6 +34,7 @@ _COMMANDS = (
     "reindex",
     "analyses",
     "jobs",
+    "worker",
     "compare",
     "evaluate",
     "train",

@@ -138,3 +138,16 @@ def test_a_related_picture_that_is_nearer_is_in_the_way_only_where_it_counts() -
 
 def test_without_groups_nothing_is_said_of_them() -> None:
     assert rank(np.eye(2), np.eye(2), [0, 1]).first_apart is None
+
+
+def test_of_a_picture_with_several_vectors_the_nearest_counts() -> None:
+    rng = np.random.default_rng(7)
+    gallery, queries = unit(rng, 60, 8), unit(rng, 20, 8)
+    starts = np.array([0, 1, 9, 10, 40])
+    labels = rng.integers(0, 5, 20)
+    seen: list[np.ndarray] = []
+    ranking = rank(queries, gallery, labels, starts=starts, on_impostors=seen.append, block_values=200)
+    best = np.stack([part.max(axis=1) for part in np.split(queries @ gallery.T, starts[1:], axis=1)], axis=1)
+    order = np.argsort(-best, axis=1)
+    assert ranking.first.tolist() == [row.tolist().index(label) + 1 for row, label in zip(order, labels, strict=True)]
+    assert sum(map(len, seen)) == 20 * 4

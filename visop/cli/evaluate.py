@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,14 @@ from visop.cli.folder_flags import add_folder_flags, find_options, tell_passed
 from visop.cli.old_spellings import tell_new_spelling
 from visop.cli.operator_flags import host_port
 from visop.errors import UsageError
+from visop.part_scheme import NO_PARTS
 from visop.settings import load_settings
 from visop.sources import printable
 
 if TYPE_CHECKING:
     from visop.evaluation.encoders import PictureEncoder
     from visop.evaluation.evaluate import Gallery, Job, Outcome
+    from visop.evaluation.parts import Parts
 
 _NOTES = """\
 encoders:
@@ -42,6 +45,9 @@ files written, into the folder of --out:
   calibration.json    of encoders: the thresholds for a copy check, for `visop compare --calibration`
   results.json        of detectors: all measures
 
+With --parts, the originals have vectors of their parts, too, and of each the nearest counts, as in a search. More pairs
+of vectors are compared, so thresholds are higher: calibration.json and cards have those of each scheme.
+
 Every picture is an identity of its own. Files with the same pixels are used once; files that cannot be read are named
 and left out. Measure on pictures that the encoder never saw in training.
 
@@ -49,6 +55,7 @@ examples:
   visop evaluate pictures/ --encoder embedded --encoder phash
   visop evaluate pictures/ --encoder old.safetensors --encoder new.safetensors --out old-and-new
   visop evaluate pictures/ --encoder mine.safetensors --calibrate
+  visop evaluate pictures/ --parts regions:10 --parts regions:26
   visop evaluate pictures/ -e 127.0.0.1:50051 --limit 500 --transformations mirror,rotate-90,darker
   visop evaluate annotated/ --model mine.safetensors --model ssd300
 """
@@ -113,6 +120,14 @@ def add_parser(commands: Commands) -> None:
         "--transformations", default="", metavar="A,B", help="ways to edit (default: all; the report explains each)"
     )
     parser.add_argument(
+        "--parts",
+        action="append",
+        default=[],
+        metavar="SCHEME",
+        help="also measure each encoder with an index of parts, as `visop index --parts` makes it: regions:10, "
+        "regions:26, faces, ...; repeat it to compare",
+    )
+    parser.add_argument(
         "--groups",
         action="store_true",
         help="pictures of one folder may look alike (a series, parts of one photograph): compare only across folders",
@@ -148,6 +163,7 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = [_in_new_spelling(each) for each in arguments.encoder or [None]]
     files = _encoder_files(chosen) if arguments.calibrate else []
     with ExitStack() as stack:
+        job = replace(job, parts=[stack.enter_context(each) for each in _parts(arguments.parts)])
         encoders = [stack.enter_context(_open(each)) for each in chosen]
         names = short_names([encoder.name for encoder in encoders])
         for encoder, name in zip(encoders, names, strict=True):
@@ -186,6 +202,12 @@ def _in_new_spelling(encoder: str | None) -> str | None:
     return Running(encoder)
 
 
+def _parts(schemes: Sequence[str]) -> list[AbstractContextManager[Parts]]:
+    from visop.evaluation.parts import open_parts
+
+    return [open_parts(each, os.environ) for each in dict.fromkeys(schemes) if each != NO_PARTS]
+
+
 def _open(encoder: str | None) -> AbstractContextManager[PictureEncoder]:
     from visop.evaluation.encoders import open_encoder, open_running
 
@@ -202,14 +224,14 @@ def _encoder_files(chosen: Sequence[str | None]) -> list[Path]:
 
 def _calibrate(path: Path, outcome: Outcome) -> bool:
     """Write what was measured into the card of an encoder file; False if there is no threshold to write."""
-    from visop.evaluation.results import ALL, table
+    from visop.evaluation.results import ALL, calibration_card, table
     from visop.models.encoder_file import read_header, replace_card
 
     if not outcome.calibration.thresholds:
         pairs = f"{outcome.calibration.picture_pairs:,} pairs of pictures are too few for a threshold"
         note(f"{printable(str(path))}: not calibrated: {pairs}; evaluate 46 pictures or more")
         return False
-    calibration = outcome.calibration.card()
+    calibration = calibration_card(outcome)
     measured = {"data": calibration["data"], "pictures": calibration["pictures"], **table(outcome)[ALL]}
     card = dict(read_header(path).card)
     metrics = {**card.get("metrics", {}), "evaluated": measured}
@@ -266,14 +288,15 @@ def _described(arguments: argparse.Namespace, transformations: int) -> str:
 
 def _report(folder: Path, job: Job, gallery: Gallery, outcomes: Sequence[Outcome]) -> None:
     from visop.evaluation.report import write_report
-    from visop.evaluation.results import text_table, write_calibrations, write_csv
+    from visop.evaluation.results import text_table, with_parts, write_calibrations, write_csv
 
-    print(text_table(outcomes))
+    every = with_parts(outcomes)
+    print(text_table(every))
     for path, reason in gallery.skipped.items():
         note(f"left out: {path}: {reason}")
     if gallery.duplicates:
         note(f"left out: {len(gallery.duplicates)} files with the same pixels as another one")
-    write_csv(folder / "results.csv", outcomes)
+    write_csv(folder / "results.csv", every)
     write_calibrations(folder / "calibration.json", outcomes)
-    write_report(folder / "report.html", job, gallery, outcomes)
+    write_report(folder / "report.html", job, gallery, every)
     print(f"{len(gallery.originals)} pictures; the report is {printable(str(folder / 'report.html'))}")

@@ -49,9 +49,10 @@ def evaluate_detectors(arguments: argparse.Namespace, models: Sequence[str], run
 
 
 def _refuse_others(arguments: argparse.Namespace) -> None:
-    for name in ("transformations", "groups", "calibrate"):
+    for name in ("transformations", "parts", "groups", "calibrate"):
         if value := getattr(arguments, name):
-            raise UsageError(name, "" if value is True else value, "is for encoders, not for detectors")
+            shown = "" if value is True else ", ".join(value) if isinstance(value, list) else value
+            raise UsageError(name, shown, "is for encoders, not for detectors")
     refuse_folder_flags(arguments, "detectors")
 
 

@@ -10,8 +10,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ from PIL import Image as PILImage
 from visop.ahead import started_ahead
 from visop.errors import UsageError, VisopError
 from visop.evaluation.encoders import PictureEncoder
+from visop.evaluation.kept_vectors import KeptVectors, PartVectors
 from visop.evaluation.metrics import Floats, Ranking, rank
+from visop.evaluation.parts import Parts
 from visop.evaluation.samples import digest, read_original, transform
 from visop.evaluation.thresholds import Calibration, Impostors, calibrate
 from visop.images.decode import ImageLimits
@@ -44,6 +47,8 @@ class Job:
         seed: seed of the random choices in the transformations.
         group: returns the group of a file. Pictures of the same group may be alike, so they count neither as copies nor
             as impostors. None: every picture other than the original is an impostor.
+        parts: schemes of parts, with each of which every encoder is measured once more: the gallery has the parts of
+            the originals, too, and of each picture the nearest vector counts.
     """
 
     data: str
@@ -52,6 +57,7 @@ class Job:
     limits: ImageLimits
     seed: int = 0
     group: Callable[[str], str] | None = None
+    parts: Sequence[Parts] = ()
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,8 @@ class Outcome:
         originals: the ranking with the originals as queries, which finds the most similar other original.
         impostors: similarities between queries and pictures that are not their originals.
         calibration: the thresholds.
+        parts: the scheme of the parts of the gallery; empty if it has one vector for each picture.
+        in_parts: the measurements of the same encoder with each scheme of the job.
     """
 
     name: str
@@ -104,6 +112,8 @@ class Outcome:
     originals: Ranking
     impostors: Impostors
     calibration: Calibration
+    parts: str = ""
+    in_parts: tuple[Outcome, ...] = ()
 
 
 def evaluate(
@@ -127,19 +137,22 @@ def evaluate(
     gallery = Gallery({}, {}, {})
     shape = (len(job.paths), len(job.transformations) + 1)
     with tempfile.TemporaryDirectory(prefix="visop-evaluate-") as folder:
-        stores = [_store(f"{folder}/{index}", (*shape, encoder.dimension)) for index, encoder in enumerate(encoders)]
+        kept = [
+            KeptVectors(Path(folder, str(number)), (*shape, encoder.dimension), len(job.parts))
+            for number, encoder in enumerate(encoders)
+        ]
         for path, sample in _samples(job, encoders):
-            row = len(gallery.originals)
-            for store, encoder, inputs in zip(stores, encoders, _add(gallery, path, sample), strict=False):
-                store[row] = encoder.encode(inputs)
+            if added := _add(gallery, path, sample):
+                for each, encoder, inputs in zip(kept, encoders, added.inputs, strict=True):
+                    each.add(encoder.encode(inputs), added.parts)
             on_done()
         count = len(gallery.originals)
         if count < 2:
             why = f"an evaluation needs at least 2 different pictures; {count} could be read"
             raise UsageError("", "", why)
-        measured = zip(encoders, speeds, stores, strict=True)
+        measured = zip(encoders, speeds, kept, strict=True)
         groups = _groups(job, gallery)
-        return gallery, [_measure(job, encoder, speed, store[:count], groups) for encoder, speed, store in measured]
+        return gallery, [_measured(job, encoder, speed, each, groups) for encoder, speed, each in measured]
 
 
 @dataclass(frozen=True)
@@ -148,11 +161,13 @@ class _Sample:
 
     Attributes:
         key: ``samples.digest`` of the original.
-        inputs: for each encoder, the prepared original followed by its copies.
+        inputs: for each encoder, the prepared original, followed by its copies and then by its parts.
+        parts: how many parts it has, for each scheme.
     """
 
     key: str
     inputs: list[list[Any]]
+    parts: list[int]
 
 
 def _samples(job: Job, encoders: Sequence[PictureEncoder]) -> Iterator[tuple[str, _Sample | VisopError]]:
@@ -175,23 +190,22 @@ def _sample(path: str, job: Job, encoders: Sequence[PictureEncoder]) -> _Sample 
         image = transform(original, transformation, key, job.seed)
         for encoder, prepared in zip(encoders, inputs, strict=True):
             prepared.append(encoder.prepare(image))
-    return _Sample(key, inputs)
+    cuts = [parts.cut(np.asarray(original)) for parts in job.parts]
+    for encoder, prepared in zip(encoders, inputs, strict=True):
+        prepared.extend(encoder.prepare(part) for some in cuts for part in some)
+    return _Sample(key, inputs, [len(some) for some in cuts])
 
 
-def _add(gallery: Gallery, path: str, sample: _Sample | VisopError) -> list[list[Any]]:
-    """Record the picture in the gallery and return its inputs; none if it could not be read or is a duplicate."""
+def _add(gallery: Gallery, path: str, sample: _Sample | VisopError) -> _Sample | None:
+    """Record the picture in the gallery and return it; None if it could not be read or is a duplicate."""
     if isinstance(sample, VisopError):
         gallery.skipped[path] = str(sample)
     elif sample.key in gallery.originals:
         gallery.duplicates[path] = gallery.originals[sample.key]
     else:
         gallery.originals[sample.key] = path
-        return sample.inputs
-    return []
-
-
-def _store(path: str, shape: tuple[int, int, int]) -> Floats:
-    return np.memmap(path, np.float32, "w+", shape=shape)
+        return sample
+    return None
 
 
 def _groups(job: Job, gallery: Gallery) -> npt.NDArray[np.int64] | None:
@@ -201,15 +215,34 @@ def _groups(job: Job, gallery: Gallery) -> npt.NDArray[np.int64] | None:
     return np.unique([job.group(path) for path in gallery.originals.values()], return_inverse=True)[1]
 
 
+def _measured(
+    job: Job, encoder: PictureEncoder, speed: Speed, kept: KeptVectors, groups: npt.NDArray[np.int64] | None
+) -> Outcome:
+    """Rank and calibrate one encoder, with one vector for each original and with its parts."""
+    vectors = kept.wholes[: kept.added]
+    alone = _measure(job, encoder, speed, vectors, groups)
+    in_parts = []
+    for parts, each in zip(job.parts, kept.parts, strict=True):
+        found = _measure(job, encoder, speed, vectors, groups, each)
+        in_parts.append(replace(found, name=f"{encoder.name} {parts.name}", parts=parts.name))
+    return replace(alone, in_parts=tuple(in_parts))
+
+
 def _measure(
-    job: Job, encoder: PictureEncoder, speed: Speed, vectors: Floats, groups: npt.NDArray[np.int64] | None
+    job: Job,
+    encoder: PictureEncoder,
+    speed: Speed,
+    vectors: Floats,
+    groups: npt.NDArray[np.int64] | None,
+    parts: PartVectors | None = None,
 ) -> Outcome:
     """Rank and calibrate one encoder from its vectors, (N, 1 + transformations, D) with the originals in column 0."""
-    gallery, rows = np.ascontiguousarray(vectors[:, 0]), np.arange(len(vectors))
+    originals, rows = np.ascontiguousarray(vectors[:, 0]), np.arange(len(vectors))
+    gallery, starts = (originals, None) if parts is None else (parts.gallery(), parts.starts())
     related = None if groups is None else (groups, groups)
     impostors = Impostors()
     rankings = {
-        each.name: rank(vectors[:, index], gallery, rows, related=related, on_impostors=impostors.add)
+        each.name: rank(vectors[:, index], gallery, rows, starts=starts, related=related, on_impostors=impostors.add)
         for index, each in enumerate(job.transformations, 1)
     }
     true = {name: ranking.similarity for name, ranking in rankings.items()}
@@ -221,9 +254,9 @@ def _measure(
         speed=speed,
         failed=sum(int((~vectors[:, column].any(axis=1)).sum()) for column in range(vectors.shape[1])),
         rankings=rankings,
-        originals=rank(gallery, gallery, rows),
+        originals=rank(originals, gallery, rows, starts=starts),
         impostors=impostors,
-        calibration=calibrate(true, impostors, pictures=len(gallery), data=job.data, fingerprint=encoder.fingerprint),
+        calibration=calibrate(true, impostors, pictures=len(rows), data=job.data, fingerprint=encoder.fingerprint),
     )
 
 

@@ -61,6 +61,7 @@ def rank(
     labels: npt.ArrayLike,
     gallery_labels: npt.ArrayLike | None = None,
     *,
+    starts: npt.NDArray[np.int64] | None = None,
     related: tuple[Labels, Labels] | None = None,
     on_impostors: Callable[[Floats], object] | None = None,
     block_values: int = 2**23,
@@ -69,9 +70,10 @@ def rank(
 
     Args:
         queries: (Q, D) float, unit vectors.
-        gallery: (N, D) float, unit vectors.
+        gallery: (N, D) float, unit vectors; with ``starts``, of N pictures any number, those of each after one another.
         labels: (Q,) what each query shows. Gallery pictures with the same label are its true pictures.
         gallery_labels: (N,) the labels of the gallery; None if the labels are row numbers of the gallery.
+        starts: (N,) the first row of each picture in the gallery: of its vectors, the nearest counts. None: one each.
         related: the groups of the queries (Q,) and of the gallery (N,). Pairs within a group are ranked, but do not
             count as impostors. None: every pair that is not true is an impostor.
         on_impostors: called with the cosines of all impostors, in blocks of (any,) float32. Rows of zeros, which stand
@@ -86,12 +88,17 @@ def rank(
     """
     queries, gallery = np.asarray(queries, np.float32), np.asarray(gallery, np.float32)
     labels = np.asarray(labels)
-    gallery_labels = np.arange(len(gallery)) if gallery_labels is None else np.asarray(gallery_labels)
-    _check(queries, gallery, labels, gallery_labels)
+    pictures = len(gallery) if starts is None else len(starts)
+    gallery_labels = np.arange(pictures) if gallery_labels is None else np.asarray(gallery_labels)
+    _check(queries, gallery, labels, gallery_labels, pictures)
     has_vector, gallery_has_vector = (np.asarray(vectors.any(axis=1)) for vectors in (queries, gallery))
+    if starts is not None:
+        gallery_has_vector = np.logical_or.reduceat(gallery_has_vector, starts)
     blocks = []
     for rows in _blocks(len(queries), len(gallery), block_values):
         similarities = queries[rows] @ gallery.T
+        if starts is not None:
+            similarities = np.maximum.reduceat(similarities, starts, axis=1)
         is_true = labels[rows, None] == gallery_labels
         alike = is_true if related is None else is_true | (related[0][rows, None] == related[1])
         if on_impostors is not None:
@@ -102,10 +109,10 @@ def rank(
     return ranking if related is not None else replace(ranking, first_apart=None)
 
 
-def _check(queries: Floats, gallery: Floats, labels: Labels, gallery_labels: Labels) -> None:
+def _check(queries: Floats, gallery: Floats, labels: Labels, gallery_labels: Labels, pictures: int) -> None:
     if queries.ndim != 2 or gallery.ndim != 2 or queries.shape[1] != gallery.shape[1]:
         raise ValueError(f"queries {queries.shape} and gallery {gallery.shape} must be (Q, D) and (N, D)")
-    if labels.shape != queries.shape[:1] or gallery_labels.shape != gallery.shape[:1]:
+    if labels.shape != queries.shape[:1] or gallery_labels.shape != (pictures,):
         raise ValueError(
             f"every row needs one label: labels {labels.shape}, {gallery_labels.shape} "
             f"for vectors {queries.shape}, {gallery.shape}"

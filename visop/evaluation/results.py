@@ -76,8 +76,19 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
         "fingerprint": outcome.fingerprint,
         "dimension": outcome.dimension,
         "metrics": table(outcome)[ALL],
-        "calibration": outcome.calibration.card(),
+        "calibration": calibration_card(outcome),
     }
+
+
+def calibration_card(outcome: Outcome) -> dict[str, Any]:
+    """The calibration of an encoder as its card has it, with the thresholds of each scheme of parts."""
+    schemes = {each.parts: each.calibration.card() for each in outcome.in_parts}
+    return {**outcome.calibration.card(), **({"schemes": schemes} if schemes else {})}
+
+
+def with_parts(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Each outcome, followed by those of the same encoder with parts."""
+    return [each for outcome in outcomes for each in (outcome, *outcome.in_parts)]
 
 
 def text_table(outcomes: Sequence[Outcome]) -> str:

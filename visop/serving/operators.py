@@ -46,7 +46,7 @@ def load_operator(settings: Settings) -> AnyOperator:
         why = f"{operator.name} is a processor, too; what comes after a processor must be an encoder"
         raise SettingsError("processor", settings.processor, why)
     choice = PartChoice(settings.max_parts_per_picture, settings.whole, settings.crop_margin)
-    processor = _processor(settings)
+    processor = load_processor(settings)
     if isinstance(processor, Regions):
         processor = regions_before(processor, operator, choice.margin)
     return PartEncoder(processor, operator, choice)
@@ -105,7 +105,8 @@ def _encoder_elsewhere(settings: Settings) -> Encoder:
     return RemoteEncoder(settings.encoder, settings)
 
 
-def _processor(settings: Settings) -> Processor:
+def load_processor(settings: Settings) -> Processor:
+    """An instance of ``OP_PROCESSOR``, not loaded yet. Raises SettingsError, and as ``load_operator``."""
     found: Encoder | Processor | None = built_in_processor(settings.processor, settings)
     if found is None and _CLASS.fullmatch(settings.processor):
         found = constructed("processor", settings.processor, settings)

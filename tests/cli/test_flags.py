@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +49,15 @@ def test_a_processor_that_was_given_as_parts_is_named_so() -> None:
     error = SettingsError("processor", "regions:7", "must be one of regions:5, regions:10")
     assert said(error, "index", "a", "--parts", "regions:7").startswith("--parts regions:7: must be one of")
     assert said(error, "index", "a").startswith("OP_PROCESSOR=regions:7: must be one of")
+
+
+@pytest.mark.parametrize("words", [("compare", "a", "b", "--draw"), ("search", "a", "--html")], ids=min)
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(
+    words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        make_parser().parse_args([*words, str(tmp_path / "no" / "seen.png")])
+    assert f"argument {words[-1]}: {tmp_path}/no/seen.png: must be a file in a folder" in capsys.readouterr().err
 
 
 def test_no_parts_at_all_are_asked_for_by_a_word(capsys: pytest.CaptureFixture[str]) -> None:

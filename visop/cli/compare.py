@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visop.cli.console import complain, filled, imports, note, reason
-from visop.cli.flags import Commands, add_calibration, add_command, explain
+from visop.cli.flags import Commands, add_calibration, add_command, explain, new_file
 from visop.cli.operator_flags import add_local_operator
 from visop.cli.proving import Files, draw, proof_of, proof_words
 from visop.cli.settings_flags import read_settings
@@ -65,7 +65,7 @@ def add_parser(commands: Commands) -> None:
     add_calibration(parser)
     parser.add_argument(
         "--draw",
-        type=Path,
+        type=new_file,
         metavar="FILE.png",
         help="draw the two side by side: where the one lies in the other, and what of the two agrees",
     )

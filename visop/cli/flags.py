@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 import textwrap
@@ -132,6 +133,16 @@ def number(kind: Callable[[str], Number], holds: Callable[[Number], bool], rule:
 def whole(least: int) -> Callable[[str], int]:
     """For argparse: reads a whole number that is not below the least."""
     return number(int, lambda value: value >= least, f"a whole number from {least}")
+
+
+def new_file(name: str) -> Path:
+    """For argparse: a file that can be written, which is found out before the work."""
+    path = Path(name)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{name}: must be a file in a folder that is there")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{name}: cannot be written; its owner or mode forbids it")
+    return path
 
 
 def add_calibration(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visop.cli.console import imports, note
-from visop.cli.flags import CommandParser
+from visop.cli.flags import CommandParser, new_file
 from visop.cli.operator_flags import add_local_operator, add_running_operator, check_local_flags
 from visop.cli.settings_flags import read_settings
 from visop.search import DEFAULT_NAME, DEFAULT_URI
@@ -61,17 +61,7 @@ def add_output_flags(parser: argparse.ArgumentParser) -> None:
     """Add the forms in which results are written: lines, JSON or a page."""
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print JSON")
-    output.add_argument("--html", type=_page, metavar="FILE", help="write a page with thumbnails to FILE")
-
-
-def _page(name: str) -> Path:
-    """For argparse: a file that can be written, which is found out before the work."""
-    path = Path(name)
-    if path.is_dir() or not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{name}: must be a file in a folder that is there")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise argparse.ArgumentTypeError(f"{name}: cannot be written; its owner or mode forbids it")
-    return path
+    output.add_argument("--html", type=new_file, metavar="FILE", help="write a page with thumbnails to FILE")
 
 
 def add_encoder_flags(parser: CommandParser, repeated: str = "repeat it for several") -> None:

@@ -61,8 +61,8 @@ def check_has(there: Declared, wanted: Declared) -> None:
     for name, type_ in wanted.items():
         if name not in there:
             has = ", ".join(there) or "none"
-            why = f"the index has no such attribute, and gets none after it was made; it has: {has}"
-            raise UsageError("attributes", name, why)
+            why = "the index has no such attribute, and gets none after it was made, as a new one would"
+            raise UsageError("attributes", name, f"{why}; it has: {has}")
         if there[name] != type_:
             raise UsageError("attributes", name, f"is a {there[name]} in the index, not a {type_}")
 

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 
 from visop.analyses.analyse import Answer
 from visop.analyses.columns import now
 from visop.analyses.database import Database
 from visop.analyses.errors import NoSuchAnalysis, WrongState
 from visop.analyses.listing import Filters, count, newest
-from visop.analyses.models import Analysis, Label, Picture
+from visop.analyses.models import Analysis, Job, Label, Picture
 from visop.analyses.operators import OperatorResult
 from visop.analyses.picture_store import PictureStore
 from visop.analyses.pictures import Pictures
 from visop.analyses.records import Ended, NewAnalysis, Records
-from visop.analyses.states import State
+from visop.analyses.states import JobState, State
 from visop.analyses.stored import descriptors_of, detections_of, outcome_of, vector_of
 from visop.client import FoundPart
 from visop.errors import ModelFailed, Unreachable
@@ -195,8 +197,6 @@ def test_lists_are_filtered_and_come_in_pages(bench: Bench) -> None:
 
 
 def test_a_file_that_a_killed_process_left_is_swept_and_a_young_one_is_not(bench: Bench, tmp_path: Path) -> None:
-    import os
-
     used = bench.done(picture(1)).digest or ""
     old, young = bench.store.keep(picture(2)), bench.store.keep(picture(3))
     for digest in (used, old):
@@ -204,6 +204,27 @@ def test_a_file_that_a_killed_process_left_is_swept_and_a_young_one_is_not(bench
     assert bench.pictures.sweep() == 1
     there = {digest for digest, _ in bench.store.digests()}
     assert there == {used, young}
+
+
+def test_a_row_of_a_picture_without_an_analysis_is_swept(bench: Bench) -> None:
+    digest = bench.done(picture(1)).digest or ""
+    with bench.database.session() as session:  # as deleting rows by hand does
+        session.execute(delete(Analysis))
+        session.execute(update(Picture).values(created=now() - timedelta(hours=2)))
+    assert bench.pictures.sweep() == 1
+    assert not bench.store.has(digest, len(picture(1)))
+
+
+def test_a_job_that_has_ended_goes_on_for_what_is_tried_again(bench: Bench) -> None:
+    with bench.database.session() as session:
+        job = Job(operators=["a"], source={}, priority=10, state=JobState.DONE, finished=now())
+        session.add(job)
+        session.flush()
+        item = Analysis(operators=["a"], state="failed", source="http://x/y.png", job_id=job.id, item=0)
+        session.add(item)
+    bench.records.queue_again(item.id)
+    with bench.database.reading() as session:
+        assert session.execute(select(Job.state, Job.finished)).one() == (JobState.RUNNING, None)
 
 
 def test_a_picture_that_comes_back_while_it_is_deleted_stays(bench: Bench) -> None:

@@ -34,7 +34,7 @@ def picture(shade: int = 40, size: tuple[int, int] = (60, 40)) -> bytes:
 @contextmanager
 def served(folder: Path, choices: list[OperatorChoice], **changes: Any) -> Iterator[tuple[httpx.Client, Service]]:
     settings = replace(Settings(), http_endpoint="127.0.0.1:0", **changes)
-    options = ServiceOptions(str(folder / "analyses.db"), operators=choices)
+    options = ServiceOptions(str(folder / "analyses.db"), operators=choices, workers=0)
     with (
         open_service(options, settings) as service,
         http_of(service, settings) as address,

@@ -14,11 +14,13 @@ from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import islice
 
 from sqlalchemy import delete, exists, select, text
 from sqlalchemy.orm import Session
 
+from visop.analyses.columns import now
 from visop.analyses.database import Database
 from visop.analyses.errors import PicturesUnavailable
 from visop.analyses.models import Analysis, Picture
@@ -136,7 +138,25 @@ class Pictures:
                 logger.warning("the file %s stays for now: %s", digest[:12], error)
 
     def sweep(self) -> int:
-        """Delete files that have had no row for an hour, which processes left that were killed; return how many."""
+        """Delete what processes left that were killed: pictures that had no analysis or no row for an hour.
+
+        Returns:
+            How many.
+
+        Raises:
+            DatabaseUnavailable, PicturesUnavailable: it cannot be done now.
+        """
+        return self._sweep_rows() + self._sweep_files()
+
+    def _sweep_rows(self) -> int:
+        unused = ~exists().where(Analysis.digest == Picture.digest)
+        old = select(Picture.digest).where(unused, Picture.created < now() - timedelta(seconds=_SWEEP_AGE_S))
+        with self._database.session() as session:
+            left = self.release(session, session.scalars(old.limit(_SWEEP_TOGETHER)).all())
+        self.discard(left)
+        return len(left)
+
+    def _sweep_files(self) -> int:
         old = (digest for digest, written in self.store.digests() if written < time.time() - _SWEEP_AGE_S)
         count = 0
         while some := list(islice(old, _SWEEP_TOGETHER)):

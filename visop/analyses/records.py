@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload, selectinload
 
@@ -14,9 +14,9 @@ from visop.analyses.analyse import Answer
 from visop.analyses.database import Database
 from visop.analyses.errors import NoSuchAnalysis, WrongState
 from visop.analyses.finishing import add_labels, begin_again, end, replace_results
-from visop.analyses.models import Analysis
+from visop.analyses.models import Analysis, Job
 from visop.analyses.pictures import KeptFile, Pictures
-from visop.analyses.states import INTERACTIVE, State
+from visop.analyses.states import INTERACTIVE, JobState, State
 from visop.analyses.stored import Outcome, result_rows
 from visop.sources import is_url
 
@@ -113,7 +113,9 @@ class Records:
             if new.kept or new.source:
                 self._change_picture(session, analysis, new)
             begin_again(session, analysis, State.QUEUED)
-            if ended:
+            if ended is None:
+                _open_job(session, analysis)
+            else:
                 replace_results(session, analysis.id, ended.answers)
                 _end(analysis, ended)
 
@@ -149,6 +151,7 @@ class Records:
                 if analysis.digest is None and not is_url(analysis.source):
                     raise WrongState(f"analysis {id_} has no picture that could be analysed again; send one with PUT")
                 begin_again(session, analysis, State.QUEUED)
+                _open_job(session, analysis)
 
         return self._change(id_, owner, change)
 
@@ -204,6 +207,13 @@ class Records:
         if new.kept:
             self._pictures.add(session, new.kept)
             analysis.digest = new.kept.digest
+
+
+def _open_job(session: Session, analysis: Analysis) -> None:
+    """Have the job go on that the analysis belongs to, if it has ended: only then workers take from it."""
+    over = Job.state.in_((JobState.DONE, JobState.FAILED))
+    again = update(Job).where(Job.id == analysis.job_id, over)
+    session.execute(again.values(state=JobState.RUNNING, finished=None, error_code=None, error=None))
 
 
 def _end(analysis: Analysis, ended: Ended) -> None:

@@ -18,7 +18,7 @@ from visop.analyses.columns import now
 from visop.analyses.database import Database
 from visop.analyses.errors import NoSuchAnalysis, WrongState
 from visop.analyses.listing import Filters, count, newest
-from visop.analyses.models import Analysis, Job, Label, Picture
+from visop.analyses.models import Analysis, Delivery, Job, Label, Picture
 from visop.analyses.operators import OperatorResult
 from visop.analyses.picture_store import PictureStore
 from visop.analyses.pictures import Pictures
@@ -213,6 +213,14 @@ def test_a_row_of_a_picture_without_an_analysis_is_swept(bench: Bench) -> None:
         session.execute(update(Picture).values(created=now() - timedelta(hours=2)))
     assert bench.pictures.sweep() == 1
     assert not bench.store.has(digest, len(picture(1)))
+
+
+def test_a_webhook_is_told_of_what_was_analysed_at_once_and_of_what_was_cancelled(bench: Bench) -> None:
+    done, queued = bench.done(picture(), webhook="http://x/y"), bench.queued(webhook="http://x/z")
+    bench.records.cancel(queued.id)
+    with bench.database.reading() as session:
+        told = session.execute(select(Delivery.analysis_id, Delivery.url).order_by(Delivery.id)).all()
+    assert told == [(done.id, "http://x/y"), (queued.id, "http://x/z")]
 
 
 def test_a_job_that_has_ended_goes_on_for_what_is_tried_again(bench: Bench) -> None:

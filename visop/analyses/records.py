@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from visop.analyses.analyse import Answer
 from visop.analyses.database import Database
+from visop.analyses.deliveries import announce_analysis
 from visop.analyses.errors import NoSuchAnalysis, WrongState
 from visop.analyses.finishing import add_labels, begin_again, end, replace_results
 from visop.analyses.models import Analysis, Job
@@ -118,6 +119,7 @@ class Records:
             else:
                 replace_results(session, analysis.id, ended.answers)
                 _end(analysis, ended)
+                announce_analysis(session, analysis)
 
         return self._change(id_, new.owner, change)
 
@@ -129,12 +131,13 @@ class Records:
             WrongState: it has ended already, otherwise than by being cancelled.
         """
 
-        def change(_: Session, analysis: Analysis) -> None:
+        def change(session: Session, analysis: Analysis) -> None:
             if analysis.state == State.CANCELLED:
                 return
             if State(analysis.state).is_end:
                 raise WrongState(f"analysis {id_} is {analysis.state}, and cannot be cancelled any more")
             end(analysis, Outcome(State.CANCELLED))
+            announce_analysis(session, analysis)
 
         return self._change(id_, owner, change)
 
@@ -185,6 +188,7 @@ class Records:
         session.flush()
         if ended:
             add_labels(session, analysis.id, ended.answers)
+            announce_analysis(session, analysis)
         return analysis
 
     def _change(self, id_: int, owner: str, change: Callable[[Session, Analysis], None]) -> Analysis:

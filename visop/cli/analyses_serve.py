@@ -7,6 +7,7 @@ import os
 import sys
 
 from visop.address import is_wildcard, join, split
+from visop.analyses.original_names import ORIGINALS, SIMILAR
 from visop.cli.analyses_flags import (
     SECRET,
     add_broker_flag,
@@ -22,7 +23,7 @@ from visop.cli.analyses_flags import (
 )
 from visop.cli.analyses_upkeep import ADVICE
 from visop.cli.console import imports
-from visop.cli.flags import Commands, add_command, whole
+from visop.cli.flags import Commands, add_command, number, whole
 from visop.cli.settings_flags import ENCODER_SETTINGS, add_settings, given_settings
 from visop.settings import Effective, load_settings
 
@@ -61,6 +62,11 @@ def add_serve(actions: Commands) -> None:
     add_settings(reached, ["http_endpoint", "http_hosts", "tokens_file", "open", "tls_cert", "tls_key"])
     http = next(action for action in parser._actions if action.dest == "setting_http_endpoint")
     http.help = f"HOST:PORT of the page and of HTTP [OP_HTTP_ENDPOINT; default: {DEFAULT_HTTP}]"
+    names = f"speak the interfaces of these systems, too: {', '.join(ORIGINALS)}, with commas (docs/how-to/migrate.md)"
+    reached.add_argument("--originals", type=_originals, default=(), metavar="NAME[,NAME]", help=names)
+    cosine = number(float, lambda value: 0 < value < 1, "between 0 and 1")
+    alike = f"from which cosine on `predict` calls two pictures similar (default {SIMILAR})"
+    reached.add_argument("--similar", type=cosine, default=SIMILAR, metavar="COSINE", help=alike)
     such_as = "of operators in this process, and limits, such as --model, --request-timeout-s, --fetch-allow"
     limits = ["request_timeout_s", "drain_timeout_s", "max_image_bytes", "max_message_bytes", "max_calls"]
     more = parser.add_engine_group("operators in this process, and limits", such_as)
@@ -82,8 +88,18 @@ def serve(arguments: argparse.Namespace) -> int:
         folders=folders_of(),
         keep=arguments.keep,
         webhook_secret=os.environ.get(SECRET, ""),
+        originals=arguments.originals,
+        similar=arguments.similar,
     )
     return serve_analyses(effective, options, _tell_address)
+
+
+def _originals(text: str) -> tuple[str, ...]:
+    """For argparse: names of interfaces."""
+    names = tuple(each.strip() for each in text.split(",") if each.strip())
+    if unknown := [each for each in names if each not in ORIGINALS]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]}: must be of {', '.join(ORIGINALS)}")
+    return names
 
 
 def _settings(arguments: argparse.Namespace) -> Effective:

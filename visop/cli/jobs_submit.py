@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visop.cli.console import FAILED, complain_of_inputs, note, resumable, tell_retries
+from visop.cli.console import FAILED, complain_of_inputs, imports, note, resumable, tell_retries
 from visop.cli.flags import Commands, add_command
 from visop.cli.folder_flags import FOLDER_NOTES, add_folder_flags, find_options, tell_passed
+from visop.cli.index_flags import token, uri_of
 from visop.cli.service_flags import add_json_flag, add_service_flag, open_service, print_json
 from visop.errors import UsageError
 
@@ -22,9 +23,10 @@ _MAX_PICTURE_BYTES = 1 << 30  # the service has its own limit, and says so of ea
 _KEPT = "What the service has is kept; the same command goes on from there."
 
 _NOTES = f"""\
-Pictures of this machine are uploaded. What has an address, http(s):// or s3:// or gs://, is fetched by the service.
---folder and --index are of the machine of the service. The same command again, with the same pictures, is the same job:
-it goes on where it stopped, and submits nothing twice. --again makes another one.
+Pictures of this machine are uploaded, and those of an index too. What has an address, http(s):// or s3:// or gs://, is
+fetched by the service. --folder is of the machine of the service. That and s3:// or gs:// have to be below what
+VISOP_FOLDERS of the service names. The same command again, with the same pictures, is the same job: it goes on where it
+stopped, and submits nothing twice. --again makes another one.
 
 {FOLDER_NOTES}
 
@@ -37,7 +39,7 @@ examples:
   visop jobs submit https://example.org/1.jpg https://example.org/2.jpg
   visop jobs submit s3://bucket/2026/                                the service reads it
   visop jobs submit --folder /srv/pictures                           a folder of the service's machine
-  visop jobs submit --index pictures --uri visop.db                  what an index there has
+  visop jobs submit --index pictures --uri visop.db                  the pictures of an index of this machine
 """
 
 
@@ -53,7 +55,7 @@ def add_submit(actions: Commands, watch: Callable[[argparse.Namespace, int], int
     elsewhere.add_argument(
         "--folder", metavar="PATH", help="a folder of the machine of the service, in place of inputs"
     )
-    elsewhere.add_argument("--index", metavar="NAME", help="the pictures of an index there, in place of inputs")
+    elsewhere.add_argument("--index", metavar="NAME", help="the pictures of an index, in place of inputs")
     parser.add_argument("--uri", metavar="PATH_OR_URL", help="where that index is, as for `visop index`")
     operator = "an operator, by its name there; repeat it for more (default: all that the service has)"
     parser.add_argument("--operator", dest="operators", action="append", default=[], metavar="NAME", help=operator)
@@ -86,7 +88,7 @@ def _names(arguments: argparse.Namespace) -> list[str]:
 
     if arguments.folder or arguments.index:
         _check_alone(arguments)
-        return []
+        return _names_of_index(arguments) if arguments.index else []
     if _prefix(arguments.inputs):
         return []
     found = find_inputs(arguments.inputs, find_options(arguments), keep_unreadable=True)
@@ -97,11 +99,20 @@ def _names(arguments: argparse.Namespace) -> list[str]:
     return names
 
 
+def _names_of_index(arguments: argparse.Namespace) -> list[str]:
+    """The files or addresses of the pictures of an index, one of each."""
+    with imports("to read an index: pip install 'visop[search]'"):
+        from visop.search.place import check_there
+        from visop.search.store import open_store
+    uri = uri_of(arguments)
+    check_there(uri)
+    with open_store(uri, token()) as store:
+        return [picture.names[0] for page in store.find(arguments.index).pictures() for picture in page]
+
+
 def _check_alone(arguments: argparse.Namespace) -> None:
     if arguments.inputs or arguments.list:
-        raise UsageError(
-            "folder" if arguments.folder else "index", "", "stands alone: the service reads it, not inputs"
-        )
+        raise UsageError("folder" if arguments.folder else "index", "", "stands alone, without inputs")
 
 
 def _prefix(inputs: Sequence[str]) -> str:
@@ -118,8 +129,6 @@ def _source(arguments: argparse.Namespace, names: Sequence[str]) -> dict[str, An
 
     if arguments.folder:
         return {"kind": "folder", "path": arguments.folder}
-    if arguments.index:
-        return {"kind": "index", "name": arguments.index} | ({"uri": arguments.uri} if arguments.uri else {})
     if not names:
         return {"kind": "prefix", "address": _prefix(arguments.inputs)}
     urls = [name for name in names if is_url(name)]

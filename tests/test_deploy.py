@@ -52,6 +52,22 @@ def test_the_command_is_one_that_visop_knows(services: dict[str, Any], capsys: p
     assert (arguments.uri, arguments.setting_http_endpoint) == ("http://milvus:19530", "0.0.0.0:8080")
 
 
+@pytest.mark.parametrize("name", ["service", "worker"])
+def test_service_and_workers_are_told_the_same_and_know_it(
+    analyses: dict[str, Any], name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = analyses[name]["command"]
+    assert command[:3] == ["python", "-m", "visop"]
+    arguments = make_parser().parse_args(command[3:])
+    assert capsys.readouterr().err == ""
+    assert arguments.operators == [("embedded", "operator:50051")]
+    environment = analyses[name]["environment"]
+    assert {DATABASE, BROKER, PICTURES} <= set(environment)
+    assert analyses[name]["volumes"] == ["pictures:/var/lib/visop"]
+    assert environment[PICTURES].startswith("/var/lib/visop/")
+    assert re.search(r"COPY .*--chown=10001:0 /var/lib/visop /var/lib/visop", (ROOT / "Dockerfile").read_text())
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_the_variables_are_settings(name: str) -> None:
     known = {env_name(setting) for setting in Settings.__dataclass_fields__} | {DATABASE, BROKER, PICTURES, SECRET}

@@ -20,15 +20,16 @@ pytestmark = pytest.mark.slow
 RED, BLUE = (200, 0, 0), (0, 0, 250)
 SCENE = make_scene({RED: (100, 50, 200, 100), BLUE: (400, 200, 50, 80)}, (640, 480))
 EVIL = "<img src=x onerror=alert(1)>.png"
-VIEWS = ("#analyses", "#analysis/1")
+VIEWS = ("#analyses", "#analysis/1", "#jobs", "#job/1")
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A picture that was analysed, under a name that would be HTML, and a file that is none."""
+    """One picture that was analysed, under a name that would be HTML, and a job of two, of which one is none."""
     with serving(tmp_path_factory.mktemp("service")) as service:
         service.analyse(EVIL, SCENE)
-        service.analyse("2.png", b"no picture")
+        files = [("image", ("1.png", make_scene({BLUE: (4, 4, 20, 20)}))), ("image", ("2.png", b"no picture"))]
+        service.web.post("/jobs", files=files).raise_for_status()
         yield service
 
 
@@ -71,7 +72,8 @@ def test_pictures_that_are_uploaded_are_listed_and_those_that_are_refused_are_to
     ]
     page.locator("#upload-dismiss").click()
     entry = page.locator("#rows .entry", has_text="new.png")
-    entry.locator(".state").wait_for()
+    entry.locator(".state-done").wait_for()
+    assert "200-0-0" in entry.locator(".told").inner_text()
 
 
 def test_a_list_is_filtered_by_its_form_and_its_address_says_how(page: Page) -> None:
@@ -100,6 +102,16 @@ def test_the_keyboard_opens_a_record_whose_boxes_are_where_they_were_found(page:
     page.locator("#list button").first.focus()
     assert page.locator(".part.lit text").all_text_contents() == ["200-0-0 0.07"]
     assert "2 parts found" in page.locator("#results").inner_text()
+
+
+def test_a_job_tells_what_failed_and_leads_to_it(page: Page) -> None:
+    go(page, "#jobs")
+    page.locator("#job-rows .open").first.click()
+    state_of(page, "#job-state", "done")
+    assert page.locator("#job-text").inner_text() == "2 pictures, 1 failed"
+    page.locator("#job-errors-list .open").first.click()
+    state_of(page, "#analysis-state", "failed")
+    assert page.locator("#analysis-error").inner_text().startswith("Not an image")
 
 
 def test_deletion_asks_first_and_nothing_is_deleted_by_escape(page: Page, service: Served) -> None:

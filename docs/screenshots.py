@@ -35,6 +35,7 @@ FREE = {
     "brick.png": "wall.jpg",
     "grass.png": "lawn.jpg",
 }
+FACES, EMBEDDED = "visop.processors.faces:Faces", "visop.models.built_in_encoder:BuiltInEncoder"
 WIDTH = 1280
 PHONE: ViewportSize = {"width": 390, "height": 844}
 COLOURS = 256  # of the palette that keeps the files small
@@ -114,6 +115,21 @@ def show_boxes(page: Page, address: str, work: Path) -> None:
     page.locator("#list button").first.hover()
 
 
+def show_analyses(page: Page, address: str, work: Path) -> None:
+    page.goto(f"{address}/page")
+    page.set_input_files("#files", sorted((work / "pictures").glob("*.jpg")))
+    page.set_input_files("#files", work / "crew.jpg")
+    page.locator("#upload-dismiss").click(timeout=120_000)
+    expect(page.locator("#analyses-count")).not_to_contain_text("not finished", timeout=120_000)
+    page.wait_for_function("() => [...document.images].slice(0, 12).every((each) => each.complete)")
+
+
+def show_record(page: Page) -> None:
+    page.locator("#rows .entry", has_text="crew.jpg").locator("a").click()
+    expect(page.locator(".part")).not_to_have_count(0)
+    page.wait_for_function("() => document.querySelector('#picture').complete")
+
+
 def show_search(page: Page, address: str, work: Path) -> None:
     page.goto(address)
     count = len(list((work / "pictures").rglob("*.jpg")))
@@ -177,6 +193,12 @@ def main() -> None:
             show_boxes(page, address, work)
             shoot(page, "boxes-page.png")
             page.set_viewport_size({"width": WIDTH, "height": 940})
+        operators = ("--class", f"faces={FACES}", "--class", f"embedded={EMBEDDED}")
+        with served(work, "analyses", "serve", "--database", work / "analyses.db", *operators) as address:
+            show_analyses(page, address, work)
+            shoot(page, "analyses-page.png")
+            show_record(page)
+            shoot(page, "analysis-page.png")
         page.goto(evaluate(work).as_uri())
         shoot(page, "evaluation-report.png")
         browser.close()

@@ -96,12 +96,13 @@ export function nameOf({ id, name, source }) {
   return last || `Analysis ${id}`;
 }
 
-/** What was found, in a few words: the labels, or else by which operators. */
+/** What was found, in a few words: the labels, or else by which operators it is looked at. */
 function labelsOf(record) {
-  const parts = (record.results ?? []).flatMap((result) => result.detections ?? []);
+  const found = (record.results ?? []).filter((result) => result.detections);
+  const parts = found.flatMap((result) => result.detections);
   const counts = new Map();
   for (const { label } of parts) counts.set(label || "part", (counts.get(label || "part") ?? 0) + 1);
-  if (!counts.size) return record.operators.length ? [record.operators.join(", ")] : [];
+  if (!counts.size) return [found.length ? "nothing found" : record.operators.join(", ")];
   const told = [...counts].slice(0, MOST_LABELS).map(([label, count]) => count > 1 ? `${count} × ${label}` : label);
   return [told.join(", ") + (counts.size > MOST_LABELS ? ", …" : "")];
 }

@@ -69,7 +69,8 @@ BELOW = {
     "evaluation": _SERVED | {"annotations", "detecting", "synthetic", "templates"},
     "search": _SERVED | {"evaluation", "journal", "matching", "page", "templates"},
     "web": _SERVED | {"http", "matching", "page", "search", "synthetic", "templates"},
-    "analyses": _SERVED | {"access", "detecting", "http", "journal", "matching", "page", "search", "templates"},
+    "analyses": _SERVED
+    | {"access", "metrics", "detecting", "http", "journal", "matching", "page", "search", "templates"},
     "training": _SERVED | {"annotations", "evaluation", "synthetic"},
     "cli": _SERVED
     | {"access", "annotations", "collect", "detecting", "evaluation", "http", "matching", "search", "synthetic"}

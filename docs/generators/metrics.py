@@ -10,6 +10,7 @@ from markdown import code, table
 
 import visop.http.count_requests
 import visop.metrics
+from visop.metrics.analyses import ANALYSES
 from visop.metrics.registry import REGISTRY
 
 # Those of the library, which documents them.
@@ -21,7 +22,8 @@ def reference() -> str:
     for module in pkgutil.iter_modules(visop.metrics.__path__, "visop.metrics."):
         importlib.import_module(module.name)
     ours = [each for each in _collectors() if not each._name.startswith(_OTHERS)]
-    return table(["metric", "type", "labels", "meaning"], map(_row, sorted(ours, key=_name)))
+    rows = [*map(_row, ours), *([code(name), "gauge", "", text] for name, text in ANALYSES.values())]
+    return table(["metric", "type", "labels", "meaning"], sorted(rows))
 
 
 def _collectors() -> list[Any]:

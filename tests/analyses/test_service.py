@@ -230,3 +230,9 @@ def test_records_survive_a_restart(operators: list[OperatorChoice], tmp_path: Pa
         made = post(web, picture()).json()
     with served(tmp_path, operators) as (web, _):
         assert web.get(f"/analyses/{made['id']}").json() == made
+
+
+def test_metrics_say_what_waits(web: httpx.Client) -> None:
+    lines = web.get("/metrics").text.splitlines()
+    assert "visop_analyses_queued 0.0" in lines
+    assert "visop_analyses_oldest_seconds 0.0" in lines

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from visop.access.reach import check_reach
 from visop.analyses.context import Context
 from visop.analyses.database_health import DatabaseHealth
+from visop.analyses.depth import queue_depth
 from visop.analyses.jobs import Jobs
 from visop.analyses.no_model import NoModel
 from visop.analyses.opening import OperatorChoice, open_context
@@ -39,6 +40,7 @@ from visop.analyses.webhooks import Webhooks
 from visop.errors import UsageError, VisopError
 from visop.http.endpoint import Endpoint
 from visop.http.server import HttpServer
+from visop.metrics.analyses import watched_analyses
 from visop.serving.admission import CallAdmission
 from visop.serving.bytes_in_flight import most_bytes_in_flight
 from visop.serving.drain import drain
@@ -137,6 +139,7 @@ def open_service(options: ServiceOptions, settings: Settings) -> Iterator[Servic
         bell = stack.enter_context(_working(context, options))
         service = Service(context, options, bell.ring)
         stack.enter_context(service.health)
+        stack.enter_context(watched_analyses(lambda: queue_depth(context.database)))
         stack.enter_context(Retention(context.database, context.pictures, options.keep))
         yield service
 

@@ -16,7 +16,8 @@ class BatchLimits:
         write: rows per write. What is not written is encoded again after a crash.
         write_interval_s: how long the first of them may wait.
         page: pictures that a reindex goes through at once of what an earlier one made.
-        settle: rows that Milvus Lite may hold in no segment: it searches those row by row in Python.
+        settle: rows that Milvus may hold in no segment: Milvus Lite searches those row by row in Python, and a server
+            inexactly.
         flat: pictures up to which the index type ``auto`` compares every vector; None: by the kind of Milvus and the
             dimension.
     """

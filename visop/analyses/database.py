@@ -43,7 +43,8 @@ class Database:
         self.address = shown(self.url)
         self.is_sqlite = self.url.drivername == "sqlite"
         self._engine: Engine = make_engine(self.url, lock_wait_s=lock_wait_s)
-        self._migrating = threading.Lock()
+        self._lock_wait_s = lock_wait_s
+        self._migrating, self._writing = threading.Lock(), threading.Lock()
         self._connecting = ThreadPoolExecutor(MOST_CONNECTIONS, "visop-connect")
 
     def __enter__(self) -> Database:
@@ -62,7 +63,7 @@ class Database:
             DatabaseUnavailable: the database cannot be reached, or is busy for too long.
             IntegrityError: of SQLAlchemy, if something is there already.
         """
-        with self._transaction(self._engine) as session:
+        with self._turn(), self._transaction(self._engine) as session:
             yield session
 
     @contextmanager
@@ -94,6 +95,19 @@ class Database:
         """Close the connections. Idempotent."""
         self._connecting.shutdown(wait=False)
         self._engine.dispose()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Let one writer of this process after the other to SQLite, which lets them in by chance, and after a pause."""
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._writing.acquire(timeout=self._lock_wait_s):
+            raise DatabaseUnavailable(f"the database {self.address} is busy: others write to it")
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Session]:

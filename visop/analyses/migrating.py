@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from alembic import command
@@ -11,6 +12,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from visop.errors import UsageError
+
+# It tells at INFO what is of no use to who starts a service.
+logging.getLogger("alembic").setLevel(logging.WARNING)
 
 _SCRIPTS = Path(__file__).with_name("migrations")
 _VERSIONS = "visop_revision"

@@ -59,6 +59,7 @@ def open_context(
         records = stack.enter_context(Database(database))
         records.migrate()
         pictures = Pictures(records, picture_store_of(records, pictures_at), ImageLimits.of(settings))
+        stack.callback(pictures.close)
         operators = open_operators(choices, settings)
         stack.callback(operators.close)
         fetcher = stack.enter_context(Fetcher.of(settings))

@@ -66,6 +66,10 @@ class Pictures:
         self._database, self.store, self.limits = database, store, limits
         self._writers = ThreadPoolExecutor(_WRITERS, "visop-keep")
 
+    def close(self) -> None:
+        """End the threads that write. Idempotent."""
+        self._writers.shutdown(wait=False)
+
     def check(self, data: bytes) -> None:
         """Find out whether this is a picture, as a call of an operator would.
 

@@ -37,7 +37,12 @@ def operators_router(operators: Operators, endpoint: Endpoint) -> APIRouter:
     """The route."""
     router = APIRouter(tags=["analyses"])
 
-    @router.get("/operators", summary="The operators", responses=problem_answers(*READ_PROBLEMS))
+    @router.get(
+        "/operators",
+        summary="The operators",
+        responses=problem_answers(*READ_PROBLEMS),
+        response_model_exclude_none=True,
+    )
     async def listed(request: Request) -> OperatorList:
         """Each is asked now; one that does not answer within two seconds is not ready."""
         return await endpoint.look(request, lambda: _listed(operators))

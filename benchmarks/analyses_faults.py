@@ -302,6 +302,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=18)
     parser.add_argument("--pause", type=float, default=0.02, help="seconds of the operator for one picture")
+    parser.add_argument("--disturbed-only", action="store_true", help="leave out the run to compare with")
     parser.add_argument("--logs", type=Path, help="an empty folder for pictures and logs, which stay")
     parser.add_argument("--patience", type=float, default=1800.0)
     arguments = parser.parse_args()
@@ -310,10 +311,8 @@ def main() -> int:
     with kind() as broker, PostgreSQL() as database, tempfile.TemporaryDirectory() as folder:
         assert isinstance(broker, RabbitMQ | Redis)
         assert isinstance(database, PostgreSQL)
-        for name, kills in (
-            (f"{arguments.broker}, undisturbed", 0),
-            (f"{arguments.broker}, disturbed", arguments.kills),
-        ):
+        plan = [(f"{arguments.broker}, undisturbed", 0), (f"{arguments.broker}, disturbed", arguments.kills)]
+        for name, kills in plan[arguments.disturbed_only :]:
             place = Path(arguments.logs or folder, str(kills))
             place.mkdir(parents=True)
             machines = Machines(broker, database, database.new_database(), place, arguments.pause, f"faults{kills}")

@@ -90,6 +90,7 @@ def test_they_are_those_of_numpy_of_the_maps_that_keras_computes(model_cache: Pa
 @pytest.mark.slow  # uses the same graph
 def test_a_picture_without_any_feature_is_an_error_in_words_and_never_nan(model_cache: Path) -> None:
     encoder = loaded(model_cache)
+    encoder.warm_up()  # which is of a picture with some
     vectors = encoder.infer(np.zeros((1, 192, 192, 3), np.uint8))
     assert np.isfinite(vectors).all()
     if not vectors.any():

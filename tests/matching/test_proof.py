@@ -46,8 +46,8 @@ def pasted(picture: Picture) -> Picture:
     [
         (lambda picture: picture, ()),
         (lambda picture: picture.crop((150, 100, 450, 300)).resize((150, 100)), ("cut to 25 % of the area", HALF)),
-        (ImageOps.mirror, ("mirrored",)),
-        (ImageOps.invert, ("inverted colours",)),
+        pytest.param(ImageOps.mirror, ("mirrored",), marks=pytest.mark.slow),  # "both" has them
+        pytest.param(ImageOps.invert, ("inverted colours",), marks=pytest.mark.slow),
         (lambda picture: ImageOps.mirror(ImageOps.invert(picture)), ("mirrored", "inverted colours")),
         (lambda picture: picture.rotate(90, expand=True), ("turned by 90° counter-clockwise",)),
         (lambda picture: picture.rotate(-45, PILImage.Resampling.BILINEAR, expand=True), ("turned by 45° clockwise",)),
@@ -160,7 +160,7 @@ def test_what_has_no_features_or_too_many_is_bounded(image: Image) -> None:
 
 
 def test_the_facts_are_plain_and_leave_out_the_lines() -> None:
-    proof = proof_of(photograph("coffee"))
+    proof = prove(original(), original())
     facts = proof.facts()
     assert proof.matches >= LEAST_MATCHES
     assert facts["found"].keys() == {"outline", "outline_of_original", "mirrored", "inverted", "edits"}

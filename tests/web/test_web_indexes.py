@@ -15,8 +15,7 @@ import pytest
 
 from tests.conftest import make_image, picture_file, unit
 from tests.search.conftest import colour_of
-from tests.toys import ToyOperator
-from tests.web.conftest import Site, open_test_site
+from tests.web.conftest import Site
 from visop.search.store import open_store
 from visop.web.indexes.registry import Indexes
 from visop.web.service import SearchService
@@ -173,19 +172,18 @@ def test_no_more_indexes_are_made_than_the_most(start_site: Callable[..., Site])
     assert site.web.post("/v1/indexes", json={"name": "two"}).status_code == 201
 
 
-def test_an_index_of_another_encoder_is_listed_with_why_it_cannot_be_searched(tmp_path: Path) -> None:
-    class Another(ToyOperator):
-        fingerprint = "toy-2"
-
-    with open_test_site(tmp_path, 0, operator=Another(), options={"name": "other", "calibration": None}):
-        pass
-    with open_test_site(tmp_path, 0) as site:
+def test_an_index_of_another_encoder_is_listed_with_why_it_cannot_be_searched(site: Site) -> None:
+    home = site.folder.parent
+    with open_store(str(home / "test.db")) as store:
+        store.create("other", 1, replace(site.operator.info(), fingerprint="toy-2"))
+        store.point("other", 1)
         facts = {each["name"]: each for each in site.web.get("/v1/indexes").json()["indexes"]}
-        assert (facts["other"]["searchable"], facts["test"]["searchable"]) == (False, True)
-        assert "another encoder" in facts["other"]["why_not"]
         answer = site.web.get("/v1/indexes/other/pictures")
-        assert (answer.status_code, answer.json()["code"]) == (403, "PERMISSION_DENIED")
-        assert str(tmp_path) not in answer.text
+        store.delete("other")
+    assert (facts["other"]["searchable"], facts["test"]["searchable"]) == (False, True)
+    assert "another encoder" in facts["other"]["why_not"]
+    assert (answer.status_code, answer.json()["code"]) == (403, "PERMISSION_DENIED")
+    assert str(home) not in answer.text
 
 
 def test_each_picture_has_a_result_or_a_problem(site: Site) -> None:

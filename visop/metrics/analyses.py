@@ -22,9 +22,14 @@ ANALYSES = {
 }
 
 
+Ask = Callable[[], Mapping[str, float]]
+
+
 class _Depth(Collector):
-    def __init__(self, ask: Callable[[], Mapping[str, float]]) -> None:
-        self._ask = ask
+    """Of the service that was started last and runs still."""
+
+    def __init__(self) -> None:
+        self.asks: list[Ask] = []
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """So that the registry asks nobody for names."""
@@ -33,24 +38,27 @@ class _Depth(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Nothing while the database does not answer, so that no alert takes an old number for a new one."""
         try:
-            found = self._ask()
+            found = self.asks[-1]() if self.asks else {}
         except VisopError as error:
             logger.warning("the queue cannot be counted now: %s", error)
             return
-        for key, (name, text) in ANALYSES.items():
-            yield GaugeMetricFamily(name, text, found[key])
+        for key, value in found.items():
+            yield GaugeMetricFamily(*ANALYSES[key], value)
+
+
+_DEPTH = _Depth()
+REGISTRY.register(_DEPTH)
 
 
 @contextmanager
-def watched_analyses(ask: Callable[[], Mapping[str, float]]) -> Iterator[None]:
+def watched_analyses(ask: Ask) -> Iterator[None]:
     """Show what waits, for as long as the service runs.
 
     Args:
-        ask: counts; raises VisopError while it cannot.
+        ask: counts, by the names of ``ANALYSES``; raises VisopError while it cannot.
     """
-    depth = _Depth(ask)
-    REGISTRY.register(depth)
+    _DEPTH.asks.append(ask)
     try:
         yield
     finally:
-        REGISTRY.unregister(depth)
+        _DEPTH.asks.remove(ask)

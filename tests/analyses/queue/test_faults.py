@@ -14,6 +14,7 @@ _BENCHMARK = Path(__file__).parents[3] / "benchmarks" / "analyses_faults.py"
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # a busy machine takes long to start processes
 @pytest.mark.parametrize("broker", ["rabbitmq", "redis"])
 def test_every_picture_ends_once_whatever_is_killed(broker: str, tmp_path: Path) -> None:
     pytest.importorskip("celery")

@@ -37,7 +37,7 @@ def picture_router(records: Records, pictures: Pictures, endpoint: Endpoint) -> 
     """Below ``/analyses/{id}``."""
     router, files = APIRouter(tags=["analyses"]), _Files(records, pictures)
 
-    @router.get("/analyses/{id}/picture", summary="The picture", responses=_file("image/*"))
+    @router.get("/analyses/{id}/picture", summary="The picture", responses=_file("image/*", _DOWNLOAD))
     async def picture(id: Id, request: Request) -> Response:  # noqa: A002 - the name in the path
         """The file as it was sent or fetched."""
         return await endpoint.look(request, lambda: files.picture(id, request))
@@ -132,6 +132,6 @@ def _kept(request: Request, version: str, media_type: str, make: Callable[[], by
     return Response(make(), headers=headers, media_type=media_type)
 
 
-def _file(media_type: str) -> dict[int | str, dict[str, object]]:
-    content = {media_type: {"schema": FILE}}
+def _file(*media_types: str) -> dict[int | str, dict[str, object]]:
+    content = {each: {"schema": FILE} for each in media_types}
     return answers({"description": "The file.", "content": content}, *READ_PROBLEMS, 404)

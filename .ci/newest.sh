@@ -25,7 +25,7 @@ fi
 "$python" -m venv .venv-newest
 # The tools have the versions that pyproject.toml pins for development.
 mapfile -t tools < <(grep -oE '"(exifread|grpcio-tools|hypothesis|trustme|pytest[a-z-]*|httpx|pyyaml|schemathesis|scikit-image)[=>]=[^"]*"' pyproject.toml | tr -d '"')
-.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check '.[heic,milvus-lite,s3,web]' "${tools[@]}" packaging
+.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check '.[analyses,heic,milvus-lite,s3,web]' "${tools[@]}" packaging
 .venv-newest/bin/python -m pip uninstall --quiet --yes visop # the tests import the tree
 .venv-newest/bin/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal \
     --ignore tests/web/test_groups_browser.py --ignore tests/web/test_web_browser.py \

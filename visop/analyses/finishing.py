@@ -47,4 +47,4 @@ def begin_again(session: Session, analysis: Analysis, state: str) -> None:
     clear_results(session, analysis.id)
     analysis.state, analysis.error_code, analysis.error = state, None, None
     analysis.claim = analysis.lease_until = analysis.not_before = analysis.finished = analysis.started = None
-    analysis.attempts, analysis.updated = 0, now()
+    analysis.attempts, analysis.losses, analysis.updated = 0, 0, now()

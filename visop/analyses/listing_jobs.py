@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from visop.analyses.columns import now
 from visop.analyses.database import Database
+from visop.analyses.deliveries import announce_job
 from visop.analyses.job_ends import end_jobs
 from visop.analyses.models import Analysis, Job
 from visop.analyses.reading_sources import SourceReader
@@ -134,6 +135,7 @@ def _failed(database: Database, job: Job, error: VisopError) -> None:
             return
         held.state, held.finished = JobState.FAILED, now()
         held.error_code, held.error = code_of(error).name, str(error)
+        announce_job(session, held)
 
 
 def _held(session: Session, job: Job) -> Job | None:

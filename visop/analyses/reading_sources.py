@@ -15,7 +15,7 @@ from visop.errors import FetchUnavailable, InvalidInput, NotAllowed, NotFound, V
 from visop.search.errors import OriginalsError, OriginalsMissing
 from visop.search.originals.filesystem import filesystem_of, translated
 from visop.search.originals.reading import read_from
-from visop.sources import is_url, read_input
+from visop.sources import is_url, path_of, read_input, stored_name
 from visop.sources.folders import is_picture
 
 #: Of this machine, or of an object store.
@@ -54,7 +54,7 @@ class SourceReader:
         """Raise NotAllowed unless a job may read there."""
         if not any(_is_below(place, root) for root in self.roots):
             there = "no folder may be read by jobs" if not self.roots else "it is in none of those that may be"
-            raise NotAllowed(f"{place}: {there} (VISOP_FOLDERS names them)")
+            raise NotAllowed(f"{stored_name(place)}: {there} (VISOP_FOLDERS names them)")
 
     def names(self, source: dict[str, Any], after: str) -> Iterator[str]:
         """The pictures of a folder or a prefix in the order of their names, those behind ``after``.
@@ -68,15 +68,16 @@ class SourceReader:
         return (name for name in found if name > after)
 
     def _read(self, source: str) -> bytes:
-        self.check(source)
-        if "://" in source:
+        path = path_of(source) or source
+        self.check(path)
+        if "://" in path:
             try:
-                return read_from(filesystem_of(source), source, self.context.settings.max_image_bytes)
+                return read_from(filesystem_of(path), path, self.context.settings.max_image_bytes)
             except OriginalsMissing as error:
                 raise NotFound(str(error)) from None
             except OriginalsError as error:
                 raise FetchUnavailable(str(error)) from None
-        data = read_input(source, self.context.settings.max_image_bytes)
+        data = read_input(path, self.context.settings.max_image_bytes)
         if isinstance(data, VisopError):
             raise data
         if isinstance(data, str):
@@ -97,13 +98,14 @@ def _is_below(place: str, root: str) -> bool:
 
 
 def _of_folder(path: str) -> list[str]:
-    """Links are not followed: they could lead out of what may be read."""
+    """Links are not followed: they could lead out of what may be read. Names are such as a database can keep."""
     if not os.path.isdir(path):
         raise NotFound(f"{path}: there is no such folder")
     found = []
     for folder, below, names in os.walk(path):
         below[:] = [name for name in below if not name.startswith(".")]
-        found += [os.path.join(folder, name) for name in names if is_picture(name) and not name.startswith(".")]
+        pictures = [name for name in names if is_picture(name) and not name.startswith(".")]
+        found += [stored_name(os.path.join(folder, name)) for name in pictures]
     return sorted(found)
 
 

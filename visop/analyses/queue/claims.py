@@ -18,8 +18,8 @@ from visop.analyses.models import Analysis, Job
 from visop.analyses.queue.turns import Group, Turns
 from visop.analyses.states import JobState, State
 
-#: Of jobs whose analyses are done.
-OPEN = (JobState.QUEUED, JobState.RUNNING)
+#: Of jobs whose analyses are made. One that could not be listed to its end has failed, and what was listed is made.
+OPEN = (JobState.QUEUED, JobState.RUNNING, JobState.FAILED)
 
 #: An analysis whose worker was lost so often is parked: it may be what kills them.
 MAX_LOSSES = 3

@@ -22,11 +22,13 @@ from visop.analyses.models import Analysis, Delivery, Job, Label, Picture
 from visop.analyses.operators import OperatorResult
 from visop.analyses.picture_store import PictureStore
 from visop.analyses.pictures import Pictures
+from visop.analyses.record_json import record_json
 from visop.analyses.records import Ended, NewAnalysis, Records
 from visop.analyses.states import JobState, State
 from visop.analyses.stored import descriptors_of, detections_of, outcome_of, vector_of
 from visop.client import FoundPart
-from visop.errors import ModelFailed, Unreachable
+from visop.errors import InvalidInput, ModelFailed, Unreachable
+from visop.http.body import to_json
 from visop.images.decode import ImageLimits
 from visop.settings import Settings
 
@@ -95,6 +97,19 @@ def test_detections_are_read_as_they_were_stored(bench: Bench) -> None:
     np.testing.assert_array_equal(found[2].vector, [0, 1])
     with bench.database.reading() as session:
         assert [(row.label, row.score) for row in session.scalars(select(Label))] == [("dog", 0.95)]
+
+
+def test_what_no_database_can_hold_is_left_out_of_what_operators_and_callers_say(bench: Bench) -> None:
+    part = FoundPart((0.0, 0.0, 1.0, float("nan")), "a\0\ud800", float("nan"))
+    failed = Answer("b", "", InvalidInput("no\0\ud800"), 0.1)
+    analysis = bench.done(picture(), Answer("a", "f\0", OperatorResult(detections=(part,)), 0.1), failed, source="\0")
+    bench.records.create(NewAnalysis(["a\0"], source="\ud800"))
+    found = bench.records.get(analysis.id)
+    assert [each.error for each in found.results] == [None, "no\N{REPLACEMENT CHARACTER}?"]
+    assert count(bench.database, Filters(label="a\0\ud800")) == 1
+    assert count(bench.database, Filters(operator="a")) == 1
+    assert count(bench.database, Filters(operator="\0")) == 0
+    assert b"NaN" not in to_json(record_json(found))
 
 
 def test_nothing_found_is_not_the_same_as_no_result(bench: Bench) -> None:

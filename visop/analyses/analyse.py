@@ -58,11 +58,14 @@ def _results(
     pictures: Sequence[bytes], operator: RunsOperator, timeout_s: float
 ) -> Sequence[OperatorResult | VisopError]:
     try:
-        return operator.run(pictures, timeout_s)
+        found = operator.run(pictures, timeout_s)
     except VisopError as error:
         return [error] * len(pictures)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other operators have answers
         return [ModelFailed(f"{type(error).__name__}: {error}")] * len(pictures)
+    if len(found) != len(pictures):
+        return [ModelFailed(f"{len(found)} results for {len(pictures)} pictures")] * len(pictures)
+    return found
 
 
 def _fingerprint(operator: RunsOperator) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
+from visop.analyses.to_column import to_column
+
 #: How long a request waits for a connection of the pool, for a new one, or for a writer of SQLite, in seconds.
 WAIT_S = 0.8
 # Of one statement, in milliseconds: lists of millions of records take the longest.
@@ -39,6 +41,7 @@ def make_engine(url: URL, *, lock_wait_s: float) -> Engine:
         pool_size=_POOL,
         max_overflow=_MORE,
         pool_timeout=WAIT_S,
+        json_serializer=to_column,
         pool_pre_ping=True,
         connect_args={"connect_timeout": 2, "options": timeouts, "application_name": "visop", **alive},
     )
@@ -46,7 +49,12 @@ def make_engine(url: URL, *, lock_wait_s: float) -> Engine:
 
 def _sqlite(url: URL, lock_wait_s: float) -> Engine:
     engine = create_engine(
-        url, pool_size=_POOL, max_overflow=_MORE, pool_timeout=WAIT_S, connect_args={"timeout": lock_wait_s}
+        url,
+        pool_size=_POOL,
+        max_overflow=_MORE,
+        pool_timeout=WAIT_S,
+        json_serializer=to_column,
+        connect_args={"timeout": lock_wait_s},
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

@@ -93,6 +93,9 @@ class Events:
         except VisopError as error:
             logger.info("events of a %s end: %s", listener.kind, error)
             return self._tell(listener, None)
+        except Exception:  # the thread is that of all who listen
+            logger.exception("events of a %s end", listener.kind)
+            return self._tell(listener, None)
         event = f"event: {listener.kind}\ndata: ".encode() + to_json(value) + b"\n\n"
         if event != listener.last:
             listener.last = event

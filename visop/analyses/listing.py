@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, String, bindparam, exists, func, select, text
+from sqlalchemy import ColumnElement, bindparam, exists, func, select, text
 from sqlalchemy.orm import Session, defer, joinedload, selectinload
 
+from visop.analyses.columns import CleanString
 from visop.analyses.database import Database
 from visop.analyses.models import Analysis, Label, Result
 
@@ -92,4 +93,4 @@ def _has_operator(session: Session, name: str) -> ColumnElement[bool]:
         words = "EXISTS (SELECT 1 FROM json_each(analyses.operators) WHERE json_each.value = :operator)"
     else:
         words = "EXISTS (SELECT 1 FROM json_array_elements_text(analyses.operators) AS o WHERE o = :operator)"
-    return text(words).bindparams(bindparam("operator", name, String))  # type: ignore[return-value]
+    return text(words).bindparams(bindparam("operator", name, CleanString()))  # type: ignore[return-value]

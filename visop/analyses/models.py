@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from visop.analyses.columns import BigId, UtcTime, now
+from visop.analyses.columns import BigId, CleanString, CleanText, UtcTime, now
 from visop.analyses.states import INTERACTIVE, JobState, State
 
 
@@ -32,9 +32,9 @@ class Picture(Base):
 
     __tablename__ = "pictures"
 
-    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    digest: Mapped[str] = mapped_column(CleanString(64), primary_key=True)
     size: Mapped[int] = mapped_column(BigInteger)
-    media_type: Mapped[str] = mapped_column(String(100))
+    media_type: Mapped[str] = mapped_column(CleanString(100))
     width: Mapped[int | None]
     height: Mapped[int | None]
     created: Mapped[datetime] = mapped_column(default=now)
@@ -66,22 +66,22 @@ class Job(Base):
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    owner: Mapped[str] = mapped_column(String(200), default="")
-    name: Mapped[str] = mapped_column(String(200), default="")
-    state: Mapped[str] = mapped_column(String(12), default=JobState.QUEUED)
+    owner: Mapped[str] = mapped_column(CleanString(200), default="")
+    name: Mapped[str] = mapped_column(CleanString(200), default="")
+    state: Mapped[str] = mapped_column(CleanString(12), default=JobState.QUEUED)
     operators: Mapped[list[str]]
     source: Mapped[dict[str, Any]]
     priority: Mapped[int]
     expanded: Mapped[int] = mapped_column(BigInteger, default=0)
     total: Mapped[int | None] = mapped_column(BigInteger)
-    idempotency_key: Mapped[str | None] = mapped_column(String(255))
-    webhook: Mapped[str | None] = mapped_column(Text)
+    idempotency_key: Mapped[str | None] = mapped_column(CleanString(255))
+    webhook: Mapped[str | None] = mapped_column(CleanText)
     attempts: Mapped[int] = mapped_column(default=0)
     not_before: Mapped[datetime | None]
-    claim: Mapped[str | None] = mapped_column(String(64))
+    claim: Mapped[str | None] = mapped_column(CleanString(64))
     lease_until: Mapped[datetime | None]
-    error_code: Mapped[str | None] = mapped_column(String(40))
-    error: Mapped[str | None] = mapped_column(Text)
+    error_code: Mapped[str | None] = mapped_column(CleanString(40))
+    error: Mapped[str | None] = mapped_column(CleanText)
     created: Mapped[datetime] = mapped_column(default=now)
     updated: Mapped[datetime] = mapped_column(default=now, onupdate=now)
     finished: Mapped[datetime | None]
@@ -123,23 +123,23 @@ class Analysis(Base):
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    owner: Mapped[str] = mapped_column(String(200), default="")
-    state: Mapped[str] = mapped_column(String(12), default=State.QUEUED)
+    owner: Mapped[str] = mapped_column(CleanString(200), default="")
+    state: Mapped[str] = mapped_column(CleanString(12), default=State.QUEUED)
     priority: Mapped[int] = mapped_column(default=INTERACTIVE)
-    source: Mapped[str] = mapped_column(Text, default="")
+    source: Mapped[str] = mapped_column(CleanText, default="")
     digest: Mapped[str | None] = mapped_column(ForeignKey("pictures.digest"))
     operators: Mapped[list[str]]
     job_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("jobs.id", ondelete="CASCADE"))
     item: Mapped[int | None] = mapped_column(BigInteger)
-    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    idempotency_key: Mapped[str | None] = mapped_column(CleanString(255))
     attempts: Mapped[int] = mapped_column(default=0)
     losses: Mapped[int] = mapped_column(default=0)
     not_before: Mapped[datetime | None]
-    claim: Mapped[str | None] = mapped_column(String(64))
+    claim: Mapped[str | None] = mapped_column(CleanString(64))
     lease_until: Mapped[datetime | None]
-    error_code: Mapped[str | None] = mapped_column(String(40))
-    error: Mapped[str | None] = mapped_column(Text)
-    webhook: Mapped[str | None] = mapped_column(Text)
+    error_code: Mapped[str | None] = mapped_column(CleanString(40))
+    error: Mapped[str | None] = mapped_column(CleanText)
+    webhook: Mapped[str | None] = mapped_column(CleanText)
     created: Mapped[datetime] = mapped_column(default=now)
     updated: Mapped[datetime] = mapped_column(default=now, onupdate=now)
     started: Mapped[datetime | None]
@@ -172,11 +172,11 @@ class Result(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     analysis_id: Mapped[int] = mapped_column(BigId, ForeignKey("analyses.id", ondelete="CASCADE"))
-    operator: Mapped[str] = mapped_column(String(200))
-    fingerprint: Mapped[str] = mapped_column(Text, default="")
-    state: Mapped[str] = mapped_column(String(12))
-    error_code: Mapped[str | None] = mapped_column(String(40))
-    error: Mapped[str | None] = mapped_column(Text)
+    operator: Mapped[str] = mapped_column(CleanString(200))
+    fingerprint: Mapped[str] = mapped_column(CleanText, default="")
+    state: Mapped[str] = mapped_column(CleanString(12))
+    error_code: Mapped[str | None] = mapped_column(CleanString(40))
+    error: Mapped[str | None] = mapped_column(CleanText)
     dimension: Mapped[int | None]
     vector: Mapped[bytes | None] = mapped_column(LargeBinary)
     output: Mapped[dict[str, Any] | None]
@@ -190,8 +190,8 @@ class Label(Base):
     __table_args__ = (Index("ix_labels_label", "label", "analysis_id"),)
 
     analysis_id: Mapped[int] = mapped_column(BigId, ForeignKey("analyses.id", ondelete="CASCADE"), primary_key=True)
-    operator: Mapped[str] = mapped_column(String(200), primary_key=True)
-    label: Mapped[str] = mapped_column(String(200), primary_key=True)
+    operator: Mapped[str] = mapped_column(CleanString(200), primary_key=True)
+    label: Mapped[str] = mapped_column(CleanString(200), primary_key=True)
     score: Mapped[float | None]
 
 
@@ -216,13 +216,13 @@ class Delivery(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     analysis_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("analyses.id", ondelete="CASCADE"))
     job_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("jobs.id", ondelete="CASCADE"))
-    url: Mapped[str] = mapped_column(Text)
+    url: Mapped[str] = mapped_column(CleanText)
     body: Mapped[dict[str, Any]]
     attempts: Mapped[int] = mapped_column(default=0)
     not_before: Mapped[datetime | None]
-    claim: Mapped[str | None] = mapped_column(String(64))
+    claim: Mapped[str | None] = mapped_column(CleanString(64))
     lease_until: Mapped[datetime | None]
-    state: Mapped[str] = mapped_column(String(12), default=State.QUEUED)
-    last_error: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(CleanString(12), default=State.QUEUED)
+    last_error: Mapped[str | None] = mapped_column(CleanText)
     created: Mapped[datetime] = mapped_column(default=now)
     finished: Mapped[datetime | None]

@@ -24,26 +24,31 @@ class Upkeep:
     Args:
         database: with the analyses.
         bell: rung while something waits: what rang before may be lost.
-        also: what else is to be done each time.
+        also: what else is to be done each time, in a thread of its own: it may wait for others.
         every_s: how often, in seconds.
     """
 
     def __init__(
         self, database: Database, bell: Bell, also: Callable[[], object] = lambda: None, every_s: float = _EVERY_S
     ) -> None:
-        self._database, self._bell, self._also, self._every_s = database, bell, also, every_s
-        self._closing, self._trouble = threading.Event(), ""
-        self._thread = threading.Thread(target=self._run, name="visop-upkeep", daemon=True)
+        self._database, self._bell, self._every_s = database, bell, every_s
+        self._closing = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(each,), name="visop-upkeep", daemon=True)
+            for each in (self.look, also)
+        ]
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
         """End it."""
         self._closing.set()
-        if self._thread.is_alive():
-            self._thread.join(5.0)
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(5.0)
 
     def look(self) -> None:
         """Look once.
@@ -60,22 +65,23 @@ class Upkeep:
             due = anything_due(session) or anything_to_list(session)
         if due:
             self._bell.ring()
-        self._also()
 
-    def _run(self) -> None:
+    def _run(self, look: Callable[[], object]) -> None:
+        trouble = ""
         while not self._closing.wait(self._every_s):
             try:
-                self.look()
-                self._told("")
+                look()
+                trouble = _told(trouble, "")
             except VisopError as error:
-                self._told(str(error))
+                trouble = _told(trouble, str(error))
             except Exception:
                 logger.exception("upkeep failed")
 
-    def _told(self, trouble: str) -> None:
-        """Say what is wrong when it begins, and that it is over, once each."""
-        if trouble and not self._trouble:
-            logger.error("%s; trying again until it does", trouble)
-        elif self._trouble and not trouble:
-            logger.info("works again")
-        self._trouble = trouble
+
+def _told(before: str, trouble: str) -> str:
+    """Say what is wrong when it begins, and that it is over, once each; what is wrong now."""
+    if trouble and not before:
+        logger.error("%s; trying again until it does", trouble)
+    elif before and not trouble:
+        logger.info("works again")
+    return trouble

@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from visop.analyses.analyse import analyse
+from visop.analyses.analyse import Answer, analyse
 from visop.analyses.context import Context
-from visop.analyses.errors import BrokerUnavailable, DatabaseUnavailable, PictureMissing
+from visop.analyses.errors import BrokerUnavailable, DatabaseUnavailable, PictureMissing, PicturesUnavailable
 from visop.analyses.job_ends import end_jobs
 from visop.analyses.listing_jobs import list_next
 from visop.analyses.models import Analysis
@@ -109,9 +109,17 @@ def _analysed(work: Work, names: list[str], pictures: Sequence[tuple[Analysis, b
     timeout_s = work.context.settings.request_timeout_s
     rows = analyse([data for _, data, _ in pictures], operators, timeout_s)
     return (
-        Ending(each.id, answers, kept=None if is_kept or not _is_picture(answers) else work.context.pictures.keep(data))
+        Ending(each.id, answers) if is_kept or not _is_picture(answers) else _kept(work, each.id, answers, data)
         for (each, data, is_kept), answers in zip(pictures, rows, strict=True)
     )
+
+
+def _kept(work: Work, id_: int, answers: Sequence[Answer], data: bytes) -> Ending:
+    """With its picture. A store that is full puts it off: what is lost with an error would be taken for a crash."""
+    try:
+        return Ending(id_, answers, kept=work.context.pictures.keep(data))
+    except PicturesUnavailable as error:
+        return Ending(id_, error=error)
 
 
 def _is_picture(answers: Sequence[object]) -> bool:

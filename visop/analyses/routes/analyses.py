@@ -86,7 +86,8 @@ class Page(BaseModel):
 
     def filters(self, owner: str) -> Filters:
         """What the database is asked for."""
-        after, before = map(_in_utc, (self.created_after, self.created_before))
+        after = _in_utc("created_after", self.created_after)
+        before = _in_utc("created_before", self.created_before)
         state = self.state.value if self.state else None
         return Filters(owner, state, self.operator, self.label, self.job, after, before)
 
@@ -259,5 +260,10 @@ def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) 
     return Response(to_json(value), status, headers, JSON)
 
 
-def _in_utc(when: datetime | None) -> datetime | None:
-    return when.replace(tzinfo=UTC) if when is not None and when.tzinfo is None else when
+def _in_utc(field: str, when: datetime | None) -> datetime | None:
+    if when is None:
+        return None
+    try:
+        return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    except OverflowError:  # the first and the last day have no time in UTC in each zone
+        raise UsageError(field, when.isoformat(), "must be between the years 1 and 9999 in UTC") from None

@@ -157,6 +157,16 @@ def test_the_same_key_is_the_same_job(service: ServiceClient) -> None:
     assert first == second
 
 
+def test_the_key_of_a_job_is_not_that_of_other_pictures(service: ServiceClient) -> None:
+    headers = {"Idempotency-Key": "urls"}
+    urls = [{"source": {"kind": "urls", "urls": [f"http://10.0.0.1/{name}.png"]}} for name in "ab"]
+    first = service.call("POST", "jobs", urls[0], headers=headers)
+    end_of(service, first)  # what was listed is not in the source any more
+    assert service.call("POST", "jobs", urls[0], headers=headers)["id"] == first["id"]
+    with pytest.raises(RemoteError, match="another request"):
+        service.call("POST", "jobs", urls[1], headers=headers)
+
+
 def test_a_webhook_is_told_of_the_end_by_a_signed_call(service: ServiceClient) -> None:
     with serving_in_thread(ThreadingHTTPServer(("127.0.0.1", 0), _Webhook)) as server:
         url = f"http://127.0.0.1:{server.server_address[1]}/done"

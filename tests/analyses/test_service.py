@@ -145,6 +145,19 @@ def test_the_same_key_is_the_same_record_and_another_picture_is_a_conflict(web: 
     assert post(web, picture(99), headers).status_code == 409
 
 
+def test_the_key_of_what_was_no_picture_is_not_that_of_a_picture(web: httpx.Client) -> None:
+    headers = {"Idempotency-Key": "k-none"}
+    made = post(web, b"no picture", headers).json()
+    assert post(web, b"no picture", headers).json()["id"] == made["id"]
+    assert post(web, picture(), headers).status_code == 409
+
+
+@pytest.mark.parametrize("when", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_time_that_utc_does_not_have_is_refused_by_name(web: httpx.Client, when: str) -> None:
+    answer = web.get("/analyses", params={"created_after": when})
+    assert (answer.status_code, answer.json()["field"]) == (400, "created_after")
+
+
 def test_analysing_again_replaces_the_results(web: httpx.Client) -> None:
     made = post(web, picture()).json()
     path = f"/analyses/{made['id']}"

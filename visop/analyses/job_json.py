@@ -18,6 +18,10 @@ from visop.analyses.states import JobState, State
 # The errors of a job that are told, the most common first.
 _ERRORS = 10
 
+#: In ``Job.source``: of the request that made it, by which another one with its key is told apart.
+REQUEST = "request"
+_UNTOLD = ("urls", REQUEST)
+
 # The rate is that of the analyses that ended in the last seconds.
 _RATE_S = 30.0
 
@@ -42,7 +46,7 @@ def _job(
         "name": job.name,
         "state": job.state,
         "operators": job.operators,
-        "source": {key: value for key, value in job.source.items() if key != "urls"},
+        "source": {key: value for key, value in job.source.items() if key not in _UNTOLD},
         "total": job.total,
         "listed": job.expanded,
         "counts": dict(counts),

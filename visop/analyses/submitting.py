@@ -76,11 +76,11 @@ class Submitting:
             raise UsageError("image", "", "send a picture: the file as `image` of a form, or `url` or `data` in JSON")
         names = self._names(wish.operators)
         if wish.key and (there := self._records.by_key(wish.owner, wish.key)):
-            return _same(there, wish, names)
+            return self._same(there, wish, names)
         new, ended = self._made(wish, names, wish.given)
         made = self._records.create(new, ended)
         if wish.key:
-            _same(made, wish, names)  # another request may have been faster
+            self._same(made, wish, names)  # another request may have been faster
         return self._waited(made, wish)
 
     def replace(self, id_: int, wish: Wish) -> Analysis:
@@ -127,6 +127,24 @@ class Submitting:
             return Analysed(Ended(Outcome.failed(error), (), queued.started), None)
         return Analysed(queued, self._context.pictures.keep(given))
 
+    def _same(self, there: Analysis, wish: Wish, names: Sequence[str]) -> Analysis:
+        """The record that a key made, if this request is the same one. Raises Conflict."""
+        if list(there.operators) == list(names) and self._is_of(there, wish.given):
+            return there
+        raise Conflict(f"the key was used for another request, which made analysis {there.id}")
+
+    def _is_of(self, there: Analysis, given: bytes | str | None) -> bool:
+        """Whether a record is of this picture. Of what was none, nothing is kept that could be compared."""
+        if not isinstance(given, bytes):
+            return there.source == given
+        if there.digest is not None:
+            return there.digest == hashlib.sha256(given).hexdigest()
+        try:
+            self._context.pictures.check(given)
+        except InvalidInput:
+            return not is_url(there.source)
+        return False
+
     def _waited(self, made: Analysis, wish: Wish) -> Analysis:
         """The record, once workers are done with it or the time is over, if it is for them."""
         if State(made.state).is_end:
@@ -150,12 +168,3 @@ class Submitting:
         if is_url(analysis.source):
             return analysis.source
         raise WrongState(f"analysis {analysis.id} has no picture that could be analysed again; send one")
-
-
-def _same(there: Analysis, wish: Wish, names: Sequence[str]) -> Analysis:
-    """The record that a key made, if this request is the same one. Raises Conflict."""
-    digest = hashlib.sha256(wish.given).hexdigest() if isinstance(wish.given, bytes) else None
-    is_same = list(there.operators) == list(names) and (digest is None or there.digest in (None, digest))
-    if is_same and (digest is not None or there.source == wish.given):
-        return there
-    raise Conflict(f"the key was used for another request, which made analysis {there.id}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -13,7 +14,7 @@ from visop.analyses.context import Context
 from visop.analyses.depth import queue_depth
 from visop.analyses.errors import WrongState
 from visop.analyses.events import Events
-from visop.analyses.job_json import job_json, jobs_json
+from visop.analyses.job_json import REQUEST, job_json, jobs_json
 from visop.analyses.job_results import NDJSON, PARQUET, ndjson_of, parquet_of
 from visop.analyses.jobs import Jobs, NewJob
 from visop.analyses.models import Job
@@ -23,7 +24,7 @@ from visop.analyses.record_json import record_json
 from visop.analyses.records import Records
 from visop.analyses.routes.analyses import MOST, Id
 from visop.analyses.routes.job_messages import Added, Depth, JobList, JobRecord
-from visop.analyses.routes.job_requests import BODIES, PICTURES, JobChange, files_of, job_of, position_of
+from visop.analyses.routes.job_requests import BODIES, PICTURES, JobChange, JobRequest, files_of, job_of, position_of
 from visop.analyses.routes.owner import owner_of
 from visop.analyses.routes.wanted import key_of
 from visop.analyses.states import JobState
@@ -75,9 +76,11 @@ class JobService:
             self.reader.check(place)
         self.ring()  # before anything is stored: who is told that there is no broker may send it again
         operators = list(dict.fromkeys(asked.operators)) or list(self.context.operators)
-        new = NewJob(operators, source, owner, asked.name, asked.priority, webhook, key, self.kept(files))
+        pictures = self.kept(files)
+        source[REQUEST] = _request(asked, pictures)
+        new = NewJob(operators, source, owner, asked.name, asked.priority, webhook, key, pictures)
         made = self.jobs.create(new)
-        if [made.operators, made.name] != [operators, asked.name] or made.source.get("kind") != source["kind"]:
+        if made.source.get(REQUEST) != source[REQUEST]:
             raise Conflict(f"the key was used for another request, which made job {made.id}")
         self.ring()
         return made
@@ -271,6 +274,12 @@ def _listed(service: JobService, owner: str, state: JobState | None, limit: int,
 
 def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(to_json(value), status, headers, JSON)
+
+
+def _request(asked: JobRequest, pictures: Sequence[tuple[str, KeptFile]]) -> str:
+    """What is the same for the same request, and no other one."""
+    parts = [asked.model_dump_json(), *(f"{kept.digest} {name}" for name, kept in pictures)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _name(part: Part) -> str:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from visop.errors import VisopError
+from visop.errors import Overloaded, VisopError
 from visop.http.body import to_json
 
 logger = logging.getLogger("visop.analyses")
 
 _LOOK_S = 0.5
+# Each holds a connection, and the server has 512 of them for everybody.
+_MOST_LISTENERS = 256
 # Proxies close what is silent for longer.
 _COMMENT_S = 15.0
 _ENDS = ("done", "failed", "cancelled")
@@ -37,14 +39,22 @@ class Events:
     Args:
         closing: whether the service is ending, which ends all streams.
         look_s: how often the database is asked, in seconds.
+        most: how many may listen.
     """
 
-    def __init__(self, closing: Callable[[], bool], look_s: float = _LOOK_S) -> None:
-        self._closing, self._look_s = closing, look_s
+    def __init__(self, closing: Callable[[], bool], look_s: float = _LOOK_S, most: int = _MOST_LISTENERS) -> None:
+        self._closing, self._look_s, self._most = closing, look_s, most
         self._lock, self._listeners = threading.Lock(), set[_Listener]()
         self._thread: threading.Thread | None = None
 
-    async def stream(self, kind: str, read: Callable[[], dict[str, Any]]) -> AsyncIterator[bytes]:
+    def check(self) -> None:
+        """Raise Overloaded if as many listen as may: the others would find no connection free."""
+        with self._lock:
+            count = len(self._listeners)
+        if count >= self._most:
+            raise Overloaded(f"{count} follow events now, which is the limit; ask for what it is now and then", 5.0)
+
+    async def stream(self, kind: str, read: Callable[[], dict[str, Any]]) -> AsyncGenerator[bytes, None]:
         """The events of one record or job: the first at once, the last with its end.
 
         Args:

@@ -211,6 +211,7 @@ def _add_streams(router: APIRouter, service: JobService, endpoint: Endpoint, eve
         def now() -> dict[str, Any]:
             return job_json(database, service.jobs.get(id, owner))
 
+        await endpoint.look(request, events.check)
         await endpoint.look(request, now)
         return StreamingResponse(events.stream("job", now), media_type=_EVENTS, headers=_LIVE)
 
@@ -224,6 +225,7 @@ def _add_streams(router: APIRouter, service: JobService, endpoint: Endpoint, eve
         def now() -> dict[str, Any]:
             return record_json(service.records.get(id, owner), vectors=False)
 
+        await endpoint.look(request, events.check)
         await endpoint.look(request, now)
         return StreamingResponse(events.stream("analysis", now), media_type=_EVENTS, headers=_LIVE)
 

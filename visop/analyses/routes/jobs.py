@@ -203,7 +203,9 @@ def _add_reading(router: APIRouter, service: JobService, endpoint: Endpoint) -> 
 def _add_streams(router: APIRouter, service: JobService, endpoint: Endpoint, events: Events) -> None:
     database = service.context.database
 
-    @router.get("/jobs/{id}/events", summary="Follow a job", responses=_STREAM | problem_answers(*READ_PROBLEMS, 404))
+    @router.get(
+        "/jobs/{id}/events", summary="Follow a job", responses=_STREAM | problem_answers(*READ_PROBLEMS, 404, 429)
+    )
     async def follow_job(id: Id, request: Request) -> Response:  # noqa: A002 - the name in the path
         """Server-sent events: `job`, at once and with each change, until its end."""
         owner = owner_of(request)
@@ -216,7 +218,9 @@ def _add_streams(router: APIRouter, service: JobService, endpoint: Endpoint, eve
         return StreamingResponse(events.stream("job", now), media_type=_EVENTS, headers=_LIVE)
 
     @router.get(
-        "/analyses/{id}/events", summary="Follow an analysis", responses=_STREAM | problem_answers(*READ_PROBLEMS, 404)
+        "/analyses/{id}/events",
+        summary="Follow an analysis",
+        responses=_STREAM | problem_answers(*READ_PROBLEMS, 404, 429),
     )
     async def follow_analysis(id: Id, request: Request) -> Response:  # noqa: A002 - the name in the path
         """Server-sent events: `analysis`, at once and with each change, until its end."""

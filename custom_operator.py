@@ -29,6 +29,7 @@ class CustomOperator(Encoder):
         self._selection = Selection.of(settings)
         self._options = EngineOptions.of(settings)
         self.decode_side = self._selection.decode_side
+        self.descriptors = self._selection.descriptors
 
     @property
     def name(self) -> str:

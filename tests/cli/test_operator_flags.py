@@ -25,8 +25,8 @@ def _shown(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
 def test_a_flag_means_one_thing_in_every_command(name: str, parser: argparse.ArgumentParser) -> None:
     flags = _shown(parser)
     meanings = {
-        "--operator": ("HOST:PORT",),
-        "--class": ("module:Class",),
+        "--operator": ("HOST:PORT", "[NAME=]HOST:PORT"),
+        "--class": ("module:Class", "[NAME=]module:Class"),
         "--limit": ("N",),
         "--k": ("N",),
         "--out": ("OUT.npy", "OUT.jsonl", "OUT.safetensors", "FILE.safetensors", "FOLDER"),

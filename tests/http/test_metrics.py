@@ -171,7 +171,8 @@ def test_the_model_gets_nothing_for_callers_that_left(blocked: Both) -> None:
         return caught.value.code()
 
     with ThreadPoolExecutor(50) as pool:
-        assert set(pool.map(call, range(200))) == {grpc.StatusCode.DEADLINE_EXCEEDED}
+        codes = set(pool.map(call, range(200)))
+    assert codes <= {getattr(grpc.StatusCode, name) for name in _LATE}
     assert samples(web)["visop_queue_depth", frozenset({("model", "encoder")})] <= 200
     before = list(server.operator.batches)
     server.operator.gate.set()
@@ -179,11 +180,11 @@ def test_the_model_gets_nothing_for_callers_that_left(blocked: Both) -> None:
     assert server.operator.batches == before
     assert change.of("visop_model_seconds_count", model="encoder") <= 1  # that of the first
     assert change.of("visop_dropped_before_model_total", model="encoder") > 0
-    counted = [change.of("grpc_server_handled_total", **EXECUTE, grpc_code=code) for code in _LATE]
-    assert sum(counted) == 200
+    wait_until(lambda: sum(change.of("grpc_server_handled_total", **EXECUTE, grpc_code=code) for code in _LATE) == 200)
 
 
-_LATE = ("DEADLINE_EXCEEDED", "CANCELLED")
+# A call is late, or its message was: then the server ends it.
+_LATE = ("DEADLINE_EXCEEDED", "CANCELLED", "UNAVAILABLE")
 
 
 def test_refusals_are_counted_by_the_limit(start_both: Callable[..., Both]) -> None:

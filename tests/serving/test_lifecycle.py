@@ -256,7 +256,7 @@ def test_health_says_that_it_leaves_before_calls_are_refused() -> None:
 
 @pytest.mark.parametrize("operator", ["StuckOperator", "StuckPreparation"])
 def test_a_model_that_hangs_ends_the_process_for_whatever_starts_it_again(operator: str) -> None:
-    variables = {"OP_REQUEST_TIMEOUT_S": "0.1", "OP_HANG_EXIT_S": "0.2"}
+    variables = {"OP_REQUEST_TIMEOUT_S": "1", "OP_HANG_EXIT_S": "0.2"}
     with serving(OP_OPERATOR=f"tests.serving.stuck:{operator}", **variables) as (process, channel):
         with pytest.raises(grpc.RpcError):
             rpc_pb2_grpc.OperatorStub(channel).Execute(rpc_pb2.ExecuteRequest(images=[make_image()]))

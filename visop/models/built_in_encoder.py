@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from visop.contract import Encoder, Image
@@ -12,9 +11,6 @@ from visop.models.engines.engine import EngineOptions
 from visop.models.selection import Selection
 from visop.models.windows import WindowEncoder, Windows
 from visop.settings import Settings
-
-# (64, 64, 3), black and white squares of 8 pixels.
-_SQUARES = np.kron(np.indices((8, 8)).sum(axis=0) % 2, np.ones((8, 8)))[:, :, None].repeat(3, 2).astype(np.uint8) * 255
 
 
 class BuiltInEncoder(Encoder):
@@ -55,10 +51,6 @@ class BuiltInEncoder(Encoder):
     def infer(self, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """(N, height, width, 3) uint8 -> (N, dimension) float32; one thread, N up to ``max_batch``."""
         return self._engine(batch)
-
-    def warm_up(self) -> None:
-        """Check that the model works, on squares: of an even picture, feature maps may be zeros. Raises ModelFailed."""
-        self.execute(_SQUARES)
 
     def window_encoder(self, windows: Windows) -> WindowEncoder:
         """The same network at a larger size, with a vector for each window: what OP_PROCESSOR=regions:N:pooled is."""

@@ -4,8 +4,8 @@
 
 Debian's PostgreSQL, RabbitMQ or Redis, an operator and two workers run on this machine. The batch is done twice:
 without any disturbance, and with ten kills -9 of workers and one kill and start each of broker, database and operator,
-at moments that are drawn by a seed. Afterwards every picture must have ended exactly once, with one result that is
-that of the picture.
+at moments that are drawn by a seed. A worker is killed while every worker is at work on pictures that it has claimed.
+Afterwards every picture must have ended exactly once, with one result that is that of the picture.
 """
 
 from __future__ import annotations
@@ -55,6 +55,11 @@ class Means(visop.Encoder):
         time.sleep({pause} * len(images))
         return np.stack([np.append(image.mean((0, 1)) / 255, 1.0) for image in images]).astype(np.float32)
 '''
+
+
+_KILLED = "worker killed"
+# Workers that have nothing to do any more claim nothing.
+_CLAIM_S = 20.0
 
 
 @dataclass
@@ -187,7 +192,7 @@ def faults(machines: Machines, workers: int, kills: int) -> list[tuple[str, Call
         return act
 
     return [
-        *(("worker killed", kill(number)) for number in range(kills)),
+        *((_KILLED, kill(number)) for number in range(kills)),
         ("broker killed and started", again(machines.broker)),
         ("database killed and started", again(machines.database)),
         ("operator killed and started", restart_operator),
@@ -199,7 +204,7 @@ def disturb(
     workers: int,
     kills: int,
     chance: random.Random,
-    ended: Callable[[], float],
+    seen: Progress,
     over: threading.Event,
 ) -> Counter[str]:
     """Do one after the other, at moments spread by chance over the progress of the job."""
@@ -208,8 +213,10 @@ def disturb(
     moments = sorted(chance.uniform(0.02, 0.9) for _ in planned)
     done: Counter[str] = Counter()
     for moment, (name, act) in zip(moments, planned, strict=True):
-        while ended() < moment and not over.is_set():
+        while seen.ended() < moment and not over.is_set():
             time.sleep(0.05)
+        if name == _KILLED:
+            seen.wait_claimed(workers, over)
         act()
         done[name] += 1
     return done
@@ -225,7 +232,7 @@ def run(machines: Machines, count: int, workers: int, kills: int, seed: int, pat
         began, over, done = time.monotonic(), threading.Event(), Counter[str]()
         disturber = threading.Thread(
             target=lambda: done.update(
-                disturb(machines, workers, kills, random.Random(seed), lambda: progress(database, job) / count, over)
+                disturb(machines, workers, kills, random.Random(seed), Progress(database, job, count), over)
             )
         )
         if kills:
@@ -238,6 +245,31 @@ def run(machines: Machines, count: int, workers: int, kills: int, seed: int, pat
             disturber.join()
         wait_for_job(database, job)
     return inspect(database, job, seconds, done)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the disturber looks at."""
+
+    database: Database
+    job: int
+    count: int
+
+    def ended(self) -> float:
+        """The part of the analyses that have ended."""
+        return progress(self.database, self.job) / self.count
+
+    def wait_claimed(self, workers: int, over: threading.Event) -> None:
+        """Return when so many claims are held, one of each worker; or after a while."""
+        ends = time.monotonic() + _CLAIM_S
+        while self._claims() < workers and time.monotonic() < ends and not over.is_set():
+            time.sleep(0.01)
+
+    def _claims(self) -> int:
+        with contextlib.suppress(Exception), self.database.reading() as session:
+            held = select(func.count(Analysis.claim.distinct())).where(Analysis.state == State.RUNNING)
+            return session.scalar(held) or 0
+        return 0
 
 
 def progress(database: Database, job: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,15 @@ def test_an_address_that_is_none_is_refused(text: str) -> None:
 
 def test_an_address_is_shown_without_its_password() -> None:
     assert shown(database_url("postgres://me:secret@h:5/x")) == "postgresql://me:***@h:5/x"
+
+
+def test_a_connection_that_comes_back_after_the_end_is_closed(tmp_path: Path) -> None:
+    database = Database(str(tmp_path / "analyses.db"))
+    database.migrate()
+    with database.reading() as session:
+        used = session.connection().connection.driver_connection
+        database.close()
+        database.close()
+    assert used is not None
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        used.execute("SELECT 1")

@@ -81,6 +81,7 @@ def test_a_list_is_filtered_by_its_form_and_its_address_says_how(page: Page) -> 
     page.select_option("#filter-state", "failed")
     page.wait_for_function("() => location.hash === '#analyses?state=failed'")
     page.wait_for_function("() => !document.querySelector('#rows .state-done')")
+    page.locator("#rows .state-failed").first.wait_for()
     assert page.locator("#rows .name").all_inner_texts() == ["2.png"]
     assert page.locator("#rows .error").inner_text().startswith("Not an image")
     page.fill("#filter-label", "no such label")

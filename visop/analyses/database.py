@@ -8,10 +8,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from visop.analyses.database_url import database_url, shown
 from visop.analyses.engine import MOST_CONNECTIONS, READS, WAIT_S, make_engine
@@ -43,7 +44,7 @@ class Database:
         self.address = shown(self.url)
         self.is_sqlite = self.url.drivername == "sqlite"
         self._engine: Engine = make_engine(self.url, lock_wait_s=lock_wait_s)
-        self._lock_wait_s = lock_wait_s
+        self._lock_wait_s, self._closed = lock_wait_s, False
         self._migrating, self._writing = threading.Lock(), threading.Lock()
         self._connecting = ThreadPoolExecutor(MOST_CONNECTIONS, "visop-connect")
 
@@ -92,8 +93,11 @@ class Database:
         return None
 
     def close(self) -> None:
-        """Close the connections. Idempotent."""
+        """Close the connections, and those in use when they come back. Idempotent."""
         self._connecting.shutdown(wait=False)
+        if not self._closed:
+            event.listen(self._engine.pool, "checkin", _end)
+        self._closed = True
         self._engine.dispose()
 
     @contextmanager
@@ -160,6 +164,11 @@ class Database:
         if type(error).__name__ in ("OperationalError", "InterfaceError") or error.connection_invalidated:
             return DatabaseUnavailable(f"the database {self.address} does not answer")
         return VisopError("the database cannot do what was asked for")
+
+
+def _end(_: object, connection: ConnectionPoolEntry) -> None:
+    """End a connection whose pool was closed while it was in use; by itself the pool would keep it."""
+    connection.invalidate()
 
 
 def _close(connecting: Future[Connection]) -> None:

@@ -46,9 +46,16 @@ class EngineDatabase:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False, isolation_level=None)
-            self._prepare(path)
         except (sqlite3.Error, OSError) as error:
             raise UsageError("engine_api", path, f"cannot be opened: {error}") from None
+        try:
+            self._prepare(path)
+        except sqlite3.Error as error:
+            self.close()
+            raise UsageError("engine_api", path, f"cannot be opened: {error}") from None
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the file. Idempotent."""

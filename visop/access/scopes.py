@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 
@@ -26,6 +27,8 @@ _GRPC_WORK = ("/omnisearch.Operator/Execute", "/FxWatcher/Call", "/pb.FxWatcher/
 _ENCODE = frozenset({"/v1/execute", "/embed", "/analysis"})
 _ENCODE_FOLDERS = ("/function/",)
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
+# Whole paths: an index or an application may be named ``search``, too, and is made and deleted under that name.
+_SEARCH = re.compile(r"/v1/(?:search|indexes/[^/]+/search|application/[^/]+/search/?)")
 
 
 def scope_of_method(method: str) -> Scope | None:
@@ -39,7 +42,7 @@ def scope_of_request(method: str, path: str) -> Scope | None:
         return Scope.ENCODE
     if path in _ANY or path.startswith(_ANY_FOLDERS):
         return None
-    if method in _READS or path.endswith("/search"):
+    if method in _READS or (method == "POST" and _SEARCH.fullmatch(path)):
         return Scope.SEARCH
     return Scope.WRITE
 

@@ -41,7 +41,7 @@ BELOW = {
     "spelling": set(),
     "machine": set(),
     "rpc": {"errors"},
-    "access": {"address", "errors", "settings"},
+    "access": {"address", "errors", "files", "settings"},
     "metrics": {"address", "contract", "errors", "rpc", "settings"},
     "settings": {"errors", "address", "spelling"},
     "vectors": {"errors"},
@@ -59,7 +59,7 @@ BELOW = {
     "processors": _CORE | {"images", "models"},
     "adapters": _CORE | {"images"},
     "serving": _CORE | {"access", "metrics", "rpc", "images", "processors", "adapters", "client"},  # or calls others
-    "client": {"address", "ahead", "rpc", "errors", "contract", "detection"},
+    "client": {"address", "ahead", "rpc", "errors", "files", "contract", "detection"},
     "encoding": _CORE | {"journal", "rpc", "images", "models", "processors", "serving", "client"},
     "detecting": _CORE | {"journal", "rpc", "images", "processors", "serving", "client", "encoding"},
     "page": set(),

@@ -16,6 +16,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+#: What tells a file from one that was written in its place, or changed.
+Version = tuple[int, int, int]
+
+
+def version_of(path: Path) -> Version | None:
+    """Inode, size and time of a file, which differ once it was changed or replaced; None if it cannot be looked at."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file; see ``whole_file``."""

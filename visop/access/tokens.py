@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-import os
 import re
 import secrets
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from pathlib import Path
 
 from visop.access.scopes import Scope, parsed
 from visop.errors import NotAllowed, NotAuthenticated, SettingsError
+from visop.files import version_of
 from visop.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class Tokens:
             self._more = read_tokens(more)
         except ValueError as error:
             raise SettingsError("tokens", "...", str(error)) from None
-        self._version = _version(file)
+        self._version = file and version_of(file)
         try:
             self._tokens = self._read()
         except (OSError, ValueError) as error:
@@ -136,7 +136,7 @@ class Tokens:
         return found[0]
 
     def _refresh(self) -> None:
-        version = _version(self._file)
+        version = self._file and version_of(self._file)
         if version == self._version:
             return
         self._version = version
@@ -175,14 +175,6 @@ def _time(text: str) -> datetime:
 
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode(errors="replace")).hexdigest()
-
-
-def _version(file: Path | None) -> tuple[int, int, int] | None:
-    try:
-        found = os.stat(file) if file else None
-    except OSError:
-        return None
-    return (found.st_ino, found.st_size, found.st_mtime_ns) if found else None
 
 
 def _reason(error: OSError | ValueError) -> str:

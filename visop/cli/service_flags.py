@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from visop.cli.flags import CommandParser, Commands, Formatter
+from visop.cli.flags import CommandParser, Commands, add_command
 from visop.errors import UsageError
 from visop.sources import printable
 
@@ -28,15 +28,7 @@ exit status:
 
 def add_group(commands: Commands, name: str, summary: str, notes: str) -> Commands:
     """Add a command that has commands of its own; what it returns takes those."""
-    parser = commands.add_parser(
-        name,
-        help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}.",
-        epilog=notes,
-        formatter_class=Formatter,
-        allow_abbrev=False,
-    )
-    parser.set_defaults(run=_print_help, parser=parser)
+    parser = add_command(commands, name, _print_help, summary, notes)
     return parser.add_subparsers(dest="action", metavar="ACTION", parser_class=CommandParser)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 
 from visop.errors import UsageError
+from visop.files import version_of
 
 _YES = ("1", "on", "true", "yes")
 
@@ -90,11 +91,11 @@ class _TokenFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._version, self._token = _version(path), _read_token(path)
+        self._version, self._token = version_of(path), _read_token(path)
 
     def token(self) -> str:
         """As it is now. Where the file cannot be read at the moment, as it was."""
-        if (version := _version(self._path)) not in (None, self._version):
+        if (version := version_of(self._path)) not in (None, self._version):
             self._version, self._token = version, _read_token(self._path)
         return self._token
 
@@ -140,11 +141,3 @@ def _read_token(path: Path) -> str:
     if not text or not text.isascii() or len(text.split()) != 1:
         raise UsageError("token_file", str(path), "must have one token, and nothing else")
     return text
-
-
-def _version(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns

@@ -7,7 +7,6 @@ changes nothing. Both servers ask for the pair at each handshake, which costs a 
 from __future__ import annotations
 
 import logging
-import os
 import ssl
 import threading
 from pathlib import Path
@@ -15,12 +14,13 @@ from pathlib import Path
 import grpc
 
 from visop.errors import SettingsError
+from visop.files import Version, version_of
 from visop.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-# Of files: they are written anew, or a link is turned to others, as Kubernetes does it.
-_Version = tuple[tuple[int, int, int] | None, ...]
+# They are written anew, or a link is turned to others, as Kubernetes does it.
+_Versions = tuple[Version | None, ...]
 
 
 class Certificates:
@@ -81,8 +81,8 @@ class Certificates:
             else:
                 logger.info("the certificate was read again")
 
-    def _look(self) -> _Version:
-        return tuple(map(_version, self._files))
+    def _look(self) -> _Versions:
+        return tuple(map(version_of, self._files))
 
     def _load(self) -> None:
         cert, key, *client_ca = (file.read_bytes() for file in self._files)
@@ -110,14 +110,6 @@ def _context(cert: Path, key: Path, client_ca: Path | None = None) -> ssl.SSLCon
 def _no_password() -> str:
     """OpenSSL would ask for one at the terminal."""
     return ""
-
-
-def _version(file: Path) -> tuple[int, int, int] | None:
-    try:
-        found = os.stat(file)
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _reason(error: OSError) -> str:

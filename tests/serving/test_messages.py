@@ -97,7 +97,7 @@ def test_an_answer_that_nobody_reads_is_given_up(start_server: Start, method: st
 
 
 def test_a_watcher_of_health_that_reads_nothing_holds_up_neither_health_nor_the_end(start_server: Start) -> None:
-    server = start_server()
+    server = start_server(lame_duck_s=1.0)  # the time in which watchers are told
     health = health_pb2_grpc.HealthStub(server.channel)
     with senders(server, 3, "/grpc.health.v1.Health/Watch", whole(b""), window=0):
         watched = health.Watch(health_pb2.HealthCheckRequest(), timeout=10)

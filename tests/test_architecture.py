@@ -28,6 +28,7 @@ _CORE = {
     "machine",
     "part_scheme",
     "progress",
+    "same_encoder",
     "sources",
     "stacking",
 }
@@ -50,6 +51,7 @@ BELOW = {
     "detection": {"errors"},
     "contract": {"detection", "errors", "stacking", "vectors"},
     "part_scheme": {"contract"},
+    "same_encoder": {"contract", "errors", "part_scheme"},
     "sources": {"errors", "images"},  # what a file is
     "images": _CORE - {"sources"},
     "annotations": _CORE | {"images"},

@@ -9,8 +9,8 @@ from tests.stub_operator import DIMENSION, StubOperator, serving, vector_of
 from visop.client import HEALTHY
 from visop.contract import OperatorInfo
 from visop.encoding.pool import Encoders, open_encoders
-from visop.encoding.same_encoder import is_same_encoder
 from visop.errors import ModelFailed, OtherEncoder, Unreachable, VisopError
+from visop.same_encoder import is_same_encoder
 from visop.settings import Settings
 
 OPERATOR = OperatorInfo("stub", "one", DIMENSION, "L2")

@@ -106,7 +106,7 @@ def _encode(names: Sequence[str], outputs: Outputs, arguments: argparse.Namespac
 @contextmanager
 def _open_encoder(arguments: argparse.Namespace) -> Iterator[tuple[StreamEncoder, OperatorInfo, int]]:
     """The running operator, or one in this process; what it is; and how many bytes one picture may have."""
-    from visop.encoding.same_encoder import check_is_encoder
+    from visop.same_encoder import check_is_encoder
 
     if arguments.operator:
         from visop.client import Client

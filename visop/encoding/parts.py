@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from visop.contract import OperatorInfo
-from visop.encoding.same_encoder import check_is_encoder
 from visop.errors import UsageError
 from visop.part_scheme import NO_PARTS, PartScheme, spoken_parts
 from visop.processors.registry import built_in_names
+from visop.same_encoder import check_is_encoder
 from visop.settings import Settings
 
 

@@ -12,10 +12,10 @@ from visop.client import Client
 from visop.contract import OperatorInfo
 from visop.encoding.encoded import EncodedPicture, EncodesParts, PictureEncoder
 from visop.encoding.parts import check_encodes_pictures, check_parts, settings_for
-from visop.encoding.same_encoder import check_same_encoder
 from visop.encoding.shared_work import Data, Item, Member, identities_of, work_on
 from visop.errors import VisopError
 from visop.part_scheme import of_pictures
+from visop.same_encoder import check_same_encoder
 from visop.settings import Settings
 
 _BATCH = 16

@@ -27,11 +27,11 @@ import numpy as np
 
 from visop.contract import OperatorInfo, Vector
 from visop.encoding.error_list import ERROR_HEADER, check_replaceable, error_row, whole_text
-from visop.encoding.same_encoder import is_same_encoder
 from visop.errors import UsageError, VisopError
 from visop.files import move
 from visop.journal import Journal
 from visop.rpc.statuses import code_of
+from visop.same_encoder import is_same_encoder
 from visop.sources.csv_cells import path_cell
 
 _ROW_TYPE = np.dtype("<f4")

@@ -15,12 +15,12 @@ from visop.contract import OperatorInfo, Vector
 from visop.detection import Box
 from visop.encoding.parts import processor_of
 from visop.encoding.pool import Encoders, open_encoders
-from visop.encoding.same_encoder import check_same_encoder
 from visop.errors import InvalidInput, UsageError, VisopError
 from visop.images.decode import ImageLimits
 from visop.images.fetching.fetch import Fetcher
 from visop.images.thumbnail import as_file
 from visop.part_scheme import NO_PARTS
+from visop.same_encoder import check_same_encoder
 from visop.search import DEFAULT_NAME, DEFAULT_URI
 from visop.search.absent_disks import Away
 from visop.search.attribute_table import AttributeTable

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from visop.encoding.pool import Encoders
-from visop.encoding.same_encoder import is_same_encoder
 from visop.errors import InvalidInput, VisopError
+from visop.same_encoder import is_same_encoder
 from visop.search.failures import Failures
 from visop.search.following import follow, in_chunks, is_complete
 from visop.search.names import collection_name

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Self
 
 from visop.contract import OperatorInfo
-from visop.encoding.same_encoder import differences
 from visop.errors import NotFound
 from visop.http.engine_errors import EngineError
 from visop.images.thumbnail import size_of
+from visop.same_encoder import differences
 from visop.search.errors import NoSuchIndex
 from visop.search.index import Index
 from visop.search.originals.address import folder_address

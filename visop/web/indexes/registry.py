@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from visop.contract import OperatorInfo
-from visop.encoding.same_encoder import differences
 from visop.errors import NotAllowed, NotFound, UsageError
 from visop.http.problems import Conflict
 from visop.part_scheme import PartScheme, spoken_parts
+from visop.same_encoder import differences
 from visop.search.attributes import Declared
 from visop.search.index import Index
 from visop.search.store import Collection

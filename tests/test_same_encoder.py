@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from visop.contract import OperatorInfo
-from visop.encoding.same_encoder import check_is_encoder, check_same_encoder, differences
 from visop.errors import OtherEncoder, UsageError
+from visop.same_encoder import check_is_encoder, check_same_encoder, differences
 
 OLD = OperatorInfo("vgg19", "vgg19-imagenet-avg-bilinear-bf16-1a2b3c4d5e6f", 512, "L2")
 NEW = OperatorInfo("vgg19", "vgg19-file-gem-head-whitened-bilinear-f32-ffffffffffff", 128, "L2")

@@ -20,6 +20,7 @@ from itertools import islice
 from sqlalchemy import delete, exists, select, text
 from sqlalchemy.orm import Session
 
+from visop.analyses.adding import add_missing
 from visop.analyses.columns import now
 from visop.analyses.database import Database
 from visop.analyses.errors import PicturesUnavailable
@@ -47,10 +48,21 @@ class KeptFile:
     Attributes:
         data: the file.
         digest: the SHA-256 of it.
+        media_type: such as ``image/jpeg``.
+        width: in pixels, upright; None if its header does not say.
+        height: as ``width``.
     """
 
     data: bytes
     digest: str
+    media_type: str
+    width: int | None
+    height: int | None
+
+    def row(self) -> Picture:
+        """A row for it."""
+        facts = {"media_type": self.media_type, "width": self.width, "height": self.height}
+        return Picture(digest=self.digest, size=len(self.data), **facts)
 
 
 class Pictures:
@@ -80,7 +92,8 @@ class Pictures:
 
     def keep(self, data: bytes) -> KeptFile:
         """Write the file of a picture that was checked. Its row comes with ``add``. Raises PicturesUnavailable."""
-        return KeptFile(data, self.store.keep(data))
+        width, height = size_of(data)
+        return KeptFile(data, self.store.keep(data), media_type_of(data), width or None, height or None)
 
     @contextmanager
     def keeping(self, data: bytes) -> Iterator[Future[KeptFile]]:
@@ -97,27 +110,15 @@ class Pictures:
                 self.discard([future.result().digest])
             raise
 
-    def add(self, session: Session, kept: KeptFile) -> Picture:
-        """Add the row of a picture, unless it is there, in the transaction that adds an analysis of it; return it.
+    def add(self, session: Session, kept: KeptFile) -> None:
+        """Add the row of a picture, unless it is there, in the transaction that adds an analysis of it.
 
         Raises:
             PicturesUnavailable: the file was deleted meanwhile with the last analysis of it, and cannot be written.
         """
         lock_pictures(session, [kept.digest])
-        picture = session.get(Picture, kept.digest)
-        if picture is None:
-            width, height = size_of(kept.data)
-            picture = Picture(
-                digest=kept.digest,
-                size=len(kept.data),
-                media_type=media_type_of(kept.data),
-                width=width or None,
-                height=height or None,
-            )
-            session.add(picture)
-            session.flush()
+        add_missing(session, kept.row())
         self.store.put(kept.digest, kept.data)
-        return picture
 
     def release(self, session: Session, digests: Collection[str]) -> list[str]:
         """Delete the rows of pictures that no analysis is of any more, in the transaction that took the last away.

@@ -9,8 +9,11 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm.attributes import set_committed_value
 
+from visop.analyses.adding import add_row, add_rows
 from visop.analyses.analyse import Answer
+from visop.analyses.columns import now
 from visop.analyses.database import Database
 from visop.analyses.deliveries import announce_analysis
 from visop.analyses.errors import NoSuchAnalysis, WrongState
@@ -170,22 +173,16 @@ class Records:
 
     def _create(self, session: Session, new: NewAnalysis, ended: Ended | None) -> Analysis:
         """Add the analysis with all that belongs to it, so that nothing of it needs to be read back."""
-        analysis = Analysis(
-            owner=new.owner,
-            state=State.QUEUED,
-            priority=INTERACTIVE,
-            source=new.source,
-            picture=self._pictures.add(session, new.kept) if new.kept else None,
-            results=result_rows(ended.answers) if ended else [],
-            operators=list(new.operators),
-            idempotency_key=new.key,
-            webhook=new.webhook,
-        )
-        if ended:
-            analysis.created = ended.started
-            _end(analysis, ended)
-        session.add(analysis)
-        session.flush()
+        if new.kept:
+            self._pictures.add(session, new.kept)
+        analysis = _made(new, ended)
+        analysis.id = add_row(session, analysis)
+        results = result_rows(ended.answers) if ended else []
+        for result in results:
+            result.analysis_id = analysis.id
+        add_rows(session, results)
+        set_committed_value(analysis, "results", results)
+        set_committed_value(analysis, "picture", new.kept.row() if new.kept else None)
         if ended:
             add_labels(session, analysis.id, ended.answers)
             announce_analysis(session, analysis)
@@ -211,6 +208,25 @@ class Records:
         if new.kept:
             self._pictures.add(session, new.kept)
             analysis.digest = new.kept.digest
+
+
+def _made(new: NewAnalysis, ended: Ended | None) -> Analysis:
+    analysis = Analysis(
+        owner=new.owner,
+        state=State.QUEUED,
+        priority=INTERACTIVE,
+        source=new.source,
+        digest=new.kept.digest if new.kept else None,
+        operators=list(new.operators),
+        idempotency_key=new.key,
+        webhook=new.webhook,
+        attempts=0,
+        created=ended.started if ended else now(),
+    )
+    analysis.updated = analysis.created
+    if ended:
+        _end(analysis, ended)
+    return analysis
 
 
 def _open_job(session: Session, analysis: Analysis) -> None:

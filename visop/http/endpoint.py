@@ -143,12 +143,10 @@ class Endpoint:
                 with self._calls.entered(late=True, peer=peer):
                     # Popped, so that a large body is not kept while its inputs wait for the model.
                     content_type = request.headers.get("content-type", "")
-                    task = await _in_thread(self._pool, partial(parse, Body(data.pop(), content_type)))
+                    task, answer = await _in_thread(self._pool, partial(_begun, parse, data, content_type))
                     if task.inputs:
                         answer = await self._call(task, deadline, request, peer, log)
-                    elif task.is_work:
-                        answer = await _in_thread(self._pool, partial(task.answer, ()))
-                if not task.inputs and not task.is_work:  # what needs no vector keeps no call from the model
+                if answer is None:  # what needs no vector keeps no call from the model
                     answer = await _in_thread(self._lookups, partial(task.answer, ()))
             return _response(answer, task, {TIMING: log.timing()})
 
@@ -210,6 +208,12 @@ class Endpoint:
 
 #: Adds the routes of an interface to the application; the endpoint serves their requests.
 Extend = Callable[[FastAPI, Endpoint], None]
+
+
+def _begun(parse: Callable[[Body], Task], data: list[bytes], content_type: str) -> tuple[Task, bytes | Response | None]:
+    """The task of a body, which is taken out of ``data``; and its answer, if it is work that needs no vector."""
+    task = parse(Body(data.pop(), content_type))
+    return task, task.answer(()) if task.is_work and not task.inputs else None
 
 
 def _response(answer: bytes | Response, task: Task, headers: Mapping[str, str]) -> Response:

@@ -20,7 +20,7 @@ Value = int | float | str
 # SQLite refuses what is nested deeper than 1000, and Python's own limit is near that.
 _DEEPEST = 100
 _COMPARISONS = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_LARGEST = 2**63 - 1
+_LEAST, _LARGEST = -(2**63), 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -174,6 +174,8 @@ class _Parser:
 
     def _signed(self) -> Condition:
         if sign := self._takes("-", "+"):
+            if sign == "-" and self._is_least():
+                return self._literal("number", is_negative=True)
             return _made("number", f"({sign}{{}})", self._must_be(self._nested(self._signed), "number"))
         base = self._primary()
         if self._takes("**"):
@@ -252,18 +254,24 @@ class _Parser:
             raise self._wrong(f"there is no field {token.text}; there are: {there}", token)
         return self._fields[token.text]
 
-    def _literal(self, kind: Kind | None = None) -> Condition:
+    def _is_least(self) -> bool:
+        """Whether the least whole number comes next, which is a number only together with its sign."""
+        return self._token.kind == "number" and self._token.text == str(-_LEAST)
+
+    def _literal(self, kind: Kind | None = None, *, is_negative: bool = False) -> Condition:
         token = self._token
         if token.kind not in ("number", "text") or kind not in (None, token.kind):
             raise self._wrong(f"expects a {kind or 'value'} in place of {token.text!r}")
         self._next += 1
-        return _value(token.text if token.kind == "text" else self._number(token.text))
+        return _value(token.text if token.kind == "text" else self._number(token.text, is_negative=is_negative))
 
-    def _number(self, text: str) -> int | float:
+    def _number(self, text: str, *, is_negative: bool) -> int | float:
         # Python refuses to read a whole number of thousands of digits.
         number = int(text) if text.isdecimal() and len(text) <= len(str(_LARGEST)) else float(text)
-        if abs(number) > _LARGEST:
-            raise self._wrong(f"a number is too large: at most {_LARGEST}", self._tokens[self._next - 1])
+        number = -number if is_negative else number
+        if not _LEAST <= number <= _LARGEST:
+            limit = f"small: at least {_LEAST}" if is_negative else f"large: at most {_LARGEST}"
+            raise self._wrong(f"a number is too {limit}", self._tokens[self._next - 1])
         return number
 
     def _list(self) -> list[Value]:
@@ -273,9 +281,8 @@ class _Parser:
         while not self._takes(closing):
             if values:
                 self._must_take(",")
-            is_negative = self._takes("-")
-            (value,) = self._literal("number" if is_negative else None).values
-            values.append(-value if is_negative and not isinstance(value, str) else value)
+            is_negative = bool(self._takes("-"))
+            values += self._literal("number" if is_negative else None, is_negative=is_negative).values
         return values
 
     @property

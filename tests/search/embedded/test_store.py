@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,11 @@ import pytest
 from visop.contract import OperatorInfo
 from visop.detection import Detection, Part
 from visop.errors import UsageError
+from visop.search.embedded.allowed_rows import AllowedRows
 from visop.search.embedded.collection import EmbeddedCollection
 from visop.search.embedded.database import Database
+from visop.search.embedded.filters import condition_of
+from visop.search.embedded.rows import fields_of
 from visop.search.embedded.store import EmbeddedStore
 from visop.search.errors import NoSuchIndex, StoreDamaged, StoreFull, StoreReadOnly
 from visop.search.limits import BatchLimits
@@ -129,6 +133,44 @@ def test_rows_behind_the_index_are_found_and_deleted_ones_are_not(filled: Path, 
         writer.tune("FLAT")
         assert found(reader, made[7], 10) == nearest(now, made[7], 10, is_there)
         assert not list(filled.glob("*.faiss*"))
+
+
+def test_a_filter_means_what_is_written_deleted_and_changed_after_it_was_first_asked_for(
+    filled: Path, made: np.ndarray
+) -> None:
+    expression, width = "width % 20 == 0", np.arange(603)
+    with EmbeddedStore(filled, SMALL) as store, EmbeddedStore(filled, SMALL) as other:
+        writer, reader = store.find("test"), other.find("test")
+        assert found(reader, made[40], 40, expression) == nearest(made, made[40], 40, width[:600] % 20 == 0)
+        writer.upsert(rows_of(vectors(3, seed=9), first=600))
+        writer.delete([f"{40:064x}"])
+        now = np.concatenate([made, vectors(3, seed=9)])
+        meets = (width % 20 == 0) & (width != 40)
+        assert found(reader, made[40], 40, expression) == nearest(now, made[40], 40, meets)
+        (changed,) = rows_of(made[41:42], first=41)
+        writer.upsert([replace(changed, picture=replace(changed.picture, width=60))])
+        (now_too,) = rows_of(made[80:81], first=80)
+        writer.upsert([replace(now_too, picture=replace(now_too.picture, width=81))])
+        meets[41], meets[80] = True, False
+        assert found(reader, made[40], 40, expression) == nearest(now, made[40], 40, meets)
+
+
+def test_a_filter_is_not_looked_up_again_because_of_what_is_written(filled: Path, made: np.ndarray) -> None:
+    with EmbeddedStore(filled, SMALL) as store, closing(Database(filled / "test__1.sqlite", "test")) as database:
+        allowed, condition = AllowedRows(), condition_of("width < 9", fields_of({}))
+        with database.reading() as connection:
+            assert allowed.known(connection, "width < 9", condition) is None
+            assert len(allowed.looked_up(connection, "width < 9", condition)) == 9
+        store.find("test").upsert([*rows_of(vectors(50, seed=9), first=600), _of_width(5)])
+        with database.reading() as connection:
+            known = allowed.known(connection, "width < 9", condition)
+            assert known is not None
+            assert known.tolist() == [*range(1, 10), 651]
+
+
+def _of_width(width: int) -> Row:
+    (row,) = rows_of(vectors(1, seed=10), first=700)
+    return replace(row, picture=replace(row.picture, width=width))
 
 
 def test_an_index_is_built_in_the_background_and_completed(path: Path) -> None:

@@ -14,6 +14,7 @@ from visop.contract import OperatorInfo, Vector
 from visop.errors import UsageError
 from visop.search.attributes import Declared, check_attributes
 from visop.search.embedded import rows as tables
+from visop.search.embedded.allowed_rows import AllowedRows
 from visop.search.embedded.builder import IndexBuilder
 from visop.search.embedded.database import Database
 from visop.search.embedded.filters import EVERYTHING, Condition, condition_of
@@ -62,7 +63,7 @@ class EmbeddedCollection:
         self.operator, self.attributes = operator, attributes
         self.changing, self.limits = changing, limits
         self._fields = tables.fields_of(attributes)
-        self._memory = Memory(database.path.parent, operator.dimension)
+        self._memory, self._allowed = Memory(database.path.parent, operator.dimension), AllowedRows()
         flat = _FLAT_NUMBERS // operator.dimension if limits.flat is None else limits.flat
         self._builder = IndexBuilder(database, uri, flat)
 
@@ -147,8 +148,8 @@ class EmbeddedCollection:
         for attempt in range(_ATTEMPTS):
             with suppress(Replaced), self._database.reading(expression) as connection:
                 loaded = self._memory.as_of(connection, is_last=attempt == _ATTEMPTS - 1)
-                known = partial(self._memory.known, connection, expression)
-                allowed = partial(self._memory.allowed, connection, expression, condition)
+                known = partial(self._allowed.known, connection, expression, condition)
+                allowed = partial(self._allowed.looked_up, connection, expression, condition)
                 metric = self.operator.metric_type
                 search = Search(connection, loaded, metric, self.attributes, condition, known, allowed)
                 return [search.nearest(np.asarray(vector, np.float32), k) for vector in vectors]

@@ -1,4 +1,4 @@
-"""What of a collection is in memory: the vectors that no index has, and the rows that filters mean."""
+"""What of a collection is in memory: the vectors that no index has, and where the index over the others is."""
 
 from __future__ import annotations
 
@@ -7,22 +7,13 @@ import sqlite3
 import threading
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from visop.search.embedded.filters import Condition
 from visop.search.embedded.nearest import Vectors
 from visop.search.embedded.recent import RecentVectors
 from visop.search.embedded.vector_index import IndexFacts, VectorIndex
 
 _log = logging.getLogger(__name__)
 
-Rows = npt.NDArray[np.int64]
-
 _CHUNK = 10_000
-
-# Filters whose rows are remembered until the collection changes.
-_REMEMBERED = 4
 
 
 class Replaced(Exception):
@@ -42,7 +33,6 @@ class Memory:
         self._lock = threading.Lock()
         self._version = -1
         self._vectors = Vectors(None, RecentVectors(dimension))
-        self._allowed: dict[tuple[str, int], Rows] = {}
 
     def as_of(self, connection: sqlite3.Connection, *, is_last: bool) -> Vectors:
         """Return all vectors that a transaction sees; perhaps some more, and some that are gone.
@@ -56,24 +46,6 @@ class Memory:
                 self._vectors = self._loaded(connection, is_last=is_last)
                 self._version = version
             return self._vectors
-
-    def known(self, connection: sqlite3.Connection, expression: str) -> Rows | None:
-        """Return what ``allowed`` found of an expression, unless the collection has changed since."""
-        with self._lock:
-            return self._allowed.get((expression, version_of(connection)))
-
-    def allowed(self, connection: sqlite3.Connection, expression: str, condition: Condition) -> Rows:
-        """Return the rows that meet a condition, sorted."""
-        known = self.known(connection, expression)
-        if known is not None:
-            return known
-        sql = f"SELECT row FROM pictures JOIN parts ON parts.picture = pictures.number WHERE {condition.sql}"  # noqa: S608
-        found = np.sort(np.fromiter((row for (row,) in connection.execute(sql, condition.values)), np.int64))
-        with self._lock:
-            while len(self._allowed) >= _REMEMBERED:
-                del self._allowed[next(iter(self._allowed))]
-            self._allowed[expression, version_of(connection)] = found
-        return found
 
     def _loaded(self, connection: sqlite3.Connection, *, is_last: bool) -> Vectors:
         index, recent = self._vectors.index, self._vectors.recent

@@ -14,6 +14,7 @@ import numpy as np
 from visop.contract import Vector
 from visop.detection import Detection, Part
 from visop.search.attributes import Attribute, AttributeType, Declared
+from visop.search.embedded.allowed_rows import note_rewritten
 from visop.search.embedded.database import NUMBERS, columns_of
 from visop.search.embedded.filters import Condition, Field, Kind
 from visop.search.schema import Picture, Row, read_names
@@ -51,6 +52,8 @@ def write(connection: sqlite3.Connection, rows: Sequence[Row], declared: Declare
     """Write pictures; what is there of them is replaced, but for vectors that are the same."""
     given = {row.picture.id: row for row in rows}
     before = dict(_numbers(connection, list(given)))
+    if before:
+        note_rewritten(connection)
     there = _stored_parts(connection, list(before))
     ids = {id_: number for number, id_ in before.items()}
     for id_, row in given.items():

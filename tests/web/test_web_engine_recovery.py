@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from tests.conftest import make_scene, picture_file, running, wait_until
-from tests.engine_client import EngineClient
+from tests.engine_client import EngineClient, given
 from tests.search.conftest import colour_of
 from tests.toys import ToyProcessor
 from tests.web.test_web_engine import BLUE, RED, open_engine_site
@@ -125,3 +127,78 @@ def test_killed_while_it_is_filled_and_emptied_it_has_whole_entities_and_nothing
                 assert httpx.get(each["_docs"]["image"]["url"]).status_code == 200
             engine.upload("art", image=make_scene({(1, 2, 3): (4, 4, 20, 20)}))
             assert len(list((tmp_path / "engine" / "pictures").rglob("[0-9a-f]" * 64))) == len(entities) + 1
+
+
+@contextmanager
+def site_on_slow_storage(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[EngineClient, Slow]]:
+    """A site that copies pictures into an object storage, and what makes that slow; with an application ``art``."""
+    slow = Slow()
+
+    def pipe_file(files: MemoryFileSystem, path: str, value: bytes, **options: object) -> None:
+        write(files, path, value, **options)
+        slow.wait_for(value)
+
+    write = MemoryFileSystem.pipe_file
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", pipe_file)
+    with open_engine_site(home, keep_originals=f"memory://{home.name}") as engine:
+        engine.register("own", "visop", "encoder")
+        engine.pipeline("plain", "own")
+        engine.application("art", "art-bucket", image="plain")
+        try:
+            yield engine, slow
+        finally:
+            slow.go_on.set()
+
+
+class Slow:
+    """Holds up who writes a file, the first time."""
+
+    def __init__(self) -> None:
+        self.file = b""
+        self.is_held, self.go_on = threading.Event(), threading.Event()
+
+    def wait_for(self, value: bytes) -> None:
+        if value == self.file and not self.is_held.is_set():
+            self.is_held.set()
+            assert self.go_on.wait(30)
+
+
+def test_nobody_waits_while_a_picture_is_copied_into_a_slow_object_storage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with site_on_slow_storage(tmp_path, monkeypatch) as (engine, slow), ThreadPoolExecutor(1) as threads:
+        slow.file = picture_file(RED)
+        upload = threads.submit(engine.upload, "art", image=slow.file)
+        assert slow.is_held.wait(30)
+        blue = engine.upload("art", image=picture_file(BLUE))
+        engine.application("other", "other-bucket", image="plain")
+        assert engine.search("art", image=picture_file(RED)) == [blue["_id"]]
+        slow.go_on.set()
+        assert engine.search("art", 1, image=picture_file(RED)) == [upload.result()["_id"]]
+
+
+def test_a_copy_that_is_deleted_with_another_entity_during_an_upload_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with site_on_slow_storage(tmp_path, monkeypatch) as (engine, slow), ThreadPoolExecutor(1) as threads:
+        slow.file = picture_file(RED)
+        upload = threads.submit(engine.upload, "art", image=slow.file)
+        assert slow.is_held.wait(30)
+        other = engine.upload("art", image=slow.file)
+        engine.call("DELETE", f"/application/art/entity/{other['_id']}")
+        slow.go_on.set()
+        address = upload.result()["_docs"]["image"]["url"]
+        assert httpx.get(address).content == slow.file
+
+
+def test_an_upload_into_an_application_that_is_deleted_meanwhile_leaves_no_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with site_on_slow_storage(tmp_path, monkeypatch) as (engine, slow), ThreadPoolExecutor(1) as threads:
+        slow.file = picture_file(RED)
+        upload = threads.submit(engine.http.post, "/application/art/upload", json={"fields": given(image=slow.file)})
+        assert slow.is_held.wait(30)
+        engine.call("DELETE", "/application/art?force=true")
+        slow.go_on.set()
+        assert upload.result().status_code == 404
+        assert not [path for path in MemoryFileSystem.store if tmp_path.name in path]

@@ -20,7 +20,7 @@ from visop.web.engine.engine_route import (
     own_pictures,
     serve,
 )
-from visop.web.engine.entities import StoredEntity
+from visop.web.engine.entity_writer import StoredEntity
 from visop.web.engine.own_pictures import PREFIX, address_of
 from visop.web.engine.service import EngineService
 from visop.web.file_answer import FileAnswer

@@ -39,6 +39,7 @@ class FieldIndexes:
         self._indexes: dict[str, Index] = {}
         self._folders: dict[str, OriginalsFolder] = {}
         self._lock = threading.Lock()
+        self._opening = threading.Lock()  # held while an object storage is asked
 
     def __enter__(self) -> Self:
         return self
@@ -84,17 +85,46 @@ class FieldIndexes:
             why = f"its operators are others than when the application was made: {'; '.join(differing)}"
             raise EngineError("PipelineIllegalError", f"pipeline {pipeline}: {why}")
 
-    def keep(self, name: str, bucket: str, pictured: Pictured, url: str) -> str:
-        """Put a picture into an index, with a copy of its file, unless it is there; its id. Hold ``store.changing``."""
-        id_ = pictured.id
+    def copy(self, name: str, bucket: str, pictured: Pictured) -> str:
+        """Write a copy of a picture that is not in an index yet; its address, or nothing if it is in the index.
+
+        Takes as long as an object storage does, so ``store.changing`` should not be held. ``settle`` is called when the
+        index has the picture.
+        """
         with safe_errors():
             collection = self.find(name).collection
-            if not collection.known([id_]):
-                folder = self._folder(name, bucket, collection)
-                kept = folder.keep(id_, pictured.data)
+            if collection.known([pictured.id]):
+                return ""
+            return self._folder(name, bucket, collection).keep(pictured.id, pictured.data)
+
+    def settle(self, name: str, bucket: str, id_: str) -> None:
+        """Tell that an index has the picture that was copied."""
+        with safe_errors():
+            self._folder(name, bucket, self.find(name).collection).settle([id_])
+
+    def put(self, name: str, pictured: Pictured, url: str, kept: str) -> None:
+        """Put a picture into an index, unless it is there. Hold ``store.changing``.
+
+        Args:
+            name: of the index.
+            pictured: the picture.
+            url: its address; empty of an upload.
+            kept: the address of its copy.
+        """
+        with safe_errors():
+            collection = self.find(name).collection
+            if not collection.known([pictured.id]):
                 collection.upsert([Row(_picture(pictured, url, kept), pictured.vector, pictured.parts)])
-                folder.settle([id_])
-        return id_
+
+    def has(self, name: str, id_: str) -> bool:
+        """Whether a picture is in an index."""
+        with safe_errors():
+            return bool(self.find(name).collection.known([id_]))
+
+    def discard(self, name: str, bucket: str, id_: str) -> None:
+        """Delete a copy that was written for nothing. Hold ``store.changing``."""
+        with safe_errors():
+            OriginalsFolder(self._address(name, bucket)).delete([id_])
 
     def remove(self, name: str, ids: list[str]) -> None:
         """Take pictures out of an index, with the copies of their files. Hold ``store.changing``."""
@@ -122,7 +152,7 @@ class FieldIndexes:
             index.close()
 
     def _folder(self, name: str, bucket: str, collection: Collection) -> OriginalsFolder:
-        with self._lock:
+        with self._opening:
             if name not in self._folders:
                 folder = OriginalsFolder(self._address(name, bucket))
                 place = file_of(self._beside.uri) or Path(shown_uri(self._beside.uri))

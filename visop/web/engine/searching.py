@@ -15,7 +15,8 @@ from visop.search.ranking import MAX_K
 from visop.search.store import Collection
 from visop.web.engine.applications import Applications
 from visop.web.engine.documents import Facts
-from visop.web.engine.entities import Entities, StoredEntity
+from visop.web.engine.entities import Entities
+from visop.web.engine.entity_writer import StoredEntity
 from visop.web.engine.fields import pictures_of, values_of, weight_of
 from visop.web.engine.indexes import FieldIndexes
 from visop.web.engine.messages import Search

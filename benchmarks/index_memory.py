@@ -1,11 +1,10 @@
-"""Measure memory against the number of indexed pictures, in the process that indexes and in the store.
+"""Measure memory against the number of indexed pictures, in the process that indexes them into a file.
 
     python -m benchmarks.index_memory
     python -m benchmarks.index_memory --pictures 2000     # a quick check that it still runs
 
-Milvus Lite runs in a separate process here, because it keeps the rows in memory and they should not be counted as
-visop's. Only the pipeline is measured: the pictures have 8 x 8 random pixels, the operator returns random vectors, and
-no graph is built over them.
+What is measured is all but the encoder: the pictures have 8 x 8 random pixels, and the operator returns random vectors.
+Memory that is no file is what the system cannot take back.
 """
 
 from __future__ import annotations
@@ -23,8 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PILImage
 
-from benchmarks.report import machine_facts, markdown_table
-from benchmarks.server_process import ServerProcess
+from benchmarks.report import machine_facts, markdown_table, memory_mib
 from visop.contract import Encoder
 from visop.encoding.local import LocalEncoder
 from visop.encoding.pool import Encoders
@@ -36,14 +34,6 @@ DEFAULT_PICTURES = 100_000
 
 _READ_AT = (1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000)
 _DIMENSION = 256
-
-# ServerProcess passes the address to listen on in OP_ENDPOINT.
-_MILVUS_LITE = """
-import os, sys
-from milvus_lite.adapter.grpc.server import run_server
-host, port = os.environ["OP_ENDPOINT"].split(":")
-run_server(sys.argv[1], host, int(port))
-"""
 
 
 class Noise(Encoder):
@@ -63,28 +53,24 @@ class Noise(Encoder):
 
 
 class Curve:
-    """Resident memory of this process and of the store.
+    """Resident memory of this process.
 
     Attributes:
-        points: number of pictures -> MiB of this process and MiB of the store.
+        points: number of pictures -> MiB, and MiB of it that are no file.
     """
 
-    def __init__(self, store: ServerProcess, last: int) -> None:
-        self._store, self._last = store, last
+    def __init__(self, last: int) -> None:
+        self._last = last
         self._lock = threading.Lock()
         self._done = 0
-        self.points: dict[int, tuple[float, float]] = {}
-        self._read()
+        self.points = {0: memory_mib()}
 
     def count(self) -> None:
         """Count a finished picture, and read the memory at chosen numbers of pictures."""
         with self._lock:
             self._done += 1
             if self._done in _READ_AT or self._done == self._last:
-                self._read()
-
-    def _read(self) -> None:
-        self.points[self._done] = resident_mib(), self._store.resident_mib()
+                self.points[self._done] = memory_mib()
 
 
 def main() -> None:
@@ -96,18 +82,14 @@ def main() -> None:
 
 
 def memory_table(pictures: int) -> str:
-    """Generate and index this many pictures; return a Markdown table of the memory of both processes."""
+    """Generate and index this many pictures; return a Markdown table of the memory meanwhile."""
     with tempfile.TemporaryDirectory(prefix="visop-") as scratch:
         folder = Path(scratch) / "pictures"
         make_small_pictures(folder, pictures)
-        with ServerProcess(["-c", _MILVUS_LITE, f"{scratch}/memory.db"]) as store:
-            store.wait_for_port()
-            curve, seconds = index_pictures(
-                folder, pictures, store, replace(Settings(), cache_dir=Path(scratch) / "cache")
-            )
-    rows = [(f"{done:,}", f"{ours:.0f}", f"{theirs:.0f}") for done, (ours, theirs) in curve.points.items()]
+        curve, seconds = index_pictures(folder, pictures, Path(scratch))
+    rows = [(f"{done:,}", *map(str, mib)) for done, mib in curve.points.items()]
     title = f"{pictures:,} pictures without an encoder: {pictures / seconds:.0f} pictures/s"
-    return f"{title}\n\n{markdown_table(('pictures', 'indexing MiB', 'Milvus Lite MiB'), rows)}"
+    return f"{title}\n\n{markdown_table(('pictures', 'MiB', 'of it no file'), rows)}"
 
 
 def make_small_pictures(folder: Path, count: int) -> None:
@@ -120,26 +102,20 @@ def make_small_pictures(folder: Path, count: int) -> None:
         os.utime(path, (1_600_000_000, 1_600_000_000))
 
 
-def index_pictures(folder: Path, pictures: int, store: ServerProcess, settings: Settings) -> tuple[Curve, float]:
+def index_pictures(folder: Path, pictures: int, scratch: Path) -> tuple[Curve, float]:
     """Index a folder; return the memory meanwhile and the seconds that it took."""
-    operator = Noise()
+    operator, settings = Noise(), replace(Settings(), cache_dir=scratch / "cache")
     with Pipeline(operator, settings) as pipeline:
         encoder = LocalEncoder(operator.info(), pipeline)
         members = Encoders(encoder.info, settings.max_image_bytes, {"noise": encoder})
-        with Index.open(f"http://{store.address}", "memory", settings=settings, encoders=members) as index:
-            curve = Curve(store, pictures)
+        with Index.open(f"{scratch}/memory.db", "memory", settings=settings, encoders=members) as index:
+            curve = Curve(pictures)
             started = time.perf_counter()
-            added = index.add(folder, index_type="FLAT", on_done=curve.count)
+            added = index.add(folder, on_done=curve.count)
             elapsed = time.perf_counter() - started
     if added.new != pictures:
         raise SystemExit(f"{added.new} of {pictures} pictures were indexed")
     return curve, elapsed
-
-
-def resident_mib() -> float:
-    """What this process has in memory."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 if __name__ == "__main__":

@@ -49,6 +49,12 @@ def _versions() -> Iterable[str]:
             continue
 
 
+def memory_mib() -> tuple[int, int]:
+    """Resident memory of this process: all of it, and what is no file."""
+    found = dict(line.split()[:2] for line in Path("/proc/self/status").read_text().splitlines() if "kB" in line)
+    return int(found["VmRSS:"]) // 1024, int(found["RssAnon:"]) // 1024
+
+
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Format a Markdown table with the first column aligned left and the others, which hold numbers, right."""
     ruler = [":--", *("--:" for _ in header[1:])]

@@ -27,8 +27,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as PILImage
 
-from benchmarks.index_memory import DEFAULT_PICTURES, memory_table, resident_mib
-from benchmarks.report import machine_facts
+from benchmarks.index_memory import DEFAULT_PICTURES, memory_table
+from benchmarks.report import machine_facts, memory_mib
 from visop.encoding.local import LocalEncoder, open_local
 from visop.encoding.pool import Encoders
 from visop.errors import VisopError
@@ -211,10 +211,10 @@ def memory_curve() -> Iterator[list[tuple[float, float]]]:
 
     def watch() -> None:
         while not stop.wait(_SAMPLE_S):
-            curve.append((time.perf_counter() - started, resident_mib()))
+            curve.append((time.perf_counter() - started, memory_mib()[0]))
 
     thread = threading.Thread(target=watch, daemon=True)
-    curve.append((0.0, resident_mib()))
+    curve.append((0.0, memory_mib()[0]))
     thread.start()
     try:
         yield curve

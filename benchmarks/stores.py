@@ -26,7 +26,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.report import machine_facts, markdown_table, percentile
+from benchmarks.report import machine_facts, markdown_table, memory_mib, percentile
 from visop.contract import OperatorInfo
 from visop.search.schema import Picture, Row
 from visop.search.store import Collection, open_store
@@ -150,12 +150,6 @@ def rows_of(first: int, vectors: Floats, widths: npt.NDArray[np.int64]) -> list[
         Row(Picture(f"{number:064x}", (f"/pictures/{number}.jpg",), int(width), 600, 90_000, number, number), vector)
         for number, (vector, width) in enumerate(zip(vectors, widths, strict=True), first)
     ]
-
-
-def memory_mib() -> tuple[int, int]:
-    """Resident memory of this process: all of it, and what is no file."""
-    found = dict(line.split()[:2] for line in Path("/proc/self/status").read_text().splitlines() if "kB" in line)
-    return int(found["VmRSS:"]) // 1024, int(found["RssAnon:"]) // 1024
 
 
 def expected(vectors: Floats, widths: npt.NDArray[np.int64], queries: Floats, below: int) -> list[set[int]]:

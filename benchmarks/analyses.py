@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _row(megapixels: float, client: Client, web: http.client.HTTPConnection, count: int) -> Sequence[str]:
-    pictures = list(_pictures(megapixels, count + _WARM))
+    pictures = list(jpegs(megapixels, count + _WARM))
     calls: list[float] = []
     records: list[float] = []
     for picture in pictures:
@@ -89,7 +89,7 @@ def _service(operator: ServerProcess, database: str, folder: str) -> Iterator[ht
             yield web
 
 
-def _pictures(megapixels: float, count: int) -> Iterator[bytes]:
+def jpegs(megapixels: float, count: int) -> Iterator[bytes]:
     """JPEGs of noise that is smooth as photographs are, each another one."""
     random = np.random.default_rng(int(megapixels * 1000))
     side = int((megapixels * 1e6) ** 0.5)

@@ -57,6 +57,8 @@ def _job(
         "updated": moment(job.updated),
         "finished": moment(job.finished),
     }
+    if job.owner:
+        found["owner"] = job.owner
     if job.error_code:
         found["error"] = error_json(job.error_code, job.error)
     return found

@@ -18,6 +18,7 @@ from visop.analyses.errors import NoSuchJob, WrongState
 from visop.analyses.job_ends import end_jobs
 from visop.analyses.listing_jobs import UPLOAD, analysis_of
 from visop.analyses.models import Analysis, Job, Label, Result
+from visop.analyses.ownership import is_of
 from visop.analyses.pictures import KeptFile, Pictures
 from visop.analyses.states import BATCH, JobState, State
 
@@ -78,8 +79,8 @@ class Jobs:
                 raise
             return there
 
-    def get(self, id_: int, owner: str = "") -> Job:
-        """One job. Raises NoSuchJob."""
+    def get(self, id_: int, owner: str | None = "") -> Job:
+        """One job; ``owner``: whose it must be, as ``is_of``. Raises NoSuchJob."""
         with self._database.reading() as session:
             return _found(session, id_, owner)
 
@@ -88,9 +89,9 @@ class Jobs:
         with self._database.reading() as session:
             return session.scalar(select(Job).where(Job.owner == owner, Job.idempotency_key == key))
 
-    def newest(self, owner: str, state: str | None, limit: int, before: int | None) -> Sequence[Job]:
+    def newest(self, owner: str | None, state: str | None, limit: int, before: int | None) -> Sequence[Job]:
         """The newest jobs; of those with a smaller id than ``before``, if it is given."""
-        chosen = select(Job).where(Job.owner == owner).order_by(Job.id.desc()).limit(limit)
+        chosen = select(Job).where(is_of(Job.owner, owner)).order_by(Job.id.desc()).limit(limit)
         if state:
             chosen = chosen.where(Job.state == state)
         if before is not None:
@@ -98,12 +99,14 @@ class Jobs:
         with self._database.reading() as session:
             return session.scalars(chosen).all()
 
-    def add_pictures(self, id_: int, owner: str, first: int | None, pictures: Sequence[tuple[str, KeptFile]]) -> Job:
+    def add_pictures(
+        self, id_: int, owner: str | None, first: int | None, pictures: Sequence[tuple[str, KeptFile]]
+    ) -> Job:
         """Add pictures to an open job. Sent again with the same position, they change nothing.
 
         Args:
             id_: of the job.
-            owner: whose it is.
+            owner: whose it must be, as ``is_of``.
             first: the position of the first one; None is after all others.
             pictures: (name, file) each.
 
@@ -118,7 +121,7 @@ class Jobs:
             self._add(session, job, job.expanded if first is None else first, pictures)
             return job
 
-    def complete(self, id_: int, owner: str) -> Job:
+    def complete(self, id_: int, owner: str | None) -> Job:
         """Close an open job: it has all of its pictures. Raises NoSuchJob."""
         with self._database.session() as session:
             job = _found(session, id_, owner, lock=True)
@@ -129,17 +132,17 @@ class Jobs:
         end_jobs(self._database, [id_])
         return self.get(id_, owner)
 
-    def pause(self, id_: int, owner: str) -> Job:
+    def pause(self, id_: int, owner: str | None) -> Job:
         """Begin no more of its analyses; what runs is finished. Raises NoSuchJob, WrongState."""
         return self._change(id_, owner, JobState.PAUSED, (JobState.QUEUED, JobState.RUNNING))
 
-    def resume(self, id_: int, owner: str) -> Job:
+    def resume(self, id_: int, owner: str | None) -> Job:
         """Go on with a job that was paused. Raises NoSuchJob, WrongState."""
         job = self._change(id_, owner, JobState.RUNNING, (JobState.PAUSED,))
         end_jobs(self._database, [id_])
         return job
 
-    def cancel(self, id_: int, owner: str) -> Job:
+    def cancel(self, id_: int, owner: str | None) -> Job:
         """End a job with all of its analyses; results that are there stay. Raises NoSuchJob, WrongState."""
         with self._database.session() as session:
             job = _found(session, id_, owner, lock=True)
@@ -154,7 +157,7 @@ class Jobs:
             announce_job(session, job)
             return job
 
-    def retry(self, id_: int, owner: str) -> Job:
+    def retry(self, id_: int, owner: str | None) -> Job:
         """Queue again what failed. Raises NoSuchJob; WrongState if the job was cancelled."""
         with self._database.session() as session:
             job = _found(session, id_, owner, lock=True)
@@ -171,7 +174,7 @@ class Jobs:
         end_jobs(self._database, [id_])
         return self.get(id_, owner)
 
-    def delete(self, id_: int, owner: str) -> None:
+    def delete(self, id_: int, owner: str | None) -> None:
         """Delete a job with its analyses and their pictures. Raises NoSuchJob."""
         with self._database.session() as session:
             _found(session, id_, owner, lock=True)
@@ -180,7 +183,7 @@ class Jobs:
             left = self._pictures.release(session, [each for each in digests if each])
         self._pictures.discard(left)
 
-    def _change(self, id_: int, owner: str, state: JobState, before: Sequence[JobState]) -> Job:
+    def _change(self, id_: int, owner: str | None, state: JobState, before: Sequence[JobState]) -> Job:
         with self._database.session() as session:
             job = _found(session, id_, owner, lock=True)
             if job.state != state and job.state not in before:
@@ -227,8 +230,8 @@ def _made(new: NewJob) -> Job:
     )
 
 
-def _found(session: Session, id_: int, owner: str, *, lock: bool = False) -> Job:
-    chosen = select(Job).where(Job.id == id_, Job.owner == owner)
+def _found(session: Session, id_: int, owner: str | None, *, lock: bool = False) -> Job:
+    chosen = select(Job).where(Job.id == id_, is_of(Job.owner, owner))
     job = session.scalar(chosen.with_for_update() if lock else chosen)
     if job is None:
         raise NoSuchJob.of(id_)

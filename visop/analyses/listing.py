@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, defer, joinedload, selectinload
 from visop.analyses.columns import CleanString
 from visop.analyses.database import Database
 from visop.analyses.models import Analysis, Label, Result
+from visop.analyses.ownership import is_of
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Filters:
     """Which analyses are wanted; all that are not None must hold.
 
     Attributes:
-        owner: whose.
+        owner: whose; None is everybody's.
         state: in which state they are.
         operator: that they were, or will be, given to.
         label: that was found.
@@ -28,7 +29,7 @@ class Filters:
         created_before: before this time.
     """
 
-    owner: str = ""
+    owner: str | None = ""
     state: str | None = None
     operator: str | None = None
     label: str | None = None
@@ -66,7 +67,7 @@ def count(database: Database, filters: Filters) -> int:
 
 
 def _conditions(session: Session, filters: Filters) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [Analysis.owner == filters.owner]
+    found: list[ColumnElement[bool]] = [is_of(Analysis.owner, filters.owner)]
     for column, value in ((Analysis.state, filters.state), (Analysis.job_id, filters.job)):
         if value is not None:
             found.append(column == value)

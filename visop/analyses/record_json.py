@@ -26,6 +26,8 @@ def record_json(analysis: Analysis, *, vectors: bool = True) -> dict[str, Any]:
         "started": moment(analysis.started),
         "finished": moment(analysis.finished),
     }
+    if analysis.owner:
+        found["owner"] = analysis.owner
     if analysis.error_code:
         found["error"] = error_json(analysis.error_code, analysis.error)
     return found

@@ -19,6 +19,7 @@ from visop.analyses.deliveries import announce_analysis
 from visop.analyses.errors import NoSuchAnalysis, WrongState
 from visop.analyses.finishing import add_labels, begin_again, end, replace_results
 from visop.analyses.models import Analysis, Job
+from visop.analyses.ownership import is_of
 from visop.analyses.pictures import KeptFile, Pictures
 from visop.analyses.states import INTERACTIVE, JobState, State
 from visop.analyses.stored import Outcome, result_rows
@@ -88,8 +89,8 @@ class Records:
                 raise
             return there
 
-    def get(self, id_: int, owner: str = "") -> Analysis:
-        """An analysis with its picture and results. Raises NoSuchAnalysis."""
+    def get(self, id_: int, owner: str | None = "") -> Analysis:
+        """An analysis with its picture and results. Raises NoSuchAnalysis if the owner (see ``is_of``) has none."""
         with self._database.reading() as session:
             return _loaded(session, id_, owner)
 
@@ -126,7 +127,7 @@ class Records:
 
         return self._change(id_, new.owner, change)
 
-    def cancel(self, id_: int, owner: str = "") -> Analysis:
+    def cancel(self, id_: int, owner: str | None = "") -> Analysis:
         """End an analysis that is queued or running; what a worker still finds of it is dropped.
 
         Raises:
@@ -144,7 +145,7 @@ class Records:
 
         return self._change(id_, owner, change)
 
-    def queue_again(self, id_: int, owner: str = "") -> Analysis:
+    def queue_again(self, id_: int, owner: str | None = "") -> Analysis:
         """Have an analysis that has ended made once more.
 
         Raises:
@@ -161,10 +162,10 @@ class Records:
 
         return self._change(id_, owner, change)
 
-    def delete(self, id_: int, owner: str = "") -> None:
+    def delete(self, id_: int, owner: str | None = "") -> None:
         """Delete an analysis, and its picture if no other is of it. Raises NoSuchAnalysis."""
         with self._database.session() as session:
-            chosen = delete(Analysis).where(Analysis.id == id_, Analysis.owner == owner)
+            chosen = delete(Analysis).where(Analysis.id == id_, is_of(Analysis.owner, owner))
             gone = session.execute(chosen.returning(Analysis.digest)).first()
             if gone is None:
                 raise NoSuchAnalysis.of(id_)
@@ -188,10 +189,10 @@ class Records:
             announce_analysis(session, analysis)
         return analysis
 
-    def _change(self, id_: int, owner: str, change: Callable[[Session, Analysis], None]) -> Analysis:
+    def _change(self, id_: int, owner: str | None, change: Callable[[Session, Analysis], None]) -> Analysis:
         """Change one analysis that nobody else changes meanwhile, and delete the picture that it had if it was its."""
         with self._database.session() as session:
-            chosen = select(Analysis).where(Analysis.id == id_, Analysis.owner == owner).with_for_update()
+            chosen = select(Analysis).where(Analysis.id == id_, is_of(Analysis.owner, owner)).with_for_update()
             analysis = session.scalar(chosen)
             if analysis is None:
                 raise NoSuchAnalysis.of(id_)
@@ -241,12 +242,12 @@ def _end(analysis: Analysis, ended: Ended) -> None:
     analysis.started, analysis.attempts = ended.started, 1
 
 
-def _loaded(session: Session, id_: int, owner: str) -> Analysis:
+def _loaded(session: Session, id_: int, owner: str | None) -> Analysis:
     """An analysis with all that belongs to it, which can be read after the session."""
     session.flush()
     chosen = (
         select(Analysis)
-        .where(Analysis.id == id_, Analysis.owner == owner)
+        .where(Analysis.id == id_, is_of(Analysis.owner, owner))
         .options(joinedload(Analysis.picture), selectinload(Analysis.results))
         .execution_options(populate_existing=True)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from visop.analyses.at_once import Analysed, analyse_at_once
 from visop.analyses.columns import now
@@ -83,23 +83,23 @@ class Submitting:
             self._same(made, wish, names)  # another request may have been faster
         return self._waited(made, wish)
 
-    def replace(self, id_: int, wish: Wish) -> Analysis:
-        """Analyse the picture of a record again, or another one in its place.
+    def replace(self, id_: int, wish: Wish, seen: str | None) -> Analysis:
+        """Analyse the picture of a record again, or another one in its place; ``seen``: whose, as ``is_of``.
 
         Raises:
             NoSuchAnalysis: there is none.
             WrongState: it has no picture, and none was sent.
             VisopError: as ``create``.
         """
-        before = self._records.get(id_, wish.owner)
+        before = self._records.get(id_, seen)
         names = self._names(wish.operators or before.operators)
         given = wish.given if wish.given is not None else self._picture_of(before)
-        new, ended = self._made(wish, names, given)
+        new, ended = self._made(replace(wish, owner=before.owner), names, given)
         if wish.given is None and isinstance(given, bytes):
-            new = NewAnalysis(names, wish.owner)  # the picture stays, and its name
+            new = NewAnalysis(names, before.owner)  # the picture stays, and its name
         return self._waited(self._records.replace(id_, new, ended), wish)
 
-    def queue_again(self, id_: int, owner: str) -> Analysis:
+    def queue_again(self, id_: int, owner: str | None) -> Analysis:
         """Have an analysis that has ended made once more. Raises as ``Records.queue_again``."""
         found = self._records.queue_again(id_, owner)
         self._ring()
@@ -153,7 +153,7 @@ class Submitting:
         until = time.monotonic() + (wish.timeout_s if wish.waits else 0.0)
         while time.monotonic() < until and not State(made.state).is_end:
             time.sleep(_LOOK_S)
-            made = self._records.get(made.id, wish.owner)
+            made = self._records.get(made.id, made.owner)
         return made
 
     def _names(self, names: Sequence[str]) -> list[str]:

@@ -9,13 +9,16 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from visop.access.scopes import OPEN_PATHS, scope_of_request
-from visop.access.tokens import Tokens, bearer_of
+from visop.access.tokens import Token, Tokens, bearer_of
 from visop.errors import NotAuthenticated, VisopError
 from visop.http.problems import problem_of
 
 # Browsers ask for a name and a password when they are told so, and then send it with everything, pictures and streams
 # too: so the page needs no form of its own, and keeps no token. Other sites' pages are refused before this.
 _CHALLENGES = 'Bearer realm="visop", Basic realm="visop: any name, and a token as the password"'
+
+# Where the scope of a request holds what was shown.
+_TOKEN = "visop.token"  # noqa: S105 - a name
 
 
 class Authenticate:
@@ -34,7 +37,7 @@ class Authenticate:
         if scope["path"] not in OPEN_PATHS:
             try:
                 needed = scope_of_request(scope["method"], scope["path"])
-                self._tokens.check(_given(Headers(scope=scope)), needed)
+                scope[_TOKEN] = self._tokens.check(_given(Headers(scope=scope)), needed)
             except VisopError as error:
                 answer = problem_of(error)
                 if isinstance(error, NotAuthenticated):
@@ -42,6 +45,11 @@ class Authenticate:
                 await answer(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def token_of(scope: Scope) -> Token | None:
+    """The token that a request has shown; None where none is needed."""
+    return scope.get(_TOKEN)
 
 
 def _given(headers: Headers) -> str | None:

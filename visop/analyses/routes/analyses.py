@@ -18,7 +18,7 @@ from visop.analyses.listing import Filters, newest
 from visop.analyses.models import Analysis
 from visop.analyses.record_json import record_json
 from visop.analyses.records import Records
-from visop.analyses.routes.owner import owner_of
+from visop.analyses.routes.owner import owner_of, seen_by
 from visop.analyses.routes.record_messages import Record, RecordList
 from visop.analyses.routes.submitted import BODIES, Names, submitted
 from visop.analyses.routes.wanted import KEY, key_of, wants_async
@@ -84,7 +84,7 @@ class Page(BaseModel):
     cursor: int | None = Field(None, ge=1, le=MOST, description="From `next` of the page before.")
     vectors: bool = Field(False, description="Whether results have their vectors.")
 
-    def filters(self, owner: str) -> Filters:
+    def filters(self, owner: str | None) -> Filters:
         """What the database is asked for."""
         after = _in_utc("created_after", self.created_after)
         before = _in_utc("created_before", self.created_before)
@@ -129,7 +129,7 @@ def _add_writing(router: APIRouter, analyses: Analyses, endpoint: Endpoint) -> N
     async def create(request: Request, later: Annotated[bool | None, _ASYNC] = None) -> Response:
         """A file in a form, or `url` or `data` in JSON. A picture that cannot be analysed is a record that failed."""
         made = _Asked(analyses, request, later)
-        return await endpoint.serve(request, lambda body: made.task(body, _create, 201))
+        return await endpoint.serve(request, lambda body: made.task(body, analyses.submitting.create, 201))
 
     @router.put(
         "/analyses/{id}",
@@ -140,7 +140,9 @@ def _add_writing(router: APIRouter, analyses: Analyses, endpoint: Endpoint) -> N
     async def replace(id: Id, request: Request, later: Annotated[bool | None, _ASYNC] = None) -> Response:  # noqa: A002
         """The results take the place of those before. Without a picture, that of the record is analysed."""
         made = _Asked(analyses, request, later)
-        return await endpoint.serve(request, lambda body: made.task(body, _replace(id), 200))
+        return await endpoint.serve(
+            request, lambda body: made.task(body, lambda wish: analyses.submitting.replace(id, wish, made.seen), 200)
+        )
 
     @router.patch(
         "/analyses/{id}",
@@ -161,7 +163,7 @@ def _add_writing(router: APIRouter, analyses: Analyses, endpoint: Endpoint) -> N
     )
     async def delete(id: Id, request: Request) -> Response:  # noqa: A002 - the name in the path
         """A worker that is at work on it drops it."""
-        await endpoint.look(request, lambda: analyses.records.delete(id, owner_of(request)))
+        await endpoint.look(request, lambda: analyses.records.delete(id, seen_by(request)))
         return Response(status_code=204)
 
 
@@ -169,14 +171,14 @@ def _add_reading(router: APIRouter, analyses: Analyses, endpoint: Endpoint) -> N
     @router.get("/analyses", summary="List analyses, the newest first", responses=answers(RecordList, *READ_PROBLEMS))
     async def listed(request: Request, page: Annotated[Page, Query()]) -> Response:
         """`next` is the next page. Records that come and go meanwhile are neither skipped nor told twice."""
-        return await endpoint.look(request, lambda: _listed(analyses, page, owner_of(request)))
+        return await endpoint.look(request, lambda: _listed(analyses, page, seen_by(request)))
 
     @router.get("/analyses/{id}", summary="One analysis", responses=answers(Record, *READ_PROBLEMS, 404))
     async def read(id: Id, request: Request, vectors: bool = True) -> Response:  # noqa: A002 - the name in the path
         """With the vectors of its results, unless `vectors` is false."""
 
         def made() -> Response:
-            return _json(record_json(analyses.records.get(id, owner_of(request)), vectors=vectors))
+            return _json(record_json(analyses.records.get(id, seen_by(request)), vectors=vectors))
 
         return await endpoint.look(request, made)
 
@@ -185,7 +187,7 @@ class _Asked:
     """One request that makes or changes a record, as its headers and its query have it."""
 
     def __init__(self, analyses: Analyses, request: Request, later: bool | None) -> None:
-        self.analyses, self.owner = analyses, owner_of(request)
+        self.analyses, self.owner, self.seen = analyses, owner_of(request), seen_by(request)
         self.key, self.waits = key_of(request.headers), not wants_async(request.headers, later)
         limit_s = analyses.context.settings.request_timeout_s
         self._deadline = time.monotonic() + timeout_of(request.headers, limit_s)
@@ -201,10 +203,10 @@ class _Asked:
         """Seconds that are left for it, before an answer must go out."""
         return max(0.0, self._deadline - _TO_ANSWER_S - time.monotonic())
 
-    def task(self, body: Body, make: Callable[[Submitting, Wish], Analysis], status: int) -> Task:
+    def task(self, body: Body, make: Callable[[Wish], Analysis], status: int) -> Task:
         """A task that analyses a picture."""
         wish = self.wish(body) if body.data else Wish(None, owner=self.owner, waits=self.waits, timeout_s=self.left_s())
-        return Task((), lambda _: self._answer(lambda: make(self.analyses.submitting, wish), status), is_work=True)
+        return Task((), lambda _: self._answer(lambda: make(wish), status), is_work=True)
 
     def change(self, body: Body, id_: int) -> Task:
         """A task that changes a record."""
@@ -214,11 +216,11 @@ class _Asked:
 
         def make() -> Analysis:
             if asked.state == "cancelled":
-                return self.analyses.records.cancel(id_, self.owner)
+                return self.analyses.records.cancel(id_, self.seen)
             if asked.state == "queued":
-                return self.analyses.submitting.queue_again(id_, self.owner)
+                return self.analyses.submitting.queue_again(id_, self.seen)
             wish = Wish(None, "", asked.operators, self.owner, waits=self.waits, timeout_s=self.left_s())
-            return self.analyses.submitting.replace(id_, wish)
+            return self.analyses.submitting.replace(id_, wish, self.seen)
 
         return Task((), lambda _: self._answer(make, 200, changed=asked.state is not None), is_work=True)
 
@@ -235,15 +237,7 @@ class _Asked:
         return _json(record_json(made), 202 if is_open else status, headers)
 
 
-def _create(submitting: Submitting, wish: Wish) -> Analysis:
-    return submitting.create(wish)
-
-
-def _replace(id_: int) -> Callable[[Submitting, Wish], Analysis]:
-    return lambda submitting, wish: submitting.replace(id_, wish)
-
-
-def _listed(analyses: Analyses, page: Page, owner: str) -> Response:
+def _listed(analyses: Analyses, page: Page, owner: str | None) -> Response:
     database = analyses.context.database
     found = newest(database, page.filters(owner), page.limit + 1, page.cursor, vectors=page.vectors)
     shown = found[: page.limit]

@@ -23,6 +23,7 @@ class JobRecord(BaseModel):
 
     id: int
     name: str
+    owner: str | None = Field(None, description="The name of the token that made it, where tokens are asked for.")
     state: JobState
     operators: list[str]
     source: dict[str, Any]

@@ -25,7 +25,7 @@ from visop.analyses.records import Records
 from visop.analyses.routes.analyses import MOST, Id
 from visop.analyses.routes.job_messages import Added, Depth, JobList, JobRecord
 from visop.analyses.routes.job_requests import BODIES, PICTURES, JobChange, JobRequest, files_of, job_of, position_of
-from visop.analyses.routes.owner import owner_of
+from visop.analyses.routes.owner import owner_of, seen_by
 from visop.analyses.routes.wanted import key_of
 from visop.analyses.states import JobState
 from visop.errors import UsageError
@@ -85,14 +85,14 @@ class JobService:
         self.ring()
         return made
 
-    def add(self, body: Body, id_: int, owner: str) -> dict[str, int]:
+    def add(self, body: Body, id_: int, owner: str | None) -> dict[str, int]:
         """Add the files of a body to an open job. Raises as ``Jobs.add_pictures``."""
         files, texts = files_of(body, ("first",))
         self.ring()
         job = self.jobs.add_pictures(id_, owner, position_of(texts.get("first")), self.kept(files))
         return {"added": len(files), "total": job.expanded}
 
-    def change(self, asked: JobChange, id_: int, owner: str) -> Job:
+    def change(self, asked: JobChange, id_: int, owner: str | None) -> Job:
         """Pause, go on, cancel, try again or close a job. Raises as ``Jobs`` does."""
         if sum(each is not None for each in (asked.state, asked.retry, asked.complete)) != 1:
             raise UsageError("state", "", "send one of state, retry and complete")
@@ -147,7 +147,7 @@ def _add_writing(router: APIRouter, service: JobService, endpoint: Endpoint) -> 
     )
     async def add(id: Id, request: Request) -> Response:  # noqa: A002 - the name in the path
         """With `first` it may be sent again, and changes nothing then."""
-        owner = owner_of(request)
+        owner = seen_by(request)
         return await endpoint.serve(request, lambda body: _task(lambda: _json(service.add(body, id, owner))))
 
     @router.patch(
@@ -158,7 +158,7 @@ def _add_writing(router: APIRouter, service: JobService, endpoint: Endpoint) -> 
     )
     async def change(id: Id, request: Request) -> Response:  # noqa: A002 - the name in the path
         """What is not possible in the state that the job is in: 409."""
-        owner = owner_of(request)
+        owner = seen_by(request)
 
         def parse(body: Body) -> Task:
             asked = body.json(JobChange, 1)
@@ -174,7 +174,7 @@ def _add_writing(router: APIRouter, service: JobService, endpoint: Endpoint) -> 
     )
     async def delete(id: Id, request: Request) -> Response:  # noqa: A002 - the name in the path
         """And with the pictures that no other record is of."""
-        await endpoint.look(request, lambda: service.jobs.delete(id, owner_of(request)))
+        await endpoint.look(request, lambda: service.jobs.delete(id, seen_by(request)))
         return Response(status_code=204)
 
 
@@ -187,12 +187,12 @@ def _add_reading(router: APIRouter, service: JobService, endpoint: Endpoint) -> 
         cursor: Annotated[int | None, Query(ge=1, le=MOST)] = None,
     ) -> Response:
         """`next` is the next page."""
-        return await endpoint.look(request, lambda: _listed(service, owner_of(request), state, limit, cursor))
+        return await endpoint.look(request, lambda: _listed(service, seen_by(request), state, limit, cursor))
 
     @router.get("/jobs/{id}", summary="One job", responses=answers(JobRecord, *READ_PROBLEMS, 404))
     async def read(id: Id, request: Request) -> Response:  # noqa: A002 - the name in the path
         """With how far it is, and its most common errors."""
-        return await endpoint.look(request, lambda: _told(service, service.jobs.get(id, owner_of(request))))
+        return await endpoint.look(request, lambda: _told(service, service.jobs.get(id, seen_by(request))))
 
     @router.get("/queue", summary="How much there is to do", responses=answers(Depth, *READ_PROBLEMS))
     async def depth(request: Request) -> Response:
@@ -208,7 +208,7 @@ def _add_streams(router: APIRouter, service: JobService, endpoint: Endpoint, eve
     )
     async def follow_job(id: Id, request: Request) -> Response:  # noqa: A002 - the name in the path
         """Server-sent events: `job`, at once and with each change, until its end."""
-        owner = owner_of(request)
+        owner = seen_by(request)
 
         def now() -> dict[str, Any]:
             return job_json(database, service.jobs.get(id, owner))
@@ -224,7 +224,7 @@ def _add_streams(router: APIRouter, service: JobService, endpoint: Endpoint, eve
     )
     async def follow_analysis(id: Id, request: Request) -> Response:  # noqa: A002 - the name in the path
         """Server-sent events: `analysis`, at once and with each change, until its end."""
-        owner = owner_of(request)
+        owner = seen_by(request)
 
         def now() -> dict[str, Any]:
             return record_json(service.records.get(id, owner), vectors=False)
@@ -243,7 +243,7 @@ def _add_streams(router: APIRouter, service: JobService, endpoint: Endpoint, eve
         state: Ended | None = None,
     ) -> Response:
         """What has ended so far: a record per line, or in Parquet a row per picture and operator."""
-        await endpoint.look(request, lambda: service.jobs.get(id, owner_of(request)))
+        await endpoint.look(request, lambda: service.jobs.get(id, seen_by(request)))
         made: Iterator[bytes] = (parquet_of if format == "parquet" else ndjson_of)(database, id, state)
         headers = {"Content-Disposition": f'attachment; filename="job-{id}.{format}"'}
         return StreamingResponse(made, media_type=PARQUET if format == "parquet" else NDJSON, headers=headers)
@@ -270,7 +270,7 @@ def _told(service: JobService, job: Job, status: int = 200, headers: dict[str, s
     return _json(job_json(service.context.database, job), status, headers)
 
 
-def _listed(service: JobService, owner: str, state: JobState | None, limit: int, cursor: int | None) -> Response:
+def _listed(service: JobService, owner: str | None, state: JobState | None, limit: int, cursor: int | None) -> Response:
     found = service.jobs.newest(owner, state, limit + 1, cursor)
     shown = found[:limit]
     more = f"&state={state}" if state else ""

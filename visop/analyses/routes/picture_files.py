@@ -13,7 +13,7 @@ from visop.analyses.models import Analysis
 from visop.analyses.pictures import Pictures
 from visop.analyses.records import Records
 from visop.analyses.routes.analyses import Id
-from visop.analyses.routes.owner import owner_of
+from visop.analyses.routes.owner import seen_by
 from visop.analyses.stored import detections_of
 from visop.detection import Detection
 from visop.errors import NotFound
@@ -105,7 +105,7 @@ class _Files:
         return _kept(request, version.encode("ascii", "xmlcharrefreplace").decode(), "image/jpeg", made)
 
     def _record(self, id_: int, request: Request) -> Analysis:
-        found = self._records.get(id_, owner_of(request))
+        found = self._records.get(id_, seen_by(request))
         if found.digest is None:
             raise NotFound(f"analysis {id_} has no picture")
         return found

@@ -77,6 +77,7 @@ class Record(BaseModel):
     operators: list[str]
     results: list[RecordResult] = Field(description="In the order of the operators; none until they answered.")
     error: RecordError | None = Field(None, description="Why the analysis failed: no operator gave a result.")
+    owner: str | None = Field(None, description="The name of the token that made it, where tokens are asked for.")
     job: int | None
     attempts: int
     created: str

@@ -74,7 +74,7 @@ class KeptAnalyses:
         name = upload.name[:_NAME_CHARS] if upload else ""
         wish = Wish(upload.data if upload else None, name, modules, owner, timeout_s=timeout_s)
         try:
-            return _unless_failed(self.submitting.replace(token, wish))
+            return _unless_failed(self.submitting.replace(token, wish, owner))
         except (NoSuchAnalysis, WrongState):
             raise NotThere from None
 

@@ -14,8 +14,9 @@ from visop.detection import Found
 from visop.encoding.local import open_local_pipeline
 from visop.errors import VisopError
 from visop.images.crops import CropOptions
+from visop.serving.any_pipeline import AnyPipeline
 from visop.serving.part_encoder import AnyOperator
-from visop.serving.pipeline import Call, Input, Pipeline
+from visop.serving.pipeline import Call, Input
 from visop.settings import Settings
 
 
@@ -30,7 +31,7 @@ class Local:
     """
 
     def __init__(
-        self, name: str, operator: AnyOperator, pipeline: Pipeline, on_close: Callable[[], object] = lambda: None
+        self, name: str, operator: AnyOperator, pipeline: AnyPipeline, on_close: Callable[[], object] = lambda: None
     ) -> None:
         self.name, self.info, self._pipeline, self._on_close = name, operator.info(), pipeline, on_close
 

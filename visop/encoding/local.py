@@ -17,10 +17,11 @@ from visop.encoding.encoded import EncodedPicture, picture_of
 from visop.errors import VisopError
 from visop.images.crops import CropOptions
 from visop.part_scheme import of_pictures
+from visop.serving.any_pipeline import AnyPipeline
 from visop.serving.lifecycle import open_pipeline
 from visop.serving.operators import check_encoder, check_encodes_pictures
 from visop.serving.part_encoder import AnyOperator, PartEncoder
-from visop.serving.pipeline import Call, Input, Pipeline
+from visop.serving.pipeline import Call, Input
 from visop.serving.steps import Result
 from visop.settings import Settings
 
@@ -43,7 +44,7 @@ class LocalOperator:
         info: what the operator is.
     """
 
-    def __init__(self, info: OperatorInfo, pipeline: Pipeline, crops: CropOptions | None = None) -> None:
+    def __init__(self, info: OperatorInfo, pipeline: AnyPipeline, crops: CropOptions | None = None) -> None:
         self.info, self._pipeline, self._crops = info, pipeline, crops
 
     def health(self) -> str:
@@ -90,7 +91,7 @@ def open_local_pictures(settings: Settings) -> Iterator[LocalEncoder | LocalPict
         yield local_pictures(operator, pipeline)
 
 
-def local_pictures(operator: AnyOperator, pipeline: Pipeline) -> LocalEncoder | LocalPictures:
+def local_pictures(operator: AnyOperator, pipeline: AnyPipeline) -> LocalEncoder | LocalPictures:
     """The encoder of pictures that an operator and its pipeline are."""
     kind = LocalPictures if isinstance(operator, PartEncoder) else LocalEncoder
     return kind(of_pictures(operator.info()), pipeline)
@@ -105,7 +106,7 @@ def open_local(settings: Settings) -> Iterator[LocalEncoder]:
 
 def open_local_pipeline(
     settings: Settings, check: Callable[[AnyOperator], object]
-) -> AbstractContextManager[tuple[AnyOperator, Pipeline]]:
+) -> AbstractContextManager[tuple[AnyOperator, AnyPipeline]]:
     """The configured operator and its pipeline, for calls of this process alone.
 
     Args:

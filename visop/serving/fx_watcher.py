@@ -9,9 +9,10 @@ import grpc
 from visop.images.crops import CropOptions
 from visop.rpc import fxwatcher_pb2, fxwatcher_pb2_grpc
 from visop.serving.admission import CallAdmission
+from visop.serving.any_pipeline import AnyPipeline
 from visop.serving.function_form import function_answer, picture_of
 from visop.serving.grpc_call import is_late, logged, peer_of_call, send_request_id
-from visop.serving.pipeline import Call, Pipeline
+from visop.serving.pipeline import Call
 from visop.serving.request_log import RequestLog
 from visop.serving.steps import found_in_one
 
@@ -27,7 +28,7 @@ class FxWatcherServicer(fxwatcher_pb2_grpc.FxWatcherServicer):
         labels: of the processor.
     """
 
-    def __init__(self, pipeline: Pipeline, calls: CallAdmission, labels: Sequence[str]) -> None:
+    def __init__(self, pipeline: AnyPipeline, calls: CallAdmission, labels: Sequence[str]) -> None:
         self._pipeline, self._calls, self._labels = pipeline, calls, labels
 
     def Call(self, request: fxwatcher_pb2.Request, context: grpc.ServicerContext) -> fxwatcher_pb2.Reply:

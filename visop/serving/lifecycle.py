@@ -15,6 +15,7 @@ from visop.access.reach import check_reach
 from visop.errors import UsageError, VisopError
 from visop.machine import memory_limit
 from visop.metrics.own_port import MetricsServer
+from visop.serving.any_pipeline import AnyPipeline
 from visop.serving.bytes_in_flight import most_bytes_in_flight
 from visop.serving.large_pictures import most_large_bytes
 from visop.serving.logs import configure_logging, log_event
@@ -33,10 +34,10 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 #: Entered with the warm operator before any port opens; left after the last call and before the operator closes.
-OpenCompanions = Callable[[AnyOperator, Pipeline], AbstractContextManager[Sequence[MakeCompanion]]]
+OpenCompanions = Callable[[AnyOperator, AnyPipeline], AbstractContextManager[Sequence[MakeCompanion]]]
 
 
-def grpc_alone(_operator: AnyOperator, _pipeline: Pipeline) -> AbstractContextManager[Sequence[MakeCompanion]]:
+def grpc_alone(_operator: AnyOperator, _pipeline: AnyPipeline) -> AbstractContextManager[Sequence[MakeCompanion]]:
     """No companions."""
     return nullcontext(())
 
@@ -115,7 +116,7 @@ def leave_behind(before: set[threading.Thread]) -> None:
 @contextmanager
 def open_pipeline(
     settings: Settings, *, one_peer: bool = False, check: Callable[[AnyOperator], object] = lambda _: None
-) -> Iterator[tuple[AnyOperator, Pipeline]]:
+) -> Iterator[tuple[AnyOperator, AnyPipeline]]:
     """The configured operator, loaded and warm, and the pipeline that feeds it.
 
     Args:

@@ -39,13 +39,13 @@ from visop.images.formats.canvas import BYTES_PER_PIXEL, MOST_BYTES_PER_PIXEL, d
 from visop.images.thumbnail import size_of
 from visop.machine import usable_cores
 from visop.metrics.pictures import count_items
-from visop.serving.admission import InputAdmission
 from visop.serving.decoded import Decoded
 from visop.serving.fair_pool import Caller, FairPool
-from visop.serving.fetch_admission import FetchAdmission, fetch_pool
+from visop.serving.fetch_admission import fetch_pool
 from visop.serving.large_pictures import LARGE_BYTES, LargeOfRequest, LargePictures, large_workers
 from visop.serving.part_bytes import PartBytes
 from visop.serving.part_encoder import AnyOperator
+from visop.serving.picture_admission import PictureAdmission, left_s
 from visop.serving.steps import InputJob, Result, steps_of
 from visop.settings import Settings
 
@@ -53,6 +53,10 @@ logger = logging.getLogger(__name__)
 
 # For a model that hangs: calls in flight had their drain time before.
 _CLOSE_TIMEOUT_S = 5.0
+
+
+def unseen(_: object) -> None:
+    """Nothing more is to be known of a picture than its result."""
 
 
 #: The parts of a picture of (width, height) pixels.
@@ -75,8 +79,8 @@ class Input:
     name: str
     value: str | bytes
     is_url: bool = False
-    look: Callable[[Image], object] = field(default=lambda _: None, compare=False)
-    take: Callable[[bytes], object] = field(default=lambda _: None, compare=False)
+    look: Callable[[Image], object] = field(default=unseen, compare=False)
+    take: Callable[[bytes], object] = field(default=unseen, compare=False)
     boxes: Boxes | None = field(default=None, compare=False)
 
 
@@ -152,8 +156,8 @@ class _Origin:
     crops: CropOptions
     large: LargeOfRequest
     part_bytes: PartBytes
-    look: Callable[[Image], object] = lambda _: None
-    take: Callable[[bytes], object] = lambda _: None
+    look: Callable[[Image], object] = unseen
+    take: Callable[[bytes], object] = unseen
     boxes: Boxes | None = None
 
 
@@ -171,8 +175,7 @@ class Pipeline:
         self._limits = ImageLimits.of(settings)
         self._closed = False
         prepare()
-        self._admission = InputAdmission(settings.max_queue)
-        self._fetch_admission = FetchAdmission(settings.max_queue, settings.max_calls)
+        self._admission = PictureAdmission(settings)
         self._fetcher = Fetcher.of(settings)
         self._fetch_pool = fetch_pool(settings.fetch_workers, one_peer=one_peer)
         workers = settings.decode_workers or usable_cores()
@@ -246,7 +249,7 @@ class Pipeline:
         if not patient:
             self._check_in_time(limit_s)
         hosts = [host_of(str(each.value)) if each.is_url else None for each in inputs]
-        on_end = self._admit(hosts, deadline if patient else 0.0, peer, is_wanted)
+        on_end = self._admission.enter(hosts, deadline if patient else 0.0, peer, is_wanted)
         jobs = [InputJob(deadline, partial(on_end, host), bulk=patient) for host in hosts]
         origin = _Origin(
             Caller(peer, next(self._numbers)),
@@ -267,7 +270,6 @@ class Pipeline:
 
     def end_waits(self) -> None:
         """Refuse the patient calls that wait for room and are not wanted any more."""
-        self._fetch_admission.end_waits()
         self._admission.end_waits()
 
     def close(self) -> None:
@@ -282,35 +284,6 @@ class Pipeline:
         self._steps.close(timeout_s)
         self._parts_pool.close(timeout_s)
         self._fetcher.close()
-
-    def _admit(
-        self, hosts: Sequence[str | None], deadline: float, peer: str, is_wanted: Callable[[], bool]
-    ) -> Callable[[str | None], None]:
-        """Wait until the deadline for room for the inputs of one call.
-
-        Args:
-            hosts: of each input that is a URL; None for the others.
-            deadline: on the clock of ``time.monotonic``.
-            peer: as for ``start``.
-            is_wanted: as for ``start``.
-
-        Returns:
-            What is called with the host of each input at its end.
-        """
-        of_urls = [host for host in hosts if host is not None]
-        urls = self._fetch_admission.enter(of_urls, _left_s(deadline), peer, is_wanted)
-        try:
-            self._admission.enter(len(hosts), _left_s(deadline), peer, is_wanted)
-        except VisopError:
-            urls.leave_all()
-            raise
-
-        def leave(host: str | None) -> None:
-            self._admission.leave(peer)
-            if host is not None:
-                urls.leave(host)
-
-        return leave
 
     def _begin(self, origin: _Origin, given: Input, host: str | None, job: InputJob) -> None:
         if host is not None:
@@ -400,7 +373,7 @@ class Pipeline:
     def _hold(self, job: InputJob) -> None:
         """Wait for room for one more picture that is held decoded until it has its result."""
         with job.spending(_WAIT):
-            has_room = self._held.acquire(timeout=_left_s(job.deadline))
+            has_room = self._held.acquire(timeout=left_s(job.deadline))
         if not has_room:
             raise DeadlinePassed("the deadline passed before this input was served")
         job.at_end(self._held.release)
@@ -409,15 +382,10 @@ class Pipeline:
         peer = origin.caller.peer
 
         def count(parts: int) -> None:
-            counted = self._admission.grow(parts - 1, peer)
-            job.at_end(partial(self._admission.leave, peer, counted))
+            job.at_end(self._admission.grow(parts - 1, peer))
 
         go_on = partial(self._go_on, origin, job)
         return Decoded(image, size, file, origin.crops, go_on, count, origin.part_bytes.spend)
 
     def _go_on(self, origin: _Origin, job: InputJob, stage: Callable[[], None]) -> None:
         self._hand_over(self._parts_pool, origin, stage, job)
-
-
-def _left_s(deadline: float) -> float:
-    return max(0.0, deadline - time.monotonic())

@@ -20,6 +20,7 @@ from visop.metrics.grpc_calls import CountCalls, types_of
 from visop.metrics.server import forget_server, watch_server
 from visop.rpc import fxwatcher_pb2, fxwatcher_pb2_grpc, rpc_pb2, rpc_pb2_grpc
 from visop.serving.admission import CallAdmission
+from visop.serving.any_pipeline import AnyPipeline
 from visop.serving.arrivals import LOOKAHEAD_BYTES, Arrivals
 from visop.serving.authenticate import Authenticate
 from visop.serving.bytes_in_flight import most_bytes_in_flight
@@ -33,7 +34,6 @@ from visop.serving.idle_connections import IdleConnections
 from visop.serving.malformed import RefuseMalformed
 from visop.serving.messages import CHECK_S, Messages
 from visop.serving.part_encoder import AnyOperator
-from visop.serving.pipeline import Pipeline
 from visop.serving.receiving import Receive
 from visop.serving.servicer import SERVICE_NAME, OperatorServicer
 from visop.settings import Settings
@@ -83,7 +83,7 @@ class Companion(Protocol):
 
 
 #: Makes a companion of: the pipeline, what admits calls over every protocol, Identity in JSON, the settings.
-MakeCompanion = Callable[[Pipeline, CallAdmission, Mapping[str, Any], Settings], Companion]
+MakeCompanion = Callable[[AnyPipeline, CallAdmission, Mapping[str, Any], Settings], Companion]
 
 
 class Server:
@@ -96,7 +96,7 @@ class Server:
     """
 
     def __init__(
-        self, operator: AnyOperator, pipeline: Pipeline, settings: Settings, companions: Sequence[MakeCompanion] = ()
+        self, operator: AnyOperator, pipeline: AnyPipeline, settings: Settings, companions: Sequence[MakeCompanion] = ()
     ) -> None:
         self._pipeline, self._settings = pipeline, settings
         self._calls = CallAdmission(settings.max_calls, most_bytes_in_flight(settings))

@@ -13,9 +13,10 @@ import grpc
 from visop.errors import ShuttingDown
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
 from visop.serving.admission import CallAdmission, Place, draining
+from visop.serving.any_pipeline import AnyPipeline
 from visop.serving.convert import crops_of, inputs_of, reply_of
 from visop.serving.grpc_call import is_late, logged, peer_of_call, send_request_id, send_timing
-from visop.serving.pipeline import Call, Pipeline
+from visop.serving.pipeline import Call
 from visop.serving.request_log import RequestLog
 from visop.serving.stream import Window
 from visop.settings import Settings
@@ -29,7 +30,7 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
     """Serves the calls of ``rpc.proto`` with one pipeline."""
 
     def __init__(
-        self, pipeline: Pipeline, calls: CallAdmission, identity: rpc_pb2.IdentityReply, settings: Settings
+        self, pipeline: AnyPipeline, calls: CallAdmission, identity: rpc_pb2.IdentityReply, settings: Settings
     ) -> None:
         self._pipeline, self._calls, self._identity, self._settings = pipeline, calls, identity, settings
         self._lock = threading.Lock()

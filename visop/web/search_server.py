@@ -27,9 +27,9 @@ from visop.search.duplicates import FewFalsePairs
 from visop.search.index import Index
 from visop.search.place import file_of
 from visop.search.store import Store
+from visop.serving.any_pipeline import AnyPipeline
 from visop.serving.operators import check_encodes_pictures
 from visop.serving.part_encoder import AnyOperator, PartEncoder
-from visop.serving.pipeline import Pipeline
 from visop.serving.server import MakeCompanion
 from visop.settings import Settings
 from visop.sources import DEFAULT_OPTIONS, FindOptions
@@ -109,7 +109,7 @@ def open_search(
     options: SearchOptions,
     settings: Settings,
     operator: AnyOperator,
-    pipeline: Pipeline,
+    pipeline: AnyPipeline,
     *,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
 ) -> Iterator[list[MakeCompanion]]:
@@ -138,7 +138,7 @@ def _encodes_pictures(operator: AnyOperator) -> bool:
 
 @contextmanager
 def open_routes(
-    options: SearchOptions, settings: Settings, operator: AnyOperator, pipeline: Pipeline
+    options: SearchOptions, settings: Settings, operator: AnyOperator, pipeline: AnyPipeline
 ) -> Iterator[Extend]:
     """The routes of search over an index, whose vectors come from a running pipeline.
 

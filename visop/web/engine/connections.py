@@ -14,6 +14,7 @@ from visop.encoding.local import local_pictures
 from visop.errors import Overloaded, SettingsError, Unreachable, UsageError, VisopError
 from visop.http.engine_errors import EngineError
 from visop.processors.registry import built_in_processor
+from visop.serving.any_pipeline import AnyPipeline
 from visop.serving.operators import load_model
 from visop.serving.part_encoder import AnyOperator
 from visop.serving.pipeline import Pipeline
@@ -39,7 +40,7 @@ class Connected:
 
     place: Place
     info: OperatorInfo
-    pipeline: Pipeline
+    pipeline: AnyPipeline
 
 
 @dataclass
@@ -64,7 +65,7 @@ class Connections:
         most: operators that are connected at once; one that nobody uses gives way.
     """
 
-    def __init__(self, operator: AnyOperator, pipeline: Pipeline, settings: Settings, *, most: int = _MOST) -> None:
+    def __init__(self, operator: AnyOperator, pipeline: AnyPipeline, settings: Settings, *, most: int = _MOST) -> None:
         self._own = Connected(Place("encoder", HERE), local_pictures(operator, pipeline).info, pipeline)
         self._settings, self._most = settings, most
         self._slots: dict[Place, _Slot] = {}

@@ -13,8 +13,8 @@ from visop.errors import Overloaded, VisopError
 from visop.search.index import Index
 from visop.search.originals.address import NONE
 from visop.search.place import file_of
+from visop.serving.any_pipeline import AnyPipeline
 from visop.serving.part_encoder import AnyOperator
-from visop.serving.pipeline import Pipeline
 from visop.settings import Settings
 from visop.web.engine.applications import Applications
 from visop.web.engine.connections import Connections
@@ -64,7 +64,7 @@ def open_engine(
     folder: Path,
     index: Index,
     operator: AnyOperator,
-    pipeline: Pipeline,
+    pipeline: AnyPipeline,
     settings: Settings,
     published: Published,
     keep_originals: str = "",

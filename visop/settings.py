@@ -23,6 +23,9 @@ MIB = 1024 * 1024
 #: Of a crop, on each side, in widths or heights of its box.
 MAX_MARGIN = 10
 
+#: Processes with a model.
+MOST_WORKERS = 64
+
 # Variables of other programs that are nearly the name of a setting: 1Password's command line has these.
 _OF_OTHERS = {"OP_FORMAT", "OP_TOKEN"}
 
@@ -90,6 +93,14 @@ class Settings:
         "searched together with the others. int8 runs on the CPU only, from an encoder file with ranges.",
     )
     threads: int = _setting(0, "CPU threads of the model; 0 means all cores.", **_at_least(0))
+    workers: str = _setting(
+        "auto",
+        "Processes that have the model, behind one that takes the calls and gives each to the least loaded; 1 is a "
+        "single process. auto is one per GPU, or on CPUs one per NUMA node and 32 cores, where each has 8 at least; 1 "
+        "on smaller machines. OP_THREADS and OP_DECODE_WORKERS are of each.",
+        lambda value: value == "auto" or (value.isdecimal() and 1 <= int(value) <= MOST_WORKERS),
+        f"must be auto or a whole number from 1 to {MOST_WORKERS}",
+    )
     data_dir: Path = _setting(Path("data"), "Where weights files are looked for first.")
     cache_dir: Path = _setting(Path("~/.cache/visop"), "Where compiled models are kept between starts.")
 

@@ -39,6 +39,7 @@ class Identity:
         version: the version of the server software; empty if the operator does not report it.
         formats: the accepted image formats; empty if the operator does not report them.
         limits: the limits on requests; the defaults if the operator does not report any.
+        workers: processes with the model, each of which serves calls; 0 if the operator does not report it.
     """
 
     operator: OperatorInfo
@@ -46,6 +47,7 @@ class Identity:
     version: str
     formats: tuple[str, ...]
     limits: Limits
+    workers: int = 0
 
 
 def identity_of(reply: rpc_pb2.IdentityReply) -> Identity:
@@ -74,6 +76,7 @@ def identity_of(reply: rpc_pb2.IdentityReply) -> Identity:
         version=reply.version,
         formats=tuple(reply.formats),
         limits=_limits_of(reply.limits),
+        workers=reply.workers,
     )
 
 

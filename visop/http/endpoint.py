@@ -32,6 +32,7 @@ from visop.serving.peers import peer_of
 from visop.serving.pipeline import Call, Input
 from visop.serving.request_log import TIMING, RequestLog
 from visop.serving.steps import Result
+from visop.serving.workers.worker_pipeline import WorkerPipeline
 from visop.settings import Settings
 
 logger = logging.getLogger("visop.request")
@@ -121,6 +122,10 @@ class Endpoint:
     def trouble(self) -> str | None:
         """Why new calls would fail, or None: as the gRPC health service says."""
         return "shutting down" if self._calls.leaving else self._pipeline.trouble()
+
+    def workers(self) -> str | None:
+        """How many of the processes with the model take calls, such as ``3 of 4``; None if there is only this one."""
+        return self._pipeline.ready if isinstance(self._pipeline, WorkerPipeline) else None
 
     async def serve(self, request: Request, parse: Callable[[Body], Task]) -> Response:
         """Serve one request.

@@ -27,6 +27,16 @@ DROPPED = Counter(
 WAITING = Gauge("visop_queue_depth", "Inputs that wait for the model.", _MODEL, registry=REGISTRY)
 
 
+#: Is told the kind of a model, and the inputs and seconds of its call, or 0 and 0.0 of an input that it was spared.
+Follow = Callable[[str, int, float], object]
+_following: list[Follow] = []
+
+
+def follow_models(follow: Follow) -> None:
+    """Have this told of what the models of this process do, to count it in another one, too."""
+    _following.append(follow)
+
+
 class ModelMetrics:
     """The metrics of one model.
 
@@ -35,6 +45,7 @@ class ModelMetrics:
     """
 
     def __init__(self, model: str) -> None:
+        self._model = model
         self._batch, self._spent = BATCH.labels(model), SPENT.labels(model)
         self._dropped, self._waiting = DROPPED.labels(model), WAITING.labels(model)
 
@@ -50,7 +61,18 @@ class ModelMetrics:
         """Count a call of the model."""
         self._batch.observe(items)
         self._spent.observe(span_s)
+        self._tell(items, span_s)
 
     def dropped(self) -> None:
         """Count an input that the model is not given, because nobody waits for it."""
         self._dropped.inc()
+        self._tell(0, 0.0)
+
+    def _tell(self, items: int, span_s: float) -> None:
+        for follow in _following:
+            follow(self._model, items, span_s)
+
+
+def waiting_now() -> dict[str, int]:
+    """By the kind of each model of this process, how many inputs wait for it."""
+    return {sample.labels["model"]: int(sample.value) for metric in WAITING.collect() for sample in metric.samples}

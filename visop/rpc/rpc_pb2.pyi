@@ -405,6 +405,7 @@ class IdentityReply(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     PARTS_FIELD_NUMBER: _builtins.int
     DESCRIPTORS_FIELD_NUMBER: _builtins.int
+    WORKERS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     endpoint: _builtins.str
     """HOST:PORT where callers can reach this operator."""
@@ -426,6 +427,8 @@ class IdentityReply(_message.Message):
     """The precision of the arithmetic, such as "bf16"; empty if unknown."""
     parts: _builtins.str
     """The processor of a pipeline, such as "regions:10"; empty if pictures are encoded whole."""
+    workers: _builtins.int
+    """Processes with the model, each of which serves calls; 0 if the server does not say."""
     @_builtins.property
     def formats(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Accepted image formats, such as "JPEG"."""
@@ -463,10 +466,11 @@ class IdentityReply(_message.Message):
         labels: _abc.Iterable[_builtins.str] | None = ...,
         parts: _builtins.str = ...,
         descriptors: _abc.Iterable[_builtins.str] | None = ...,
+        workers: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["descriptors", b"descriptors", "dimension", b"dimension", "endpoint", b"endpoint", "fingerprint", b"fingerprint", "formats", b"formats", "input", b"input", "labels", b"labels", "limits", b"limits", "metricType", b"metricType", "name", b"name", "older_fingerprints", b"older_fingerprints", "output", b"output", "parts", b"parts", "precision", b"precision", "type", b"type", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["descriptors", b"descriptors", "dimension", b"dimension", "endpoint", b"endpoint", "fingerprint", b"fingerprint", "formats", b"formats", "input", b"input", "labels", b"labels", "limits", b"limits", "metricType", b"metricType", "name", b"name", "older_fingerprints", b"older_fingerprints", "output", b"output", "parts", b"parts", "precision", b"precision", "type", b"type", "version", b"version", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

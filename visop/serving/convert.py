@@ -193,6 +193,7 @@ def identity_of(info: OperatorInfo, endpoint: str, settings: Settings) -> rpc_pb
         labels=info.labels,
         parts=info.parts,
         descriptors=info.descriptors,
+        workers=1 if settings.workers == "auto" else int(settings.workers),
     )
 
 

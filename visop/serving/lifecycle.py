@@ -20,11 +20,15 @@ from visop.serving.bytes_in_flight import most_bytes_in_flight
 from visop.serving.large_pictures import most_large_bytes
 from visop.serving.logs import configure_logging, log_event
 from visop.serving.open_files import raise_max_open_files
-from visop.serving.operators import load_model, load_operator
+from visop.serving.opening import open_here
 from visop.serving.part_encoder import AnyOperator
-from visop.serving.pipeline import Pipeline
 from visop.serving.server import MakeCompanion, Server
 from visop.serving.watchdog import watched
+from visop.serving.workers.machine_facts import MachineFacts
+from visop.serving.workers.plan import WorkerShare, plan_workers, settings_of_front
+from visop.serving.workers.served import operator_of
+from visop.serving.workers.worker_pipeline import WorkerPipeline
+from visop.serving.workers.workers import Workers
 from visop.settings import Effective, Settings
 
 logger = logging.getLogger("visop")
@@ -57,7 +61,7 @@ def serve(
     Raises:
         UsageError: a setting is wrong, which shows when the operator is loaded or the ports are opened.
     """
-    settings = effective.settings
+    settings = settings_of_front(effective.settings, len(shares_of(effective.settings)))
     check_reach(settings)
     before = set(threading.enumerate())
     configure_logging(settings.log_level, settings.log_format)
@@ -75,6 +79,7 @@ def serve(
                 fields = {"listening": server.address, "operator": operator.name, "dimension": operator.dimension}
                 fields |= {"advertised": server.advertised} if server.advertised != server.address else {}
                 fields |= server.companion_addresses
+                fields |= {"workers": settings.workers} if settings.workers != "1" else {}
                 fields |= {"fingerprint": operator.fingerprint, "start_s": round(time.monotonic() - started, 2)}
                 log_event(logger, logging.INFO, "serving", fields)
                 on_ready(server.companion_addresses)
@@ -117,26 +122,32 @@ def leave_behind(before: set[threading.Thread]) -> None:
 def open_pipeline(
     settings: Settings, *, one_peer: bool = False, check: Callable[[AnyOperator], object] = lambda _: None
 ) -> Iterator[tuple[AnyOperator, AnyPipeline]]:
-    """The configured operator, loaded and warm, and the pipeline that feeds it.
+    """The configured operator, loaded and warm, and the pipeline that feeds it: in this process, or in workers of it.
 
     Args:
         settings: of both.
         one_peer: as for ``Pipeline``.
-        check: raises if the operator is not of the kind that is wanted; called before it is loaded.
+        check: raises if the operator is not of the kind that is wanted; called before it is loaded in this process.
 
     Raises:
         SettingsError: the operator cannot be found, or its weights or device are missing.
         ModelFailed: it cannot be loaded, or failed its warm-up.
     """
-    operator = load_operator(settings)
-    check(operator)
-    load_model(operator)
-    try:
-        operator.warm_up()
-        with Pipeline(operator, settings, one_peer=one_peer) as pipeline:
-            yield operator, pipeline
-    finally:
-        operator.close()
+    if not (shares := shares_of(settings)):
+        with open_here(settings, one_peer=one_peer, check=check) as here:
+            yield here
+        return
+    with Workers(shares, settings, one_peer=one_peer) as workers:
+        operator = operator_of(workers.served)
+        check(operator)
+        pipeline = WorkerPipeline(workers, settings)
+        yield operator, pipeline
+        pipeline.close()
+
+
+def shares_of(settings: Settings) -> Sequence[WorkerShare]:
+    """What each worker has of this machine; none, if this process is to serve alone."""
+    return plan_workers(settings, MachineFacts.of_this_machine()) if os.name == "posix" else ()
 
 
 def catch_stop_signals() -> int:

@@ -215,6 +215,11 @@ class Pipeline:
         """How many inputs one call may have."""
         return self._settings.max_items
 
+    @property
+    def gives_parts(self) -> bool:
+        """Whether the result of an input is what was found in it, and not a vector."""
+        return self._steps.gives_parts
+
     def start(
         self,
         inputs: Sequence[Input],

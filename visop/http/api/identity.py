@@ -50,6 +50,7 @@ class Identity(BaseModel):
         description="Names of the descriptors that a vector has side by side, each as long as the others; empty if it "
         "is one."
     )
+    workers: int = Field(description="Processes with the model, each of which serves calls.")
 
 
 def identity_router(identity: Mapping[str, Any]) -> APIRouter:

@@ -84,6 +84,18 @@ def test_json_lines_keep_their_types(table: Callable[..., AttributeTable]) -> No
     assert [each.why for each in wrong] == ["table.jsonl, line 2: later=[1]: must be a string"]
 
 
+def test_a_broken_line_is_told_and_the_others_count(table: Callable[..., AttributeTable]) -> None:
+    found = table('{"path": "a.jpg", "n": 1}\n{"path": "b.jp\n{"path": "c.jpg", "n": 3}\n', "table.jsonl")
+    values, (wrong,) = found.values(found.types({}))
+    assert values == {"a.jpg": {"n": 1}, "c.jpg": {"n": 3}}
+    assert wrong.why.startswith("table.jsonl, line 2: is not JSON: ")
+
+
+def test_a_table_without_a_line_that_can_be_read_is_refused(table: Callable[..., AttributeTable]) -> None:
+    with pytest.raises(UsageError, match="line 1 is not JSON"):
+        table("path=a.jpg\n", "table.jsonl")
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

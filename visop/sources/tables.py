@@ -7,7 +7,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -94,11 +94,17 @@ def read_records(path: Path) -> tuple[list[str], list[Record]]:
     Args:
         path: as ``read_table`` takes it; the first row of CSV is a header.
 
+    A line of JSON Lines that cannot be read is a row that cannot be used.
+
     Raises:
         UsageError: the file cannot be read, or has no header, or two columns of one name.
     """
     is_json = path.suffix.lower() in (".jsonl", ".ndjson")
-    numbered = _numbered_json(path) if is_json else _numbered_csv(path)
+    lines = list(_json_lines(path)) if is_json else []
+    wrong = [Record(line.number, "", {}, line.why_not) for line in lines if line.why_not]
+    if wrong and len(wrong) == len(lines):
+        _refuse_wrong(path, lines)
+    numbered = _numbered_json(lines) if is_json else _numbered_csv(path)
     rows = [row for _, row in numbered]
     if not rows:
         return [], []
@@ -110,6 +116,7 @@ def read_records(path: Path) -> tuple[list[str], list[Record]]:
         if headers.count(header) > 1:
             raise UsageError("", path, f"has two columns {printable(header)!r}")
     records = [_record(line, row, headers, number) for line, row in numbered[1:] if row]
+    records = sorted([*records, *wrong], key=lambda record: record.line)
     return [each for each in headers if each and each != headers[number]], records
 
 
@@ -219,28 +226,47 @@ def _delimiter_of(text: str) -> str:
 
 
 def _json_rows(path: Path) -> list[list[str]]:
-    return [[_text(cell) for cell in row] for _, row in _numbered_json(path)]
+    lines = list(_json_lines(path))
+    _refuse_wrong(path, lines)
+    return [[_text(cell) for cell in row] for _, row in _numbered_json(lines)]
 
 
-def _numbered_json(path: Path) -> list[tuple[int, list[Any]]]:
-    """Return the values, each with its line; objects as rows below one of their keys."""
-    numbered = []
+@dataclass(frozen=True)
+class _Line:
+    """A line of JSON Lines, from 1, and its value; or why it has none."""
+
+    number: int
+    value: Any = None
+    why_not: str = ""
+
+
+def _json_lines(path: Path) -> Iterator[_Line]:
+    """Yield the lines that are not empty."""
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if line.strip():
             try:
-                numbered.append((number, json.loads(line)))
+                value = json.loads(line)
                 if "\\u" in line:
-                    os.fsencode(
-                        json.dumps(numbered[-1][1], ensure_ascii=False)
-                    )  # raises if half a character is escaped
+                    os.fsencode(json.dumps(value, ensure_ascii=False))  # raises if half a character is escaped
+                yield _Line(number, value)
             except (ValueError, RecursionError) as error:
-                raise UsageError("", path, f"line {number} is not JSON: {error}") from None
-    rows = [row for _, row in numbered]
-    headers = list(dict.fromkeys(key for row in rows if isinstance(row, dict) for key in row))
+                yield _Line(number, why_not=f"is not JSON: {error}")
+
+
+def _refuse_wrong(path: Path, lines: Iterable[_Line]) -> None:
+    for line in lines:
+        if line.why_not:
+            raise UsageError("", path, f"line {line.number} {line.why_not}")
+
+
+def _numbered_json(lines: Sequence[_Line]) -> list[tuple[int, list[Any]]]:
+    """Return the values, each with its line; objects as rows below one of their keys."""
+    there = [line for line in lines if not line.why_not]
+    headers = list(dict.fromkeys(key for line in there if isinstance(line.value, dict) for key in line.value))
     if not headers:
-        return [(number, [row]) for number, row in numbered]
-    found = [(number, [row.get(key) for key in headers]) for number, row in numbered if isinstance(row, dict)]
-    return [(0, list(headers)), *found]
+        return [(line.number, [line.value]) for line in there]
+    objects = (line for line in there if isinstance(line.value, dict))
+    return [(0, list(headers)), *((line.number, [line.value.get(key) for key in headers]) for line in objects)]
 
 
 def _text(value: Any) -> str:

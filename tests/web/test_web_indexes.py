@@ -123,6 +123,13 @@ def test_the_index_that_the_server_was_started_for_stays(site: Site) -> None:
 def test_a_name_that_is_none_is_refused(site: Site, name: str) -> None:
     answer = site.web.post("/v1/indexes", json={"name": name})
     assert (answer.status_code, answer.json()["field"]) == (400, "name")
+    assert answer.json()["detail"].startswith("name: must be letters, digits and single underscores, at most 200")
+
+
+def test_a_name_in_a_path_that_is_none_is_refused_in_words(site: Site) -> None:
+    answer = site.web.get("/v1/indexes/a.*")
+    assert (answer.status_code, answer.json()["field"]) == (400, "name")
+    assert answer.json()["detail"].startswith("name: must be letters, digits and single underscores, at most 200")
 
 
 @pytest.mark.parametrize(

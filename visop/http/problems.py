@@ -48,6 +48,9 @@ STATUSES = {
     StatusCode.DEADLINE_EXCEEDED: 504,
 }
 
+#: What an error is called of a name that no index can have; a pattern would tell few what is wrong.
+INDEX_NAME = "index_name"
+
 #: What an error is called of a value that is none of an attribute; pydantic would name a type that it tried last.
 ATTRIBUTE_VALUE = "attribute_value"
 
@@ -64,6 +67,7 @@ _WRONG = {
     "too_short": "must have at least {min_length} elements",
     "too_long": "must have at most {max_length} elements",
     "dict_type": "must be an object",
+    INDEX_NAME: "{rule}",
     ATTRIBUTE_VALUE: "must be a string, a finite number, true or false",
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",

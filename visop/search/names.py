@@ -9,15 +9,18 @@ from visop.errors import UsageError
 #: As a pattern for JSON schemas; there are 200 characters at most.
 NAME_PATTERN = "^[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*_?$"
 
+MAX_CHARS = 200
+
+#: What the pattern and the length mean.
+NAME_RULE = f"must be letters, digits and single underscores, at most {MAX_CHARS}, and begin with a letter"
+
 _NAME = re.compile(NAME_PATTERN)
-_MAX_CHARS = 200
 
 
 def check_name(index: str) -> None:
     """Raise UsageError for a name that a store would not take."""
-    if not _NAME.fullmatch(index) or len(index) > _MAX_CHARS:
-        rule = "must be letters, digits and single underscores, at most 200, and begin with a letter"
-        raise UsageError("name", index, rule)
+    if not _NAME.fullmatch(index) or len(index) > MAX_CHARS:
+        raise UsageError("name", index, NAME_RULE)
 
 
 def collection_name(index: str, number: int) -> str:

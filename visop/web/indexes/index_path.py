@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
 
-from visop.search.names import NAME_PATTERN
+from visop.web.indexes.messages import IndexName
 
-_Name = Annotated[str, Path(description="Of the index.", pattern=NAME_PATTERN, max_length=200)]
+_Name = Annotated[IndexName, Path(description="Of the index.")]
 
 
 def index_router(below: str = "") -> APIRouter:

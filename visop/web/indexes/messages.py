@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, StringConstraints
+from pydantic_core.core_schema import custom_error_schema
 
 from visop.contract import OperatorInfo
 from visop.http.message import Message
+from visop.http.problems import INDEX_NAME
 from visop.search.attributes import MAX_ATTRIBUTES, AttributeType
-from visop.search.names import NAME_PATTERN
+from visop.search.names import MAX_CHARS, NAME_PATTERN, NAME_RULE
 
 #: Of an index, as a store takes it.
-IndexName = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=200)]
+IndexName = Annotated[
+    str,
+    StringConstraints(pattern=NAME_PATTERN, max_length=MAX_CHARS),
+    GetPydanticSchema(
+        lambda source, make: custom_error_schema(
+            make(source), INDEX_NAME, custom_error_message="-", custom_error_context={"rule": NAME_RULE}
+        )
+    ),
+]
 
 
 class NewIndex(Message):

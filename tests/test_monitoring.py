@@ -14,11 +14,6 @@ import httpx
 import pytest
 import yaml
 
-import visop.http.count_requests
-import visop.metrics.grpc_calls
-import visop.metrics.model
-import visop.metrics.pictures
-import visop.metrics.server  # noqa: F401 - these make the metrics that are looked at
 from visop.metrics import own_port
 from visop.metrics.registry import REGISTRY, exposition
 from visop.settings import Settings

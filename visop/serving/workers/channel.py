@@ -53,8 +53,9 @@ class Sender:
         self._messages.put(message)
 
     def close(self) -> None:
-        """Send nothing that comes now. Does not wait."""
+        """Send nothing any more. For a worker that is gone, to which nothing can be waited for."""
         self._messages.put(None)
+        self._thread.join()
 
     def _run(self) -> None:
         while (message := self._messages.get()) is not None:

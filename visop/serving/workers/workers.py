@@ -194,21 +194,28 @@ class Workers:
     def _keep(self, share: WorkerShare) -> None:
         """Have one worker running, one after the other, and do what they say."""
         while not self._closing.is_set():
-            worker = Worker(share, self._told(share))
+            try:
+                worker = Worker(share, self._told(share))
+            except OSError as error:  # the system gives no process
+                self._replace(share.number, f"cannot be started: {error.strerror}", None, lived=False)
+                continue
             with self._changed:
                 self._workers[share.number] = worker
             if self._closing.is_set():
                 worker.kill()
             failure = self._hear(worker)
             status = worker.wait()
-            with self._changed:
-                del self._workers[share.number]
-                lost = [self._calls.pop(number) for number in sorted(worker.calls)]
-                self._changed.notify_all()
-            for call in lost:
-                self._lost(call, share.number)
-            if not self._closing.is_set():
-                self._replace(worker, status, failure)
+            self._forget(worker)
+            lived = worker.is_ready and time.monotonic() - worker.started > self._restarts.early_s
+            self._replace(share.number, f"ended with status {status}", failure, lived=lived)
+
+    def _forget(self, worker: Worker) -> None:
+        """Take note that a worker ended, and see to its calls."""
+        with self._changed:
+            del self._workers[worker.number]
+            lost = [self._calls.pop(number) for number in sorted(worker.calls)]
+        for call in lost:
+            self._lost(call, worker.number)
 
     def _told(self, share: WorkerShare) -> Configure:
         settings = settings_of_worker(self._settings, share, self.count)
@@ -273,28 +280,26 @@ class Workers:
                 pass
         call.fail(Unreachable(f"worker {number}, which had this call, ended; send it again"))
 
-    def _replace(self, worker: Worker, status: int, failure: VisopError | None) -> None:
-        """Take note of a worker that ended, and wait before the next one is started."""
-        why = f"{getattr(failure, 'detail', failure)}" if failure else f"status {status}"
+    def _replace(self, number: int, how: str, failure: VisopError | None, *, lived: bool) -> None:
+        """Wait before the worker is started that follows one that ended, if there is to be one."""
         if self._served is None:
             with self._changed:
-                self._error = failure or ModelFailed(f"the worker ended with status {status} before it was ready")
+                self._error = failure or ModelFailed(f"a worker {how} before it was ready")
                 self._changed.notify_all()
             self._closing.wait()
+        if self._closing.is_set():
             return
-        lived = worker.is_ready and time.monotonic() - worker.started > self._restarts.early_s
         with self._changed:
             self._early = 0 if lived else self._early + 1
             serving = any(each.is_ready for each in self._workers.values())
-        wait_s = self._restarts.wait_s(self._early)
+        why = f"{how} ({getattr(failure, 'detail', failure)})" if failure else how
         if not serving and self._early > self._restarts.most:
-            logger.critical(
-                "worker %d ended (%s), as %d before it did, and none serves", worker.number, why, self._early
-            )
+            logger.critical("worker %d %s, as others did before it, and none serves", number, why)
             logging.shutdown()
             self._restarts.end(STATUS)
-        logger.error("worker %d ended (%s); another one is started in %g s", worker.number, why, wait_s)
-        self._metrics.restarted(worker.number)
+        wait_s = self._restarts.wait_s(self._early)
+        logger.error("worker %d %s; another one is started in %g s", number, why, wait_s)
+        self._metrics.restarted(number)
         self._closing.wait(wait_s)
 
     def _watch_silent(self) -> None:

@@ -52,16 +52,31 @@ def pasted(picture: Picture) -> Picture:
         (lambda picture: picture.rotate(90, expand=True), ("turned by 90° counter-clockwise",)),
         (lambda picture: picture.rotate(-45, PILImage.Resampling.BILINEAR, expand=True), ("turned by 45° clockwise",)),
         (lambda picture: picture.resize((600, 260)), ("stretched to 1.5 times the width", "scaled to 81 %")),
+        (
+            lambda picture: picture.crop((150, 100, 450, 300)).rotate(45, PILImage.Resampling.BILINEAR, expand=True),
+            ("turned by 45° counter-clockwise",),
+        ),
         (pasted, ("placed in something larger, of which it takes 15 %", "scaled to 40 %")),
     ],
-    ids=["nothing", "cut", "mirrored", "inverted", "both", "quarter turn", "45 degrees", "stretched", "pasted"],
+    ids=[
+        "nothing",
+        "cut",
+        "mirrored",
+        "inverted",
+        "both",
+        "quarter turn",
+        "45 degrees",
+        "a half by 45 degrees",
+        "stretched",
+        "pasted",
+    ],
 )
 def test_it_is_said_what_was_done_to_a_copy(edit: Callable[[Picture], Picture], told: tuple[str, ...]) -> None:
     proof = proof_of(edit(photograph("coffee")))
     assert proof.is_copy
     assert proof.found is not None
     assert set(told) <= set(proof.found.edits)
-    if told != ("turned by 45° clockwise",):  # there, it has corners around it, too
+    if not told[0:1] or "by 45°" not in told[0]:  # there, it has corners around it, too
         assert set(proof.found.edits) == set(told)
 
 
@@ -129,10 +144,18 @@ def window(name: str) -> Picture:
         (lambda: photograph("chelsea"), lambda: photograph("coffee")),
         (lambda: photograph("coffee").crop((0, 0, 300, 400)), lambda: photograph("coffee").crop((300, 0, 600, 400))),
         (lambda: letter(1), lambda: letter(2)),
+        (lambda: letter(11), lambda: letter(0)),
         (lambda: window("chelsea"), lambda: window("coffee")),
         (lambda: checkerboard(8), lambda: checkerboard(13)),
     ],
-    ids=["photographs", "two halves of one", "letters", "windows of one program", "checkerboards"],
+    ids=[
+        "photographs",
+        "two halves of one",
+        "letters",
+        "letters of like lines",
+        "windows of one program",
+        "checkerboards",
+    ],
 )
 def test_different_pictures_are_not_proven(first: Callable[[], Picture], second: Callable[[], Picture]) -> None:
     a, b = (find_features(np.asarray(make())) for make in (first, second))

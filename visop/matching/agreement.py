@@ -23,8 +23,12 @@ _SIDE, _CELL = 96, 8
 # Grey levels. A cell with a smaller deviation is flat, and says nothing.
 _FLAT = 4.0
 
-# The correlation of a cell, -1 to 1, from which it is alike in both.
-_ALIKE = 0.5
+# The correlation of a cell, -1 to 1, up to which it is not alike in both, and that from which it is alike. Between them
+# it is so in part, as the lines of different texts are.
+_UNLIKE, _ALIKE = 0.5, 0.7
+
+# Grey levels by which what is filled around a picture that was turned may differ.
+_FILLED = 10
 
 
 def agreement(
@@ -32,7 +36,8 @@ def agreement(
 ) -> float:
     """Return the share of the cells that are alike, 0 to 1, of those where both have something; 0 if there are none.
 
-    Alike is what correlates, so that brightness and contrast do not matter.
+    Alike is what correlates, so that brightness and contrast do not matter. What is filled around a picture that was
+    turned is no part of it.
 
     Args:
         first: the picture, (h, w) uint8, scaled down; seen in a mirror, if it was mirrored.
@@ -46,10 +51,21 @@ def agreement(
     width, height = (max(1, round(side * raster)) for side in sizes[0])
     here = cv2.resize(first, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
     there, inside = _warped(second, matrix, sizes, (width, height))
-    if inverted:
-        here = 255 - here
-    correlation, is_marked = _correlations(here, there, inside)
-    return float((correlation[is_marked] >= _ALIKE).mean()) if is_marked.any() else 0.0
+    correlation, is_marked = _correlations(255 - here if inverted else here, there, inside & _unfilled(here))
+    alike = np.clip((correlation - _UNLIKE) / (_ALIKE - _UNLIKE), 0, 1)
+    return float(alike[is_marked].mean()) if is_marked.any() else 0.0
+
+
+def _unfilled(picture: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Where there is something of a picture, (h, w): in the convex hull of all that is not as its four corners are."""
+    cv2 = opencv()
+    four = picture[[0, 0, -1, -1], [0, -1, 0, -1]].astype(np.float32)
+    points = cv2.findNonZero((np.abs(picture - np.median(four)) > _FILLED).astype(np.uint8))
+    if points is None or np.ptp(four) > _FILLED:
+        return np.ones(picture.shape, np.bool_)
+    hull = cv2.fillConvexPoly(np.zeros(picture.shape, np.uint8), cv2.convexHull(points), 1)
+    # Without the pixels at its edge, which have something of both.
+    return np.asarray(cv2.erode(hull, np.ones((3, 3), np.uint8)) > 0)
 
 
 def _warped(
@@ -69,7 +85,7 @@ def _warped(
     mapping = np.linalg.inv(half) @ to_reduced @ matrix @ to_full @ half
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     there = cv2.warpPerspective(second, mapping, size, flags=flags)
-    inside = cv2.warpPerspective(np.full(second.shape, 255, np.uint8), mapping, size, flags=flags) > 250
+    inside = cv2.warpPerspective(255 * _unfilled(second).astype(np.uint8), mapping, size, flags=flags) > 250
     return there.astype(np.float32), inside
 
 

@@ -22,7 +22,7 @@ Outline = tuple[Point, Point, Point, Point]
 LEAST_MATCHES = 6
 
 #: Nor are they if less than this of what lies on top of each other is alike: two letters with one letterhead.
-LEAST_AGREEMENT = 0.85
+LEAST_AGREEMENT = 0.8
 
 # So many matches are enough: the other views are not tried.
 _CERTAIN = 40

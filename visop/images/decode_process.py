@@ -253,7 +253,7 @@ class _Processes:
         control = self._start_program()
         ours, theirs = socket.socketpair()
         try:
-            with theirs, _shared_file(capacity) as file:
+            with theirs, shared_file(capacity) as file:
                 socket.send_fds(control, [b"\0"], [theirs.fileno(), file.fileno()])
                 if (said := control.recv(1)) == REFUSED:
                     raise Overloaded("no process can be started to decode the image: the system gives none")
@@ -286,7 +286,7 @@ class _Processes:
         self._program = self._control = None
 
 
-def _shared_file(size: int) -> IO[bytes]:
+def shared_file(size: int) -> IO[bytes]:
     """A file without a name, in memory where the system has such files. Only what is written takes memory."""
     descriptor = os.memfd_create("visop-picture") if hasattr(os, "memfd_create") else _unnamed_file()
     file = os.fdopen(descriptor, "w+b")

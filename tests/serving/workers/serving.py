@@ -45,6 +45,11 @@ class Fleet:
         return {worker_of(vector.element) for vector in reply.vectors}
 
     @property
+    def begun(self) -> int:
+        """How many calls workers have begun with."""
+        return sum(each.begun.has(call) for each in list(self.workers._workers.values()) for call in list(each.calls))
+
+    @property
     def processes(self) -> list[int]:
         """Of the workers that take calls."""
         return [each.pid for each in list(self.workers._workers.values()) if each.trouble() is None]

@@ -168,7 +168,7 @@ def test_what_is_raised_on_a_picture_that_is_seen_is_its_error(fleet: Fleet) -> 
 def test_a_worker_that_is_killed_fails_only_its_own_calls_and_is_replaced() -> None:
     with serving() as fleet, ThreadPoolExecutor(8) as threads:
         busy = [threads.submit(fleet.served_by, sleeping(2.0)) for _ in range(2)]
-        wait_until(lambda: [each.begin for each in list(fleet.workers._calls.values())] == [None, None])
+        wait_until(lambda: fleet.begun == 2)
         waiting = [threads.submit(fleet.served_by, PICTURE) for _ in range(4)]
         wait_until(lambda: fleet.pipeline.inside == 6)
         killed, other = fleet.processes

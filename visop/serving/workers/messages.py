@@ -118,13 +118,6 @@ class Stop:
 
 
 @dataclass(frozen=True)
-class Begun:
-    """A picture of a call is decoded: the model has it next."""
-
-    call: int
-
-
-@dataclass(frozen=True)
 class Decoded:
     """What the front asked to see of an input. The worker waits for ``Seen``.
 
@@ -189,4 +182,4 @@ class State:
 #: What the front process says.
 ToWorker = Configure | Begin | Cancel | Seen | Stop
 #: What a worker says.
-ToFront = Ready | Failed | Begun | Decoded | Done | State
+ToFront = Ready | Failed | Decoded | Done | State

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import visop
+from visop.serving.workers.begun import Begun, begun_memory
 from visop.serving.workers.channel import Channel, Sender
 from visop.serving.workers.messages import Configure, State
 from visop.serving.workers.plan import WorkerShare
@@ -31,6 +32,7 @@ class Worker:
         is_ready: whether it takes calls.
         inputs: how many of them it has in hand.
         calls: the numbers of its calls.
+        begun: which of them it has begun with; known when it is gone, too.
         state: what it said last.
     """
 
@@ -40,14 +42,20 @@ class Worker:
         self.state = State(None, 0)
         self.started = self._heard = time.monotonic()
         ours, theirs = Pipe()
-        with theirs:
+        memory = begun_memory()
+        self.begun = Begun(memory)
+        passed = theirs.fileno(), memory
+        try:
             self._process = subprocess.Popen(  # noqa: S603 - of this package, no shell
-                [sys.executable, "-P", "-m", "visop.serving.workers.worker_process", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "visop.serving.workers.worker_process", *map(str, passed)],
                 stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
+                pass_fds=passed,
                 env=_environment(share),
                 process_group=0,  # Ctrl-C is for the front process, which says when workers end
             )
+        finally:
+            theirs.close()
+            os.close(memory)
         self._channel = Channel(ours)
         self._sender = Sender(self._channel, f"visop-worker-{share.number}")
         self.send(told)

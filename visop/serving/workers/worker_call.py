@@ -22,7 +22,7 @@ class WorkerCall(Call):
 
     Attributes:
         number: of the call.
-        begin: what a worker is told; None once a worker has begun with it.
+        begin: what a worker is told; None once it is over.
         tries: how many workers had it.
     """
 
@@ -48,6 +48,7 @@ class WorkerCall(Call):
 
     def done(self, message: Done) -> None:
         """Take over what became of the inputs."""
+        self.begin = None
         if message.refusal is not None:
             self.fail(message.refusal)
             return

@@ -15,8 +15,9 @@ from visop.errors import CallerGone, ModelFailed, VisopError
 from visop.serving.picture_admission import left_s
 from visop.serving.pipeline import Call, Input, Pipeline
 from visop.serving.steps import InputJob, Result
+from visop.serving.workers.begun import Begun
 from visop.serving.workers.channel import Channel
-from visop.serving.workers.messages import Begin, Begun, Cancel, Decoded, Done, InputEnd, Seen, Stop, Wanted
+from visop.serving.workers.messages import Begin, Cancel, Decoded, Done, InputEnd, Seen, Stop, Wanted
 
 logger = logging.getLogger(__name__)
 
@@ -29,11 +30,12 @@ class WorkerCalls:
 
     Args:
         channel: to the front process.
+        begun: takes note of calls that are begun.
         pipeline: of this worker.
     """
 
-    def __init__(self, channel: Channel, pipeline: Pipeline) -> None:
-        self._channel, self._pipeline = channel, pipeline
+    def __init__(self, channel: Channel, begun: Begun, pipeline: Pipeline) -> None:
+        self._channel, self._begun, self._pipeline = channel, begun, pipeline
         self._calls: dict[int, _WorkerCall] = {}
         self._waiting = ThreadPoolExecutor(_WAITING, "visop-waiting")
 
@@ -50,11 +52,11 @@ class WorkerCalls:
 
     def _hear(self, message: Begin | Cancel | Seen) -> None:
         if isinstance(message, Begin):
-            begun = self._calls[message.call] = _WorkerCall(message, self._channel, self._forget)
+            new = self._calls[message.call] = _WorkerCall(message, self._channel, self._begun, self._forget)
             if message.patient:
-                self._waiting.submit(begun.start, message, self._pipeline)
+                self._waiting.submit(new.start, message, self._pipeline)
             else:
-                begun.start(message, self._pipeline)
+                new.start(message, self._pipeline)
         elif call := self._calls.get(message.call):
             if isinstance(message, Seen):
                 call.seen(message)
@@ -72,15 +74,16 @@ class _WorkerCall:
     Args:
         begin: what the front said.
         channel: to it.
+        begun: takes note that it is begun.
         forget: called with the number of the call when it is over.
     """
 
-    def __init__(self, begin: Begin, channel: Channel, forget: Callable[[int], None]) -> None:
-        self._number, self._channel, self._forget = begin.call, channel, forget
+    def __init__(self, begin: Begin, channel: Channel, begun: Begun, forget: Callable[[int], None]) -> None:
+        self._number, self._channel, self._begun, self._forget = begin.call, channel, begun, forget
         self._deadline, self._left = begin.deadline, len(begin.inputs)
         self._lock = threading.Lock()
         self._call: Call | None = None
-        self._begun = self._cancelled = False
+        self._cancelled = False
         self._asked: dict[int, Future[Seen]] = {}
 
     def start(self, begin: Begin, pipeline: Pipeline) -> None:
@@ -131,10 +134,8 @@ class _WorkerCall:
         )
 
     def _note(self, _: bytes) -> None:
-        """Say that a picture is decoded, before the model has it: what it may break is not tried elsewhere."""
-        if not self._begun:
-            self._begun = True
-            self._channel.send(Begun(self._number))
+        """Mark that a picture is decoded, before the model has it: what it may break is not tried elsewhere."""
+        self._begun.mark(self._number)
 
     def _ask(self, index: int, file: bytes | None, image: Image | None, size: tuple[int, int]) -> Seen:
         """Show the front what is known of an input. Raises what it says of that."""

@@ -1,7 +1,7 @@
-"""The program of a worker: ``python -m visop.serving.workers.worker_process FD``.
+"""The program of a worker: ``python -m visop.serving.workers.worker_process FD MEMORY``.
 
-It has the model and serves the calls that the front process sends over the socket ``FD``. When the front process is
-gone, it ends at once.
+It has the model and serves the calls that the front process sends over the socket ``FD``; in ``MEMORY`` it marks which
+it has begun with. When the front process is gone, it ends at once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from visop.errors import ModelFailed, VisopError
 from visop.serving.logs import configure_logging
 from visop.serving.opening import open_here
 from visop.serving.watchdog import watched
+from visop.serving.workers.begun import Begun
 from visop.serving.workers.channel import Channel
 from visop.serving.workers.messages import Configure, Failed, Ready
 from visop.serving.workers.parent import end_with_parent
@@ -27,7 +28,7 @@ from visop.serving.workers.worker_state import TellState
 logger = logging.getLogger("visop")
 
 
-def main(descriptor: int) -> int:
+def main(descriptor: int, memory: int) -> int:
     """Serve until the front process says that it is enough, or is gone; the exit status."""
     end_with_parent()
     for number in (signal.SIGINT, signal.SIGTERM):  # the front process stops its workers when their calls are over
@@ -40,7 +41,7 @@ def main(descriptor: int) -> int:
             os.sched_setaffinity(0, told.cpus)
     configure_logging(told.log_level, told.settings.log_format)
     try:
-        _serve(channel, told)
+        _serve(channel, Begun(memory), told)
     except VisopError as error:
         channel.send(Failed(error))
         return 1
@@ -51,14 +52,14 @@ def main(descriptor: int) -> int:
     return 0
 
 
-def _serve(channel: Channel, told: Configure) -> None:
+def _serve(channel: Channel, begun: Begun, told: Configure) -> None:
     with open_here(told.settings, one_peer=told.one_peer) as (operator, pipeline):
         channel.send(Ready(served_of(operator, gives_parts=pipeline.gives_parts)))
         with watched(pipeline.hangs, told.settings.hang_exit_s), TellState(channel, pipeline):
-            WorkerCalls(channel, pipeline).serve()
+            WorkerCalls(channel, begun, pipeline).serve()
 
 
 if __name__ == "__main__":
-    status = main(int(sys.argv[1]))
+    status = main(*map(int, sys.argv[1:]))
     logging.shutdown()
     os._exit(status)  # whatever threads the model has left

@@ -15,7 +15,7 @@ from typing import Any
 from visop.errors import ModelFailed, Unreachable, VisopError
 from visop.metrics.workers import WorkerMetrics
 from visop.serving.watchdog import STATUS
-from visop.serving.workers.messages import Begun, Cancel, Configure, Decoded, Done, Failed, Ready, Served, State, Stop
+from visop.serving.workers.messages import Cancel, Configure, Decoded, Done, Failed, Ready, Served, State, Stop
 from visop.serving.workers.plan import WorkerShare, settings_of_worker
 from visop.serving.workers.worker import Worker
 from visop.serving.workers.worker_call import WorkerCall
@@ -215,7 +215,7 @@ class Workers:
             del self._workers[worker.number]
             lost = [self._calls.pop(number) for number in sorted(worker.calls)]
         for call in lost:
-            self._lost(call, worker.number)
+            self._lost(call, worker)
 
     def _told(self, share: WorkerShare) -> Configure:
         settings = settings_of_worker(self._settings, share, self.count)
@@ -250,7 +250,7 @@ class Workers:
         worker.started = time.monotonic()
         return None
 
-    def _take(self, worker: Worker, message: Begun | Decoded | Done | State) -> None:
+    def _take(self, worker: Worker, message: Decoded | Done | State) -> None:
         if isinstance(message, State):
             worker.state = message
             self._metrics.said(message)
@@ -263,22 +263,20 @@ class Workers:
                 worker.inputs -= len(call.inputs)
         if call is None:
             return
-        if isinstance(message, Begun):
-            call.begin = None
-        elif isinstance(message, Done):
+        if isinstance(message, Done):
             call.done(message)
         else:
             self._showing.submit(lambda: worker.send(call.see(message)))
 
-    def _lost(self, call: WorkerCall, number: int) -> None:
+    def _lost(self, call: WorkerCall, worker: Worker) -> None:
         """Have a call that its worker had not begun served by another one, once; and fail it otherwise."""
-        if call.begin is not None and call.tries < _MOST_TRIES and not self._closing.is_set():
+        if not worker.begun.has(call.number) and call.tries < _MOST_TRIES and not self._closing.is_set():
             try:
                 self.begin(call)
                 return
             except Unreachable:
                 pass
-        call.fail(Unreachable(f"worker {number}, which had this call, ended; send it again"))
+        call.fail(Unreachable(f"worker {worker.number}, which had this call, ended; send it again"))
 
     def _replace(self, number: int, how: str, failure: VisopError | None, *, lived: bool) -> None:
         """Wait before the worker is started that follows one that ended, if there is to be one."""

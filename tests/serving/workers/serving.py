@@ -14,9 +14,10 @@ from tests.serving.workers.telling import worker_of
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
 from visop.serving.server import MakeCompanion, Server
 from visop.serving.workers.plan import WorkerShare
+from visop.serving.workers.restarts import Restarts
 from visop.serving.workers.served import operator_of
 from visop.serving.workers.worker_pipeline import WorkerPipeline
-from visop.serving.workers.workers import Restarts, Workers
+from visop.serving.workers.workers import Workers
 from visop.settings import Settings
 
 SHARES = [WorkerShare(number, 1) for number in range(2)]
@@ -47,12 +48,12 @@ class Fleet:
     @property
     def begun(self) -> int:
         """How many calls workers have begun with."""
-        return sum(each.begun.has(call) for each in list(self.workers._workers.values()) for call in list(each.calls))
+        return sum(each.begun.has(call) for each in self.workers.dispatch.workers for call in list(each.calls))
 
     @property
     def processes(self) -> list[int]:
         """Of the workers that take calls."""
-        return [each.pid for each in list(self.workers._workers.values()) if each.trouble() is None]
+        return [each.pid for each in self.workers.dispatch.workers if each.trouble() is None]
 
 
 def settings_of(**changes: Any) -> Settings:
@@ -68,7 +69,7 @@ def serving(
     """A server with two workers that take calls."""
     settings = replace(settings_of(**changes), fetch_allow=("127.0.0.1",))
     with Workers(SHARES, settings, restarts=restarts) as workers:
-        wait_until(lambda: workers.ready == 2)
+        wait_until(lambda: workers.dispatch.ready == 2)
         pipeline = WorkerPipeline(workers, settings)
         with (
             Server(operator_of(workers.served), pipeline, settings, companions) as server,

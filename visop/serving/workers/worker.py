@@ -16,9 +16,6 @@ from visop.serving.workers.channel import Channel, Sender
 from visop.serving.workers.messages import Configure, State
 from visop.serving.workers.plan import WorkerShare
 
-# A worker that says nothing for so long gets no calls, in seconds. It says how it is twice a second.
-_SILENCE_S = 5.0
-
 
 class Worker:
     """A process with a model. It is started when this is made.
@@ -26,6 +23,7 @@ class Worker:
     Args:
         share: what it has of the machine.
         told: how it is configured.
+        silence_s: for how long it may say nothing, in seconds.
 
     Attributes:
         number: of the worker; those that follow it have the same.
@@ -36,7 +34,8 @@ class Worker:
         state: what it said last.
     """
 
-    def __init__(self, share: WorkerShare, told: Configure) -> None:
+    def __init__(self, share: WorkerShare, told: Configure, silence_s: float) -> None:
+        self._silence_s = silence_s
         self.number, self.is_ready, self.inputs = share.number, False, 0
         self.calls: set[int] = set()
         self.state = State(None, 0)
@@ -79,7 +78,7 @@ class Worker:
         """Why it should get no calls now, or None."""
         if not self.is_ready:
             return f"worker {self.number} is not ready"
-        if self.silent_s() > _SILENCE_S:
+        if self.silent_s() > self._silence_s:
             return f"worker {self.number} does not answer"
         return self.state.trouble
 

@@ -35,12 +35,12 @@ class WorkerPipeline:
 
     def trouble(self) -> str | None:
         """Why results cannot be had now, or None if they can."""
-        return "shutting down" if self._closed else self._workers.trouble()
+        return "shutting down" if self._closed else self._workers.dispatch.trouble()
 
     @property
     def ready(self) -> str:
         """How many workers take calls, such as ``3 of 4``."""
-        return f"{self._workers.ready} of {self._workers.count}"
+        return f"{self._workers.dispatch.ready} of {self._workers.count}"
 
     def hangs(self) -> bool:
         """Never: a worker whose model hangs ends itself, and is replaced."""
@@ -82,10 +82,10 @@ class WorkerPipeline:
         jobs = [InputJob(deadline, partial(on_end, host), bulk=patient) for host in hosts]
         wanted = [wanted_of(each) for each in inputs]
         begin = Begin(next(self._numbers), wanted, deadline, patient, peer, crops)
-        gives_parts, cancel = self._workers.served.gives_parts, self._workers.cancel
+        gives_parts, cancel = self._workers.served.gives_parts, self._workers.dispatch.cancel
         call = WorkerCall(begin, inputs, jobs, gives_parts=gives_parts, on_cancel=cancel)
         try:
-            self._workers.begin(call)
+            self._workers.dispatch.begin(call)
         except Unreachable as error:
             call.fail(error)
             raise

@@ -80,6 +80,12 @@ def test_it_is_said_what_was_done_to_a_copy(edit: Callable[[Picture], Picture], 
         assert set(proof.found.edits) == set(told)
 
 
+def test_a_part_of_a_faint_picture_is_proven() -> None:
+    faint = photograph("coffee").point(lambda level: 120 + level // 32)
+    part = faint.crop((150, 100, 450, 300))
+    assert prove(find_features(np.asarray(part)), find_features(np.asarray(faint))).is_copy
+
+
 @pytest.mark.parametrize(
     ("corners", "size"),
     [

@@ -20,8 +20,9 @@ _Floats = npt.NDArray[np.floating[Any]]
 # Pixels of the longer side of the picture as it is laid over the original, and of the side of the cells of it.
 _SIDE, _CELL = 96, 8
 
-# Grey levels. A cell with a smaller deviation is flat, and says nothing.
-_FLAT = 4.0
+# Grey levels. A cell with a smaller deviation is flat, and says nothing. The second is for pictures that are faint
+# everywhere.
+_FLAT = (4.0, 1.0)
 
 # The correlation of a cell, -1 to 1, up to which it is not alike in both, and that from which it is alike. Between them
 # it is so in part, as the lines of different texts are.
@@ -97,7 +98,8 @@ def _correlations(
     count = np.maximum(_sums(weights), 1)
     a, b = ((each - _spread(_sums(each * weights) / count, each.shape)) * weights for each in (here, there))
     variances = _sums(a * a) / count, _sums(b * b) / count
-    is_marked = (np.minimum(*variances) >= _FLAT**2) & (count >= _CELL * _CELL / 2)
+    marks, is_whole = np.sqrt(np.minimum(*variances)), count >= _CELL * _CELL / 2
+    is_marked = next((some for flat in _FLAT if (some := is_whole & (marks >= flat)).any()), np.zeros_like(is_whole))
     products = _sums(a * b) / count
     correlation: _Floats = products / np.sqrt(np.maximum(variances[0] * variances[1], 1e-6))
     return correlation, is_marked

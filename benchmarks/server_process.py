@@ -120,6 +120,10 @@ class ServerProcess:
         """Return the memory of the server and of the processes that it started, shared pages counted once (Pss)."""
         return sum(_kib(f"/proc/{pid}/smaps_rollup", "Pss") for pid in _tree_of(self._process.pid)) / 1024
 
+    def processes(self) -> list[int]:
+        """Return the server, and the processes that it started and that still run, by their ids."""
+        return _tree_of(self._process.pid)
+
     def cpu_s(self) -> float:
         """Return the processor time of the server and of the processes that it started and that still run."""
         ticks = sum(_cpu_ticks(pid) for pid in _tree_of(self._process.pid))

@@ -65,3 +65,20 @@ def _picture(red: int, green: int) -> bytes:
     file = io.BytesIO()
     PILImage.new("RGB", (16, 12), (red, green, 0)).save(file, "PNG")
     return file.getvalue()
+
+
+class Unreadable:
+    """Cannot be made again from its pickle."""
+
+    def __reduce__(self) -> Any:
+        return _refuse, ()
+
+
+def _refuse() -> None:
+    raise ValueError("cannot be read")
+
+
+class SaysUnreadable(Telling):
+    """Has what cannot be read among what it says of itself."""
+
+    precision = Unreadable()  # type: ignore[assignment]

@@ -25,7 +25,7 @@ from tests.serving.test_lifecycle import serving as server_process
 from tests.serving.workers.serving import SHARES, Fleet, serving, settings_of, wait_until
 from tests.serving.workers.telling import BROKEN, killing, sleeping, worker_of
 from visop.detection import Found
-from visop.errors import InvalidInput, SettingsError, VisopError
+from visop.errors import InvalidInput, ModelFailed, SettingsError, VisopError
 from visop.http.server import HttpServer
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
 from visop.serving.lifecycle import open_pipeline
@@ -284,3 +284,10 @@ def runs(pid: int) -> bool:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]
     except OSError:
         return False
+
+
+def test_a_worker_of_which_nothing_can_be_read_is_ended() -> None:
+    operator = "tests.serving.workers.telling:SaysUnreadable"
+    with pytest.raises(ModelFailed) as caught, open_pipeline(settings_of(operator=operator)):
+        pass
+    assert caught.value.detail == "what it says cannot be read: cannot be read"

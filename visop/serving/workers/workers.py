@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 import time
@@ -69,6 +70,7 @@ class Workers:
         self._watch = threading.Thread(target=self._watch_silent, name="visop-watch-workers", daemon=True)
 
     def __enter__(self) -> Workers:
+        sys.path[:0] = [] if os.getcwd() in sys.path else [os.getcwd()]  # for results of types of the user's own
         try:
             self._threads[0].start()
             with self._changed:
@@ -155,6 +157,10 @@ class Workers:
                 del message  # which may be large
         except (EOFError, OSError):
             return failure
+        except Exception as error:  # such as a result of a type of the user's that cannot be imported here
+            logger.exception("what worker %d says cannot be read", worker.number)
+            worker.kill()
+            return ModelFailed(f"what it says cannot be read: {error}")
 
     def _ready(self, worker: Worker, message: Ready) -> VisopError | None:
         with self._changed:

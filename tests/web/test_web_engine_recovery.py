@@ -202,3 +202,27 @@ def test_an_upload_into_an_application_that_is_deleted_meanwhile_leaves_no_copy(
         slow.go_on.set()
         assert upload.result().status_code == 404
         assert not [path for path in MemoryFileSystem.store if tmp_path.name in path]
+
+
+def test_nobody_waits_while_the_copies_of_an_application_are_deleted_from_a_slow_object_storage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_held, go_on, remove = threading.Event(), threading.Event(), MemoryFileSystem.rm
+
+    def rm(files: MemoryFileSystem, path: str, **options: object) -> None:
+        is_held.set()
+        assert go_on.wait(30)
+        remove(files, path, **options)
+
+    with site_on_slow_storage(tmp_path, monkeypatch) as (engine, _), ThreadPoolExecutor(1) as threads:
+        engine.upload("art", image=picture_file(RED))
+        monkeypatch.setattr(MemoryFileSystem, "rm", rm)
+        deleted = threads.submit(engine.call, "DELETE", "/application/art?force=true")
+        assert is_held.wait(30)
+        engine.application("other", "other-bucket", image="plain")
+        again = {"fields": {"image": {"type": "pipeline", "value": "plain"}}, "s3Bucket": "art-bucket"}
+        assert engine.error("POST", "/application/art", again) == (400, "ExistError")
+        go_on.set()
+        deleted.result()
+        engine.application("art", "art-bucket", image="plain")
+        assert engine.call("GET", "/application/art/entity/count") == 0

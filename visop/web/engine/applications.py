@@ -67,6 +67,7 @@ class Applications:
                 for field, info in infos.items():
                     self._indexes.make(facts["indexes"][field], info)
             except BaseException:
+                self._drop_indexes(facts)
                 self._finish_deletion(facts)
                 raise
             return self.documents.update(name, {"state": _CREATED})
@@ -90,7 +91,8 @@ class Applications:
                         f"application {name} has {count} entities; with force it is deleted all the same"
                     )
                 self.documents.write(connection, name, found | {"state": _DELETING})
-            self._finish_deletion(found)
+            self._drop_indexes(found)
+        self._finish_deletion(found)
         return found
 
     def recover(self) -> None:
@@ -98,6 +100,7 @@ class Applications:
         with self._indexes.store.changing:
             for each in self.documents.all():
                 if each["state"] != _CREATED:
+                    self._drop_indexes(each)
                     self._finish_deletion(each)
 
     def _claim(self, name: str, facts: Facts) -> None:
@@ -114,10 +117,18 @@ class Applications:
                     raise self._pipelines.documents.missing(pipeline)
             self.documents.write(connection, name, facts)
 
-    def _finish_deletion(self, facts: Facts) -> None:
+    def _drop_indexes(self, facts: Facts) -> None:
         for index in facts["indexes"].values():
-            self._indexes.drop(index, facts["bucket"])
+            self._indexes.drop(index)
+
+    def _finish_deletion(self, facts: Facts) -> None:
+        """Delete copies of pictures, and then all that is known of an application, which is found until then."""
+        for index in facts["indexes"].values():
+            self._indexes.clear(index, facts["bucket"])
         with self._database.changing() as connection:
+            found = self.documents.within(connection).get(facts["name"])
+            if found is None or found["indexes"] != facts["indexes"]:
+                return  # another process has finished it meanwhile
             connection.execute("DELETE FROM entities WHERE application = ?", (facts["name"],))
             marks = ", ".join("?" * len(facts["indexes"]))
             connection.execute(

@@ -66,14 +66,17 @@ class FieldIndexes:
             self.store.create(name, 1, info)
             self.store.point(name, 1)
 
-    def drop(self, name: str, bucket: str) -> None:
-        """Delete an index with the copies of its pictures, if it is there."""
+    def drop(self, name: str) -> None:
+        """Delete an index, if it is there. The copies of its pictures are then deleted by ``clear``."""
         with safe_errors(), suppress(NoSuchIndex):
             for number in self.store.numbers(name):  # a crash may have left one to which no alias points
                 if self.store.target_of(name) is None:
                     self.store.drop(name, number)
             self.find(name).drop()
         self._forget(name)
+
+    def clear(self, name: str, bucket: str) -> None:
+        """Delete the copies of the pictures of an index that is gone, which takes as long as an object storage does."""
         with safe_errors():
             OriginalsFolder(self._address(name, bucket)).clear()
 

@@ -28,11 +28,11 @@ from visop.http.unread import UnreadAnswers
 from visop.images.crops import CropOptions
 from visop.rpc.statuses import code_of
 from visop.serving.admission import CallAdmission, draining
+from visop.serving.any_pipeline import HasWorkers
 from visop.serving.peers import peer_of
 from visop.serving.pipeline import Call, Input
 from visop.serving.request_log import TIMING, RequestLog
 from visop.serving.steps import Result
-from visop.serving.workers.worker_pipeline import WorkerPipeline
 from visop.settings import Settings
 
 logger = logging.getLogger("visop.request")
@@ -125,7 +125,7 @@ class Endpoint:
 
     def workers(self) -> str | None:
         """How many of the processes with the model take calls, such as ``3 of 4``; None if there is only this one."""
-        return self._pipeline.ready if isinstance(self._pipeline, WorkerPipeline) else None
+        return self._pipeline.ready if isinstance(self._pipeline, HasWorkers) else None
 
     async def serve(self, request: Request, parse: Callable[[Body], Task]) -> Response:
         """Serve one request.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from visop.images.crops import CropOptions
 from visop.serving.pipeline import Call, Input
@@ -43,3 +43,12 @@ class AnyPipeline(Protocol):
 
     def close(self) -> None:
         """Take nothing new and finish what was started. Idempotent."""
+
+
+@runtime_checkable
+class HasWorkers(Protocol):
+    """See ``visop.serving.workers.worker_pipeline.WorkerPipeline``."""
+
+    @property
+    def ready(self) -> str:
+        """How many workers take calls, such as ``3 of 4``."""

@@ -26,9 +26,6 @@ from visop.serving.server import MakeCompanion, Server
 from visop.serving.watchdog import watched
 from visop.serving.workers.machine_facts import MachineFacts
 from visop.serving.workers.plan import WorkerShare, plan_workers, settings_of_front
-from visop.serving.workers.served import operator_of
-from visop.serving.workers.worker_pipeline import WorkerPipeline
-from visop.serving.workers.workers import Workers
 from visop.settings import Effective, Settings
 
 logger = logging.getLogger("visop")
@@ -137,12 +134,10 @@ def open_pipeline(
         with open_here(settings, one_peer=one_peer, check=check) as here:
             yield here
         return
-    with Workers(shares, settings, one_peer=one_peer) as workers:
-        operator = operator_of(workers.served)
-        check(operator)
-        pipeline = WorkerPipeline(workers, settings)
-        yield operator, pipeline
-        pipeline.close()
+    from visop.serving.workers.opening import open_workers  # most machines have none
+
+    with open_workers(shares, settings, one_peer=one_peer, check=check) as there:
+        yield there
 
 
 def shares_of(settings: Settings) -> Sequence[WorkerShare]:

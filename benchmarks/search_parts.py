@@ -42,6 +42,9 @@ from visop.synthetic.generate import SERIES, generate_picture
 _DIMENSION, _SIDE, _K = 256, 16, 10
 _SIZE = (96, 72)
 
+# Cosines that differ by less are the same: parts with nothing on them have one vector in many pictures.
+_SAME = 1e-5
+
 # Of pictures for a model: so many cuts of each generated one, and the sides of both.
 _CUTS, _WHOLE, _CUT = 20, 320, (128, 96)
 
@@ -212,17 +215,21 @@ def searched(collection: Collection, vectors: Sequence[Floats]) -> tuple[list[fl
 
 
 def recall_of(collection: Collection, vectors: Sequence[Floats], found: Sequence[Sequence[str]]) -> float:
-    """The share of the nearest pictures by all products that the searches found."""
+    """The share of the pictures found that are among the nearest by all products, or as near as the last of those."""
     queries = np.stack(vectors)
-    ids: list[str] = []
+    places: dict[str, int] = {}
     scores: list[Floats] = []
     for page in collection.all_rows():
         for row in page:
-            ids.append(row.picture.id)
+            places[row.picture.id] = len(scores)
             own = np.stack([row.vector, *(part.vector for part in row.parts if part.vector is not None)])
             scores.append((own @ queries.T).max(axis=0))
-    best = np.argsort(-np.stack(scores, axis=1), axis=1)[:, :_K]
-    shares = [len({ids[each] for each in nearest} & set(hits)) / _K for nearest, hits in zip(best, found, strict=True)]
+    own_scores = np.stack(scores, axis=1)
+    least = np.sort(own_scores, axis=1)[:, -_K] - _SAME
+    shares = [
+        sum(bool(of_query[places[each]] >= last) for each in hits) / _K
+        for of_query, last, hits in zip(own_scores, least, found, strict=True)
+    ]
     return float(np.mean(shares))
 
 

@@ -159,7 +159,10 @@ class Settings:
     )
     max_items: int = _setting(256, "Inputs per request.", **_at_least(1))
     max_queue: int = _setting(
-        1024, "Inputs held at once, over all calls; a call that would exceed it is refused.", **_at_least(1)
+        1024,
+        "Inputs held at once, over all calls; a call that would exceed it is refused. Streams wait for room, and leave "
+        "a quarter to calls.",
+        **_at_least(1),
     )
     max_request_large_bytes: int = _setting(
         2048 * MIB,

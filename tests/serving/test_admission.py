@@ -79,3 +79,43 @@ def test_what_is_not_wanted_any_more_stops_waiting_for_room() -> None:
     with pytest.raises(ShuttingDown):
         admission.enter(1, timeout_s=60, is_wanted=wanted.is_set)
     assert admission.inside == 1
+
+
+def test_bulk_work_leaves_a_quarter_to_calls_also_of_its_own_peer() -> None:
+    admission = InputAdmission(16)
+    for _ in range(3):
+        admission.enter(4, peer="one" if not admission.inside else f"other {admission.inside}", bulk=True)
+    with pytest.raises(Overloaded, match=r"12 inputs are being served, the limit is 16 .* 4 are left to calls"):
+        admission.enter(1, peer="new", bulk=True)
+    for _ in range(4):
+        admission.enter(1, peer="one")
+    with pytest.raises(Overloaded, match=r"16 inputs are being served, the limit is 16 \(OP_MAX_QUEUE\)$"):
+        admission.enter(1, peer="one")
+    admission.leave("one", 4, bulk=True)
+    admission.enter(1, peer="new", bulk=True)
+    assert admission.inside == 13
+
+
+def test_a_request_of_a_stream_that_takes_the_whole_queue_leaves_room_to_calls_all_the_same() -> None:
+    admission = InputAdmission(8)
+    admission.enter(8, peer="one", bulk=True)
+    admission.enter(2, peer="one")
+    with pytest.raises(Overloaded):
+        admission.enter(1, peer="one")
+    with pytest.raises(Overloaded):
+        admission.enter(1, bulk=True)
+    admission.leave("one", 8, bulk=True)
+    admission.enter(6, peer="two")
+
+
+def test_streams_leave_a_quarter_of_the_places_to_single_calls() -> None:
+    calls = CallAdmission(8)
+    for number in range(6):
+        calls.take(f"peer {number}", stream=True)
+    with pytest.raises(Overloaded, match="6 streams are being served, and the other 2 places are left to single calls"):
+        calls.take("another", stream=True)
+    calls.take("peer 0")
+    calls.take("peer 0")
+    calls.leave("peer 0", stream=True)
+    calls.take("another", stream=True)
+    assert calls.accepted == 8

@@ -132,3 +132,32 @@ def test_work_that_hangs_does_not_hold_up_closing(gate: threading.Event) -> None
     pool.close(0.01)
     gate.set()
     pool.close(10)
+
+
+def test_bulk_work_comes_last_and_is_never_at_a_standstill(gate: threading.Event) -> None:
+    done: list[str] = []
+    pool, begun = FairPool(1, "test"), threading.Event()
+
+    def keep_the_thread() -> None:
+        begun.set()
+        gate.wait()
+
+    pool.submit(Caller("first"), keep_the_thread)
+    assert begun.wait(10)
+    for number in range(2):
+        pool.submit(Caller("one", 1, bulk=True), lambda number=number: done.append(f"bulk {number}"))  # type: ignore[misc]
+    for number in range(4):
+        pool.submit(Caller("one", 2), lambda number=number: done.append(f"call {number}"))  # type: ignore[misc]
+    gate.set()
+    pool.close(10)
+    assert done == ["call 0", "call 1", "call 2", "bulk 0", "call 3", "bulk 1"]
+
+
+def test_bulk_work_leaves_a_thread_to_others(gate: threading.Event) -> None:
+    pool, called = FairPool(2, "test", most_bulk=1), threading.Event()
+    for number in range(3):
+        pool.submit(Caller("", number, bulk=True), gate.wait)
+    pool.submit(Caller("", 3), called.set)
+    assert called.wait(10)
+    gate.set()
+    pool.close(10)

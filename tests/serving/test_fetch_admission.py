@@ -64,6 +64,15 @@ def test_calls_with_urls_may_be_half_of_the_calls_until_their_last_url_is_done()
     admission.enter(["c.example"], peer="third")
 
 
+def test_bulk_work_leaves_a_quarter_of_that_to_other_calls() -> None:
+    admission = FetchAdmission(16, 100)
+    for number in range(6):
+        admission.enter([f"{number}.example"], peer=f"10.0.0.{number}", bulk=True)
+    with pytest.raises(Overloaded, match="6 URLs of bulk work are being served, the limit is 6"):
+        admission.enter(["other.example"], peer="10.0.0.9", bulk=True)
+    admission.enter(["other.example"], peer="10.0.0.9")
+
+
 def test_a_call_without_urls_needs_no_room() -> None:
     admission = FetchAdmission(2, 2)
     admission.enter(["a.example"])

@@ -120,7 +120,8 @@ def test_what_is_held_is_let_go_with_the_end_of_a_call(start_server: Start) -> N
 
 
 def test_what_a_call_has_in_hand_keeps_further_messages_with_their_senders(start_server: Start) -> None:
-    server = start_server(**SMALL)
+    # Three fit into it whole, so that none is ended while it arrives slowly.
+    server = start_server(**SMALL | {"max_bytes_in_flight": 9 * MIB})
     server.operator.gate.clear()
     large = rpc_pb2.ExecuteRequest(images=[make_image(size=(700, 700), kind="BMP")] * 2)
     held, in_flight = [], server.server._calls.in_flight

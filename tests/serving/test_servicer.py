@@ -366,6 +366,17 @@ def test_a_stream_waits_for_room_instead_of_failing(start_server: Start) -> None
     assert [reply.nums for reply in replies] == [2] * 20
 
 
+def test_a_call_is_served_beside_a_stream_that_fills_the_queue(start_server: Start) -> None:
+    busy = Busy(start_server, max_queue=16, max_items=16, stream_window=32)
+    replies = busy.running.stub.ExecuteStream(Request(images=[make_image()]) for _ in range(32))
+    wait_until(lambda: busy.running.pipeline._admission.inside == 12)  # one of them is the call in hand
+    called = busy.running.stub.Execute.future(Request(images=[make_image()]))
+    wait_until(lambda: called.done() or busy.running.pipeline._admission.inside == 13)
+    busy.operator.gate.set()
+    assert called.result(5).nums == 1
+    assert [reply.nums for reply in replies] == [1] * 32
+
+
 def test_a_stream_whose_caller_leaves_gives_its_place_back(start_server: Start) -> None:
     busy = Busy(start_server, max_calls=2)
     requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()

@@ -28,37 +28,40 @@ class Answer:
     seconds: float
 
 
-def analyse(pictures: Sequence[bytes], operators: Sequence[RunsOperator], timeout_s: float) -> list[list[Answer]]:
+def analyse(
+    pictures: Sequence[bytes], operators: Sequence[RunsOperator], timeout_s: float, *, bulk: bool = False
+) -> list[list[Answer]]:
     """Give all pictures to all operators, these side by side.
 
     Args:
         pictures: contents of image files.
         operators: in the order that the answers shall have.
         timeout_s: for each of them, in seconds.
+        bulk: whether others of these operators go first, for whom somebody waits.
 
     Returns:
         For each picture, in order, one answer of each operator. Never raises for what an operator does.
     """
     if len(operators) == 1:  # a thread costs as much as a small picture
-        columns = [_run(pictures, operators[0], timeout_s)]
+        columns = [_run(pictures, operators[0], timeout_s, bulk=bulk)]
     else:
         with ThreadPoolExecutor(max(1, len(operators)), "visop-analyse") as threads:
-            columns = list(threads.map(lambda each: _run(pictures, each, timeout_s), operators))
+            columns = list(threads.map(lambda each: _run(pictures, each, timeout_s, bulk=bulk), operators))
     return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in pictures]
 
 
-def _run(pictures: Sequence[bytes], operator: RunsOperator, timeout_s: float) -> list[Answer]:
-    began, results = time.monotonic(), _results(pictures, operator, timeout_s)
+def _run(pictures: Sequence[bytes], operator: RunsOperator, timeout_s: float, *, bulk: bool) -> list[Answer]:
+    began, results = time.monotonic(), _results(pictures, operator, timeout_s, bulk=bulk)
     seconds = (time.monotonic() - began) / max(1, len(pictures))
     fingerprint = _fingerprint(operator) if any(isinstance(each, OperatorResult) for each in results) else ""
     return [Answer(operator.name, fingerprint, each, seconds) for each in results]
 
 
 def _results(
-    pictures: Sequence[bytes], operator: RunsOperator, timeout_s: float
+    pictures: Sequence[bytes], operator: RunsOperator, timeout_s: float, *, bulk: bool
 ) -> Sequence[OperatorResult | VisopError]:
     try:
-        found = operator.run(pictures, timeout_s)
+        found = operator.run(pictures, timeout_s, bulk=bulk)
     except VisopError as error:
         return [error] * len(pictures)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other operators have answers

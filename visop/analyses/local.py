@@ -35,16 +35,19 @@ class Local:
     ) -> None:
         self.name, self.info, self._pipeline, self._on_close = name, operator.info(), pipeline, on_close
 
-    def run(self, pictures: Sequence[bytes], timeout_s: float) -> list[OperatorResult | VisopError]:
+    def run(
+        self, pictures: Sequence[bytes], timeout_s: float, *, bulk: bool = False
+    ) -> list[OperatorResult | VisopError]:
         """One result for each picture. See ``RunsOperator.run``."""
         most, deadline = self._pipeline.max_items, time.monotonic() + timeout_s
-        calls = [self._start(pictures[first : first + most], deadline) for first in range(0, len(pictures), most)]
+        chunks = [pictures[first : first + most] for first in range(0, len(pictures), most)]
+        calls = [self._start(chunk, deadline, bulk=bulk) for chunk in chunks]
         return [_result(each, self.info) for call in calls for each in call.results()]
 
-    def _start(self, pictures: Sequence[bytes], deadline: float) -> Call:
+    def _start(self, pictures: Sequence[bytes], deadline: float, *, bulk: bool) -> Call:
         inputs = [Input(f"images[{number}]", each) for number, each in enumerate(pictures)]
         left_s = max(0.0, deadline - time.monotonic())
-        return self._pipeline.start(inputs, left_s, patient=True, crops=CropOptions(omit=True))
+        return self._pipeline.start(inputs, left_s, patient=True, bulk=bulk, crops=CropOptions(omit=True))
 
     def trouble(self) -> str | None:
         """Why it cannot be used now."""

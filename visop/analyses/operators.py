@@ -45,12 +45,15 @@ class RunsOperator(Protocol):
     def info(self) -> OperatorInfo:
         """What it is. Raises VisopError while nobody can say."""
 
-    def run(self, pictures: Sequence[bytes], timeout_s: float) -> list[OperatorResult | VisopError]:
+    def run(
+        self, pictures: Sequence[bytes], timeout_s: float, *, bulk: bool = False
+    ) -> list[OperatorResult | VisopError]:
         """One result for each picture, in order, or the error of that picture.
 
         Args:
             pictures: contents of image files.
             timeout_s: for all of them, in seconds.
+            bulk: whether others of the operator go first, for whom somebody waits.
 
         Raises:
             VisopError: the call failed as a whole.

@@ -24,7 +24,8 @@ class Remote:
 
     def __init__(self, name: str, target: str, backoff: Backoff | None = None) -> None:
         self.name, self.target = name, target
-        self._client = Client(target, backoff=backoff or Backoff(retries=2))
+        backoff = backoff or Backoff(retries=2)
+        self._client, self._background = (Client(target, backoff=backoff, background=each) for each in (False, True))
         self._health = Client(target, timeout_s=_HEALTH_S, backoff=Backoff(retries=0))
         self._info: OperatorInfo | None = None
 
@@ -33,19 +34,21 @@ class Remote:
         """What it said of itself when it was last asked."""
         return self._info or self._ask()
 
-    def run(self, pictures: Sequence[bytes], timeout_s: float) -> list[OperatorResult | VisopError]:
+    def run(
+        self, pictures: Sequence[bytes], timeout_s: float, *, bulk: bool = False
+    ) -> list[OperatorResult | VisopError]:
         """One result for each picture. See ``RunsOperator.run``."""
         try:
-            return self._run(pictures, timeout_s)
+            return self._run(self._background if bulk else self._client, pictures, timeout_s)
         except VisopError:
             self._info = None  # another operator may answer there next
             raise
 
-    def _run(self, pictures: Sequence[bytes], timeout_s: float) -> list[OperatorResult | VisopError]:
+    def _run(self, client: Client, pictures: Sequence[bytes], timeout_s: float) -> list[OperatorResult | VisopError]:
         if not _finds_parts(self.info):
-            vectors = self._client.encode_partial(images=pictures, timeout_s=timeout_s)
+            vectors = client.encode_partial(images=pictures, timeout_s=timeout_s)
             return [each if isinstance(each, VisopError) else self._encoded(each) for each in vectors]
-        found = self._client.detect_partial(images=pictures, timeout_s=timeout_s)
+        found = client.detect_partial(images=pictures, timeout_s=timeout_s)
         return [each if isinstance(each, VisopError) else OperatorResult(detections=tuple(each)) for each in found]
 
     def _encoded(self, vector: Vector) -> OperatorResult | VisopError:
@@ -66,8 +69,8 @@ class Remote:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
-        self._health.close()
+        for client in (self._client, self._background, self._health):
+            client.close()
 
     def _ask(self) -> OperatorInfo:
         self._info = self._health.identity().operator

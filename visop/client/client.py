@@ -37,6 +37,9 @@ CALL_BACKOFF = Backoff()
 # Waits about a minute in all: a restart has to load the model, and bulk work can wait for it.
 BULK_BACKOFF = Backoff(retries=20)
 
+# Lets others go first (RFC 9218, which gRPC's calls are requests of).
+_BACKGROUND = (("priority", "u=7"),)
+
 # Size of one request of a stream: large enough for gRPC to run at full speed, and several are in memory at once.
 _BULK_BYTES = 8 * MIB
 
@@ -51,6 +54,7 @@ class Client:
             ``VISOP_CA`` and its like say, or else connects without TLS.
         backoff: retries of single calls; ``Backoff(retries=0)`` turns them off.
         bulk_backoff: retries of ``encode_stream``; every reply resets the count of failures.
+        background: whether single calls let those of others go first, for whom somebody waits; streams always do.
         proxy: whether the proxy that the environment names (``http_proxy``) may be used. Loopback addresses and Unix
             sockets are called without one, whatever this is.
     """
@@ -63,12 +67,15 @@ class Client:
         credentials: grpc.ChannelCredentials | None = None,
         backoff: Backoff = CALL_BACKOFF,
         bulk_backoff: Backoff = BULK_BACKOFF,
+        background: bool = False,
         proxy: bool = True,
     ) -> None:
         self.target, self._timeout_s = target, timeout_s
         self._backoff, self._bulk_backoff = backoff, bulk_backoff
         self._channel = open_channel(target, credentials, proxy=proxy)
         self._stub = rpc_pb2_grpc.OperatorStub(self._channel)
+        self._in_background = partial(self._stub.Execute, metadata=_BACKGROUND)
+        self._execute = self._in_background if background else self._stub.Execute
         self._known: Identity | None = None
 
     def __enter__(self) -> Client:
@@ -311,7 +318,7 @@ class Client:
             identity = self._call(self._stub.Identity, rpc_pb2.IdentityRequest(), self._bulk_backoff)
             self._refuse_other(before.operator, identity_of(identity).operator)
             chunk = Chunk(inputs, limits, form)
-            return read(chunk, self._call(self._stub.Execute, chunk.request, self._bulk_backoff))
+            return read(chunk, self._call(self._in_background, chunk.request, self._bulk_backoff))
 
         with BulkStream(
             self._stub.ExecuteStream,
@@ -325,14 +332,14 @@ class Client:
                 yield from with_patience(chunk.inputs, again, read(chunk, stream.receive()))
 
     def _results(self, chunk: Chunk, timeout_s: float | None = None) -> list[Vector | VisopError]:
-        reply = self._call(self._stub.Execute, chunk.request, timeout_s=timeout_s)
+        reply = self._call(self._execute, chunk.request, timeout_s=timeout_s)
         return chunk.results(reply, self._identity().operator.dimension)
 
     def _found(self, chunk: Chunk, backoff: Backoff | None = None, timeout_s: float | None = None) -> list[Parts]:
         if not chunk.is_sent:
             return chunk.parts(rpc_pb2.ExecuteReply())
         try:
-            return chunk.parts(self._call(self._stub.Execute, chunk.request, backoff, timeout_s))
+            return chunk.parts(self._call(self._execute, chunk.request, backoff, timeout_s))
         except (Overloaded, Unreachable, DeadlinePassed):
             raise
         except VisopError as error:

@@ -63,7 +63,7 @@ class LocalOperator:
         return _results(items, self._start(items))
 
     def _start(self, items: Sequence[bytes | str | VisopError]) -> Call:
-        return self._pipeline.start(_inputs(items), patient=True, crops=self._crops)
+        return self._pipeline.start(_inputs(items), patient=True, bulk=True, crops=self._crops)
 
 
 class LocalEncoder(LocalOperator):

@@ -31,6 +31,7 @@ from visop.serving.admission import CallAdmission, draining
 from visop.serving.any_pipeline import HasWorkers
 from visop.serving.peers import peer_of
 from visop.serving.pipeline import Call, Input
+from visop.serving.priority import PRIORITY, is_bulk
 from visop.serving.request_log import TIMING, RequestLog
 from visop.serving.steps import Result
 from visop.settings import Settings
@@ -80,6 +81,7 @@ class TakesInputs(Protocol):
         inputs: Sequence[Input],
         timeout_s: float | None = None,
         *,
+        bulk: bool = False,
         peer: str = "",
         crops: CropOptions | None = None,
     ) -> Call:
@@ -174,7 +176,8 @@ class Endpoint:
         self, task: Task, deadline: float, request: Request, peer: str, log: RequestLog
     ) -> bytes | Response:
         left_s = deadline - time.monotonic()
-        call = self._pipeline.start(task.inputs, left_s, peer=peer, crops=task.crops)
+        bulk = is_bulk(request.headers.get(PRIORITY))
+        call = self._pipeline.start(task.inputs, left_s, bulk=bulk, peer=peer, crops=task.crops)
         watch = asyncio.create_task(_cancel_when_gone(call, request))
         try:
             results = await _in_thread(self._pool, call.results)

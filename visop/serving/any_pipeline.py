@@ -32,6 +32,7 @@ class AnyPipeline(Protocol):
         timeout_s: float | None = None,
         *,
         patient: bool = False,
+        bulk: bool = False,
         is_wanted: Callable[[], bool] = lambda: True,
         peer: str = "",
         crops: CropOptions | None = None,

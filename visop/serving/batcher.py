@@ -30,8 +30,8 @@ Out = TypeVar("Out")
 
 logger = logging.getLogger(__name__)
 
-# For so long after a call bulk work is done in batches that are short.
-_CALLED_S = 1.0
+# For so long after a call bulk work is done in batches that are short: one that comes meanwhile has to wait for them.
+_CALLED_S = 10.0
 # Which take this much longer than one item alone, in seconds.
 _SLACK_S = 0.01
 
@@ -279,8 +279,9 @@ class Batcher(Generic[In, Out]):
 
     def _bulk_room(self) -> int:
         """How large a batch of bulk work may be. While others call, none of them should wait for it long."""
+        most = self._times.worthwhile(self._max_batch)
         is_alone = time.monotonic() - self._called_at > _CALLED_S
-        return self._max_batch if is_alone else self._times.most_within(self._longest_s(1), self._max_batch)
+        return most if is_alone else self._times.most_within(self._longest_s(1), most)
 
     def _longest_s(self, size: int) -> float:
         return self._times.expected(max(1, size)) + _SLACK_S

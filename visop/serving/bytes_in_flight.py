@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from visop.errors import Overloaded
 from visop.machine import memory_limit
+from visop.serving.peers import most_of_bulk
 from visop.settings import MIB, Settings
 
 # Of the memory of the process, if the settings do not say.
@@ -80,23 +81,24 @@ class BytesInFlight:
             if self.waiting:
                 self._changed.notify_all()
 
-    def wait_for_room(self, peer: str, timeout_s: float, is_over: Callable[[], bool]) -> None:
+    def wait_for_room(self, peer: str, timeout_s: float, is_over: Callable[[], bool], *, bulk: bool = False) -> None:
         """Return when there is room for a message, so that its sender keeps the bytes until then.
 
         Args:
             peer: from where it comes.
             timeout_s: the longest wait, in seconds.
             is_over: whether nobody wants to know any more; asked now and then.
+            bulk: whether it leaves room to the messages of calls for which somebody waits.
 
         Raises:
             Overloaded: there was no room in time.
         """
-        if self._has_room(peer):
+        if self._has_room(peer, bulk=bulk):
             return
         with self._changed:
             self.waiting += 1
             try:
-                if self._changed.wait_for(lambda: self._has_room(peer) or is_over(), timeout_s):
+                if self._changed.wait_for(lambda: self._has_room(peer, bulk=bulk) or is_over(), timeout_s):
                     return
             finally:
                 self.waiting -= 1
@@ -114,5 +116,6 @@ class BytesInFlight:
         what = f"{held:,} bytes of messages are held, the limit is {self.capacity:,} (OP_MAX_BYTES_IN_FLIGHT)"
         return Overloaded(what, limit="bytes")
 
-    def _has_room(self, peer: str) -> bool:
-        return self.over < 0 and self.of(peer) < self.capacity - self.capacity // _LEFT
+    def _has_room(self, peer: str, *, bulk: bool = False) -> bool:
+        capacity = most_of_bulk(self.capacity) if bulk else self.capacity
+        return self.over < capacity - self.capacity and self.of(peer) < capacity - capacity // _LEFT

@@ -1,4 +1,8 @@
-"""Threads that work for several callers in turn, so that a caller with much work does not hold up the others."""
+"""Threads that work for several callers in turn, so that a caller with much work does not hold up the others.
+
+Bulk work comes behind what somebody waits for, and leaves a thread to that, so that a call does not even wait for what
+was begun; it is never at a standstill either.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +22,12 @@ class Caller:
     Attributes:
         peer: from where it came, such as an IP address; peers take turns.
         call: tells the calls of one peer apart; they take turns, too.
+        bulk: whether others go first, for whom somebody waits.
     """
 
     peer: str = ""
     call: int = 0
+    bulk: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,14 @@ class _Turn:
     peer: str
     call: int
     host: str
+    bulk: bool
+
+
+# What waits, in the order of its turns: by peer, by call, by host.
+_Line = OrderedDict[str, OrderedDict[int, OrderedDict[str, deque[Work]]]]
+
+# After so many works that bulk work waited for, it comes first.
+_MOST_PASSED = 3
 
 
 class FairPool:
@@ -41,15 +55,25 @@ class FairPool:
         name: of the threads.
         most_per_peer: threads that one peer may have at once; None is all of them.
         most_per_host: threads that may wait for one host at once; None is all of them.
+        most_bulk: threads that bulk work may have at once; None is all of them.
     """
 
     def __init__(
-        self, threads: int, name: str, *, most_per_peer: int | None = None, most_per_host: int | None = None
+        self,
+        threads: int,
+        name: str,
+        *,
+        most_per_peer: int | None = None,
+        most_per_host: int | None = None,
+        most_bulk: int | None = None,
     ) -> None:
         self._size, self._name = threads, name
         self._most_per_peer, self._most_per_host = most_per_peer or threads, most_per_host or threads
+        self._most_bulk = most_bulk or threads
         self._changed = threading.Condition()
-        self._waiting: OrderedDict[str, OrderedDict[int, OrderedDict[str, deque[Work]]]] = OrderedDict()
+        self._first: _Line = OrderedDict()
+        self._bulk: _Line = OrderedDict()
+        self._passed = self._bulk_now = 0
         self._of_peer: Counter[str] = Counter()
         self._at_host: Counter[str] = Counter()
         self._threads: list[threading.Thread] = []
@@ -70,7 +94,8 @@ class FairPool:
         with self._changed:
             if self._closed:
                 raise RuntimeError("the pool is closed")
-            hosts = self._waiting.setdefault(caller.peer, OrderedDict()).setdefault(caller.call, OrderedDict())
+            line = self._bulk if caller.bulk else self._first
+            hosts = line.setdefault(caller.peer, OrderedDict()).setdefault(caller.call, OrderedDict())
             hosts.setdefault(host, deque()).append(work)
             self._unclaimed += 1
             # A thread that was woken counts as idle until it runs, and takes one work only.
@@ -105,6 +130,7 @@ class FairPool:
                 with self._changed:
                     _count(self._of_peer, turn.peer, -1)
                     _count(self._at_host, turn.host, -1)
+                    self._bulk_now -= turn.bulk
                     self._changed.notify()  # its peer or its host may have been at the limit
             del task, work  # so that nothing is kept while waiting for the next one
 
@@ -113,7 +139,7 @@ class FairPool:
             self._idle += 1
             try:
                 while (turn := self._turn()) is None:
-                    if self._closed and not self._waiting:
+                    if self._closed and not self._first and not self._bulk:
                         self._changed.notify_all()
                         return None
                     self._changed.wait()
@@ -123,10 +149,16 @@ class FairPool:
 
     def _turn(self) -> _Turn | None:
         """What is served next; None if nothing waits, or only what has all the threads that it may have."""
+        bulk = self._turn_of(self._bulk, bulk=True) if self._bulk_now < self._most_bulk else None
+        if bulk is not None and self._passed >= _MOST_PASSED:
+            return bulk
+        return self._turn_of(self._first, bulk=False) or bulk
+
+    def _turn_of(self, line: _Line, *, bulk: bool) -> _Turn | None:
         return next(
             (
-                _Turn(peer, call, host)
-                for peer, calls in self._waiting.items()
+                _Turn(peer, call, host, bulk)
+                for peer, calls in line.items()
                 if self._of_peer[peer] < self._most_per_peer
                 for call, hosts in calls.items()
                 for host in hosts
@@ -137,7 +169,10 @@ class FairPool:
 
     def _take(self, turn: _Turn) -> Work:
         """The next work; its host, its call and its peer go to the end of their lines."""
-        calls = self._waiting.pop(turn.peer)
+        self._passed = 0 if turn.bulk else self._passed + bool(self._bulk)
+        self._bulk_now += turn.bulk
+        line = self._bulk if turn.bulk else self._first
+        calls = line.pop(turn.peer)
         hosts = calls.pop(turn.call)
         works = hosts.pop(turn.host)
         work = works.popleft()
@@ -147,7 +182,7 @@ class FairPool:
         if hosts:
             calls[turn.call] = hosts
         if calls:
-            self._waiting[turn.peer] = calls
+            line[turn.peer] = calls
         _count(self._of_peer, turn.peer, 1)
         _count(self._at_host, turn.host, 1)
         return work

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from visop.errors import Overloaded
 from visop.serving.admission import draining
 from visop.serving.fair_pool import FairPool
-from visop.serving.peers import Shares
+from visop.serving.peers import Shares, most_of_bulk
 
 # One remote host leaves this part of what URLs may have to others: one quarter. It is more than what a peer leaves, so
 # that another host can be fetched from for the peer whose URLs hang.
@@ -21,7 +21,8 @@ def fetch_pool(threads: int, *, one_peer: bool) -> FairPool:
     if one_peer:
         return FairPool(threads, "visop-fetch")
     of_peer, at_host = threads - max(1, threads // 8), threads - max(2, threads // _LEFT_BY_HOST)
-    return FairPool(threads, "visop-fetch", most_per_peer=max(1, of_peer), most_per_host=max(1, at_host))
+    most = {"most_per_peer": max(1, of_peer), "most_per_host": max(1, at_host)}
+    return FairPool(threads, "visop-fetch", **most, most_bulk=most_of_bulk(of_peer))
 
 
 class FetchAdmission:
@@ -33,7 +34,12 @@ class FetchAdmission:
     """
 
     def __init__(self, max_inputs: int, max_calls: int) -> None:
-        self._urls, self._calls = _Room(max_inputs // 2, "URLs"), _Room(max_calls // 2, "calls with URLs")
+        urls, calls = max(1, max_inputs // 2), max(1, max_calls // 2)
+        self._all = (_Room(urls, "URLs"), _Room(calls, "calls with URLs"))
+        self._bulk = (
+            _Room(most_of_bulk(urls), "URLs of bulk work"),
+            _Room(most_of_bulk(calls), "bulk calls with URLs"),
+        )
         self._changed = threading.Condition()
 
     def enter(
@@ -42,6 +48,8 @@ class FetchAdmission:
         timeout_s: float = 0.0,
         peer: str = "",
         is_wanted: Callable[[], bool] = lambda: True,
+        *,
+        bulk: bool = False,
     ) -> UrlsOfCall:
         """Admit the URLs of one call, all or none, waiting up to ``timeout_s`` for room.
 
@@ -50,6 +58,7 @@ class FetchAdmission:
             timeout_s: seconds.
             peer: from where they came.
             is_wanted: whether they still are; asked at once, when room is made, and after ``end_waits``.
+            bulk: whether they leave room to others, for whom somebody waits.
 
         Returns:
             What is to be told when each of them has its result.
@@ -58,7 +67,7 @@ class FetchAdmission:
             Overloaded: there was no room in time.
             ShuttingDown: they are not wanted any more.
         """
-        urls = UrlsOfCall(self, peer, Counter(hosts))
+        urls = UrlsOfCall(self, peer, Counter(hosts), bulk=bulk)
         if urls.by_host:
             with self._changed:
                 self._changed.wait_for(lambda: self._refusal(urls) is None or not is_wanted(), timeout_s)
@@ -66,8 +75,9 @@ class FetchAdmission:
                     raise draining()
                 if refusal := self._refusal(urls):
                     raise Overloaded(refusal, limit="urls")
-                self._urls.change(peer, urls.by_host, urls.by_host.total())
-                self._calls.change(peer, dict.fromkeys(urls.by_host, 1), 1)
+                for of_urls, of_calls in self._rooms(urls):
+                    of_urls.change(peer, urls.by_host, urls.by_host.total())
+                    of_calls.change(peer, dict.fromkeys(urls.by_host, 1), 1)
         return urls
 
     def end_waits(self) -> None:
@@ -79,22 +89,30 @@ class FetchAdmission:
         """Take note that one URL of a call has its result, or its error."""
         with self._changed:
             urls.left -= 1
-            self._urls.change(urls.peer, {host: -1}, -1)
-            if not urls.left:
-                self._calls.change(urls.peer, dict.fromkeys(urls.by_host, -1), -1)
+            for of_urls, of_calls in self._rooms(urls):
+                of_urls.change(urls.peer, {host: -1}, -1)
+                if not urls.left:
+                    of_calls.change(urls.peer, dict.fromkeys(urls.by_host, -1), -1)
             self._changed.notify_all()
 
+    def _rooms(self, urls: UrlsOfCall) -> list[tuple[_Room, _Room]]:
+        """Where the URLs of a call have to fit in, and the call."""
+        return [self._all, self._bulk] if urls.bulk else [self._all]
+
     def _refusal(self, urls: UrlsOfCall) -> str | None:
-        return self._urls.refusal(urls.peer, urls.by_host, urls.left) or self._calls.refusal(
-            urls.peer, dict.fromkeys(urls.by_host, 1), 1
+        hosts = dict.fromkeys(urls.by_host, 1)
+        refusals = (
+            of_urls.refusal(urls.peer, urls.by_host, urls.left) or of_calls.refusal(urls.peer, hosts, 1)
+            for of_urls, of_calls in self._rooms(urls)
         )
+        return next(filter(None, refusals), None)
 
 
 class UrlsOfCall:
     """The URLs of one call: how many at each remote host, and how many have no result yet."""
 
-    def __init__(self, admission: FetchAdmission, peer: str, by_host: Counter[str]) -> None:
-        self.peer, self.by_host, self.left = peer, by_host, by_host.total()
+    def __init__(self, admission: FetchAdmission, peer: str, by_host: Counter[str], *, bulk: bool) -> None:
+        self.peer, self.by_host, self.left, self.bulk = peer, by_host, by_host.total(), bulk
         self._admission = admission
 
     def leave(self, host: str) -> None:
@@ -111,7 +129,7 @@ class _Room:
     """How many there are of something, altogether, by peer and by remote host. Who holds nothing is let in."""
 
     def __init__(self, capacity: int, name: str) -> None:
-        self._capacity, self._name, self._inside = max(1, capacity), name, 0
+        self._capacity, self._name, self._inside = capacity, name, 0
         self._peers, self._hosts = Shares(self._capacity), Shares(self._capacity, _LEFT_BY_HOST)
 
     def refusal(self, peer: str, by_host: Mapping[str, int], count: int) -> str | None:

@@ -15,6 +15,7 @@ from visop.errors import BadItems, CallerGone, VisopError
 from visop.rpc.statuses import code_of
 from visop.serving.convert import status_of
 from visop.serving.peers import peer_of_grpc
+from visop.serving.priority import PRIORITY, is_bulk
 from visop.serving.request_log import REQUEST_ID, TIMING, RequestLog, request_id_of_call
 
 # gRPC's own clients count in it what they tried (https://github.com/grpc/proposal/blob/master/A6-client-retries.md).
@@ -59,6 +60,11 @@ def logged(rpc: str, context: grpc.ServicerContext) -> Iterator[RequestLog]:
 def is_late(context: grpc.ServicerContext, size: int = 0) -> bool:
     """Whether a client may not try a call again: it has tried before, or the call is too large to be kept for that."""
     return size > _RETRIED_BYTES or _TRIED_BEFORE in dict(context.invocation_metadata())
+
+
+def is_bulk_call(context: grpc.ServicerContext) -> bool:
+    """Whether its caller lets others go first."""
+    return is_bulk(dict(context.invocation_metadata()).get(PRIORITY))
 
 
 def send_request_id(context: grpc.ServicerContext, log: RequestLog) -> None:

@@ -40,13 +40,16 @@ class Messages:
         self._lock = threading.Lock()
         self._unread: dict[IncomingCall, float] = {}  # since when, the longest first
 
-    def receive(self, call: IncomingCall, requests: Iterator[bytes], *, patient: bool) -> bytes | None:
+    def receive(
+        self, call: IncomingCall, requests: Iterator[bytes], *, patient: bool, bulk: bool = False
+    ) -> bytes | None:
         """The next message of a call; None if there is none.
 
         Args:
             call: which one.
             requests: its messages, as gRPC gives them.
             patient: wait for room first. Calls that have small messages and must be answered at any load do not.
+            bulk: whether it is one of many: these wait as long as an answer may take, and leave room to others.
 
         Raises:
             Overloaded: there is no room.
@@ -54,7 +57,8 @@ class Messages:
             grpc.RpcError: the call is over.
         """
         if patient:
-            self.in_flight.wait_for_room(call.peer, _ROOM_S, lambda: _is_over(call))
+            longest_s = self._timeout_s if bulk else _ROOM_S
+            self.in_flight.wait_for_room(call.peer, longest_s, lambda: _is_over(call), bulk=bulk)
         message = self._next(call, requests)
         return self._inflated(call, message) if message and is_compressed(message) else message
 

@@ -26,6 +26,15 @@ def peer_of(host: str) -> str:
     return str(address)
 
 
+# Bulk work, such as streams, leaves this part to calls for which somebody waits: one quarter.
+_LEFT_BY_BULK = 4
+
+
+def most_of_bulk(capacity: int) -> int:
+    """How much bulk work may have of something that there is only so much of."""
+    return max(1, capacity - capacity // _LEFT_BY_BULK)
+
+
 class Shares:
     """Counts what each holder, such as a peer, has of something that there is only so much of.
 
@@ -34,18 +43,27 @@ class Shares:
     Args:
         capacity: how much there is.
         left: the part that is left to others: one ``left``-th.
+
+    Attributes:
+        total: what all holders have.
     """
 
     def __init__(self, capacity: int, left: int = 8) -> None:
         self._most = capacity - capacity // left
         self._held: Counter[str] = Counter()
+        self.total = 0
 
-    def has_room(self, holder: str, count: int) -> bool:
-        """Whether a holder may have so many more."""
-        return not self._held[holder] or self._held[holder] + count <= self._most
+    def of(self, holder: str) -> int:
+        """What a holder has."""
+        return self._held[holder]
+
+    def has_room(self, holder: str, count: int, besides: int = 0) -> bool:
+        """Whether a holder may have so many more. ``besides``: what it has elsewhere of the same."""
+        return not self._held[holder] or self._held[holder] + besides + count <= self._most
 
     def add(self, holder: str, count: int) -> None:
         """Take note that a holder has so many more, or fewer."""
+        self.total += count
         self._held[holder] += count
         if not self._held[holder]:
             del self._held[holder]

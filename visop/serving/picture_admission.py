@@ -28,7 +28,13 @@ class PictureAdmission:
         return self._inputs.inside
 
     def enter(
-        self, hosts: Sequence[str | None], deadline: float, peer: str, is_wanted: Callable[[], bool]
+        self,
+        hosts: Sequence[str | None],
+        deadline: float,
+        peer: str,
+        is_wanted: Callable[[], bool],
+        *,
+        bulk: bool = False,
     ) -> Callable[[str | None], None]:
         """Wait until the deadline for room for the inputs of one call.
 
@@ -37,6 +43,7 @@ class PictureAdmission:
             deadline: on the clock of ``time.monotonic``; one that has passed does not wait.
             peer: from where the call came.
             is_wanted: whether that is still worth waiting for.
+            bulk: whether they leave room to others, for whom somebody waits.
 
         Returns:
             What is called with the host of each input at its end.
@@ -46,24 +53,24 @@ class PictureAdmission:
             ShuttingDown: they are not wanted any more.
         """
         of_urls = [host for host in hosts if host is not None]
-        urls = self._urls.enter(of_urls, left_s(deadline), peer, is_wanted)
+        urls = self._urls.enter(of_urls, left_s(deadline), peer, is_wanted, bulk=bulk)
         try:
-            self._inputs.enter(len(hosts), left_s(deadline), peer, is_wanted)
+            self._inputs.enter(len(hosts), left_s(deadline), peer, is_wanted, bulk=bulk)
         except VisopError:
             urls.leave_all()
             raise
 
         def leave(host: str | None) -> None:
-            self._inputs.leave(peer)
+            self._inputs.leave(peer, bulk=bulk)
             if host is not None:
                 urls.leave(host)
 
         return leave
 
-    def grow(self, count: int, peer: str) -> Callable[[], None]:
+    def grow(self, count: int, peer: str, *, bulk: bool = False) -> Callable[[], None]:
         """Count up to so many parts that a picture became; returns what is called at their end."""
-        counted = self._inputs.grow(count, peer)
-        return lambda: self._inputs.leave(peer, counted)
+        counted = self._inputs.grow(count, peer, bulk=bulk)
+        return lambda: self._inputs.leave(peer, counted, bulk=bulk)
 
     def end_waits(self) -> None:
         """Refuse what waits for room and is not wanted any more."""

@@ -179,7 +179,8 @@ class Pipeline:
         self._fetcher = Fetcher.of(settings)
         self._fetch_pool = fetch_pool(settings.fetch_workers, one_peer=one_peer)
         workers = settings.decode_workers or usable_cores()
-        self._decode_pool = FairPool(workers, "visop-decode")
+        # One more, which bulk work leaves alone: a call shares the cores with what was begun, and does not wait for it.
+        self._decode_pool = FairPool(workers + 1, "visop-decode", most_bulk=workers)
         self._large_pool = FairPool(workers if one_peer else large_workers(workers), "visop-large")
         self._large = LargePictures.of(settings, one_peer=one_peer)
         self._numbers = itertools.count()
@@ -226,6 +227,7 @@ class Pipeline:
         timeout_s: float | None = None,
         *,
         patient: bool = False,
+        bulk: bool = False,
         is_wanted: Callable[[], bool] = lambda: True,
         peer: str = "",
         crops: CropOptions | None = None,
@@ -236,6 +238,7 @@ class Pipeline:
             inputs: in the order of the results.
             timeout_s: the caller's remaining time; the server's own limit holds if it is shorter.
             patient: wait until there is room for the inputs, instead of refusing the call.
+            bulk: let others go first, for whom somebody waits.
             is_wanted: whether that is still worth waiting for.
             peer: from where the call came, such as an IP address: peers are served in turn.
             crops: how a processor cuts out what it finds; None is as the settings say.
@@ -254,10 +257,10 @@ class Pipeline:
         if not patient:
             self._check_in_time(limit_s)
         hosts = [host_of(str(each.value)) if each.is_url else None for each in inputs]
-        on_end = self._admission.enter(hosts, deadline if patient else 0.0, peer, is_wanted)
-        jobs = [InputJob(deadline, partial(on_end, host), bulk=patient) for host in hosts]
+        on_end = self._admission.enter(hosts, deadline if patient else 0.0, peer, is_wanted, bulk=bulk)
+        jobs = [InputJob(deadline, partial(on_end, host), bulk=bulk) for host in hosts]
         origin = _Origin(
-            Caller(peer, next(self._numbers)),
+            Caller(peer, next(self._numbers), bulk),
             crops or self._crops,
             self._large.of_request(peer),
             PartBytes(self._settings.max_message_bytes),
@@ -384,10 +387,10 @@ class Pipeline:
         job.at_end(self._held.release)
 
     def _picture(self, origin: _Origin, job: InputJob, image: Image, size: tuple[int, int], file: bytes) -> Decoded:
-        peer = origin.caller.peer
+        peer, bulk = origin.caller.peer, origin.caller.bulk
 
         def count(parts: int) -> None:
-            job.at_end(self._admission.grow(parts - 1, peer))
+            job.at_end(self._admission.grow(parts - 1, peer, bulk=bulk))
 
         go_on = partial(self._go_on, origin, job)
         return Decoded(image, size, file, origin.crops, go_on, count, origin.part_bytes.spend)

@@ -177,7 +177,7 @@ class _Receiver:
             held.received(len(data))
             yield self._read(data)
             with self.threads.waiting_again(call):
-                data = self.messages.receive(call, requests, patient=self.patient)
+                data = self.messages.receive(call, requests, patient=self.patient, bulk=True)
 
     def _later(self, call: IncomingCall, send: Callable[[Any], object]) -> SendLater:
         def send_in_time(answer: Any) -> None:

@@ -15,7 +15,7 @@ from visop.rpc import rpc_pb2, rpc_pb2_grpc
 from visop.serving.admission import CallAdmission, Place, draining
 from visop.serving.any_pipeline import AnyPipeline
 from visop.serving.convert import crops_of, inputs_of, reply_of
-from visop.serving.grpc_call import is_late, logged, peer_of_call, send_request_id, send_timing
+from visop.serving.grpc_call import is_bulk_call, is_late, logged, peer_of_call, send_request_id, send_timing
 from visop.serving.pipeline import Call
 from visop.serving.request_log import RequestLog
 from visop.serving.stream import Window
@@ -66,7 +66,8 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         entered = self._calls.entered(late=late, peer=peer, at_end=context.add_callback)
         with logged("Execute", context) as log, entered:
             crops = crops_of(request, self._settings)
-            call = self._pipeline.start(inputs, context.time_remaining(), peer=peer, crops=crops)
+            bulk, left_s = is_bulk_call(context), context.time_remaining()
+            call = self._pipeline.start(inputs, left_s, bulk=bulk, peer=peer, crops=crops)
             if not context.add_callback(call.cancel):
                 call.cancel()  # the caller has left already
             reply = _answer(call, request, log)
@@ -89,7 +90,7 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
             place.begin()
             inputs, crops, left_s = inputs_of(request), crops_of(request, self._settings), context.time_remaining()
             call = self._pipeline.start(
-                inputs, left_s, patient=True, is_wanted=lambda: window.is_open, peer=peer, crops=crops
+                inputs, left_s, patient=True, bulk=True, is_wanted=lambda: window.is_open, peer=peer, crops=crops
             )
             under_way.append(call)
             return call, request

@@ -107,7 +107,8 @@ def _analysed(work: Work, names: list[str], pictures: Sequence[tuple[Analysis, b
     except VisopError as error:
         return (Ending(each.id, error=error) for each, _, _ in pictures)
     timeout_s = work.context.settings.request_timeout_s
-    rows = analyse([data for _, data, _ in pictures], operators, timeout_s)
+    is_job = pictures[0][0].job_id is not None  # what is claimed together is of one job, or of none
+    rows = analyse([data for _, data, _ in pictures], operators, timeout_s, bulk=is_job)
     return (
         Ending(each.id, answers) if is_kept or not _is_picture(answers) else _kept(work, each.id, answers, data)
         for (each, data, is_kept), answers in zip(pictures, rows, strict=True)

@@ -103,6 +103,7 @@ class Begin:
     patient: bool
     peer: str
     crops: CropOptions | None
+    bulk: bool = False
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,7 @@ class _WorkerCall:
                 inputs,
                 left_s(self._deadline),
                 patient=begin.patient,
+                bulk=begin.bulk,
                 is_wanted=lambda: not self._cancelled,
                 peer=begin.peer,
                 crops=begin.crops,

@@ -62,6 +62,7 @@ class WorkerPipeline:
         timeout_s: float | None = None,
         *,
         patient: bool = False,
+        bulk: bool = False,
         is_wanted: Callable[[], bool] = lambda: True,
         peer: str = "",
         crops: CropOptions | None = None,
@@ -78,10 +79,10 @@ class WorkerPipeline:
         limit_s = min(self._settings.request_timeout_s, timeout_s if timeout_s is not None else float("inf"))
         deadline = time.monotonic() + limit_s
         hosts = [host_of(str(each.value)) if each.is_url else None for each in inputs]
-        on_end = self._admission.enter(hosts, deadline if patient else 0.0, peer, is_wanted)
-        jobs = [InputJob(deadline, partial(on_end, host), bulk=patient) for host in hosts]
+        on_end = self._admission.enter(hosts, deadline if patient else 0.0, peer, is_wanted, bulk=bulk)
+        jobs = [InputJob(deadline, partial(on_end, host), bulk=bulk) for host in hosts]
         wanted = [wanted_of(each) for each in inputs]
-        begin = Begin(next(self._numbers), wanted, deadline, patient, peer, crops)
+        begin = Begin(next(self._numbers), wanted, deadline, patient, peer, crops, bulk)
         gives_parts, cancel = self._workers.served.gives_parts, self._workers.dispatch.cancel
         call = WorkerCall(begin, inputs, jobs, gives_parts=gives_parts, on_cancel=cancel)
         try:

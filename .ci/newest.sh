@@ -25,9 +25,9 @@ fi
 "$python" -m venv .venv-newest
 # The tools have the versions that pyproject.toml pins for development.
 mapfile -t tools < <(grep -oE '"(exifread|grpcio-tools|hypothesis|trustme|pytest[a-z-]*|httpx|pyyaml|schemathesis|scikit-image)[=>]=[^"]*"' pyproject.toml | tr -d '"')
-.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check '.[analyses,heic,milvus-lite,s3,web]' "${tools[@]}" packaging
+.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check '.[analyses,heic,milvus-lite,s3,tracing,web]' "${tools[@]}" packaging
 .venv-newest/bin/python -m pip uninstall --quiet --yes visop # the tests import the tree
 .venv-newest/bin/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal \
     --ignore tests/web/test_groups_browser.py --ignore tests/web/test_web_browser.py \
-    tests/cli tests/client tests/collect tests/encoding tests/http tests/images tests/search tests/serving tests/web \
+    tests/cli tests/client tests/collect tests/encoding tests/http tests/images tests/search tests/serving tests/tracing tests/web \
     tests/test_architecture.py tests/test_contract.py tests/test_custom_operator.py tests/test_settings.py

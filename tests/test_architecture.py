@@ -43,7 +43,8 @@ BELOW = {
     "machine": set(),
     "rpc": {"errors"},
     "access": {"address", "errors", "files", "settings"},
-    "metrics": {"address", "contract", "errors", "rpc", "settings"},
+    "tracing": {"address", "errors", "rpc"},
+    "metrics": {"address", "contract", "errors", "rpc", "settings", "tracing"},
     "settings": {"errors", "address", "spelling"},
     "vectors": {"errors"},
     "progress": set(),
@@ -60,23 +61,24 @@ BELOW = {
     "models": _CORE | {"images"},
     "processors": _CORE | {"images", "models"},
     "adapters": _CORE | {"images"},
-    "serving": _CORE | {"access", "metrics", "rpc", "images", "processors", "adapters", "client"},  # or calls others
-    "client": {"address", "ahead", "rpc", "errors", "files", "contract", "detection"},
+    # Calls others, too.
+    "serving": _CORE | {"access", "metrics", "rpc", "images", "processors", "adapters", "client", "tracing"},
+    "client": {"address", "ahead", "rpc", "errors", "files", "contract", "detection", "tracing"},
     "encoding": _CORE | {"journal", "rpc", "images", "models", "processors", "serving", "client"},
     "detecting": _CORE | {"journal", "rpc", "images", "processors", "serving", "client", "encoding"},
     "page": set(),
-    "http": _CORE | {"access", "metrics", "rpc", "images", "serving", "page"},
+    "http": _CORE | {"access", "metrics", "rpc", "images", "serving", "page", "tracing"},
     "collect": _CORE | {"journal", "images"},
     "templates": set(),
     "evaluation": _SERVED | {"annotations", "detecting", "synthetic", "templates"},
-    "search": _SERVED | {"evaluation", "journal", "matching", "page", "templates"},
+    "search": _SERVED | {"evaluation", "journal", "matching", "page", "templates", "tracing"},
     "web": _SERVED | {"http", "matching", "page", "search", "synthetic", "templates"},
     "analyses": _SERVED
-    | {"access", "metrics", "detecting", "http", "journal", "matching", "page", "search", "templates"},
+    | {"access", "metrics", "detecting", "http", "journal", "matching", "page", "search", "templates", "tracing"},
     "training": _SERVED | {"annotations", "evaluation", "synthetic"},
     "cli": _SERVED
     | {"access", "annotations", "collect", "detecting", "evaluation", "http", "matching", "search", "synthetic"}
-    | {"analyses", "training", "web"},
+    | {"analyses", "tracing", "training", "web"},
     "__main__": {"cli"},
 }
 
@@ -112,6 +114,7 @@ ONLY = {
     },
     "fastapi": {"visop/analyses", "visop/http", "visop/web"},
     "uvicorn": {"visop/http"},
+    "opentelemetry": {"visop/tracing"},
     "prometheus_client": {"visop/metrics", "visop/http/count_requests.py"},
     "fsspec": {"visop/analyses", "visop/search/originals"},
     "sqlalchemy": {"visop/analyses"},

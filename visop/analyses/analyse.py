@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 
 from visop.analyses.operators import OperatorResult, RunsOperator
 from visop.errors import ModelFailed, VisopError
+from visop.tracing.current import part
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ def analyse(
         columns = [_run(pictures, operators[0], timeout_s, bulk=bulk)]
     else:
         with ThreadPoolExecutor(max(1, len(operators)), "visop-analyse") as threads:
-            columns = list(threads.map(lambda each: _run(pictures, each, timeout_s, bulk=bulk), operators))
+            runs = [partial(copy_context().run, _run, pictures, each, timeout_s, bulk=bulk) for each in operators]
+            columns = list(threads.map(lambda run: run(), runs))
     return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in pictures]
 
 
@@ -61,7 +65,8 @@ def _results(
     pictures: Sequence[bytes], operator: RunsOperator, timeout_s: float, *, bulk: bool
 ) -> Sequence[OperatorResult | VisopError]:
     try:
-        found = operator.run(pictures, timeout_s, bulk=bulk)
+        with part("analyse", attributes={"visop.operator": operator.name, "visop.inputs": len(pictures)}):
+            found = operator.run(pictures, timeout_s, bulk=bulk)
     except VisopError as error:
         return [error] * len(pictures)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other operators have answers

@@ -9,7 +9,10 @@ from visop.analyses.operators import Operators, RunsOperator
 from visop.analyses.pictures import Pictures
 from visop.errors import UrlRejected, UsageError
 from visop.images.fetching.fetch import Fetcher
+from visop.images.fetching.web_url import host_of
 from visop.settings import Settings
+from visop.tracing.current import current, stage
+from visop.tracing.spans import NONE
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class Context:
         """Return what a URL leads to. Raises as ``Fetcher.fetch``."""
         if not self.settings.fetch:
             raise UrlRejected("this service does not fetch URLs")
-        return self.fetcher.fetch(url, timeout_s)
+        with stage("fetch", {"server.address": host_of(url)} if current() else NONE):
+            return self.fetcher.fetch(url, timeout_s)
 
     def close(self) -> None:
         """Close everything."""

@@ -19,6 +19,7 @@ from visop.analyses.engine import MOST_CONNECTIONS, READS, WAIT_S, make_engine
 from visop.analyses.errors import DatabaseUnavailable
 from visop.analyses.migrating import migrate
 from visop.errors import UsageError, VisopError
+from visop.tracing.current import stage
 
 # SQLite lets writers in without any order, so one of many may wait much longer than the others.
 _LOCK_WAIT_S = 30.0
@@ -43,6 +44,7 @@ class Database:
         self.url = database_url(address)
         self.address = shown(self.url)
         self.is_sqlite = self.url.drivername == "sqlite"
+        self._traced = {"db.system.name": "sqlite" if self.is_sqlite else "postgresql"}
         self._engine: Engine = make_engine(self.url, lock_wait_s=lock_wait_s)
         self._lock_wait_s, self._closed = lock_wait_s, False
         self._migrating, self._writing = threading.Lock(), threading.Lock()
@@ -64,13 +66,14 @@ class Database:
             DatabaseUnavailable: the database cannot be reached, or is busy for too long.
             IntegrityError: of SQLAlchemy, if something is there already.
         """
-        with self._turn(), self._transaction(self._engine) as session:
+        with stage("database", self._traced), self._turn(), self._transaction(self._engine) as session:
             yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """One transaction that only reads, and does not wait for writers. Raises as ``session``."""
-        with self._transaction(self._engine.execution_options(**{READS: True})) as session:
+        reads = self._engine.execution_options(**{READS: True})
+        with stage("database", self._traced), self._transaction(reads) as session:
             yield session
 
     def migrate(self) -> None:

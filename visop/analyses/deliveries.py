@@ -15,6 +15,7 @@ def announce_analysis(session: Session, analysis: Analysis) -> None:
             "id": analysis.id,
             "state": analysis.state,
             "owner": analysis.owner,
+            "trace": analysis.trace,
         }
         session.add(Delivery(analysis_id=analysis.id, url=analysis.webhook, body=body))
 
@@ -22,5 +23,5 @@ def announce_analysis(session: Session, analysis: Analysis) -> None:
 def announce_job(session: Session, job: Job) -> None:
     """Have the webhook of a job told that it ended, if it has one."""
     if job.webhook:
-        body = {"type": f"job.{job.state}", "owner": job.owner}
+        body = {"type": f"job.{job.state}", "owner": job.owner, "trace": job.trace}
         session.add(Delivery(job_id=job.id, url=job.webhook, body=body))

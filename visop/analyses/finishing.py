@@ -11,6 +11,7 @@ from visop.analyses.analyse import Answer
 from visop.analyses.columns import now
 from visop.analyses.models import Analysis, Label, Result
 from visop.analyses.stored import Outcome, label_rows, result_rows
+from visop.tracing.current import kept_context
 
 
 def replace_results(session: Session, id_: int, answers: Sequence[Answer]) -> None:
@@ -48,3 +49,4 @@ def begin_again(session: Session, analysis: Analysis, state: str) -> None:
     analysis.state, analysis.error_code, analysis.error = state, None, None
     analysis.claim = analysis.lease_until = analysis.not_before = analysis.finished = analysis.started = None
     analysis.attempts, analysis.losses, analysis.updated = 0, 0, now()
+    analysis.trace = kept_context()

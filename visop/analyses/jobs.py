@@ -21,6 +21,7 @@ from visop.analyses.models import Analysis, Job, Label, Result
 from visop.analyses.ownership import is_of
 from visop.analyses.pictures import KeptFile, Pictures
 from visop.analyses.states import BATCH, JobState, State
+from visop.tracing.current import kept_context
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,7 @@ def _made(new: NewJob) -> Job:
         source=new.source,
         priority=new.priority,
         webhook=new.webhook,
+        trace=kept_context(),
         idempotency_key=new.key,
         state=JobState.QUEUED,
         expanded=0,

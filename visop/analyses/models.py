@@ -53,6 +53,7 @@ class Job(Base):
         expanded: how many pictures were listed so far.
         total: how many there are; None until all are listed.
         webhook: the URL that is told when the job ends.
+        trace: the context of the request that made it, by name such as ``traceparent``; None if nothing was traced.
         error_code: why the job as a whole failed, as ``Analysis.error_code``.
         error: the same in words.
     """
@@ -76,6 +77,7 @@ class Job(Base):
     total: Mapped[int | None] = mapped_column(BigInteger)
     idempotency_key: Mapped[str | None] = mapped_column(CleanString(255))
     webhook: Mapped[str | None] = mapped_column(CleanText)
+    trace: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
     attempts: Mapped[int] = mapped_column(default=0)
     not_before: Mapped[datetime | None]
     claim: Mapped[str | None] = mapped_column(CleanString(64))
@@ -108,6 +110,7 @@ class Analysis(Base):
         error_code: the name of the status of gRPC, if the analysis failed as a whole.
         error: the same in words.
         webhook: the URL that is told when it ends.
+        trace: as ``Job.trace``; None of what belongs to a job.
     """
 
     __tablename__ = "analyses"
@@ -140,6 +143,7 @@ class Analysis(Base):
     error_code: Mapped[str | None] = mapped_column(CleanString(40))
     error: Mapped[str | None] = mapped_column(CleanText)
     webhook: Mapped[str | None] = mapped_column(CleanText)
+    trace: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
     created: Mapped[datetime] = mapped_column(default=now)
     updated: Mapped[datetime] = mapped_column(default=now, onupdate=now)
     started: Mapped[datetime | None]

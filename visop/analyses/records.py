@@ -24,6 +24,7 @@ from visop.analyses.pictures import KeptFile, Pictures
 from visop.analyses.states import INTERACTIVE, JobState, State
 from visop.analyses.stored import Outcome, result_rows
 from visop.sources import is_url
+from visop.tracing.current import kept_context
 
 
 @dataclass(frozen=True)
@@ -221,6 +222,7 @@ def _made(new: NewAnalysis, ended: Ended | None) -> Analysis:
         operators=list(new.operators),
         idempotency_key=new.key,
         webhook=new.webhook,
+        trace=kept_context(),
         attempts=0,
         created=ended.started if ended else now(),
     )

@@ -48,6 +48,7 @@ from visop.serving.lifecycle import catch_stop_signals, leave_behind
 from visop.serving.logs import configure_logging, log_event
 from visop.serving.open_files import raise_max_open_files
 from visop.settings import Effective, Settings
+from visop.tracing.opening import open_tracing
 
 logger = logging.getLogger("visop.analyses")
 
@@ -186,7 +187,7 @@ def serve_analyses(
     configure_logging(settings.log_level, settings.log_format)
     raise_max_open_files()
     try:
-        with open_service(options, settings) as service:
+        with open_tracing("visop-analyses", is_global=True), open_service(options, settings) as service:
             stop = catch_stop_signals()
             with http_of(service, settings) as address:
                 fields = {"http": address, "database": service.context.database.address}

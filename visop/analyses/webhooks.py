@@ -27,6 +27,7 @@ from visop.analyses.models import Delivery
 from visop.analyses.record_json import record_json
 from visop.analyses.records import Records
 from visop.analyses.states import State
+from visop.analyses.traces import traced_delivery
 from visop.errors import FetchFailed, UrlRejected, VisopError
 from visop.http.body import JSON, to_json
 
@@ -76,7 +77,8 @@ class Webhooks:
         body = to_json(self._body(delivery))
         headers = {"Content-Type": JSON, **signed(self._secret, f"msg_{delivery.id}", body)}
         try:
-            status = self._context.fetcher.post(delivery.url, body, headers)
+            with traced_delivery(delivery) as context:
+                status = self._context.fetcher.post(delivery.url, body, {**headers, **context})
         except VisopError as error:
             return error
         return None if 200 <= status < 300 else FetchFailed(f"the webhook answered with status {status}")

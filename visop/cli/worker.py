@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import atexit
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -101,11 +100,12 @@ def _open_work(arguments: argparse.Namespace, settings: Settings, stopping: Stop
     from visop.analyses.queue.celery_bell import CeleryBell
     from visop.analyses.queue.work import Work
     from visop.analyses.reading_sources import SourceReader
+    from visop.tracing.opening import open_tracing
 
     choices = choices_of(arguments)
     opened = ExitStack()
+    opened.enter_context(open_tracing("visop-worker", is_global=True))
     context = opened.enter_context(open_context(database_of(arguments), pictures_of(arguments), choices, settings))
-    atexit.register(opened.close)
     return Work(
         context,
         CeleryBell(broker_of(arguments), queue_of()),
@@ -113,4 +113,5 @@ def _open_work(arguments: argparse.Namespace, settings: Settings, stopping: Stop
         chunk=arguments.chunk,
         longest_s=float(arguments.time_limit),
         stopping=stopping,
+        close=opened.close,
     )

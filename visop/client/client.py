@@ -24,6 +24,7 @@ from visop.client.statuses import error_of_call
 from visop.contract import OperatorInfo, Vector
 from visop.errors import BadItems, DeadlinePassed, Overloaded, Unreachable, UsageError, VisopError
 from visop.rpc import rpc_pb2, rpc_pb2_grpc
+from visop.tracing.caller import caller_headers
 
 Result = TypeVar("Result")
 
@@ -74,8 +75,7 @@ class Client:
         self._backoff, self._bulk_backoff = backoff, bulk_backoff
         self._channel = open_channel(target, credentials, proxy=proxy)
         self._stub = rpc_pb2_grpc.OperatorStub(self._channel)
-        self._in_background = partial(self._stub.Execute, metadata=_BACKGROUND)
-        self._execute = self._in_background if background else self._stub.Execute
+        self._execute = self._execute_in_background if background else self._stub.Execute
         self._known: Identity | None = None
 
     def __enter__(self) -> Client:
@@ -318,10 +318,10 @@ class Client:
             identity = self._call(self._stub.Identity, rpc_pb2.IdentityRequest(), self._bulk_backoff)
             self._refuse_other(before.operator, identity_of(identity).operator)
             chunk = Chunk(inputs, limits, form)
-            return read(chunk, self._call(self._in_background, chunk.request, self._bulk_backoff))
+            return read(chunk, self._call(self._execute_in_background, chunk.request, self._bulk_backoff))
 
         with BulkStream(
-            self._stub.ExecuteStream,
+            lambda requests: self._stub.ExecuteStream(requests, metadata=caller_headers()),
             lambda: self._check_unchanged(before.operator),
             self._error_of,
             backoff=self._bulk_backoff,
@@ -330,6 +330,11 @@ class Client:
             chunks = split(_stream_inputs(inputs), limits, form)
             for chunk, _ in started_ahead(lambda chunk: stream.send(chunk.request), chunks, window):
                 yield from with_patience(chunk.inputs, again, read(chunk, stream.receive()))
+
+    def _execute_in_background(
+        self, request: rpc_pb2.ExecuteRequest, *, timeout: float, metadata: tuple[tuple[str, str], ...] | None
+    ) -> rpc_pb2.ExecuteReply:
+        return self._stub.Execute(request, timeout=timeout, metadata=(*_BACKGROUND, *(metadata or ())))
 
     def _results(self, chunk: Chunk, timeout_s: float | None = None) -> list[Vector | VisopError]:
         reply = self._call(self._execute, chunk.request, timeout_s=timeout_s)

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from visop.client.backoff import Backoff
 from visop.errors import VisopError
+from visop.tracing.caller import caller_headers
 
 Reply = TypeVar("Reply", bound=Message)
 
@@ -37,7 +38,7 @@ def call_again(
     deadline, failures = time.monotonic() + timeout_s, 0
     while True:
         try:
-            return method(request, timeout=deadline - time.monotonic())
+            return method(request, timeout=deadline - time.monotonic(), metadata=caller_headers())
         except grpc.RpcError as error:
             failure = error_of(error)
         failures += 1

@@ -101,9 +101,17 @@ class RunningOperator:
         request, error_of = rpc_pb2.HealthyRequest(), self._error_of(timeout_s)
         return call_again(self._stub.Healthy, request, timeout_s, _NO_RETRY, error_of).healthy
 
-    def execute(self, request: rpc_pb2.ExecuteRequest, timeout_s: float) -> ExecuteCall:
-        """Begin a call with a deadline, and do not wait for it."""
-        call = self._stub.Execute.future(request, timeout=timeout_s)
+    def execute(
+        self, request: rpc_pb2.ExecuteRequest, timeout_s: float, metadata: tuple[tuple[str, str], ...] | None = None
+    ) -> ExecuteCall:
+        """Begin a call with a deadline, and do not wait for it.
+
+        Args:
+            request: what is sent.
+            timeout_s: until the reply, in seconds.
+            metadata: what is sent with it, such as the context of a trace.
+        """
+        call = self._stub.Execute.future(request, timeout=timeout_s, metadata=metadata)
         return ExecuteCall(call, self._error_of(timeout_s))
 
     def _error_of(self, timeout_s: float) -> Callable[[grpc.RpcError], VisopError]:

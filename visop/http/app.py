@@ -26,7 +26,9 @@ from visop.http.openapi import document
 from visop.http.page_files import parts_page_router
 from visop.http.problems import add_handlers
 from visop.http.timeouts import DEFAULT_TIMEOUTS, Timeouts
+from visop.http.trace_requests import TraceRequests
 from visop.settings import Settings
+from visop.tracing.active import tracer
 
 _ABOUT = """\
 The same pipeline, limits and errors as over gRPC. Every error is a problem (RFC 9457) whose `code` and `detail` are
@@ -60,6 +62,8 @@ def build_app(
         redoc_url=None,
         # An answer that leads to another spelling of the path would be built from the caller's Host.
         redirect_slashes=False,
+        # It would make spans and metrics of its own, with the words of errors in them.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     parts = False
     if identity is not None:
@@ -109,3 +113,5 @@ def _add_middleware(app: FastAPI, endpoint: Endpoint, settings: Settings, bound:
     hosts = hosts_of(bound, settings.http_host, settings.http_hosts)
     app.add_middleware(BrowserProtection, hosts=hosts, closing=lambda: endpoint.closing)
     app.add_middleware(CountRequests)
+    if tracer():
+        app.add_middleware(TraceRequests)

@@ -8,7 +8,8 @@ from functools import cache
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from visop.metrics.registry import REGISTRY, SECONDS
+from visop.metrics.registry import REGISTRY, SECONDS, exemplar
+from visop.tracing.current import current
 
 # As callers may make up methods and paths, others than these, and paths without a route, are one series.
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
@@ -49,7 +50,7 @@ class CountRequests:
             method = scope["method"] if scope["method"] in _METHODS else _OTHER
             route = getattr(scope.get("route"), "path", _OTHER)
             _handled(method, route, code).inc()
-            _spent(method, route).observe(time.perf_counter() - began)
+            _spent(method, route).observe(time.perf_counter() - began, exemplar(current()))
 
 
 @cache

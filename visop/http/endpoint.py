@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
@@ -35,6 +36,7 @@ from visop.serving.priority import PRIORITY, is_bulk
 from visop.serving.request_log import TIMING, RequestLog
 from visop.serving.steps import Result
 from visop.settings import Settings
+from visop.tracing.current import stage
 
 logger = logging.getLogger("visop.request")
 
@@ -146,7 +148,8 @@ class Endpoint:
             # Before the body is received. While draining no connection takes a second request, so this one is served.
             self._calls.check(late=True, peer=peer)
             async with self._deadlines.within(timeout_s + _GRACE_S):
-                data = [await _read(request)]
+                with stage("receive"):
+                    data = [await _read(request)]
                 with self._calls.entered(late=True, peer=peer):
                     # Popped, so that a large body is not kept while its inputs wait for the model.
                     content_type = request.headers.get("content-type", "")
@@ -236,7 +239,8 @@ def _peer(request: Request) -> str:
 
 
 async def _in_thread(pool: ThreadPoolExecutor, function: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(pool, function)
+    """Run a function in a thread, which is told of the current span."""
+    return await asyncio.get_running_loop().run_in_executor(pool, copy_context().run, function)
 
 
 async def _read(request: Request) -> bytes:

@@ -1,4 +1,4 @@
-"""Count the calls of a gRPC server by the names that the libraries for Go and Java gave these metrics.
+"""Count the calls of a gRPC server by the names that the libraries for Go and Java gave these metrics, and trace them.
 
 See https://github.com/grpc-ecosystem/go-grpc-middleware/tree/main/providers/prometheus, so that dashboards made for
 those show this server, too.
@@ -9,13 +9,14 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import grpc
 from prometheus_client import Counter, Histogram
 
-from visop.metrics.registry import REGISTRY, SECONDS
+from visop.metrics.registry import REGISTRY, SECONDS, exemplar
+from visop.tracing.grpc_calls import begin_call, end_call
 
 # gRPC's classes are generic for type checkers only.
 Handler = Any
@@ -55,8 +56,13 @@ def _type(client_streaming: bool, server_streaming: bool) -> str:
     return "server_stream" if server_streaming else "unary"
 
 
+_NONE_LEFT = object()
+
+
 class CountCalls(grpc.ServerInterceptor):
     """Counts what the server answers, also what interceptors behind this one refuse. Has to be the first of them.
+
+    What is counted is traced, too, if anything is.
 
     Args:
         types: as ``types_of`` makes them. Others are not counted, so that callers cannot make series.
@@ -78,6 +84,7 @@ class _Series:
     """The metrics of one method."""
 
     def __init__(self, method: str, type_: str) -> None:
+        self.method = method
         _, service, name = method.split("/")
         self._labels = (type_, service, name)
         self.started, self.spent = STARTED.labels(*self._labels), SPENT.labels(*self._labels)
@@ -97,9 +104,14 @@ class _Counted:
     def __init__(self, series: _Series, context: grpc.ServicerContext) -> None:
         self._series, self._context, self._began = series, context, time.perf_counter()
         self._code: grpc.StatusCode | None = None
+        self._span = begin_call(series.method, context)
         series.started.inc()
         if not context.add_callback(self._end):
             self._end()
+
+    def traced(self) -> AbstractContextManager[None]:
+        """Make its span the current one, for this thread."""
+        return nullcontext() if self._span is None else self._span.entered()
 
     @contextmanager
     def serving(self) -> Iterator[None]:
@@ -122,7 +134,7 @@ class _Counted:
     def sent(self, replies: Iterable[Any]) -> Iterator[Any]:
         """Count answers as they are made, and take note of the status behind the last."""
         with self.serving():
-            for reply in replies:
+            for reply in replies if self._span is None else _each(replies, self.traced):
                 self._series.sent.inc()
                 yield reply
 
@@ -131,8 +143,11 @@ class _Counted:
         return self._context.code()  # type: ignore[attr-defined,no-any-return]  # not in the types of gRPC
 
     def _end(self) -> None:
-        self._series.spent.observe(time.perf_counter() - self._began)
-        self._series.handled(self._status().name).inc()
+        code = self._status().name
+        self._series.spent.observe(time.perf_counter() - self._began, exemplar(self._span))
+        self._series.handled(code).inc()
+        if self._span is not None:
+            end_call(self._span, code)
 
     def _status(self) -> grpc.StatusCode:
         if self._code is not None:
@@ -162,7 +177,7 @@ def _one(serve: Callable[..., Any], series: _Series, *, stream: bool) -> Callabl
     @functools.wraps(serve)  # with the attributes by which gRPC knows how to call it
     def served(request: Any, context: grpc.ServicerContext) -> Any:
         call = _Counted(series, context)
-        with call.serving():
+        with call.serving(), call.traced():
             reply = serve(_taken(call, request, series, stream=stream), context)
         series.sent.inc()
         return reply
@@ -182,6 +197,17 @@ def _many(serve: Callable[..., Any], series: _Series, *, stream: bool) -> Callab
         return serve(given, context, *(_sends(series, send) for send in later))
 
     return served
+
+
+def _each(replies: Iterable[Any], traced: Callable[[], AbstractContextManager[None]]) -> Iterator[Any]:
+    """Make each answer in a context of its own: what a generator sets it would leave to whoever asks it."""
+    answers = iter(replies)
+    while True:
+        with traced():
+            reply = next(answers, _NONE_LEFT)
+        if reply is _NONE_LEFT:
+            return
+        yield reply
 
 
 def _taken(call: _Counted, request: Any, series: _Series, *, stream: bool) -> Any:

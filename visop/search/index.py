@@ -50,6 +50,7 @@ from visop.search.store import Collection, Store, open_store
 from visop.search.verify import CANDIDATES, Verification, checked_candidates
 from visop.settings import Settings, load_settings
 from visop.sources import DEFAULT_OPTIONS, FindOptions, PassedOver, gather, is_url, typed_path
+from visop.tracing.current import stage
 
 
 @dataclass(frozen=True)
@@ -466,7 +467,8 @@ class Index:
         if self._encoders is not None:  # another process may have made the index anew, with another encoder
             self._check_space(collection.operator, self._encoders.operator)
         threshold = self._copy_thresholds(collection.operator).of(len(views))
-        matches = ranked(collection, views, k, filter, mode, threshold)
+        with stage("search", {"visop.index": self.name, "visop.views": len(views), "visop.most": k}):
+            matches = ranked(collection, views, k, filter, mode, threshold)
         return Matches(matches, threshold=threshold, only_copies=self._knows_only_copies(collection.operator))
 
     def use_threshold(self, threshold: float | CopyThresholds | None) -> None:

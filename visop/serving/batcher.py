@@ -24,6 +24,9 @@ from visop.errors import DeadlinePassed, ModelFailed, ShuttingDown, VisopError
 from visop.metrics.model import ModelMetrics
 from visop.serving.lanes import Lanes
 from visop.serving.run_times import RunTimes
+from visop.tracing.batches import trace_batch
+from visop.tracing.current import error_name
+from visop.tracing.spans import NONE, Attributes, Span
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -49,6 +52,7 @@ class Job(Generic[In, Out]):
         spans_s: seconds by stage, for the log.
         batch_size: how many items shared the model call.
         bulk: whether others go first, for whom somebody waits.
+        span: of the call that it is a part of; None where nothing is traced.
     """
 
     deadline: float
@@ -58,6 +62,7 @@ class Job(Generic[In, Out]):
     spans_s: dict[str, float] = field(default_factory=dict)
     batch_size: int = 0
     bulk: bool = False
+    span: Span | None = None
     queued_at: float = 0.0
     _ended: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -80,17 +85,29 @@ class Job(Generic[In, Out]):
         return False
 
     @contextmanager
-    def spending(self, stage: str) -> Iterator[None]:
-        """Count the time inside for a stage, in which the job may be several times."""
+    def spending(self, stage: str, attributes: Attributes = NONE) -> Iterator[None]:
+        """Count the time inside for a stage, in which the job may be several times.
+
+        Args:
+            stage: its name.
+            attributes: what its span says beside the time.
+        """
         started = time.monotonic()
+        error = ""
         try:
             yield
+        except BaseException as raised:
+            error = error_name(raised)
+            raise
         finally:
-            self.spent(stage, time.monotonic() - started)
+            self.spent(stage, started, attributes, error)
 
-    def spent(self, stage: str, span_s: float) -> None:
-        """Count seconds for a stage."""
-        self.spans_s[stage] = self.spans_s.get(stage, 0.0) + span_s
+    def spent(self, stage: str, began: float, attributes: Attributes = NONE, error: str = "") -> None:
+        """Count the time since ``began``, on the clock of ``time.monotonic``, for a stage. See ``spending``."""
+        ended = time.monotonic()
+        self.spans_s[stage] = self.spans_s.get(stage, 0.0) + ended - began
+        if self.span is not None:
+            self.span.stage(stage, began, ended, attributes, error=error)
 
     def at_end(self, call: Callable[[], None]) -> None:
         """Have this called, too, when no stage holds the job any more. For the stage that holds it."""
@@ -135,7 +152,7 @@ class Batcher(Generic[In, Out]):
         stall_s: a call of ``run`` that takes longer than this counts as a dead model.
         canary_s: after so long without work it is called, too: what broke meanwhile is known before a call comes. 0
             never calls it then.
-        kind: of the model, for the metrics.
+        kind: of the model, for metrics and traces.
     """
 
     def __init__(
@@ -152,6 +169,7 @@ class Batcher(Generic[In, Out]):
     ) -> None:
         self._canary_s = canary_s
         self._run, self._probe = run, probe
+        self._kind = kind
         self._metrics = ModelMetrics(kind)
         self._max_batch, self._max_wait_s = max_batch, max_wait_s
         self._probe_interval_s, self._stall_s = probe_interval_s, stall_s
@@ -301,6 +319,7 @@ class Batcher(Generic[In, Out]):
         ran_s = time.monotonic() - started
         self._metrics.ran(len(batch), ran_s)
         self._times.note(len(batch), ran_s)
+        trace_batch(batch, results, started, started + ran_s, {"visop.model": self._kind})
         if not all_well:
             self._check()  # first, so that a caller who sees the failure and asks for health learns the truth
         for job, result in zip(batch, results, strict=True):

@@ -27,6 +27,7 @@ from visop.serving.watchdog import watched
 from visop.serving.workers.machine_facts import MachineFacts
 from visop.serving.workers.plan import WorkerShare, plan_workers, settings_of_front
 from visop.settings import Effective, Settings
+from visop.tracing.opening import open_tracing
 
 logger = logging.getLogger("visop")
 
@@ -66,7 +67,7 @@ def serve(
     say_limits(settings)
     started = time.monotonic()
     try:
-        with open_pipeline(settings) as (operator, pipeline):
+        with open_tracing("visop", is_global=True), open_pipeline(settings) as (operator, pipeline):
             stop = catch_stop_signals()
             with (
                 watched(pipeline.hangs, settings.hang_exit_s),

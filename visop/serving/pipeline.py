@@ -48,6 +48,8 @@ from visop.serving.part_encoder import AnyOperator
 from visop.serving.picture_admission import PictureAdmission, left_s
 from visop.serving.steps import InputJob, Result, steps_of
 from visop.settings import Settings
+from visop.tracing.current import current
+from visop.tracing.spans import NONE, Span
 
 logger = logging.getLogger(__name__)
 
@@ -91,12 +93,20 @@ class Call:
         inputs: in the order of the results.
         jobs: one for each input.
         gives_parts: whether the result of an input is what was found in it, and not a vector.
+        span: that it is a part of; None where nothing is traced.
     """
 
     def __init__(
-        self, inputs: Sequence[Input], jobs: Sequence[InputJob], deadline: float, *, gives_parts: bool = False
+        self,
+        inputs: Sequence[Input],
+        jobs: Sequence[InputJob],
+        deadline: float,
+        *,
+        gives_parts: bool = False,
+        span: Span | None = None,
     ) -> None:
         self.inputs, self.jobs, self.gives_parts, self._deadline = inputs, jobs, gives_parts, deadline
+        self.span = span
 
     def results(self) -> list[Result | VisopError]:
         """Wait for all: a result or an error per input, in order.
@@ -258,7 +268,8 @@ class Pipeline:
             self._check_in_time(limit_s)
         hosts = [host_of(str(each.value)) if each.is_url else None for each in inputs]
         on_end = self._admission.enter(hosts, deadline if patient else 0.0, peer, is_wanted, bulk=bulk)
-        jobs = [InputJob(deadline, partial(on_end, host), bulk=bulk) for host in hosts]
+        span = current()
+        jobs = [InputJob(deadline, partial(on_end, host), bulk=bulk, span=span) for host in hosts]
         origin = _Origin(
             Caller(peer, next(self._numbers), bulk),
             crops or self._crops,
@@ -267,7 +278,9 @@ class Pipeline:
         )
         for each, host, job in zip(inputs, hosts, jobs, strict=True):
             self._begin(replace(origin, look=each.look, take=each.take, boxes=each.boxes), each, host, job)
-        return Call(inputs, jobs, deadline, gives_parts=self._steps.gives_parts)
+        if span is not None:
+            span.note({"visop.inputs": len(inputs)})
+        return Call(inputs, jobs, deadline, gives_parts=self._steps.gives_parts, span=span)
 
     def _check_in_time(self, limit_s: float) -> None:
         """Refuse at once what could not be served in time: its caller can go elsewhere, and others are served."""
@@ -310,7 +323,7 @@ class Pipeline:
 
     def _run(self, stage: Callable[[], None], job: InputJob, since: float) -> None:
         """Run a stage that has waited for its thread, so that whatever it raises ends this job and no other."""
-        job.spent(_WAIT, time.monotonic() - since)
+        job.spent(_WAIT, since)
         if not job.is_wanted():
             return
         try:
@@ -327,9 +340,8 @@ class Pipeline:
     def _fetch(self, origin: _Origin, job: InputJob, url: str) -> None:
         if not self._settings.fetch:
             raise UrlRejected("this operator does not fetch URLs")
-        started = time.monotonic()
-        data = self._fetcher.fetch(url, job.deadline - started)
-        job.spans_s["fetch"] = time.monotonic() - started
+        with job.spending("fetch", {"server.address": host_of(url)} if job.span else NONE):
+            data = self._fetcher.fetch(url, job.deadline - time.monotonic())
         self._hand_over(self._decode_pool, origin, partial(self._receive, origin, job, data, fetched=True), job)
 
     def _receive(self, origin: _Origin, job: InputJob, value: str | bytes, *, fetched: bool = False) -> None:
@@ -358,19 +370,18 @@ class Pipeline:
             self._hold(job)
             if not job.is_wanted():
                 return
-        started = time.monotonic()
         side, timeout_s = self._side(origin), self._settings.decode_timeout_s
-        try:
-            image = decode_in_process(data, self._limits, side, timeout_s=timeout_s)
-        except ImageDecodeError as error:
-            if not fetched:
-                raise
-            # The URL was fine; what is behind it is not.
-            raise FetchFailed(f"the remote server answered, but: {error}") from error
-        size = size_of(data) if side and self._steps.gives_parts else (image.shape[1], image.shape[0])
-        origin.take(data)
-        origin.look(image)
-        job.spans_s["decode"] = time.monotonic() - started
+        with job.spending("decode", {"visop.file.size": len(data)} if job.span else NONE):
+            try:
+                image = decode_in_process(data, self._limits, side, timeout_s=timeout_s)
+            except ImageDecodeError as error:
+                if not fetched:
+                    raise
+                # The URL was fine; what is behind it is not.
+                raise FetchFailed(f"the remote server answered, but: {error}") from error
+            size = size_of(data) if side and self._steps.gives_parts else (image.shape[1], image.shape[0])
+            origin.take(data)
+            origin.look(image)
         file = data if self._steps.needs_files else b""
         picture = self._picture(origin, job, image, size, file)
         if origin.boxes:

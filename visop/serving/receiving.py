@@ -24,6 +24,7 @@ from visop.serving.idle_connections import IdleConnections
 from visop.serving.incoming import IncomingCall
 from visop.serving.later import SendLater
 from visop.serving.messages import Messages
+from visop.tracing.current import stage
 
 # gRPC's classes are generic for type checkers only.
 Handler = Any
@@ -161,7 +162,7 @@ class _Receiver:
 
     def _first(self, requests: Iterator[bytes], call: IncomingCall, held: Held) -> Any:
         try:
-            with self.threads.waiting(call):
+            with self.threads.waiting(call), stage("receive"):
                 data = self.messages.receive(call, requests, patient=self.patient)
         except VisopError as error:
             _abort(call.context, error)

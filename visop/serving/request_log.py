@@ -16,6 +16,7 @@ from visop.rpc.statuses import code_of
 from visop.serving.logs import log_event
 from visop.serving.pipeline import Call
 from visop.serving.steps import Result
+from visop.tracing.current import current
 
 logger = logging.getLogger("visop.request")
 
@@ -32,6 +33,7 @@ class RequestLog:
         self._rpc, self._peer, self._started = rpc, peer, time.monotonic()
         self._items = self._failed = self._largest_batch = 0
         self._spans_s: dict[str, float] = {}
+        self._span = current()
 
     def add(self, call: Call, results: Sequence[Result | VisopError]) -> None:
         """Take note of inputs that were served."""
@@ -47,7 +49,9 @@ class RequestLog:
         https://www.w3.org/TR/server-timing/
         """
         spans = self._spans_s | {"total": time.monotonic() - self._started}
-        return ", ".join(f"{stage};dur={_ms(span)}" for stage, span in spans.items())
+        times = [f"{stage};dur={_ms(span)}" for stage, span in spans.items()]
+        context = self._span.headers().get("traceparent") if self._span else None
+        return ", ".join([*times, f'traceparent;desc="{context}"'] if context else times)
 
     def end(self, code: str, error: VisopError | None = None) -> None:
         """Write the line; as a warning if the operator failed, and not the caller. Counts refusals."""
@@ -57,6 +61,7 @@ class RequestLog:
         if not logger.isEnabledFor(level):
             return
         fields: dict[str, object] = {"id": self.request_id, "rpc": self._rpc, "code": code, "peer": self._peer}
+        fields |= {"trace_id": self._span.trace_id} if self._span else {}
         fields |= {"items": self._items, "failed": self._failed, "batch": self._largest_batch}
         fields["ms"] = _ms(time.monotonic() - self._started)
         fields |= {f"{stage}_ms": _ms(span) for stage, span in self._spans_s.items()}

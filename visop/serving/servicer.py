@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 
 import grpc
 
@@ -20,6 +20,7 @@ from visop.serving.pipeline import Call
 from visop.serving.request_log import RequestLog
 from visop.serving.stream import Window
 from visop.settings import Settings
+from visop.tracing.current import current, ending
 
 SERVICE_NAME = "omnisearch.Operator"
 
@@ -82,16 +83,21 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
         under_way: deque[Call] = deque()
         peer = peer_of_call(context)
 
+        stream_span = current()
+
         def cancel() -> None:
             for call in under_way.copy():
                 call.cancel()
+                if call.span is not None:
+                    call.span.end("CANCELLED")
 
         def start(request: rpc_pb2.ExecuteRequest) -> tuple[Call, rpc_pb2.ExecuteRequest]:
             place.begin()
             inputs, crops, left_s = inputs_of(request), crops_of(request, self._settings), context.time_remaining()
-            call = self._pipeline.start(
-                inputs, left_s, patient=True, bulk=True, is_wanted=lambda: window.is_open, peer=peer, crops=crops
-            )
+            with nullcontext() if stream_span is None else stream_span.child("message").entered():
+                call = self._pipeline.start(
+                    inputs, left_s, patient=True, bulk=True, is_wanted=lambda: window.is_open, peer=peer, crops=crops
+                )
             under_way.append(call)
             return call, request
 
@@ -108,7 +114,8 @@ class OperatorServicer(rpc_pb2_grpc.OperatorServicer):
             self._open(window, late),
         ):
             for call, request in window:
-                reply = _answer(call, request, log)
+                with nullcontext() if call.span is None else ending(call.span):
+                    reply = _answer(call, request, log)
                 under_way.popleft()
                 if first:
                     send_request_id(context, log)

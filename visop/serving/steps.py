@@ -414,7 +414,7 @@ def follow(job: InputJob, model: Model[Item, Out], tasks: Sequence[tuple[Item, C
 
 
 def _followed(job: InputJob, item: Item, then: Callable[[Out], None]) -> Job[Item, Out]:
-    part: Job[Item, Out] = Job(job.deadline, item=item, bulk=job.bulk)
+    part: Job[Item, Out] = Job(job.deadline, item=item, bulk=job.bulk, span=job.span)
     part.future.add_done_callback(_Following(job, part, then).go_on)
     job.under_way.add(part)
     return part

@@ -62,6 +62,12 @@ class WorkerProcess:
             self._work.bell.ring()
         return count
 
+    def close(self) -> None:
+        """Release what it holds, and send what is left of its traces. Idempotent."""
+        if self._work is not None:
+            self._work.close()
+            self._work = None
+
 
 def end_with_parent() -> None:
     """Have the kernel kill this process when its parent is killed (Linux): nobody would take its results."""

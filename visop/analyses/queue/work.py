@@ -21,6 +21,7 @@ from visop.analyses.queue.claims import Claim, claim, give_back, renew
 from visop.analyses.queue.endings import Ending, store_endings
 from visop.analyses.queue.turns import Turns
 from visop.analyses.reading_sources import SourceReader
+from visop.analyses.traces import traced_work
 from visop.errors import ImageDecodeError, ImageTooLarge, VisopError
 
 logger = logging.getLogger("visop.analyses.queue")
@@ -41,6 +42,7 @@ class Work:
         longest_s: that a chunk may take: afterwards its claim is not renewed any more.
         stopping: whether no new work is to be begun.
         turns: of this worker.
+        close: releases what it was made of, when its process ends.
     """
 
     context: Context
@@ -51,6 +53,7 @@ class Work:
     longest_s: float = 600.0
     stopping: Callable[[], bool] = lambda: False
     turns: Turns = field(default_factory=Turns)
+    close: Callable[[], object] = lambda: None
 
 
 def work_once(work: Work) -> int:
@@ -68,7 +71,7 @@ def work_once(work: Work) -> int:
     if claimed.more:
         with suppress(BrokerUnavailable):  # who rings next is the one that looks every few seconds
             work.bell.ring()
-    with _renewed(work, claimed):
+    with _renewed(work, claimed), traced_work(work.context.database, claimed.analyses):
         _store(work, claimed, _make(work, claimed))
     return len(claimed.analyses)
 

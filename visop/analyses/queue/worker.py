@@ -78,7 +78,7 @@ def run_worker(options: WorkerOptions) -> int:
     process = WorkerProcess(lambda: options.open_work(stopping), stopping)
     _add_task(app, process)
     upkeep = Upkeep(Database(options.database), CeleryBell(options.broker, options.queue))
-    keep = _connect_signals(upkeep, stopping)
+    keep = _connect_signals(upkeep, stopping, process)
     _quiet()
     worker = app.Worker(
         concurrency=options.processes, quiet=True, loglevel="CRITICAL", pool_cls="prefork", optimization="fair",
@@ -101,7 +101,7 @@ def _add_task(app: Celery, process: WorkerProcess) -> None:
     app.task(work, name=TASK, ignore_result=True)
 
 
-def _connect_signals(upkeep: Upkeep, stopping: Stopping) -> tuple[object, ...]:
+def _connect_signals(upkeep: Upkeep, stopping: Stopping, process: WorkerProcess) -> tuple[object, ...]:
     """Connect to Celery's signals, which hold what they call only as long as somebody else does."""
 
     def started(**_: object) -> None:
@@ -116,10 +116,14 @@ def _connect_signals(upkeep: Upkeep, stopping: Stopping) -> tuple[object, ...]:
         logger.info("finishing what was begun")
         stopping.set()
 
+    def ended(**_: object) -> None:
+        process.close()
+
     signals.worker_process_init.connect(started)
+    signals.worker_process_shutdown.connect(ended)
     signals.worker_ready.connect(ready)
     signals.worker_shutting_down.connect(ending)
-    return started, ready, ending
+    return started, ended, ready, ending
 
 
 def _quiet() -> None:

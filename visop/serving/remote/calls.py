@@ -17,6 +17,7 @@ from visop.serving.batcher import Job
 from visop.serving.remote.operator import Read, RemoteOperator
 from visop.serving.remote.watch import Watch
 from visop.serving.remote.wire import CropsNeeded
+from visop.tracing.grpc_calls import calling
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ Out = TypeVar("Out")
 MakeFile = Callable[[], bytes]
 RemoteJob = Job[MakeFile, Out]
 
+EXECUTE = "/omnisearch.Operator/Execute"
 # Calls at a time. With the size of a request, this bounds the bytes under way.
 _CALLS = 8
 
@@ -164,6 +166,8 @@ class RemoteCalls(Generic[Out]):
 
     def _send(self, jobs: Sequence[RemoteJob[Out]], files: Sequence[bytes]) -> None:
         started = time.monotonic()
+        if (span := jobs[0].span) is not None:
+            span.stage("queue", jobs[0].queued_at, started)
         self._silent_since = self._silent_since or started
         results = self._results(jobs, files, started)
         if not all(isinstance(result, DeadlinePassed | CallerGone) for result in results):
@@ -184,8 +188,9 @@ class RemoteCalls(Generic[Out]):
             return [copy.copy(refusal) for _ in jobs]
         deadline = jobs[0].deadline
         try:
-            call = self._operator.begin(files, max(0.001, deadline - started))
-            return self._read(self._reply(call, jobs), len(jobs))
+            with calling(EXECUTE, self._operator.target, of=jobs[0].span) as metadata:
+                call = self._operator.begin(files, max(0.001, deadline - started), metadata)
+                return self._read(self._reply(call, jobs), len(jobs))
         except VisopError as error:
             if isinstance(error, CropsNeeded) and self._operator.needs_crops():
                 return self._results(jobs, files, started)

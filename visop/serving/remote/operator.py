@@ -23,6 +23,7 @@ from visop.images.formats.signatures import sniff
 from visop.rpc import rpc_pb2
 from visop.serving.remote.texts import safe_info, safe_text
 from visop.serving.remote.wire import CropsNeeded, request_of
+from visop.tracing.grpc_calls import Metadata
 
 # For Identity and Healthy, which take no work.
 _ASK_S = 3.0
@@ -118,10 +119,10 @@ class RemoteOperator:
         if self._running is not None:
             self._running.close()
 
-    def begin(self, files: Sequence[bytes], timeout_s: float) -> ExecuteCall:
-        """Begin a call with these files."""
+    def begin(self, files: Sequence[bytes], timeout_s: float, metadata: Metadata | None = None) -> ExecuteCall:
+        """Begin a call with these files, and with metadata such as the context of a trace."""
         request = request_of(files, original=self.is_original, omit_crops=self._omit_crops)
-        return self._connected.execute(request, timeout_s)
+        return self._connected.execute(request, timeout_s, metadata)
 
     def needs_crops(self) -> bool:
         """Ask for crops from now on, because it does not say the places of parts. Whether that is new."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -306,3 +307,28 @@ def test_the_names_of_indexes_are_read_once(path: Path, monkeypatch: pytest.Monk
         monkeypatch.setattr(Path, "read_bytes", counted)
         assert store.indexes() == ["i0", "i1", "i2"]
     assert times == ["visop.json"]
+
+
+def test_a_copy_made_while_others_write_has_what_was_confirmed(tmp_path: Path) -> None:
+    """As docs/operations/backup.md says: the databases and the record, without the index files."""
+    made, copy = vectors(300), tmp_path / "copy.db"
+    with EmbeddedStore(tmp_path / "live.db", SMALL) as store:
+        collection = store.create("test", 1, TOY)
+        store.point("test", 1)
+        collection.upsert(rows_of(made[:200]))
+        collection.tune()
+        collection.upsert(rows_of(made[200:], 200))
+        assert list((tmp_path / "live.db").glob("*.faiss"))
+        copy.mkdir()
+        shutil.copy(tmp_path / "live.db/visop.json", copy)
+        for each in (tmp_path / "live.db").glob("*.sqlite"):
+            with closing(sqlite3.connect(each)) as connection:
+                connection.execute("VACUUM INTO ?", (str(copy / each.name),))
+        collection.upsert(rows_of(vectors(50, 2), 300))
+    with EmbeddedStore(copy, SMALL) as store:
+        restored = store.find("test")
+        assert restored.count() == 300
+        assert found(restored, made[7], 3) == nearest(made, made[7], 3)
+        restored.tune()
+        assert found(restored, made[7], 3) == nearest(made, made[7], 3)
+        assert list(copy.glob("*.faiss"))

@@ -181,7 +181,7 @@ def test_replaces_a_damaged_file(script: Script, mirror: str) -> None:
     script.file.write_bytes(BODY[:-1])
     done = script.run("vgg19", f"{mirror}/good")
     assert "damaged" in done.stderr
-    assert script.file.read_bytes() == BODY
+    assert (done.returncode, script.file.read_bytes()) == (0, BODY), done.stderr
 
 
 def test_goes_on_where_an_earlier_run_stopped(script: Script, mirror: str) -> None:

@@ -79,15 +79,15 @@ def test_pictures_that_are_uploaded_are_listed_and_those_that_are_refused_are_to
 def test_a_list_is_filtered_by_its_form_and_its_address_says_how(page: Page) -> None:
     go(page, "#analyses")
     page.select_option("#filter-state", "failed")
-    page.wait_for_function("() => location.hash === '#analyses?state=failed'")
-    page.wait_for_function("() => !document.querySelector('#rows .state-done')")
+    page.wait_for_url(lambda url: url.endswith("#analyses?state=failed"))
+    page.locator("#rows .state-done").first.wait_for(state="detached")
     page.locator("#rows .state-failed").first.wait_for()
     assert page.locator("#rows .name").all_inner_texts() == ["2.png"]
     assert page.locator("#rows .error").inner_text().startswith("Not an image")
     page.fill("#filter-label", "no such label")
     page.wait_for_selector("#analyses-empty:not([hidden])")
     page.locator("#filter-clear").click()
-    page.wait_for_function("() => location.hash === '#analyses'")
+    page.wait_for_url(lambda url: url.endswith("#analyses"))
 
 
 def test_the_keyboard_opens_a_record_whose_boxes_are_where_they_were_found(page: Page) -> None:

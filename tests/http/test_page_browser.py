@@ -179,7 +179,7 @@ def test_a_picture_that_browsers_do_not_show_as_it_is_is_drawn_by_the_server(
     ids=["no picture", "model", "too large"],
 )
 def test_what_goes_wrong_is_told_in_words_and_the_next_picture_is_looked_at(page: Page, data: bytes, told: str) -> None:
-    page.wait_for_function("document.querySelector('#operator').textContent")  # it knows the limit, too
+    page.locator("#operator:not(:empty)").wait_for()  # it knows the limit, too
     choose(page, data)
     assert page.get_by_role("alert").inner_text().startswith(told)
     choose(page)

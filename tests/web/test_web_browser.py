@@ -15,7 +15,7 @@ from PIL import Image as PILImage
 from PIL import ImageOps
 from playwright.sync_api import Browser, FilePayload, Locator, Page, Route, ViewportSize, expect
 
-from tests.conftest import make_image, picture_file
+from tests.conftest import make_image, picture_file, wait_until
 from tests.search.conftest import colour_of
 from tests.web.conftest import Site, open_test_site
 from visop.synthetic.generate import generate_picture
@@ -884,7 +884,8 @@ _IS_OVER = """(pair) => {
 def is_outlined(place: Locator) -> None:
     """Check that what is drawn over an image lies exactly over it."""
     expect(place.locator(".outline")).to_be_visible()
-    place.page.wait_for_function(_IS_OVER, arg=[place.locator(each).element_handle() for each in ("img", ".outline")])
+    pair = [place.locator(each).element_handle() for each in ("img", ".outline")]
+    wait_until(lambda: place.page.evaluate(_IS_OVER, pair))
 
 
 def test_the_part_that_matched_is_outlined_small_and_large(page: Page) -> None:
